@@ -1,0 +1,55 @@
+"""Every error genkit raises on purpose, and the exit code each one ends the program with.
+
+GenkitError
+ |- UsageError     exit 2: an unknown name, a wrong option, a plan that cannot start
+ |- WeightsError   exit 3: weights that are unavailable, refused or corrupt
+ |- InputError     exit 1: one input cannot be read or processed; the other inputs go on
+ |- OutputError    exit 1: one output cannot be written; the other outputs go on
+ '- RunError       exit 1: the work itself failed (out of memory on the last resort, a broken model)
+
+Anything else that reaches the command line is a bug in genkit and is reported as one.
+"""
+
+from __future__ import annotations
+
+
+class GenkitError(Exception):
+    """A failure that a user can act on.
+
+    `message` names the thing and the reason in one line; `hint` is the way out in one line; `code` is the stable word that
+    JSON events carry.
+    """
+
+    code = "error"
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str | None = None, *, code: str | None = None, exit_code: int | None = None):
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        if code is not None:
+            self.code = code
+        if exit_code is not None:
+            self.exit_code = exit_code
+
+
+class UsageError(GenkitError):
+    code = "usage"
+    exit_code = 2
+
+
+class WeightsError(GenkitError):
+    code = "weights"
+    exit_code = 3
+
+
+class InputError(GenkitError):
+    code = "input"
+
+
+class OutputError(GenkitError):
+    code = "output"
+
+
+class RunError(GenkitError):
+    code = "run"

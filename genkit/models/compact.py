@@ -1,0 +1,74 @@
+"""The compact super-resolution network that genkit ships: plain 3 x 3 convolutions at low resolution, then a pixel shuffle.
+
+Layout and key names are those of SRVGGNetCompact (Wang et al. 2021, "Real-ESRGAN", arXiv 2107.10833, released with
+Real-ESRGAN v0.2.3), so Real-ESRGAN, spandrel and the tools built on them open our checkpoints, and this family opens
+theirs. The upsampling is the sub-pixel convolution of Shi et al. 2016 (arXiv 1609.05158); the network predicts the residual
+to the nearest-neighbour enlargement of its input.
+
+Tensors in and out: RGB, float, [0, 1], (N, 3, H, W) to (N, 3, scale*H, scale*W). The output is not clamped here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class Compact(nn.Module):
+    """`num_conv` hidden convolutions of `num_feat` channels, each followed by a PReLU with one slope a channel."""
+
+    def __init__(self, num_feat: int = 48, num_conv: int = 8, scale: int = 4):
+        super().__init__()
+        self.scale = scale
+        layers: list[nn.Module] = [nn.Conv2d(3, num_feat, 3, 1, 1), nn.PReLU(num_feat)]
+        for _ in range(num_conv):
+            layers += [nn.Conv2d(num_feat, num_feat, 3, 1, 1), nn.PReLU(num_feat)]
+        layers.append(nn.Conv2d(num_feat, 3 * scale * scale, 3, 1, 1))
+        self.body = nn.ModuleList(layers)
+
+    @property
+    def receptive_radius(self) -> int:
+        """How far an output pixel looks, in input pixels to each side: one for every 3 x 3 convolution."""
+        return sum(isinstance(layer, nn.Conv2d) for layer in self.body)
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = images
+        for layer in self.body:
+            features = layer(features)  # (N, num_feat, H, W), at last (N, 3*scale*scale, H, W)
+        enlarged = nn.functional.interpolate(images, scale_factor=self.scale, mode="nearest")
+        return nn.functional.pixel_shuffle(features, self.scale) + enlarged  # (N, 3, scale*H, scale*W)
+
+
+def build(num_feat: int = 48, num_conv: int = 8, scale: int = 4) -> Compact:
+    """Build the network with random weights, hidden layers near the identity.
+
+    A plain stack of PReLU convolutions trains slowly from the usual random start. Adding a Dirac kernel to small random
+    weights lets the picture through from the first step, as a residual connection would, and leaves the layout alone.
+    """
+    network = Compact(num_feat, num_conv, scale)
+    with torch.no_grad():
+        convolutions = [layer for layer in network.body if isinstance(layer, nn.Conv2d)]
+        for layer in convolutions[1:-1]:
+            identity = torch.zeros_like(layer.weight)
+            nn.init.dirac_(identity)
+            layer.weight.mul_(0.5).add_(identity)
+        convolutions[-1].weight.mul_(0.1)
+    return network
+
+
+def recognise(state: Mapping[str, Any]) -> dict[str, int] | None:
+    """Read the sizes from the keys and shapes of a state dict, or return None if it is not of this layout."""
+    keys = set(state)
+    if not {"body.0.weight", "body.1.weight"} <= keys or any(not key.startswith("body.") for key in keys):
+        return None
+    last = max(int(key.split(".")[1]) for key in keys if key.split(".")[1].isdigit())
+    first, final = state["body.0.weight"], state.get(f"body.{last}.weight")
+    if final is None or len(first.shape) != 4 or len(final.shape) != 4 or first.shape[1] != 3 or last % 2:
+        return None
+    scale = round((final.shape[0] / 3) ** 0.5)
+    if 3 * scale * scale != final.shape[0] or state["body.1.weight"].shape != (first.shape[0],):
+        return None
+    return {"num_feat": int(first.shape[0]), "num_conv": (last - 2) // 2, "scale": scale}

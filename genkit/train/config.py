@@ -1,0 +1,96 @@
+"""A training configuration: one TOML file whose tables are the arguments of the network, the data and the loop."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from genkit.errors import UsageError
+
+
+@dataclass(frozen=True)
+class LoopConfig:
+    """What the loop itself needs, the same for every task.
+
+    `steps` is the length of the schedule; the learning rate warms up over `warmup` steps, holds, and falls along a half
+    cosine over the last `decay` share of them. `ema` is the decay of the averaged weights. Intervals are in steps.
+    """
+
+    steps: int = 10_000
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.99)
+    warmup: int = 100
+    decay: float = 0.5
+    clip: float = 1.0
+    ema: float = 0.999
+    seed: int = 0
+    log_every: int = 50
+    eval_every: int = 1000
+    save_every: int = 500
+    sheet_every: int = 2000
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    name: str
+    task: str
+    family: str
+    start: str | None = None
+    summary: str = ""
+    data_note: str = ""
+    network: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    loop: LoopConfig = field(default_factory=LoopConfig)
+
+
+def read_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
+    """Read `path`; each override is `table.key=value` with a TOML value, such as `loop.steps=2000`.
+
+    Raises:
+        UsageError: the file or an override cannot be read, or names a field that does not exist.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: not a training configuration ({error})") from error
+    for override in overrides:
+        _override(raw, override)
+    return parse_config(raw, str(path))
+
+
+def parse_config(raw: Mapping[str, Any], origin: str) -> TrainConfig:
+    _refuse_unknown(raw, TrainConfig, origin)
+    loop = dict(raw.get("loop", {}))
+    _refuse_unknown(loop, LoopConfig, f"{origin} [loop]")
+    if "betas" in loop:
+        loop["betas"] = tuple(loop["betas"])
+    missing = [name for name in ("name", "task", "family") if name not in raw]
+    if missing:
+        raise UsageError(f"{origin}: missing {', '.join(missing)}")
+    return TrainConfig(**{**raw, "loop": LoopConfig(**loop)})
+
+
+def _refuse_unknown(table: Mapping[str, Any], kind: type, origin: str) -> None:
+    known = {one.name for one in fields(kind)}
+    unknown = sorted(set(table) - known)
+    if unknown:
+        raise UsageError(f"{origin}: unknown field {', '.join(unknown)}", f"known fields: {', '.join(sorted(known))}")
+
+
+def _override(raw: dict[str, Any], text: str) -> None:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"--set {text}: expected key=value, such as loop.steps=2000")
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except ValueError:
+        parsed = value
+    *tables, last = key.strip().split(".")
+    place = raw
+    for name in tables:
+        place = place.setdefault(name, {})
+    place[last] = parsed

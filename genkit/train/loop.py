@@ -1,0 +1,197 @@
+"""The one training loop: optimise, average, measure, draw, save, resume.
+
+A job (one class per task) brings modules, batches, a loss, a held-out metric and a sample sheet; everything else is here.
+Runs on CPU and CUDA (bfloat16 autocast there), and on several GPUs under `accelerate launch`.
+
+A run folder holds `state.pt` (everything to resume, replaced atomically), `log.jsonl`, and `sheet-<step>.png`.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from genkit.errors import RunError, UsageError
+from genkit.train.config import LoopConfig, TrainConfig
+
+
+class Job(Protocol):
+    modules: dict[str, nn.Module]
+    averaged: tuple[str, ...]
+
+    def batches(self, seed: int) -> Iterator[dict[str, Tensor]]: ...
+
+    def loss(self, modules: dict[str, nn.Module], batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]: ...
+
+    def evaluate(self, modules: dict[str, nn.Module]) -> dict[str, float]: ...
+
+    def sheet(self, modules: dict[str, nn.Module]) -> np.ndarray: ...
+
+    def export(self, modules: dict[str, nn.Module]) -> tuple[dict[str, Tensor], dict[str, Any]]: ...
+
+
+Report = Callable[[dict[str, Any]], None]
+
+
+def learning_rate(step: int, loop: LoopConfig) -> float:
+    """Linear warm-up, a plateau, and a half cosine to 1 % over the last `decay` share of the steps."""
+    if step < loop.warmup:
+        return loop.learning_rate * (step + 1) / loop.warmup
+    start = loop.steps * (1 - loop.decay)
+    if step <= start or loop.decay <= 0:
+        return loop.learning_rate
+    through = min(1.0, (step - start) / max(1.0, loop.steps - start))
+    return loop.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * through)))
+
+
+def train(
+    config: TrainConfig,
+    job: Job,
+    folder: Path,
+    *,
+    max_minutes: float | None = None,
+    resume: bool = False,
+    cpu: bool = False,
+    report: Report = lambda event: None,
+) -> dict[str, Any]:
+    """Train until `steps` or `max_minutes`, whichever is first, and return {"step", "minutes", "metrics", "finished"}.
+
+    `job.modules` hold the averaged weights afterwards.
+
+    Raises:
+        UsageError: there is a state in `folder` and `resume` is off, or the other way round.
+        RunError: the loss is not a number.
+    """
+    from accelerate import Accelerator
+
+    loop = config.loop
+    folder.mkdir(parents=True, exist_ok=True)
+    state_file = folder / "state.pt"
+    if state_file.exists() and not resume:
+        raise UsageError(f"{folder}: holds a run already", "continue it with --resume, or give another --out")
+    mixed = "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() and not cpu else "no"
+    accelerator = Accelerator(cpu=cpu, mixed_precision=mixed)
+    torch.manual_seed(loop.seed)
+
+    averages = {name: copy.deepcopy(job.modules[name]).to(accelerator.device).eval() for name in job.averaged}
+    for average in averages.values():
+        average.requires_grad_(False)
+    raw = {name: module.to(memory_format=torch.channels_last) for name, module in job.modules.items()}
+    optimizer = torch.optim.AdamW(
+        [p for module in raw.values() for p in module.parameters() if p.requires_grad],
+        lr=loop.learning_rate,
+        betas=loop.betas,
+        weight_decay=loop.weight_decay,
+    )
+    step, minutes_before = 0, 0.0
+    modules = {name: accelerator.prepare(module) for name, module in raw.items()}
+    optimizer = accelerator.prepare(optimizer)
+    if state_file.exists():
+        step, minutes_before = _restore(state_file, raw, averages, optimizer)
+    batches = job.batches(loop.seed + step * 7919 + accelerator.process_index)
+    started, metrics, best_speed = time.monotonic(), {}, 0.0
+    parameters = [p for module in raw.values() for p in module.parameters()]
+
+    def minutes() -> float:
+        return minutes_before + (time.monotonic() - started) / 60
+
+    def save() -> None:
+        if accelerator.is_main_process:
+            _save(state_file, step, minutes(), raw, averages, optimizer)
+
+    window_started, window_steps = time.monotonic(), 0
+    try:
+        while step < loop.steps and (max_minutes is None or minutes() - minutes_before < max_minutes):
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(step, loop)
+            batch = {key: value.to(accelerator.device, non_blocking=True) for key, value in next(batches).items()}
+            with accelerator.autocast():
+                loss, figures = job.loss(modules, batch)
+            if not math.isfinite(float(loss.detach())):
+                raise RunError(f"the loss is {float(loss.detach())} at step {step}", "lower loop.learning_rate and resume")
+            optimizer.zero_grad(set_to_none=True)
+            accelerator.backward(loss)
+            if loop.clip:
+                accelerator.clip_grad_norm_(parameters, loop.clip)
+            optimizer.step()
+            step, window_steps = step + 1, window_steps + 1
+            _average(averages, raw, min(loop.ema, (1 + step) / (10 + step)))
+            if step % loop.eval_every == 0 or step == loop.steps:
+                metrics = job.evaluate(averages)
+            if step % loop.log_every == 0 or step == loop.steps:
+                best_speed = window_steps / max(1e-9, time.monotonic() - window_started)
+                window_started, window_steps = time.monotonic(), 0
+                event = {"step": step, "of": loop.steps, "minutes": round(minutes(), 2), "steps_per_s": round(best_speed, 2)}
+                event |= {"lr": learning_rate(step, loop), **figures, **metrics}
+                if accelerator.is_main_process:
+                    with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
+                        log.write(json.dumps(event) + "\n")
+                    report(event)
+            if accelerator.is_main_process and (step % loop.sheet_every == 0 or step == loop.steps):
+                _draw(folder / f"sheet-{step:07d}.png", job.sheet(averages))
+            if step % loop.save_every == 0:
+                save()
+    finally:
+        save()
+    if step >= loop.steps or not metrics:
+        metrics = job.evaluate(averages)
+    for name, average in averages.items():
+        job.modules[name].load_state_dict(average.state_dict())
+    return {"step": step, "minutes": round(minutes(), 1), "metrics": metrics, "finished": step >= loop.steps}
+
+
+@torch.no_grad()
+def _average(averages: dict[str, nn.Module], raw: dict[str, nn.Module], decay: float) -> None:
+    """Exponential moving average of parameters; buffers are copied."""
+    for name, average in averages.items():
+        torch._foreach_lerp_(list(average.parameters()), list(raw[name].parameters()), 1 - decay)
+        for mine, theirs in zip(average.buffers(), raw[name].buffers(), strict=True):
+            mine.copy_(theirs)
+
+
+def _save(
+    target: Path,
+    step: int,
+    minutes: float,
+    raw: dict[str, nn.Module],
+    averages: dict[str, nn.Module],
+    optimizer: torch.optim.Optimizer,
+) -> None:
+    state = {
+        "step": step,
+        "minutes": minutes,
+        "modules": {name: module.state_dict() for name, module in raw.items()},
+        "averages": {name: module.state_dict() for name, module in averages.items()},
+        "optimizer": optimizer.state_dict(),
+    }
+    partial = target.with_suffix(".part")
+    torch.save(state, partial)
+    os.replace(partial, target)
+
+
+def _restore(
+    source: Path, raw: dict[str, nn.Module], averages: dict[str, nn.Module], optimizer: torch.optim.Optimizer
+) -> tuple[int, float]:
+    state = torch.load(source, map_location="cpu", weights_only=True)
+    for name, module in raw.items():
+        module.load_state_dict(state["modules"][name])
+    for name, module in averages.items():
+        module.load_state_dict(state["averages"][name])
+    optimizer.load_state_dict(state["optimizer"])
+    return int(state["step"]), float(state["minutes"])
+
+
+def _draw(target: Path, sheet: np.ndarray) -> None:
+    from PIL import Image
+
+    Image.fromarray(sheet).save(target)

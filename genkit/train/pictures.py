@@ -1,0 +1,83 @@
+"""A folder or a zip of pictures as training data: names, decoded arrays, and a held-out split.
+
+Reads members of a zip in place. Pictures are turned upright, converted to RGB and kept in memory as uint8 (H, W, 3).
+"""
+
+from __future__ import annotations
+
+import io
+import random
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from genkit.errors import UsageError
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif"})
+
+
+def list_pictures(source: Path) -> list[str]:
+    """Names of the pictures below a folder or inside a zip, sorted, with forward slashes.
+
+    Raises:
+        UsageError: there is no such folder or zip, or no picture in it.
+    """
+    if source.is_dir():
+        names = [path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file()]
+    elif zipfile.is_zipfile(source):
+        with zipfile.ZipFile(source) as archive:
+            names = archive.namelist()
+    else:
+        raise UsageError(f"{source}: not a folder or a zip of pictures")
+    names = sorted(name for name in names if PurePosixPath(name).suffix.lower() in SUFFIXES)
+    names = [name for name in names if not PurePosixPath(name).name.startswith(".") and "__MACOSX" not in name]
+    if not names:
+        raise UsageError(f"{source}: no pictures in it")
+    return names
+
+
+def read_pictures(source: Path, names: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield (name, uint8 (H, W, 3)) for every picture that can be read; the others are passed over."""
+    archive = None if source.is_dir() else zipfile.ZipFile(source)
+    try:
+        for name in names:
+            raw = (source / name).read_bytes() if archive is None else archive.read(name)
+            try:
+                with Image.open(io.BytesIO(raw)) as picture:
+                    upright = ImageOps.exif_transpose(picture)
+                    pixels = np.asarray(upright.convert("RGB"))
+            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+                continue
+            yield name, pixels
+    finally:
+        if archive is not None:
+            archive.close()
+
+
+def split_names(names: Sequence[str], holdout: Path | None, count: int = 20) -> tuple[list[str], list[str]]:
+    """Divide names into (training, held out).
+
+    `holdout` is a text file with one name a line. Without it one in twenty is held out, at least one and at most `count`,
+    chosen by a fixed seed so that a resumed run holds out the same pictures.
+
+    Raises:
+        UsageError: the held-out file names nothing that the data has, or leaves nothing to train on.
+    """
+    if holdout is not None:
+        listed = {line.strip() for line in holdout.read_text(encoding="utf-8").splitlines() if line.strip()}
+        held = [name for name in names if name in listed]
+        if not held:
+            raise UsageError(f"{holdout}: none of its names is in the training data")
+    elif len(names) > 1:
+        held = sorted(random.Random(0).sample(list(names), min(count, max(1, len(names) // 20))))
+    else:
+        held = list(names)
+        return list(names), held
+    kept = set(held)
+    training = [name for name in names if name not in kept]
+    if not training:
+        raise UsageError("every picture is held out: nothing is left to train on")
+    return training, held

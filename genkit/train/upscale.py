@@ -1,0 +1,143 @@
+"""Train the compact super-resolution network: patches of sharp pictures, degraded on the fly, mean absolute error.
+
+The loss is the mean absolute error on RGB (Lim et al. 2017, "EDSR", arXiv 1707.02921, section 3.3) plus the same on luma,
+which is what the field measures and what the eye weighs most.
+"""
+
+from __future__ import annotations
+
+import itertools
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from genkit.evaluate.fidelity import crop_border, luma, psnr
+from genkit.models import compact
+from genkit.train import degrade
+from genkit.train.config import TrainConfig
+from genkit.train.pictures import list_pictures, read_pictures, split_names
+
+LUMA = (65.481 / 255, 128.553 / 255, 24.966 / 255)
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """`patch` is the side of a low-resolution patch in pixels; `degradation` is `clean` or `photo`; `sizes` are the
+    reductions of each picture that patches are cut from (smaller copies are sharper and more varied)."""
+
+    patch: int = 40
+    batch: int = 16
+    degradation: str = "clean"
+    sizes: tuple[float, ...] = (1.0,)
+    validate: int = 20
+    validate_side: int = 256
+
+
+class UpscaleJob:
+    """What the loop asks of a task: its modules, its batches, its loss, its held-out metric and its sheet."""
+
+    def __init__(self, config: TrainConfig, data: Path, holdout: Path | None):
+        self.options = DataOptions(**{**config.data, "sizes": tuple(config.data.get("sizes", (1.0,)))})
+        self.scale = int(config.network.get("scale", 4))
+        self.network_params = dict(config.network)
+        self.modules: dict[str, nn.Module] = {"network": compact.build(**config.network)}
+        self.averaged = ("network",)
+        names = list_pictures(data)
+        training, held = split_names(names, holdout)
+        self._pairs = [pair for _, sharp in read_pictures(data, training) for pair in self._prepare(sharp)]
+        rng = np.random.default_rng(0)
+        self._held: list[tuple[np.ndarray, np.ndarray]] = []
+        for _, sharp in read_pictures(data, held[: self.options.validate]):
+            side = min(self.options.validate_side, *sharp.shape[:2]) // self.scale * self.scale
+            top, left = (sharp.shape[0] - side) // 2, (sharp.shape[1] - side) // 2
+            crop = np.ascontiguousarray(sharp[top : top + side, left : left + side])
+            if self.options.degradation == "photo":
+                self._held.append((crop, degrade.web_photo(crop, self.scale, rng)))
+            else:
+                self._held.append((crop, degrade.clean(crop, self.scale)))
+
+    def _prepare(self, sharp: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        from PIL import Image
+
+        for size in self.options.sizes:
+            copy = sharp
+            if size != 1.0:
+                target = (round(sharp.shape[1] * size), round(sharp.shape[0] * size))
+                copy = np.asarray(Image.fromarray(sharp).resize(target, Image.Resampling.LANCZOS))
+            if min(copy.shape[:2]) < (self.options.patch + 2) * self.scale:
+                continue
+            small = degrade.clean(copy, self.scale) if self.options.degradation == "clean" else None
+            yield copy, small
+
+    def batches(self, seed: int) -> Iterator[dict[str, Tensor]]:
+        """Endless batches, cut and degraded on a thread of their own so that the optimiser does not wait."""
+        ready: queue.Queue[dict[str, Tensor]] = queue.Queue(maxsize=8)
+
+        def fill() -> None:
+            rng = np.random.default_rng(seed)
+            for _ in itertools.count():
+                ready.put(self._batch(rng))
+
+        threading.Thread(target=fill, daemon=True).start()
+        while True:
+            yield ready.get()
+
+    def _batch(self, rng: np.random.Generator) -> dict[str, Tensor]:
+        patch, scale = self.options.patch, self.scale
+        small_patches, sharp_patches = [], []
+        for _ in range(self.options.batch):
+            sharp, small = self._pairs[rng.integers(len(self._pairs))]
+            top = int(rng.integers(0, sharp.shape[0] // scale - patch + 1))
+            left = int(rng.integers(0, sharp.shape[1] // scale - patch + 1))
+            truth = sharp[top * scale : (top + patch) * scale, left * scale : (left + patch) * scale]
+            given = degrade.photo(truth, scale, rng) if small is None else small[top : top + patch, left : left + patch]
+            turn, mirror = int(rng.integers(4)), bool(rng.integers(2))
+            for pixels, patches in ((given, small_patches), (truth, sharp_patches)):
+                turned = np.rot90(pixels, turn)
+                patches.append(np.ascontiguousarray((turned[:, ::-1] if mirror else turned).transpose(2, 0, 1)))
+        return {"small": torch.from_numpy(np.stack(small_patches)), "sharp": torch.from_numpy(np.stack(sharp_patches))}
+
+    def loss(self, modules: dict[str, nn.Module], batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+        small = batch["small"].to(memory_format=torch.channels_last).float() / 255  # (N, 3, P, P)
+        error = modules["network"](small) - batch["sharp"].float() / 255  # (N, 3, scale*P, scale*P)
+        border = 2 * self.scale
+        error = error[..., border:-border, border:-border]
+        weights = torch.tensor(LUMA, device=error.device).view(1, 3, 1, 1)
+        loss = error.abs().mean() + (error * weights).sum(1).abs().mean()
+        return loss, {"loss": float(loss.detach())}
+
+    @torch.inference_mode()
+    def evaluate(self, modules: dict[str, nn.Module]) -> dict[str, float]:
+        """PSNR on luma over the held-out pictures' centres, border of `scale` pixels left out."""
+        scores = []
+        for sharp, small in self._held:
+            result = self._enlarge(modules["network"], small)
+            scores.append(psnr(crop_border(luma(result), self.scale), crop_border(luma(sharp), self.scale)))
+        return {"psnr_y_db": float(np.mean(scores))}
+
+    @torch.inference_mode()
+    def sheet(self, modules: dict[str, nn.Module]) -> np.ndarray:
+        """Rows of (nearest, result, original), uint8 (H, W, 3)."""
+        rows = []
+        for sharp, small in self._held[:6]:
+            nearest = small.repeat(self.scale, 0).repeat(self.scale, 1)
+            rows.append(np.concatenate([nearest, self._enlarge(modules["network"], small), sharp], 1))
+        width = max(row.shape[1] for row in rows)
+        return np.concatenate([np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0))) for row in rows], 0)
+
+    def export(self, modules: dict[str, nn.Module]) -> tuple[dict[str, Tensor], dict[str, int]]:
+        """The tensors and the card parameters of the finished model."""
+        return dict(modules["network"].state_dict()), self.network_params
+
+    @staticmethod
+    def _enlarge(network: nn.Module, small: np.ndarray) -> np.ndarray:
+        device = next(network.parameters()).device
+        images = torch.from_numpy(small.copy()).to(device).permute(2, 0, 1)[None].float() / 255
+        result = network(images).clamp(0, 1)[0].permute(1, 2, 0) * 255  # (scale*H, scale*W, 3)
+        return result.round().byte().cpu().numpy()
