@@ -1,0 +1,31 @@
+"""Model cards: one TOML file a model, read, checked and found by name.
+
+Cards lie in `weights/<task>/<name>.toml` (inside the package in a wheel) and, for a user's own models, in
+`GENKIT_HOME/cards/<task>/<name>.toml`; a checkpoint that has a `path` lies beside its card. `<name>.train.toml` files are
+training configurations, not cards. Standard library only: shell completion and `--help` stand on this room.
+"""
+
+from genkit.cards.card import Card, CardFile, Hash, Hub, Option
+from genkit.cards.finding import all_cards, card_paths, default_model, find, names, recommended
+from genkit.cards.places import cache_folder, home, user_folder, weights_folder
+from genkit.cards.reading import parse_card, read_card
+
+__all__ = [
+    "Card",
+    "CardFile",
+    "Hash",
+    "Hub",
+    "Option",
+    "all_cards",
+    "cache_folder",
+    "card_paths",
+    "default_model",
+    "find",
+    "home",
+    "names",
+    "parse_card",
+    "read_card",
+    "recommended",
+    "user_folder",
+    "weights_folder",
+]

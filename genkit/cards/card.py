@@ -1,0 +1,179 @@
+"""What a card says: plain frozen records, and the options that one model adds to its verb."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from genkit.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Hash:
+    """`sha256`, `sha256-prefix` (its first digits, as file names carry them), `md5`, or `git-sha1` (of the blob)."""
+
+    algorithm: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.algorithm}:{self.value}"
+
+
+@dataclass(frozen=True)
+class CardFile:
+    """One file of a model. `path` is relative to the card (or, in a hub, to the repository); `url` is where it is fetched."""
+
+    role: str
+    path: str | None = None
+    url: str | None = None
+    hash: Hash | None = None
+    size: int | None = None
+
+
+@dataclass(frozen=True)
+class Hub:
+    """A Hugging Face repository at `revision`; `files` (by path) are fetched one by one, `patterns` through huggingface_hub."""
+
+    repo: str
+    revision: str
+    patterns: tuple[str, ...] = ()
+    files: Mapping[str, CardFile] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Option:
+    """A setting of one model, given on the command line as `-O name=value`."""
+
+    name: str
+    type: str
+    default: Any = None
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    help: str = ""
+
+    def parse(self, text: str) -> Any:
+        """Turn command-line text into a checked value.
+
+        Raises:
+            UsageError: not of the type, out of bounds, or not one of the choices.
+        """
+        wanted = {"int": "a whole number", "float": "a number", "bool": "yes or no"}.get(self.type, "text")
+        try:
+            if self.type == "bool":
+                value: Any = {
+                    "1": True,
+                    "true": True,
+                    "yes": True,
+                    "on": True,
+                    "0": False,
+                    "false": False,
+                    "no": False,
+                    "off": False,
+                }[text.strip().lower()]
+            else:
+                value = {"int": int, "float": float}.get(self.type, str)(text)
+        except (KeyError, ValueError):
+            raise UsageError(f"-O {self.name}={text}: expected {wanted}") from None
+        if self.choices and value not in self.choices:
+            raise UsageError(f"-O {self.name}={text}: expected one of {', '.join(self.choices)}")
+        if self.type in ("int", "float") and not self.within(value):
+            raise UsageError(f"-O {self.name}={text}: expected {wanted} from {self.minimum} to {self.maximum}")
+        return value
+
+    def within(self, value: float) -> bool:
+        low = -float("inf") if self.minimum is None else self.minimum
+        high = float("inf") if self.maximum is None else self.maximum
+        return low <= value <= high  # False for not-a-number
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known about one model. `commercial` is None where the licence does not say."""
+
+    name: str
+    tasks: tuple[str, ...]
+    family: str
+    toml: Path
+    origin: str
+    aliases: tuple[str, ...] = ()
+    summary: str = ""
+    licence: str = ""
+    commercial: bool | None = None
+    gated: bool = False
+    recommended: bool = False
+    paper: str = ""
+    source: str = ""
+    verified: bool = True
+    params: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    dtypes: tuple[str, ...] = ("float32",)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    options: tuple[Option, ...] = ()
+    requires: str | None = None
+    files: Mapping[str, CardFile] = field(default_factory=dict)
+    hub: Hub | None = None
+    trained_by: str | None = None
+    data: str | None = None
+    metrics: Mapping[str, Any] | None = None
+
+    @property
+    def task(self) -> str:
+        return self.tasks[0]
+
+    @property
+    def shipped(self) -> bool:
+        """Every file lies beside the card: nothing is ever fetched."""
+        return self.hub is None and all(one.path is not None for one in self.files.values())
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of all files together, or None where a size is not known."""
+        if self.hub is not None and self.hub.patterns:
+            return None
+        total = 0
+        for one in self.every_file:
+            size = one.size
+            if size is None and one.path is not None and self.hub is None:
+                try:
+                    size = self.beside(one).stat().st_size
+                except OSError:
+                    return None
+            if size is None:
+                return None
+            total += size
+        return total
+
+    @property
+    def every_file(self) -> tuple[CardFile, ...]:
+        return (*self.files.values(), *(self.hub.files.values() if self.hub else ()))
+
+    @property
+    def revision(self) -> str:
+        """What tells this model from another of the same name: the hash of its first file, or the hub's commit."""
+        first = next((one.hash for one in self.every_file if one.hash), None)
+        return str(first) if first else (self.hub.revision if self.hub else "")
+
+    def beside(self, one: CardFile) -> Path:
+        """Where a file with a `path` lies."""
+        return self.toml.parent / (one.path or "")
+
+    def parse_options(self, given: Iterable[str]) -> dict[str, Any]:
+        """Check `key=value` texts and return them with the other options' defaults.
+
+        Raises:
+            UsageError: a key that this model does not have, or a value that it does not take.
+        """
+        known = {option.name: option for option in self.options}
+        values = {option.name: option.default for option in self.options if option.default is not None}
+        for text in given:
+            key, equals, value = text.partition("=")
+            if not equals:
+                raise UsageError(f"-O {text}: expected key=value")
+            if key not in known:
+                listing = ", ".join(known) if known else "none"
+                raise UsageError(f"{self.name} has no option {key}", f"its options: {listing}")
+            values[key] = known[key].parse(value)
+        return values

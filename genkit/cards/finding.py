@@ -1,0 +1,108 @@
+"""Find cards by task, name or alias. File names answer what they can; a TOML file is opened only when it is needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from genkit.cards.card import Card
+from genkit.cards.places import user_folder, weights_folder
+from genkit.cards.reading import read_card
+from genkit.errors import UsageError, WeightsError
+
+
+def card_paths(task: str | None = None) -> list[Path]:
+    """Every card file, shipped ones first, by name. Nothing is opened."""
+    found: list[Path] = []
+    for folder in (weights_folder(), user_folder()):
+        for path in sorted(folder.glob(f"{task or '*'}/*.toml")):
+            if not path.name.endswith(".train.toml"):
+                found.append(path)
+    return found
+
+
+def names(task: str | None = None) -> list[str]:
+    """Names alone, for shell completion."""
+    return sorted({path.stem for path in card_paths(task)})
+
+
+def all_cards(task: str | None = None) -> list[Card]:
+    """Read every card, sorted by task and name.
+
+    Raises:
+        WeightsError: a card is malformed, or two cards claim one name.
+    """
+    cards = [read_card(path) for path in card_paths()]
+    owners: dict[str, Card] = {}
+    for card in cards:
+        for name in {_plain(one) for one in (card.name, *card.aliases)}:
+            if name in owners:
+                raise WeightsError(
+                    f"two cards claim the name {name}: {owners[name].toml} and {card.toml}", "rename or delete one"
+                )
+            owners[name] = card
+    return sorted((card for card in cards if task is None or task in card.tasks), key=lambda card: (card.task, card.name))
+
+
+def find(name: str, task: str | None = None) -> Card:
+    """Find a model by name or alias (case, `_` and `-` do not matter), or read the card that a path ending in .toml names.
+
+    Raises:
+        UsageError: unknown, with near matches; or a model of another verb, which is named.
+        WeightsError: the card is malformed.
+    """
+    if name.endswith(".toml") and Path(name).is_file():
+        return _of_task(read_card(Path(name)), task)
+    exact = [path for path in card_paths() if path.stem == name]
+    if len(exact) == 1:
+        return _of_task(read_card(exact[0]), task)
+    cards = all_cards()
+    for card in cards:
+        if _plain(name) in (_plain(one) for one in (card.name, *card.aliases)):
+            return _of_task(card, task)
+    import difflib
+
+    fitting = [card for card in cards if task is None or task in card.tasks]
+    known = {_plain(one): card.name for card in fitting for one in (card.name, *card.aliases)}
+    near = dict.fromkeys(known[one] for one in difflib.get_close_matches(_plain(name), known, n=5, cutoff=0.55))
+    near |= dict.fromkeys(full for one, full in known.items() if len(name) > 2 and _plain(name) in one)
+    listing = f"genkit models list{f' --task {task}' if task else ''}"
+    hint = f"did you mean {', '.join(list(near)[:4])}? All: {listing}" if near else f"see {listing}"
+    raise UsageError(f"unknown model {name!r}", hint, code="unknown-model")
+
+
+def default_model(task: str, *, scale: float | None = None) -> str:
+    """The model a verb takes when none is named: the configured one, else a shipped one (by `scale` for upscale)."""
+    from genkit import config
+
+    if configured := config.get(f"{task}.model"):
+        try:
+            return find(str(configured), task).name
+        except UsageError as error:
+            hint = f"genkit config set {task}.model NAME, or genkit config unset {task}.model"
+            raise UsageError(f"{config.path()}: {task}.model: {error.message}", hint, code=error.code) from None
+    if task == "upscale":
+        return "genkit-x2" if scale is not None and scale <= 2 else "genkit-x4"
+    for path in card_paths(task):
+        card = read_card(path)
+        if card.origin == "shipped":
+            return card.name
+    raise UsageError(f"{task} has no default model", f"choose one with --model; see genkit models list --task {task}")
+
+
+def recommended(task: str) -> Card | None:
+    """The published model that a hint names first, if one is marked."""
+    return next((card for card in all_cards(task) if card.recommended), None)
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "-")
+
+
+def _of_task(card: Card, task: str | None) -> Card:
+    if task is None or task in card.tasks:
+        return card
+    raise UsageError(
+        f"{card.name} is a model for {card.task}, not for {task}",
+        f"use it with genkit {card.task} --model {card.name}, or see genkit models list --task {task}",
+        code="wrong-task",
+    )

@@ -1,0 +1,234 @@
+"""Read a card and check every field: an unknown field, a wrong type or an impossible value is an error that names it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+from genkit.cards.card import Card, CardFile, Hash, Hub, Option
+from genkit.cards.places import user_folder, weights_folder
+from genkit.errors import WeightsError
+
+DTYPES = ("float32", "float16", "bfloat16")
+NAME = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
+TASK = re.compile(r"[a-z][a-z0-9]*")
+FAMILY = re.compile(r"[a-z][a-z0-9_]*")
+FULL_REVISION = re.compile(r"[0-9a-f]{40}")
+REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+HASH_DIGITS = {"sha256": (64, 64), "sha256-prefix": (8, 63), "md5": (32, 32), "git-sha1": (40, 40)}
+OPTION_TYPES: dict[str, tuple[type, ...]] = {
+    "int": (int,),
+    "float": (float, int),
+    "bool": (bool,),
+    "str": (str,),
+    "choice": (str,),
+}
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+# Field of the card: the TOML type that it must have.
+FIELDS: dict[str, type] = {
+    "name": str,
+    "aliases": list,
+    "tasks": list,
+    "family": str,
+    "summary": str,
+    "licence": str,
+    "commercial": bool,
+    "gated": bool,
+    "recommended": bool,
+    "paper": str,
+    "source": str,
+    "verified": bool,
+    "params": dict,
+    "limits": dict,
+    "dtypes": list,
+    "defaults": dict,
+    "options": dict,
+    "requires": str,
+    "files": dict,
+    "hub": dict,
+    "trained_by": str,
+    "data": str,
+    "metrics": dict,
+}
+FILE_FIELDS: dict[str, type] = {"path": str, "url": str, "hash": str, "size": int}
+HUB_FIELDS: dict[str, type] = {"repo": str, "revision": str, "patterns": list, "files": dict}
+HUB_FILE_FIELDS: dict[str, type] = {"role": str, "hash": str, "size": int}
+OPTION_FIELDS: dict[str, type] = {
+    "type": str,
+    "default": object,
+    "minimum": float,
+    "maximum": float,
+    "choices": list,
+    "help": str,
+}
+
+
+def read_card(path: Path) -> Card:
+    """Read and check one card.
+
+    Raises:
+        WeightsError: unreadable, an unknown field, or a value that cannot be right; names file and field.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path}: not a model card ({error})", code="card") from error
+    return parse_card(raw, path)
+
+
+def parse_card(raw: Mapping[str, Any], path: Path) -> Card:
+    """Check the fields of a card that lies, or will lie, at `path`."""
+    check = _Checker(path)
+    check.table(raw, FIELDS, "")
+    for needed in ("name", "tasks", "family", "summary", "licence"):
+        if not raw.get(needed):
+            check.fail(needed, "is missing")
+    check.that(bool(NAME.fullmatch(raw["name"])), "name", "must be lower-case words joined by hyphens")
+    check.that(raw["name"] == path.stem, "name", f"must be the name of the file, {path.stem}")
+    tasks = check.texts(raw["tasks"], "tasks", TASK)
+    check.that(bool(FAMILY.fullmatch(raw["family"])), "family", "must be a module name")
+    for link in ("paper", "source"):
+        if link in raw:
+            check.link(raw[link], link)
+    dtypes = check.texts(raw.get("dtypes", ["float32"]), "dtypes")
+    check.that(bool(dtypes) and set(dtypes) <= set(DTYPES), "dtypes", f"must be among {', '.join(DTYPES)}")
+    user = path.is_relative_to(user_folder()) or not path.is_relative_to(weights_folder())
+    files = {role: check.file(role, one, user) for role, one in raw.get("files", {}).items()}
+    hub = check.hub(raw["hub"]) if "hub" in raw else None
+    verified = raw.get("verified", True)
+    if verified:
+        check.pinned(files, hub)
+    for name, value in raw.get("limits", {}).items():
+        check.that(
+            isinstance(value, int) and not isinstance(value, bool) and value > 0, f"limits.{name}", "must be a whole number"
+        )
+    for name, value in raw.get("params", {}).items():
+        if name in ("scale", "receptive"):
+            check.that(type(value) is int and value > 0, f"params.{name}", "must be a whole number")
+    options = tuple(check.option(name, one) for name, one in raw.get("options", {}).items())
+    local = hub is None and all(one.path is not None for one in files.values())
+    return Card(
+        **{
+            **raw,
+            "tasks": tasks,
+            "toml": path,
+            "origin": "user" if user else ("shipped" if local else "catalogue"),
+            "aliases": check.texts(raw.get("aliases", []), "aliases", re.compile(r"[\w.+-]+")),
+            "dtypes": dtypes,
+            "options": options,
+            "files": files,
+            "hub": hub,
+        }
+    )
+
+
+class _Checker:
+    """Checks that know which card they speak of."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def fail(self, where: str, why: str) -> None:
+        raise WeightsError(f"{self.path}: {where} {why}", "fields of a card: CONTRIBUTING.md, How to add a model", code="card")
+
+    def that(self, holds: bool, where: str, why: str) -> None:
+        if not holds:
+            self.fail(where, why)
+
+    def table(self, value: Any, fields: Mapping[str, type], where: str) -> None:
+        prefix = f"{where}." if where else ""
+        if not isinstance(value, Mapping):
+            self.fail(where, "must be a table")
+        for name, one in value.items():
+            if name not in fields:
+                self.fail(f"{prefix}{name}", f"is not a field; known fields: {', '.join(fields)}")
+            wanted = fields[name]
+            right = isinstance(one, (int, float)) if wanted is float else isinstance(one, wanted)
+            if not right or (isinstance(one, bool) and wanted in (int, float)):
+                self.fail(f"{prefix}{name}", f"must be of type {wanted.__name__}")
+
+    def texts(self, value: Any, where: str, pattern: re.Pattern[str] | None = None) -> tuple[str, ...]:
+        for one in value:
+            self.that(isinstance(one, str) and (pattern is None or bool(pattern.fullmatch(one))), where, f"cannot hold {one!r}")
+        self.that(len(set(value)) == len(value), where, "says a thing twice")
+        return tuple(value)
+
+    def link(self, value: str, where: str) -> None:
+        parts = urlsplit(value)
+        safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
+        self.that(safe and bool(parts.hostname), where, f"must be an https address, not {value!r}")
+
+    def hash(self, value: str, where: str) -> Hash:
+        algorithm, _, digits = value.partition(":")
+        low, high = HASH_DIGITS.get(algorithm, (1, 0))
+        right = low <= len(digits) <= high and bool(re.fullmatch(r"[0-9a-f]+", digits))
+        self.that(right, where, f"must be {', '.join(HASH_DIGITS)}, a colon and that many lower-case hex digits, not {value!r}")
+        return Hash(algorithm, digits)
+
+    def sizes(self, raw: Mapping[str, Any], where: str) -> dict[str, Any]:
+        self.that(raw.get("size", 1) > 0, f"{where}.size", "must be above 0")
+        return {"size": raw.get("size"), "hash": self.hash(raw["hash"], f"{where}.hash") if "hash" in raw else None}
+
+    def file(self, role: str, raw: Any, user: bool) -> CardFile:
+        where = f"files.{role}"
+        self.table(raw, FILE_FIELDS, where)
+        self.that(bool(re.fullmatch(r"[a-z][a-z0-9_]*", role)), where, "must be a lower-case word")
+        self.that(("path" in raw) != ("url" in raw), where, "needs a path or a url, and not both")
+        if "url" in raw:
+            self.link(raw["url"], f"{where}.url")
+            self.that(bool(PurePosixPath(urlsplit(raw["url"]).path).name), f"{where}.url", "must end in a file name")
+        elif not user:
+            self.relative(raw["path"], f"{where}.path")
+        return CardFile(role, raw.get("path"), raw.get("url"), **self.sizes(raw, where))
+
+    def relative(self, value: str, where: str) -> None:
+        parts = PurePosixPath(value)
+        safe = not parts.is_absolute() and ".." not in parts.parts and "\\" not in value and ":" not in value and parts.name
+        self.that(bool(safe), where, "must be a relative path that stays in its folder")
+
+    def hub(self, raw: Any) -> Hub:
+        self.table(raw, HUB_FIELDS, "hub")
+        for needed in ("repo", "revision"):
+            self.that(bool(raw.get(needed)), f"hub.{needed}", "is missing")
+        self.that(bool(REPOSITORY.fullmatch(raw["repo"])), "hub.repo", "must be owner/name")
+        self.that(bool(re.fullmatch(r"[\w.-]+", raw["revision"])), "hub.revision", "must be a commit or a branch")
+        files: dict[str, CardFile] = {}
+        for path, one in raw.get("files", {}).items():
+            where = f"hub.files.{path}"
+            self.relative(path, where)
+            self.table(one, HUB_FILE_FIELDS, where)
+            files[path] = CardFile(one.get("role", path), path, None, **self.sizes(one, where))
+            self.that(files[path].hash is not None, where, "needs a hash; files without one go into hub.patterns")
+        patterns = self.texts(raw.get("patterns", []), "hub.patterns")
+        self.that(bool(files or patterns), "hub", "needs files or patterns")
+        return Hub(raw["repo"], raw["revision"], patterns, files)
+
+    def pinned(self, files: Mapping[str, CardFile], hub: Hub | None) -> None:
+        """A card that is not marked `verified = false` must pin whole files and a full commit."""
+        for role, one in files.items():
+            whole = one.path is not None or (one.hash is not None and one.hash.algorithm == "sha256")
+            self.that(whole, f"files.{role}.hash", "must be a whole sha256, or the card needs verified = false")
+        if hub is not None:
+            full = bool(FULL_REVISION.fullmatch(hub.revision))
+            self.that(full, "hub.revision", "must be a full commit, or the card needs verified = false")
+
+    def option(self, name: str, raw: Any) -> Option:
+        where = f"options.{name}"
+        self.table(raw, OPTION_FIELDS, where)
+        kind = raw.get("type", "")
+        self.that(kind in OPTION_TYPES, f"{where}.type", f"must be one of {', '.join(OPTION_TYPES)}")
+        self.that((kind == "choice") == ("choices" in raw), f"{where}.choices", "belongs to the type choice")
+        choices = self.texts(raw.get("choices", []), f"{where}.choices")
+        option = Option(name, kind, raw.get("default"), raw.get("minimum"), raw.get("maximum"), choices, raw.get("help", ""))
+        if option.default is not None:
+            fits = isinstance(option.default, OPTION_TYPES[kind]) and isinstance(option.default, bool) == (kind == "bool")
+            fits = fits and (not choices or option.default in choices)
+            self.that(
+                fits and (kind not in ("int", "float") or option.within(option.default)), f"{where}.default", "does not fit"
+            )
+        return option
