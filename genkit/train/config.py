@@ -36,11 +36,15 @@ class LoopConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
+    """One training run. `start` names a model or a checkpoint whose tensors of equal shape are the first weights; `data_note`
+    is what the card says about the data."""
+
     name: str
     task: str
     family: str
     start: str | None = None
     summary: str = ""
+    licence: str = "Apache-2.0"
     data_note: str = ""
     network: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)

@@ -26,8 +26,11 @@ from genkit.train.config import LoopConfig, TrainConfig
 
 
 class Job(Protocol):
+    """One task's side of training. `averaged` names the modules that are exported; `protocol` says how `evaluate` measures."""
+
     modules: dict[str, nn.Module]
     averaged: tuple[str, ...]
+    protocol: str
 
     def batches(self, seed: int) -> Iterator[dict[str, Tensor]]: ...
 
@@ -38,6 +41,8 @@ class Job(Protocol):
     def sheet(self, modules: dict[str, nn.Module]) -> np.ndarray: ...
 
     def export(self, modules: dict[str, nn.Module]) -> tuple[dict[str, Tensor], dict[str, Any]]: ...
+
+    def card_fields(self) -> dict[str, Any]: ...
 
 
 Report = Callable[[dict[str, Any]], None]

@@ -12,16 +12,18 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from genkit.evaluate.degrade import clean, web_photo
 from genkit.evaluate.fidelity import crop_border, luma, psnr
+from genkit.media.datasets import list_pictures, read_pictures, split_names
 from genkit.models import compact
-from genkit.train import degrade
 from genkit.train.config import TrainConfig
-from genkit.train.pictures import list_pictures, read_pictures, split_names
+from genkit.train.degrade import photo
 
 LUMA = (65.481 / 255, 128.553 / 255, 24.966 / 255)
 
@@ -48,6 +50,9 @@ class UpscaleJob:
         self.network_params = dict(config.network)
         self.modules: dict[str, nn.Module] = {"network": compact.build(**config.network)}
         self.averaged = ("network",)
+        self.protocol = f"PSNR on Y of held-out pictures, centre {self.options.validate_side} square, border {self.scale}, " + (
+            "Pillow bicubic reduction" if self.options.degradation == "clean" else "the web-photo degradation"
+        )
         names = list_pictures(data)
         training, held = split_names(names, holdout)
         self._pairs = [pair for _, sharp in read_pictures(data, training) for pair in self._prepare(sharp)]
@@ -58,9 +63,9 @@ class UpscaleJob:
             top, left = (sharp.shape[0] - side) // 2, (sharp.shape[1] - side) // 2
             crop = np.ascontiguousarray(sharp[top : top + side, left : left + side])
             if self.options.degradation == "photo":
-                self._held.append((crop, degrade.web_photo(crop, self.scale, rng)))
+                self._held.append((crop, web_photo(crop, self.scale, rng)))
             else:
-                self._held.append((crop, degrade.clean(crop, self.scale)))
+                self._held.append((crop, clean(crop, self.scale)))
 
     def _prepare(self, sharp: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
         from PIL import Image
@@ -72,7 +77,7 @@ class UpscaleJob:
                 copy = np.asarray(Image.fromarray(sharp).resize(target, Image.Resampling.LANCZOS))
             if min(copy.shape[:2]) < (self.options.patch + 2) * self.scale:
                 continue
-            small = degrade.clean(copy, self.scale) if self.options.degradation == "clean" else None
+            small = clean(copy, self.scale) if self.options.degradation == "clean" else None
             yield copy, small
 
     def batches(self, seed: int) -> Iterator[dict[str, Tensor]]:
@@ -96,7 +101,7 @@ class UpscaleJob:
             top = int(rng.integers(0, sharp.shape[0] // scale - patch + 1))
             left = int(rng.integers(0, sharp.shape[1] // scale - patch + 1))
             truth = sharp[top * scale : (top + patch) * scale, left * scale : (left + patch) * scale]
-            given = degrade.photo(truth, scale, rng) if small is None else small[top : top + patch, left : left + patch]
+            given = photo(truth, scale, rng) if small is None else small[top : top + patch, left : left + patch]
             turn, mirror = int(rng.integers(4)), bool(rng.integers(2))
             for pixels, patches in ((given, small_patches), (truth, sharp_patches)):
                 turned = np.rot90(pixels, turn)
@@ -134,6 +139,9 @@ class UpscaleJob:
     def export(self, modules: dict[str, nn.Module]) -> tuple[dict[str, Tensor], dict[str, int]]:
         """The tensors and the card parameters of the finished model."""
         return dict(modules["network"].state_dict()), self.network_params
+
+    def card_fields(self) -> dict[str, Any]:
+        return {}
 
     @staticmethod
     def _enlarge(network: nn.Module, small: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A folder or a zip of pictures as training data: names, decoded arrays, and a held-out split.
+"""A folder or a zip of pictures as data to train on or to measure with: names, decoded arrays, and a held-out split.
 
 Reads members of a zip in place. Pictures are turned upright, converted to RGB and kept in memory as uint8 (H, W, 3).
 """

@@ -1,0 +1,118 @@
+"""`genkit train TASK`: train a model on your own files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(name="train", help="Train a model on your own files.", no_args_is_help=True)
+
+Config = Annotated[Path, typer.Option("--config", help="Training configuration (TOML).", rich_help_panel="Run")]
+Data = Annotated[Path, typer.Option("--data", help="Folder or zip of training files.", rich_help_panel="Run")]
+Holdout = Annotated[
+    Path | None,
+    typer.Option(
+        "--holdout",
+        help="Text file with names that are measured on and never trained on. Default: one in 20.",
+        rich_help_panel="Run",
+    ),
+]
+Out = Annotated[Path | None, typer.Option("--out", help="Run folder. Default: runs/NAME.", rich_help_panel="Run")]
+MaxMinutes = Annotated[
+    float | None,
+    typer.Option("--max-minutes", help="Stop after this many minutes and save; --resume continues.", rich_help_panel="Run"),
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue the run in the run folder.", rich_help_panel="Run")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Override one field, such as loop.steps=2000 (repeat).", rich_help_panel="Run"),
+]
+Device = Annotated[str, typer.Option("--device", help="auto (CUDA if there is one), cpu or cuda.", rich_help_panel="Run")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON event a line on stdout.", rich_help_panel="Run")]
+
+
+@app.callback()
+def choose() -> None:
+    """Train a model on your own files. Runs are resumable, and end with safetensors and a card that `--model` takes."""
+
+
+@app.command()
+def upscale(
+    config: Config,
+    data: Data,
+    holdout: Holdout = None,
+    out: Out = None,
+    max_minutes: MaxMinutes = None,
+    resume: Resume = False,
+    overrides: Set = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Train a super-resolution network on sharp pictures; they are made small and worse on the fly."""
+    from genkit.train.upscale import UpscaleJob
+
+    _train("upscale", UpscaleJob, config, data, holdout, out, max_minutes, resume, overrides, device, json)
+
+
+def _train(
+    task: str,
+    make_job: Any,
+    config: Path,
+    data: Path,
+    holdout: Path | None,
+    out: Path | None,
+    max_minutes: float | None,
+    resume: bool,
+    overrides: list[str] | None,
+    device: str,
+    json: bool,
+) -> None:
+    """The part that every trainable task shares."""
+    from genkit.errors import UsageError
+    from genkit.train.config import read_config
+    from genkit.train.run import Request, run
+
+    if device not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"--device {device}: training takes auto, cpu or cuda", "pick one GPU with CUDA_VISIBLE_DEVICES")
+    if device == "cuda":
+        from genkit import runtime
+
+        runtime.choose("cuda")  # an absent device is an error that lists what there is
+    if out is None:
+        out = Path("runs") / read_config(config, overrides or ()).name
+    request = Request(
+        task=task,
+        config=config,
+        data=data,
+        holdout=holdout,
+        out=out,
+        overrides=tuple(overrides or ()),
+        max_minutes=max_minutes,
+        resume=resume,
+        cpu=device == "cpu",
+    )
+    outcome = run(request, make_job, _json_report if json else _text_report)
+    if json:
+        _json_report({"event": "done", **outcome})
+        return
+    figures = ", ".join(f"{key} {value:.4g}" for key, value in outcome["metrics"].items())
+    state = "finished" if outcome["finished"] else "stopped; --resume continues"
+    typer.echo(f"{state} at step {outcome['step']} after {outcome['minutes']} min: {figures}", err=True)
+    typer.echo(outcome["card"])
+    typer.echo(f"use it: genkit {task} --model {outcome['card']} …", err=True)
+
+
+def _json_report(event: dict[str, Any]) -> None:
+    import json
+
+    typer.echo(json.dumps({"schema": "genkit/1", "event": "progress", **event}))
+
+
+def _text_report(event: dict[str, Any]) -> None:
+    speed = event["steps_per_s"]
+    left = (event["of"] - event["step"]) / speed / 60 if speed else 0.0
+    skip = {"step", "of", "minutes", "steps_per_s", "lr"}
+    figures = "  ".join(f"{key} {value:.4f}" for key, value in event.items() if key not in skip)
+    typer.echo(f"step {event['step']}/{event['of']}  {speed:.1f} steps/s  {left:.0f} min left  {figures}", err=True)

@@ -1,0 +1,87 @@
+"""The end of a training run: averaged weights as half-precision safetensors, and a filled card beside them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genkit.train.config import TrainConfig
+
+
+def write_model(
+    folder: Path,
+    config: TrainConfig,
+    tensors: Mapping[str, Tensor],
+    params: Mapping[str, Any],
+    *,
+    command: Sequence[str],
+    metrics: Mapping[str, Any],
+    extra: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write `<name>.safetensors` (float16) and `<name>.toml` into `folder` and return the card's path.
+
+    `command` is recorded as `trained_by`; `extra` holds further card fields of the task, such as `limits`.
+    """
+    from safetensors.torch import save_file
+
+    weights = folder / f"{config.name}.safetensors"
+    halves = {name: tensor.detach().half().contiguous().cpu() for name, tensor in tensors.items()}
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in halves.values()):
+        halves = {name: tensor.detach().float().contiguous().cpu() for name, tensor in tensors.items()}
+    save_file(halves, weights)
+    raw = weights.read_bytes()
+    card: dict[str, Any] = {
+        "name": config.name,
+        "tasks": [config.task],
+        "family": config.family,
+        "summary": config.summary,
+        "licence": config.licence,
+        "commercial": True,
+        "source": "trained with genkit",
+        "trained_by": " ".join(command),
+        "data": config.data_note,
+        "dtypes": ["float32", "bfloat16", "float16"],
+        "params": dict(params),
+        "metrics": dict(metrics),
+        **(extra or {}),
+        "files": {
+            "weights": {"path": weights.name, "hash": f"sha256:{hashlib.sha256(raw).hexdigest()}", "size": len(raw)},
+        },
+    }
+    target = folder / f"{config.name}.toml"
+    target.write_text(to_toml(card), encoding="utf-8")
+    return target
+
+
+def to_toml(table: Mapping[str, Any]) -> str:
+    """Plain values first, then one `[section]` for each nested table."""
+    lines = [f"{key} = {_value(value)}" for key, value in table.items() if not isinstance(value, Mapping)]
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            lines += _section(key, value)
+    return "\n".join(lines) + "\n"
+
+
+def _section(path: str, table: Mapping[str, Any]) -> list[str]:
+    plain = [f"{key} = {_value(value)}" for key, value in table.items() if not isinstance(value, Mapping)]
+    lines = ["", f"[{path}]", *plain] if plain or not table else []
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            lines += _section(f"{path}.{key}", value)
+    return lines
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(round(value, 4) if isinstance(value, float) else value)
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_value(one) for one in value) + "]"
+    text = str(value).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{text}"'

@@ -1,0 +1,96 @@
+"""What `genkit train TASK` does around the loop: read the configuration, make the job, run it, finish with a card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genkit.errors import UsageError
+from genkit.train.config import TrainConfig, read_config
+from genkit.train.finish import write_model
+from genkit.train.loop import Job, Report, train
+
+
+@dataclass(frozen=True)
+class Request:
+    """The command line of one run."""
+
+    task: str
+    config: Path
+    data: Path
+    holdout: Path | None
+    out: Path
+    overrides: tuple[str, ...] = ()
+    max_minutes: float | None = None
+    resume: bool = False
+    cpu: bool = False
+
+
+def run(request: Request, make_job: Callable[[TrainConfig, Path, Path | None], Job], report: Report) -> dict[str, Any]:
+    """Train and return the loop's outcome with the card's path under `card`.
+
+    Raises:
+        UsageError: the configuration is for another task, or `out` cannot be used.
+    """
+    config = read_config(request.config, request.overrides)
+    if config.task != request.task:
+        raise UsageError(f"{request.config}: trains {config.task}, not {request.task}", f"genkit train {config.task} …")
+    job = make_job(config, request.data, request.holdout)
+    if config.start and not (request.out / "state.pt").exists():
+        _start_from(config.start, job)
+    outcome = train(
+        config,
+        job,
+        request.out,
+        max_minutes=request.max_minutes,
+        resume=request.resume,
+        cpu=request.cpu,
+        report=report,
+    )
+    tensors, params = job.export(job.modules)
+    metrics = {
+        **outcome["metrics"],
+        "steps": outcome["step"],
+        "train_minutes": outcome["minutes"],
+        "protocol": job.protocol,
+    }
+    card = write_model(
+        request.out, config, tensors, params, command=_command(request), metrics=metrics, extra=job.card_fields()
+    )
+    return {**outcome, "card": str(card)}
+
+
+def _start_from(name: str, job: Job) -> None:
+    """Copy every tensor of a model or a checkpoint file whose name and shape fit; say nothing of the rest by design: a last
+    layer for another scale starts anew."""
+    from genkit.cards import find
+    from genkit.weights import read_state_dict, resolve
+
+    path = Path(name)
+    if not path.is_file():
+        path = resolve(find(name), announce=lambda text: None)["weights"]
+    given = read_state_dict(path)
+    fitting = 0
+    for module in job.modules.values():
+        state = module.state_dict()
+        chosen = {key: value for key, value in given.items() if key in state and state[key].shape == value.shape}
+        fitting += len(chosen)
+        module.load_state_dict({**state, **chosen})
+    if not fitting:
+        raise UsageError(f"start = {name}: none of its tensors fits the network of this configuration")
+
+
+def _command(request: Request) -> Sequence[str]:
+    """The command to quote in a card: file names without their folders, so that no place of this machine is told."""
+    words = ["genkit", "train", request.task, "--config", _quotable(request.config), "--data", request.data.name]
+    if request.holdout is not None:
+        words += ["--holdout", request.holdout.name]
+    for override in request.overrides:
+        words += ["--set", override]
+    return words
+
+
+def _quotable(path: Path) -> str:
+    return path.as_posix() if not path.is_absolute() else path.name
