@@ -34,6 +34,7 @@ def write_model(
     if not all(bool(torch.isfinite(tensor).all()) for tensor in halves.values()):
         halves = {name: tensor.detach().float().contiguous().cpu() for name, tensor in tensors.items()}
     save_file(halves, weights)
+    weights.chmod(0o644)  # safetensors makes it private to the user, which an installed package must not be
     raw = weights.read_bytes()
     card: dict[str, Any] = {
         "name": config.name,
