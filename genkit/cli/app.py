@@ -1,0 +1,200 @@
+"""The `genkit` command: commands mounted by name, imported when they are called, and one place where errors end.
+
+A verb is one line in COMMANDS and one module in `genkit/cli/` that holds `app`, a `typer.Typer` (a single command, or a group of
+them). Nothing here imports a command's module, torch or Rich before the command is known.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Annotated, Any, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+
+class Entry(NamedTuple):
+    module: str
+    panel: str
+    summary: str
+
+
+PICTURES, MODELS, RESULTS, SETUP = "Make pictures", "Models", "Results", "Set-up"
+
+COMMANDS = {
+    "upscale": Entry("genkit.cli.upscale", PICTURES, "Enlarge pictures, one or a whole tree of folders."),
+    "models": Entry("genkit.cli.models", MODELS, "List, describe, fetch, check, remove and import models."),
+    "train": Entry("genkit.cli.train", MODELS, "Train a model on your own files."),
+    "eval": Entry("genkit.cli.eval", MODELS, "Measure a model on a data set, with the protocol."),
+    "show": Entry("genkit.cli.show", RESULTS, "Show how an output was made, and the command that makes it again."),
+    "replay": Entry("genkit.cli.replay", RESULTS, "Make an output again from what it says about itself."),
+    "doctor": Entry("genkit.cli.doctor", SETUP, "Show versions, devices and folders, and what would be slow and why."),
+    "config": Entry("genkit.cli.config", SETUP, "Read and change your own defaults."),
+}
+
+INTERRUPTED = 130
+
+
+class Commands(TyperGroup):
+    """The root group: it knows names and summaries, and imports a command only to run it or to show its help."""
+
+    _listing = False
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        if self._listing:
+            return TyperCommand(name=cmd_name, help=entry.summary)
+        command = typer.main.get_command(import_module(entry.module).app)
+        command.name = cmd_name
+        with_panels(command)
+        return command
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        self._listing = True  # names and summaries are all that completion of a command's name needs
+        try:
+            return super().shell_complete(ctx, incomplete)
+        finally:
+            self._listing = False
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS and not ctx.resilient_parsing:
+            from genkit.errors import UsageError
+
+            raise UsageError(f"there is no command {args[0]!r}", _near(args), code="unknown-command")
+        return super().resolve_command(ctx, args)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        from genkit.cli import help as pages
+
+        paint = pages.coloured()
+        parts = [pages.usage(ctx, self, paint), pages.describe(self.help or "", paint)]
+        for title in dict.fromkeys(entry.panel for entry in COMMANDS.values()):
+            rows = [(name, entry.summary) for name, entry in COMMANDS.items() if entry.panel == title]
+            parts.append(pages.panel(title, rows, paint))
+        records = [parameter.get_help_record(ctx) for parameter in self.get_params(ctx)]
+        parts.append(pages.panel("Options", [record for record in records if record], paint))
+        parts.append(pages.describe(EPILOG, paint))
+        formatter.write("\n".join(parts))
+
+
+EPILOG = "Start with `genkit upscale photo.jpg`. Every command says more under `genkit COMMAND --help`."
+
+
+def with_panels(command: Any) -> None:
+    """Let a command, and the commands in it, draw their help with our panels."""
+    from genkit.cli import help as pages
+
+    def format_help(ctx: Any, formatter: Any) -> None:
+        formatter.write(pages.command_help(command, ctx))
+
+    command.format_help = format_help
+    for child in getattr(command, "commands", {}).values():
+        with_panels(child)
+
+
+app = typer.Typer(
+    name="genkit",
+    cls=Commands,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Generative media on the command line: enlarge, repair, colour, restyle and draw pictures, and speak text.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from genkit import __version__
+
+        typer.echo(f"genkit {__version__}")
+        raise typer.Exit()
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    ctx: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error (anywhere on the line).")] = False,
+) -> None:
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code. Every error ends here, as a line and a way out."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    before = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    debug = "--debug" in before or bool(os.environ.get("GENKIT_DEBUG"))
+    # Taken out here so that it may stand anywhere on the line, also after commands that do not declare it.
+    arguments = [one for place, one in enumerate(arguments) if one != "--debug" or place >= len(before)]
+    try:
+        try:
+            code = typer.main.get_command(app).main(args=arguments, prog_name="genkit", standalone_mode=False)
+            sys.stdout.flush()
+        except (KeyboardInterrupt, typer.Abort):
+            code = INTERRUPTED
+        except SystemExit as leaving:
+            code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+        except BrokenPipeError:
+            raise
+        except Exception as error:  # the boundary: whatever a command raises becomes a line and an exit code
+            if debug:
+                import traceback
+
+                traceback.print_exc()
+            code = report(error, as_json="--json" in before, debug=debug)
+    except BrokenPipeError:
+        # Whoever read our output has gone; so have we. The null device keeps the interpreter's last flush quiet.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = 1
+    return code if isinstance(code, int) else 0
+
+
+def report(error: Exception, *, as_json: bool, debug: bool) -> int:
+    """Say what went wrong, on stderr or as the last events of a JSON stream, and return the exit code."""
+    from genkit.errors import GenkitError
+
+    hint: str | None
+    if isinstance(error, GenkitError):
+        message, hint, name, code = error.message, error.hint, error.code, error.exit_code
+    elif hasattr(error, "format_message"):  # typer's own: an unknown option, a missing value
+        message, name, code = error.format_message(), "usage", 2
+        message = message[:1].lower() + message[1:].rstrip(".")
+        context = getattr(error, "ctx", None)
+        hint = f"see {context.command_path} --help" if context else None
+    else:
+        reason = " ".join(str(error).split()) or "no message"
+        message, name, code = f"this is a bug in genkit: {type(error).__name__}: {reason}", "bug", 1
+        hint = None if debug else "run it again with --debug for the traceback, and report it"
+    if as_json:
+        from genkit.cli.output import write_event
+
+        write_event("error", code=name, message=message, hint=hint)
+        write_event("done", done=0, failed=0, skipped=0, exit=code)
+    else:
+        print(f"error: {message}", file=sys.stderr)
+        if hint:
+            print(f"hint: {hint}", file=sys.stderr)
+    return code
+
+
+def _near(args: Sequence[str]) -> str:
+    from difflib import get_close_matches
+    from pathlib import Path
+
+    word = args[0]
+    if near := get_close_matches(word, COMMANDS, n=3, cutoff=0.5):
+        return f"did you mean {' or '.join(f'genkit {one}' for one in near)}?"
+    if Path(word).exists():
+        return f"to enlarge it: genkit upscale {' '.join(args)}"
+    return f"commands: {', '.join(COMMANDS)}"
