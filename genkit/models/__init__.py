@@ -1,0 +1,54 @@
+"""The families of networks, found by name and imported on demand: one module each."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from genkit.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+    from genkit.cards import Card
+
+FAMILIES = ("compact", "spandrel")  # in the order in which they are asked to recognise a checkpoint: ours first
+
+
+def family_module(name: str) -> ModuleType:
+    """Import a family.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    if name not in FAMILIES:
+        raise UsageError(f"there is no model family {name!r}", f"families: {', '.join(FAMILIES)}")
+    return importlib.import_module(f"genkit.models.{name}")
+
+
+def load_model(
+    card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype, *, fallback: bool = False
+) -> Any:
+    """Load what a card describes from its local files, as a callable of its task's shape.
+
+    `fallback` (see `runtime.Runtime`) lets a task go on on the CPU when a GPU runs out of memory.
+
+    Raises:
+        UsageError: an unknown family.
+        WeightsError: files that are not what the card says.
+    """
+    model = family_module(card.family).load(card, files, device, dtype)
+    model.fallback = fallback
+    return model
+
+
+def recognise(state: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
+    """Find the family of a state dict by its keys and shapes: (family, card parameters), or None."""
+    for name in FAMILIES:
+        params = family_module(name).recognise(state)
+        if params is not None:
+            return name, params
+    return None

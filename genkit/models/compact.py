@@ -11,10 +11,17 @@ Tensors in and out: RGB, float, [0, 1], (N, 3, H, W) to (N, 3, scale*H, scale*W)
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+
+from genkit.errors import WeightsError
+from genkit.models.transform import Transform
+
+if TYPE_CHECKING:
+    from genkit.cards import Card
 
 
 class Compact(nn.Module):
@@ -72,3 +79,39 @@ def recognise(state: Mapping[str, Any]) -> dict[str, int] | None:
     if 3 * scale * scale != final.shape[0] or state["body.1.weight"].shape != (first.shape[0],):
         return None
     return {"num_feat": int(first.shape[0]), "num_conv": (last - 2) // 2, "scale": scale}
+
+
+def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> Transform:
+    """Load a checkpoint of this layout, kept in any float format.
+
+    Raises:
+        WeightsError: unreadable, not of this layout, or not of the sizes that the card gives.
+    """
+    from genkit.weights import read_state_dict
+
+    path = files["weights"]
+    state = read_state_dict(path)
+    sizes = recognise(state)
+    if sizes is None:
+        raise WeightsError(f"{path.name} is not a checkpoint of the compact network")
+    wrong = [
+        f"{name} {value}, not {card.params[name]}" for name, value in sizes.items() if card.params.get(name, value) != value
+    ]
+    if wrong:
+        raise WeightsError(f"{path.name} is not what the card {card.name} says: {', '.join(wrong)}")
+    with torch.device("meta"):
+        network = Compact(**sizes)
+    try:
+        network.load_state_dict(state, strict=True, assign=True)
+    except RuntimeError as error:
+        raise WeightsError(f"{path.name} does not fit the compact network: {' '.join(str(error).split())}") from error
+    return transform(network, device, dtype)
+
+
+def transform(network: Compact, device: torch.device, dtype: torch.dtype) -> Transform:
+    """The network as the upscale task calls it."""
+    features, scale = network.body[1].weight.shape[0], network.scale  # type: ignore[union-attr]
+    # two layers of features at a time, the last convolution, the shuffled result and the enlarged input
+    pixel_bytes = 4 * (3 * features + 4 * 3 * scale * scale)
+    receptive = network.receptive_radius
+    return Transform(network, scale=scale, device=device, dtype=dtype, receptive=receptive, pixel_bytes=pixel_bytes)

@@ -1,0 +1,202 @@
+"""Where the networks run: device, number format, memory, and noise that does not depend on the device.
+
+torch is imported inside the functions, so that naming a `Runtime` in a type costs nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genkit.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+DTYPES = ("float32", "float16", "bfloat16")
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """`fallback` says that the device was left to us, so work that does not fit on a GPU may go on on the CPU."""
+
+    device: torch.device
+    dtype: torch.dtype
+    fallback: bool = False
+
+
+def choose(device: str = "auto", dtype: str = "auto", allowed: Sequence[str] = ("float32",)) -> Runtime:
+    """Turn the user's words and a card's allowed number formats (preferred first) into a device and a dtype.
+
+    Raises:
+        UsageError: the device is not there, or the format is unknown, not allowed for the model, or of no use there.
+    """
+    chosen = _device(device)
+    return Runtime(chosen, _dtype(dtype, chosen, allowed), fallback=device == "auto" and chosen.type != "cpu")
+
+
+def _device(name: str) -> torch.device:
+    import torch
+
+    present = _device_names()
+    kind, _, index = name.partition(":")
+    if name == "auto":
+        return torch.device("cuda" if "cuda:0" in present else "cpu")
+    if kind not in ("cpu", "cuda", "mps") or (index and not index.isdigit()) or (index and kind != "cuda"):
+        raise UsageError(f"device {name!r} is not one of auto, cpu, cuda, cuda:N, mps", f"present here: {', '.join(present)}")
+    wanted = f"cuda:{index or 0}" if kind == "cuda" else kind
+    if wanted not in present:
+        raise UsageError(f"device {name!r} is not on this machine", f"present here: {', '.join(present)}; or --device auto")
+    return torch.device(name)
+
+
+def _device_names() -> list[str]:
+    import torch
+
+    names = ["cpu"]
+    if torch.cuda.is_available():
+        names += [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        names.append("mps")
+    return names
+
+
+def _dtype(name: str, device: torch.device, allowed: Sequence[str]) -> torch.dtype:
+    import torch
+
+    if name != "auto":
+        if name not in DTYPES:
+            raise UsageError(f"dtype {name!r} is not one of auto, {', '.join(DTYPES)}")
+        if name not in allowed:
+            raise UsageError(f"this model does not run in {name}", f"--dtype {' or '.join(allowed)}")
+        if not _suits(name, device):
+            raise UsageError(f"{name} does not suit the device {str(device)!r}", "--dtype float32")
+        return getattr(torch, name)
+    suited = [candidate for candidate in allowed if _suits(candidate, device)]
+    if device.type == "cpu" and "float32" in suited:
+        return torch.float32  # the half formats are slower on most CPUs and never more exact
+    return getattr(torch, suited[0]) if suited else torch.float32
+
+
+def _suits(dtype: str, device: torch.device) -> bool:
+    import torch
+
+    if dtype == "float16":
+        return device.type != "cpu"
+    if dtype == "bfloat16" and device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return dtype == "float32" or device.type == "cpu"
+
+
+def list_devices() -> list[dict[str, Any]]:
+    """What there is to run on: `name`, `description`, `free_bytes`, `total_bytes` (None where the system does not say)."""
+    import torch
+
+    devices: list[dict[str, Any]] = []
+    for name in _device_names():
+        device = torch.device(name)
+        total: int | None = _physical_memory()
+        description = f"{os.cpu_count()} cores, torch uses {torch.get_num_threads()} threads"
+        if device.type == "cuda":
+            properties = torch.cuda.get_device_properties(device)
+            total, description = properties.total_memory, properties.name
+        elif device.type == "mps":
+            description = "Apple GPU"
+        devices.append({"name": name, "description": description, "free_bytes": free_memory(device), "total_bytes": total})
+    return devices
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that new tensors can take on the device; on the CPU under the control group's limit too."""
+    import torch
+
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    if device.type == "mps":
+        return max(0, torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
+    return min(_available_memory(), *_control_group_memory())
+
+
+def _available_memory() -> int:
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass  # not Linux
+    return (_physical_memory() or 4 << 30) // 2
+
+
+def _physical_memory() -> int | None:
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return None  # Windows
+
+
+def _control_group_memory(root: Path = Path("/sys/fs/cgroup")) -> list[int]:
+    """What each limit leaves: [] without a limit, one number for version 2 or 1 of the control groups.
+
+    The page cache counts as used there although it gives way, so its inactive part is added back.
+    """
+    # inside a container the group is mounted at the root itself; outside, the path in /proc/self/cgroup leads below it
+    folders = {root, root / "memory"}
+    try:
+        folders |= {root / line.split(":", 2)[2].lstrip("/") for line in Path("/proc/self/cgroup").read_text().splitlines()}
+    except OSError:
+        return [_NO_LIMIT]
+    left = [_NO_LIMIT]
+    for folder in folders:
+        for limit_name, used_name in (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")):
+            try:
+                limit, used = (folder / limit_name).read_text().strip(), int((folder / used_name).read_text())
+                statistics = dict(line.split(" ", 1) for line in (folder / "memory.stat").read_text().splitlines())
+            except (OSError, ValueError):
+                continue
+            if limit.isdigit():
+                left.append(max(0, int(limit) - used + int(statistics.get("inactive_file", 0))))
+    return left
+
+
+_NO_LIMIT = 1 << 62
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the error says that memory ran out, on a GPU or on the CPU."""
+    import torch
+
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    # the CPU allocator, cuDNN's workspace and MPS report it as a plain RuntimeError
+    words = ("not enough memory", "can't allocate memory", "out of memory", "CUDNN_STATUS_ALLOC_FAILED")
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
+
+
+def release(device: torch.device) -> None:
+    """Give memory that torch keeps for later back to the device."""
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
+
+
+def inference() -> AbstractContextManager[Any]:
+    """No gradients and no version counters inside."""
+    import torch
+
+    return torch.inference_mode()
+
+
+def noise(seed: int, shape: Sequence[int]) -> Tensor:
+    """Standard normal float32 noise on the CPU: one seed is one noise, whatever the device or the batch."""
+    import torch
+
+    return torch.randn(tuple(shape), generator=torch.Generator("cpu").manual_seed(seed), dtype=torch.float32)
