@@ -1,0 +1,26 @@
+"""Model weights: from a card to local files that are the right ones, and from a file to tensors without running anything.
+
+`choose` decides, `resolve` acts: shipped files are used in place, cached ones once they proved good, missing ones are fetched
+under a lock, resumed after a break, hashed on the way and moved into place only when the hash is right. Nothing heavy is
+imported until it is needed.
+"""
+
+from genkit.weights.choice import Choice, choose
+from genkit.weights.reading import read_state_dict
+from genkit.weights.resolving import Verdict, is_offline, pull, remove, resolve, size_text, state, verify
+from genkit.weights.store import folder_of
+
+__all__ = [
+    "Choice",
+    "Verdict",
+    "choose",
+    "folder_of",
+    "is_offline",
+    "pull",
+    "read_state_dict",
+    "remove",
+    "resolve",
+    "size_text",
+    "state",
+    "verify",
+]

@@ -1,0 +1,34 @@
+"""Licences that restrict use, and the user's word that they are accepted, kept in `GENKIT_HOME/licences.json`."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from genkit.cards import Card, home
+
+
+def is_accepted(card: Card) -> bool:
+    """Whether the user accepted this model's licence as the card states it now."""
+    return _read().get(card.name) == card.licence
+
+
+def accept(card: Card) -> None:
+    target = _file()
+    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial.write_text(json.dumps(_read() | {card.name: card.licence}, indent=1), encoding="utf-8")
+    os.replace(partial, target)
+
+
+def _file() -> Path:
+    return home() / "licences.json"
+
+
+def _read() -> dict[str, str]:
+    try:
+        accepted = json.loads(_file().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return accepted if isinstance(accepted, dict) else {}

@@ -1,0 +1,142 @@
+"""Open a checkpoint by what it is, never by what it is called, and never by running what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genkit.errors import WeightsError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# Keys under which training frameworks keep the weights to use, best first: averaged ones before raw ones.
+WRAPPERS = (
+    "params_ema",
+    "params-ema",
+    "g_ema",
+    "state_dict_ema",
+    "params",
+    "state_dict",
+    "model_state_dict",
+    "model",
+    "net",
+    "generator",
+)
+PREFIXES = ("module.", "_orig_mod.")
+TEXT_BEGINNINGS = {
+    b"version https://git-lfs": "it is a git-lfs pointer, not the file itself",
+    b"<!doctype": "it is a web page, not a checkpoint",
+    b"<html": "it is a web page, not a checkpoint",
+}
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """Read safetensors, or a PyTorch file with nothing but tensors in it; on the CPU, in the file's own dtypes.
+
+    Weights are taken out of the usual wrappers (`params_ema` before `params`), nested parts are joined with dots.
+
+    Raises:
+        WeightsError: missing, truncated, altered, not a checkpoint, or a pickle that holds more than tensors.
+    """
+    path = Path(path)
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            head = file.read(64)
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({error.strerror})", code="unreadable") from error
+    if _is_safetensors(head, size):
+        return _read_safetensors(path)
+    for beginning, reason in TEXT_BEGINNINGS.items():
+        if head.lower().startswith(beginning):
+            raise WeightsError(f"{path}: {reason}", "fetch it again", code="not-a-checkpoint")
+    if head[:2] == b"PK" or head[:1] == b"\x80":
+        return _unwrap(_read_torch(path), path)
+    raise WeightsError(
+        f"{path}: neither safetensors nor a PyTorch checkpoint, or cut short", _ways_out(), code="not-a-checkpoint"
+    )
+
+
+def _is_safetensors(head: bytes, size: int) -> bool:
+    """Eight bytes of header length, little endian, then JSON."""
+    return len(head) > 8 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 10**9
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
+        raise WeightsError(f"{path}: truncated or altered ({_first_line(error)})", _ways_out(), code="damaged") from error
+
+
+def _read_torch(path: Path) -> Any:
+    import pickle
+    import warnings
+
+    import torch
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # notes on old formats speak to whoever saved the file
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        text = str(error)
+        if "Unsupported" in text or "Weights only load failed" in text or "Blocklisted" in text:
+            raise WeightsError(
+                f"{path}: a pickle that holds more than tensors; opening it could run code, so it is refused",
+                "have its author save the state dict alone, best as safetensors",
+                code="pickle",
+            ) from error
+        raise WeightsError(f"{path}: truncated or altered", _ways_out(), code="damaged") from error
+    except MemoryError:
+        raise
+    except Exception as error:
+        # A damaged pickle can raise nearly anything from inside the restricted reader.
+        if "TorchScript" in str(error):
+            raise WeightsError(
+                f"{path}: a TorchScript program, not a state dict", _ways_out(), code="not-a-checkpoint"
+            ) from error
+        raise WeightsError(f"{path}: truncated or altered ({_first_line(error)})", _ways_out(), code="damaged") from error
+
+
+def _unwrap(loaded: Any, path: Path) -> dict[str, Tensor]:
+    for _ in range(3):  # a wrapper in a wrapper happens, more does not
+        if not isinstance(loaded, Mapping):
+            break
+        inner = next((loaded[key] for key in WRAPPERS if isinstance(loaded.get(key), Mapping)), None)
+        if inner is None:
+            break
+        loaded = inner
+    state: dict[str, Tensor] = {}
+    if isinstance(loaded, Mapping):
+        _collect(loaded, "", state)
+    if not state:
+        raise WeightsError(f"{path}: holds no tensors by name", _ways_out(), code="not-a-checkpoint")
+    for prefix in PREFIXES:
+        if all(key.startswith(prefix) for key in state):
+            state = {key.removeprefix(prefix): value for key, value in state.items()}
+    return state
+
+
+def _collect(table: Mapping[Any, Any], prefix: str, state: dict[str, Tensor]) -> None:
+    import torch
+
+    for key, value in table.items():
+        if isinstance(value, torch.Tensor):
+            state[f"{prefix}{key}"] = value.detach()
+        elif isinstance(value, Mapping):
+            _collect(value, f"{prefix}{key}.", state)
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0][:160] if text else type(error).__name__
+
+
+def _ways_out() -> str:
+    return "fetch it again, or check the file with its publisher"

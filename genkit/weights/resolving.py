@@ -1,0 +1,353 @@
+"""From a card to local files: look, choose, say what it will cost, fetch, check, keep."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from genkit.cards import Card, CardFile, cache_folder
+from genkit.errors import UsageError, WeightsError
+from genkit.weights.acceptance import accept, is_accepted
+from genkit.weights.choice import SNAPSHOT, Choice, choose, key_of
+from genkit.weights.store import digest_file, files_under, folder_of, forget, is_good, place_of, remember
+
+Announce = Callable[[str], None]
+Progress = Callable[[str, int, int | None], None]
+State = Literal["shipped", "cached", "partial", "not downloaded"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What `verify` found for one file; `sha256` is what its bytes hash to, or empty where it is missing."""
+
+    path: Path
+    state: Literal["good", "altered", "missing", "unpinned"]
+    expected: str = ""
+    sha256: str = ""
+
+
+def resolve(
+    card: Card, *, announce: Announce, progress: Progress | None = None, accept_licence: bool = False
+) -> dict[str, Path]:
+    """Return the local file of every role (for a hub repository also `root`, its folder), fetching what is missing.
+
+    `announce` gets one line for the user before anything is fetched: what, how large, from where, under which licence.
+
+    Raises:
+        WeightsError: offline and absent, a licence that is not accepted, unreachable, or altered; exit code 3.
+    """
+    offline = is_offline()
+    choice, found = _look(card, offline, accept_licence)
+    if choice.kind == "pull":
+        if accept_licence:
+            accept(card)
+        with _lock(card, announce):
+            choice, found = _look(card, offline, accept_licence)  # another process may have fetched it meanwhile
+            if choice.kind == "pull":
+                found |= _fetch_all(card, choice, announce, progress)
+    if choice.kind == "refuse":
+        raise _refusal(card, choice)
+    return _roles(card, found)
+
+
+def pull(card: Card, *, announce: Announce, progress: Progress | None = None, accept_licence: bool = False) -> dict[str, Path]:
+    """Fetch whatever is missing or altered; the same as `resolve`, said as a wish."""
+    return resolve(card, announce=announce, progress=progress, accept_licence=accept_licence)
+
+
+def state(card: Card) -> State:
+    """What lies here, by names and sizes alone: nothing is hashed."""
+    wanted = _wanted(card)
+    there = [_exists(card, one) for one in wanted]
+    if card.hub and card.hub.patterns:
+        from genkit.weights.hub import kept_snapshot
+
+        there.append(kept_snapshot(card) is not None)
+    if all(there):
+        return "shipped" if card.origin == "shipped" else "cached"
+    begun = any(there) or any(path.suffix == ".part" for path in files_under(folder_of(card)))
+    return "partial" if begun else "not downloaded"
+
+
+def verify(card: Card) -> list[Verdict]:
+    """Read every local file of a model again and compare; what was remembered of an altered one is forgotten."""
+    verdicts = []
+    for one in _wanted(card):
+        path = place_of(card, one)
+        if not path.is_file() and card.hub is not None:
+            path = _kept_anywhere(card, one) or path
+        if not path.is_file():
+            verdicts.append(Verdict(path, "missing", str(one.hash or "")))
+            continue
+        digest = digest_file(path, one.hash)
+        right = digest.right and (one.size is None or path.stat().st_size == one.size)
+        if not right:
+            forget(card, path)
+        elif one.hash is not None:
+            remember(card, path, one.hash)
+        outcome: Literal["good", "altered", "unpinned"] = "unpinned" if one.hash is None else ("good" if right else "altered")
+        verdicts.append(Verdict(path, "altered" if not right else outcome, str(one.hash or ""), digest.sha256))
+    if card.hub and card.hub.patterns:
+        from genkit.weights.hub import check_snapshot, kept_snapshot, snapshot_folder
+
+        folder = kept_snapshot(card)
+        if folder is None:
+            verdicts.append(Verdict(snapshot_folder(card.hub), "missing"))
+        else:
+            altered = check_snapshot(card, folder)
+            verdicts += [Verdict(path, "altered") for path in altered] or [Verdict(folder, "good")]
+    return verdicts
+
+
+def remove(card: Card) -> int:
+    """Delete the local copy of a model (of a user's own also its card) and return the bytes freed.
+
+    Raises:
+        UsageError: it ships with genkit.
+    """
+    if card.origin == "shipped":
+        raise UsageError(f"{card.name} ships with genkit and cannot be removed")
+    with _lock(card, lambda text: None):
+        freed = 0
+        if card.hub and card.hub.patterns:
+            from genkit.weights.hub import remove_snapshot
+
+            freed += remove_snapshot(card)
+        freed += sum(path.stat().st_size for path in files_under(folder_of(card)))
+        shutil.rmtree(folder_of(card), ignore_errors=True)
+        forget(card)
+        if card.origin == "user":
+            card.toml.unlink(missing_ok=True)
+            for one in card.files.values():
+                path = card.beside(one)
+                if one.path is not None and not Path(one.path).is_absolute() and path.is_file():
+                    freed += path.stat().st_size
+                    path.unlink()
+    return freed
+
+
+def is_offline() -> bool:
+    wishes = (os.environ.get(name, "") for name in ("GENKIT_OFFLINE", "HF_HUB_OFFLINE"))
+    return any(wish.strip().lower() in ("1", "on", "yes", "true") for wish in wishes)
+
+
+def size_text(size: int | None) -> str:
+    """Bytes as people say them: 67 MB, 1.2 GB."""
+    if size is None:
+        return "unknown size"
+    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "KB")):
+        if size >= unit:
+            value = size / unit
+            return f"{value:.1f} {name}" if value < 10 else f"{value:.0f} {name}"
+    return f"{size} bytes"
+
+
+# --- looking ------------------------------------------------------------------------------------------------------------
+
+
+def _wanted(card: Card) -> list[CardFile]:
+    return [*card.files.values(), *(card.hub.files.values() if card.hub else ())]
+
+
+def _look(card: Card, offline: bool, accept_licence: bool) -> tuple[Choice, dict[str, Path]]:
+    """Find good local copies by key, and choose."""
+    found: dict[str, Path] = {}
+    for one in _wanted(card):
+        path = place_of(card, one)
+        if is_good(path, one, card):
+            found[key_of(card, one)] = path
+    if card.hub is not None:
+        found |= _look_in_hub_cache(card, found)
+    accepted = accept_licence or is_accepted(card)
+    return choose(card, found.keys(), offline, accepted), found
+
+
+def _look_in_hub_cache(card: Card, found: dict[str, Path]) -> dict[str, Path]:
+    from genkit.weights.hub import kept_copy, kept_snapshot
+
+    assert card.hub is not None
+    kept: dict[str, Path] = {}
+    for path, one in card.hub.files.items():
+        if path not in found and (copy := kept_copy(card, one)) is not None:
+            kept[path] = copy
+    if card.hub.patterns and (folder := kept_snapshot(card)) is not None:
+        kept[SNAPSHOT] = folder
+    return kept
+
+
+def _kept_anywhere(card: Card, one: CardFile) -> Path | None:
+    from genkit.weights.hub import kept_copy
+
+    return kept_copy(card, one)
+
+
+def _exists(card: Card, one: CardFile) -> bool:
+    places = [place_of(card, one)]
+    if card.hub is not None and one.path in card.hub.files:
+        from genkit.weights.hub import repository_folder, snapshot_folder
+
+        places.append(snapshot_folder(card.hub) / str(one.path))
+        if one.hash is not None:
+            places.append(repository_folder(card.hub) / "blobs" / one.hash.value)
+    for path in places:
+        try:
+            if one.size is None or path.stat().st_size == one.size:
+                path.stat()
+                return True
+        except OSError:
+            continue
+    return False
+
+
+# --- fetching -----------------------------------------------------------------------------------------------------------
+
+
+def _fetch_all(card: Card, choice: Choice, announce: Announce, progress: Progress | None) -> dict[str, Path]:
+    from genkit.weights.download import Source, fetch, size_at
+
+    sources = {key_of(card, one): _source(card, one) for one in choice.missing if one.role != SNAPSHOT}
+    sizes = [source.size or size_at(source) for source in sources.values()]
+    if any(one.role == SNAPSHOT for one in choice.missing):
+        from genkit.weights.hub import snapshot_size
+
+        sizes.append(snapshot_size(card))
+    total = None if None in sizes else sum(size or 0 for size in sizes)
+    announce(_announcement(card, choice, total))
+    fetched: dict[str, Path] = {}
+    for one in choice.missing:
+        if one.role == SNAPSHOT:
+            from genkit.weights.hub import fetch_snapshot
+
+            fetched[SNAPSHOT] = fetch_snapshot(card, False, announce)
+            continue
+        key, target = key_of(card, one), place_of(card, one)
+        if target.exists():
+            announce(f"{card.name}: {target} is not what the card says and is replaced")
+        source: Source = sources[key]
+        digest = fetch(source, target, progress)
+        if one.hash is not None:
+            remember(card, target, one.hash)
+        if not card.verified:
+            announce(f"{card.name}: {source.name} has sha256:{digest.sha256}")
+        fetched[key] = target
+    return fetched
+
+
+def _source(card: Card, one: CardFile):  # type: ignore[no-untyped-def]
+    from genkit.weights.download import Source
+
+    if one.url is not None:
+        return Source(place_of(card, one).name, one.url, one.hash, one.size)
+    from genkit.weights.hub import source_of
+
+    return source_of(card, one)
+
+
+def _announcement(card: Card, choice: Choice, total: int | None) -> str:
+    from urllib.parse import urlsplit
+
+    hosts = dict.fromkeys(urlsplit(one.url).netloc for one in choice.missing if one.url)
+    if card.hub is not None:
+        from genkit.weights.hub import endpoint
+
+        hosts[f"{urlsplit(endpoint()).netloc}/{card.hub.repo}"] = None
+    use = {True: "commercial use allowed", False: "not for commercial use", None: "commercial use not stated"}[card.commercial]
+    unverified = "" if card.verified else "; this card is not verified"
+    return f"{card.name}: fetching {size_text(total)} from {', '.join(hosts)}; licence {card.licence}, {use}{unverified}"
+
+
+def _refusal(card: Card, choice: Choice) -> WeightsError:
+    names = ", ".join(
+        place_of(card, one).name if one.role != SNAPSHOT else str(card.hub and card.hub.repo) for one in choice.missing
+    )
+    if choice.reason == "damaged":
+        paths = ", ".join(str(place_of(card, one)) for one in choice.missing if one.url is None)
+        way_out = "install genkit again" if card.origin == "shipped" else f"genkit models rm {card.name}, and import it again"
+        return WeightsError(f"{card.name}: {paths} is missing or altered", way_out, code="damaged")
+    if choice.reason == "offline":
+        altered = [place_of(card, one) for one in choice.missing if one.role != SNAPSHOT and place_of(card, one).is_file()]
+        why = f"; {altered[0]} is altered" if altered else ""
+        return WeightsError(
+            f"{card.name}: {names} ({size_text(choice.size)}) is not here, and the network is off{why}",
+            f"run genkit models pull {card.name} with GENKIT_OFFLINE and HF_HUB_OFFLINE unset",
+            code="offline",
+        )
+    kind = "gated" if card.gated else "not for commercial use"
+    return WeightsError(
+        f"{card.name} is {kind}: licence {card.licence} ({size_text(choice.size)}; {card.source or 'no page'})",
+        f"read it, then run genkit models pull {card.name} --accept-licence",
+        code="licence",
+    )
+
+
+def _roles(card: Card, found: dict[str, Path]) -> dict[str, Path]:
+    """Turn found copies into the roles a family asks for; a repository's files end up under one root."""
+    roles = {role: found[role] for role in card.files}
+    if card.hub is None:
+        return roles
+    own = {path: found[path] for path in card.hub.files}
+    root = _root(card, own, found.get(SNAPSHOT))
+    roles |= {one.role: root / path for path, one in card.hub.files.items() if one.role != path}
+    return {**roles, "root": root}
+
+
+def _root(card: Card, own: dict[str, Path], snapshot: Path | None) -> Path:
+    """The folder that holds every file at its place in the repository; files from elsewhere are linked or copied into ours."""
+    folders = {Path(str(place)[: -len(path) - 1]) for path, place in own.items() if str(place).endswith(f"{os.sep}{path}")}
+    scattered = any(not str(place).endswith(f"{os.sep}{path}") for path, place in own.items())
+    if snapshot is not None:
+        folders.add(snapshot)
+    if len(folders) == 1 and not scattered:
+        return folders.pop()
+    root = folder_of(card)
+    with _lock(card, lambda text: None):
+        for path, place in own.items():
+            _bring(place, root / path)
+            if (one := card.hub.files[path] if card.hub else None) and one.hash:
+                remember(card, root / path, one.hash)
+        if snapshot is not None:
+            for place in files_under(snapshot):
+                _bring(place, root / place.relative_to(snapshot))
+    return root
+
+
+def _bring(place: Path, target: Path) -> None:
+    if place == target or (target.exists() and target.stat().st_size == place.stat().st_size):
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f"{target.name}.link.part")
+    partial.unlink(missing_ok=True)
+    try:
+        os.link(place.resolve(), partial)
+    except OSError:
+        shutil.copyfile(place, partial)
+    os.replace(partial, target)
+
+
+@contextmanager
+def _lock(card: Card, announce: Announce) -> Iterator[None]:
+    """Hold the model's lock: one process fetches, the others wait and then find its copy."""
+    from filelock import FileLock, Timeout
+
+    folder = cache_folder() / "locks"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WeightsError(
+            f"{folder}: cannot be made ({error.strerror})", "set GENKIT_CACHE to a folder you can write to"
+        ) from error
+    lock = FileLock(folder / f"{card.name}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        announce(f"{card.name}: another process is fetching it; waiting")
+        lock.acquire(poll_interval=0.1)
+    try:
+        yield
+    finally:
+        lock.release()
