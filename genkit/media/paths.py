@@ -50,7 +50,8 @@ class Naming:
 @dataclass(frozen=True)
 class Item:
     """One output to make. `source` None is standard input (`data` holds it); `target` None is standard output. Sizes are
-    (width, height), None where the header could not be read; `bytes` is an estimate."""
+    (width, height), None where the header could not be read; `pixel_bytes` are those of a decoded pixel; `bytes` is an
+    estimate of the output's."""
 
     index: int
     name: str
@@ -60,6 +61,7 @@ class Item:
     data: bytes | None = None
     input_size: tuple[int, int] | None = None
     size: tuple[int, int] | None = None
+    pixel_bytes: int = 3
     bytes: int = 0
     exists: bool = False
 
@@ -194,7 +196,7 @@ def _item(
     source = stdin if one.path is None else one.path
     own = FORMATS.get(one.relative.suffix.lower())
     reason = input_size = size = None
-    space = 0
+    space, depth = 0, 3
     try:
         header = probe(source if source is not None else b"")
     except GenkitError:
@@ -203,10 +205,11 @@ def _item(
         input_size = (header.width, header.height)
         size = size_of(*input_size)
         format, reason = plan_format(header.format, header.alpha, header.bits, *size, wanted=wanted)
-        channels = (4 if header.alpha else 3) * (2 if header.bits > 8 else 1)
-        space = int(size[0] * size[1] * channels * DENSITY.get(format, 1.0))
+        depth = (4 if header.alpha else 3) * (2 if header.bits > 8 else 1)
+        space = int(size[0] * size[1] * depth * DENSITY.get(format, 1.0))
     target = _target(index, one, naming, folder, format, own)
-    return Item(index, one.name, one.path, target, format, stdin if one.path is None else None, input_size, size, space), reason
+    data = stdin if one.path is None else None
+    return Item(index, one.name, one.path, target, format, data, input_size, size, depth, space), reason
 
 
 def _target(index: int, one: Found, naming: Naming, folder: Path | None, format: str, own: str | None) -> Path | None:

@@ -1,0 +1,119 @@
+"""What has been made already: whether an output is whole, and made from the same input by the same model and options.
+
+An output says so itself, by its recipe. Where it holds none (BMP, or --strip-metadata) a journal does: a hidden file in the
+output's folder with one JSON line an output, only ever appended to, of which a torn last line is passed over.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import struct
+from pathlib import Path
+from typing import Any, Literal
+
+NAME = ".genkit-journal.jsonl"
+WITHOUT_RECIPE = frozenset({"BMP"})
+
+State = Literal["same", "other", "broken", "foreign"]
+
+
+def same_making(made: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    """Compare two recipes in all that decides the pixels; names and versions do not."""
+    return _essence(made) == _essence(wanted)
+
+
+def _essence(recipe: dict[str, Any]) -> Any:
+    source = recipe.get("input")
+    digest = source.get("sha256") if isinstance(source, dict) else None
+    parts = [recipe.get(key) for key in ("verb", "model", "revision", "options", "seed")]
+    return json.loads(json.dumps([*parts, digest], sort_keys=True, default=str))
+
+
+def state_of(target: Path, wanted: dict[str, Any]) -> State:
+    """Say what an existing output is: made the `same` way, made by genkit in some `other` way, `broken`, or `foreign`."""
+    from genkit.media.recipe import read_recipe
+
+    try:
+        if not is_whole(target):
+            return "broken"
+        made = read_recipe(target) or look_up(target)
+    except (OSError, ValueError):
+        return "broken"
+    if made is None:
+        return "foreign"
+    return "same" if same_making(made, wanted) else "other"
+
+
+def look_up(target: Path) -> dict[str, Any] | None:
+    """The recipe that the journal keeps for this very file (its size and time still agree), or None."""
+    found = None
+    try:
+        status = target.stat()
+        lines = (target.parent / NAME).read_bytes().splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        try:
+            entry = json.loads(line)
+            if (entry["name"], entry["size"], entry["mtime_ns"]) == (target.name, status.st_size, status.st_mtime_ns):
+                found = entry["recipe"]
+        except (ValueError, KeyError, TypeError):  # torn by a killed run
+            continue
+    return found if isinstance(found, dict) else None
+
+
+def note_down(target: Path, recipe: dict[str, Any]) -> None:
+    """Append what made `target`, which is in its place already, to the journal of its folder."""
+    status = target.stat()
+    entry = {"name": target.name, "size": status.st_size, "mtime_ns": status.st_mtime_ns, "recipe": recipe}
+    # The newline before it ends a line that a killed run may have left unfinished.
+    line = f"\n{json.dumps(entry, default=str)}\n".encode()
+    handle = os.open(target.parent / NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        os.write(handle, line)
+    finally:
+        os.close(handle)
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a picture file is there to its end, by its own structure; no pixel is decoded.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    from genkit.media import containers, formats
+
+    with path.open("rb") as stream:
+        format = formats.sniff(stream.read(32))
+        if format is None:
+            return False
+        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            try:
+                if format == "PNG":
+                    return all(True for _ in containers.png_chunks(data))
+                if format == "JPEG":
+                    return all(True for _ in containers.jpeg_segments(data)) and data.rfind(b"\xff\xd9") >= len(data) - 4096
+                if format == "WEBP":
+                    size = 8 + struct.unpack_from("<I", data, 4)[0]
+                    return size <= len(data) and any(True for _ in containers.riff_chunks(data))
+                if format in ("AVIF", "HEIF"):
+                    return {b"meta", b"mdat"} <= {kind for kind, _, _ in containers.boxes(data, 0, len(data))}
+                if format == "BMP":
+                    return struct.unpack_from("<I", data, 2)[0] == len(data)
+            except (containers.BrokenContainer, struct.error, IndexError):
+                return False
+    return format != "TIFF" or _tiff_is_whole(path)
+
+
+def _tiff_is_whole(path: Path) -> bool:
+    import tifffile
+
+    size = path.stat().st_size
+    try:
+        with tifffile.TiffFile(path) as file:
+            page: Any = file.pages[0]
+            return all(at + count <= size for at, count in zip(page.dataoffsets, page.databytecounts, strict=True))
+    except (tifffile.TiffFileError, ValueError, IndexError, struct.error):
+        return False
