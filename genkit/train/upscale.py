@@ -111,8 +111,6 @@ class UpscaleJob:
     def loss(self, modules: dict[str, nn.Module], batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
         small = batch["small"].to(memory_format=torch.channels_last).float() / 255  # (N, 3, P, P)
         error = modules["network"](small) - batch["sharp"].float() / 255  # (N, 3, scale*P, scale*P)
-        border = 2 * self.scale
-        error = error[..., border:-border, border:-border]
         weights = torch.tensor(LUMA, device=error.device).view(1, 3, 1, 1)
         loss = error.abs().mean() + (error * weights).sum(1).abs().mean()
         return loss, {"loss": float(loss.detach())}
