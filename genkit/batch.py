@@ -4,7 +4,8 @@ A thread reads and decodes ahead of the model, the caller's thread runs the mode
 What waits in between is bounded in number and in bytes, so memory does not grow with the number of files. An input that fails
 is reported and passed over. On the first Ctrl-C the item in hand is finished and written; on the second all is dropped.
 
-Events (`emit(name, **fields)`; with --json one JSON object a line, each with "schema": "genkit/1" and "event"):
+Events (`emit(name, **fields)`; with --json one JSON object a line, each with "schema": "genkit/1" and "event"; an event about
+an item carries its input, its output and the input's megapixels):
 
     plan       items, model, megapixels, bytes (estimate), seconds (estimate or null)
     planned    input, output, width, height, format, bytes          one an item, with --dry-run only
@@ -206,7 +207,7 @@ class _Run:
                     continue
                 if isinstance(loaded, Skip):
                     self._ahead.give(weight)
-                    self._settle(place, "skipped", input=item.name, output=_text(item), reason=loaded.reason)
+                    self._settle(place, "skipped", reason=loaded.reason)
                     continue
                 self._ready.put((place, item, loaded, weight))
                 del loaded
@@ -246,9 +247,7 @@ class _Run:
             except Exception as error:  # as for reading
                 self._fail(place, item, error)
             else:
-                self._settle(
-                    place, "done-item", item=item, input=item.name, output=_text(item), seconds=round(seconds, 3), **fields
-                )
+                self._settle(place, "done-item", seconds=round(seconds, 3), **fields)
             finally:
                 del result
                 self._behind.give(weight)
@@ -262,17 +261,18 @@ class _Run:
                 import traceback
 
                 traceback.print_exception(error)
-        self._settle(place, "failed", input=item.name, output=_text(item), code=code, message=message, hint=hint)
+        self._settle(place, "failed", code=code, message=message, hint=hint)
 
-    def _settle(self, place: int, event: str, item: Item | None = None, **fields: Any) -> None:
+    def _settle(self, place: int, event: str, **fields: Any) -> None:
         """Count an item's end, and tell every end whose turn has come: the order is the plan's, whoever is quicker."""
         with self._lock:
             if self._dropped.is_set():
                 return
-            counts = self.counts
+            counts, item = self.counts, self._items[place]
+            fields = {"input": item.name, "output": _text(item), "megapixels": round(item.megapixels, 3)} | fields
             if event == "done-item":
                 counts.done += 1
-                counts.megapixels += item.megapixels if item else 0
+                counts.megapixels += item.megapixels
             elif event == "failed":
                 counts.failed += 1
             else:

@@ -1,7 +1,7 @@
 """The `genkit` command: commands mounted by name, imported when they are called, and one place where errors end.
 
-A verb is one line in COMMANDS and one module in `genkit/cli/` that holds `app`, a `typer.Typer` (a single command, or a group of
-them). Nothing here imports a command's module, torch or Rich before the command is known.
+A verb is one line in COMMANDS and one module in `genkit/cli/` that holds `app`, a `typer.Typer` (one command, or a group).
+Nothing here imports a command's module, torch or Rich before the command is known.
 """
 
 from __future__ import annotations

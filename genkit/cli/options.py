@@ -228,8 +228,8 @@ def spread(command: Callable[..., Any]) -> Callable[..., Any]:
         types = get_type_hints(kind, include_extras=True)
         for field in fields(kind):
             default = parameter.empty if field.default is MISSING else field.default
-            flat = inspect.Parameter(field.name, parameter.KEYWORD_ONLY, default=default, annotation=types[field.name])
-            (required if default is parameter.empty else shared).append(flat)
+            one = inspect.Parameter(field.name, parameter.KEYWORD_ONLY, default=default, annotation=types[field.name])
+            (required if default is parameter.empty else shared).append(one)
     signature = inspect.Signature([*required, *own, *shared])
 
     def flat(**values: Any) -> Any:

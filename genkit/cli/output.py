@@ -1,0 +1,194 @@
+"""What a verb says while it runs: paths on stdout and talk on stderr for people, or JSON events for programs.
+
+The events are listed in `genkit.batch`. Rich is imported on a terminal only, and not before work begins.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+SCHEMA = "genkit/1"
+
+
+def write_event(event: str, /, **fields: Any) -> None:
+    """Print one JSON event. ASCII, so that any file name can be told on any terminal or pipe."""
+    sys.stdout.write(json.dumps({"schema": SCHEMA, "event": event, **fields}, default=str) + "\n")
+    sys.stdout.flush()
+
+
+class Reporter:
+    """Takes events. `pipe` says that stdout carries the output itself."""
+
+    def __init__(self, *, as_json: bool, quiet: bool, verbose: bool, pipe: bool = False):
+        self.as_json, self.quiet, self._verbose, self._pipe = as_json, quiet, verbose, pipe
+        self._said: set[str] = set()
+        self._skipped: dict[str, int] = {}
+        self._progress: Any = None
+        self._task: Any = None
+        self._total: tuple[int, float] = (0, 0.0)
+        self._lock = threading.Lock()
+
+    def __call__(self, event: str, /, **fields: Any) -> None:
+        with self._lock:
+            if self.as_json:
+                write_event(event, **fields)
+                return
+            tell = getattr(self, "_on_" + event.replace("-", "_"), None)
+            if tell is not None:
+                tell(**fields)
+
+    def say(self, message: str) -> None:
+        self("notice", message=message)
+
+    def close(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+    def _on_plan(self, *, items: int, model: str, megapixels: float, **_: Any) -> None:
+        self._total = (items, megapixels)
+        if self._verbose:
+            self._talk(f"{items} to make with {model}, {megapixels:.1f} megapixels of input")
+
+    def _on_planned(
+        self, *, input: str, output: str, width: int | None, height: int | None, format: str, bytes: int, **_: Any
+    ) -> None:
+        shape = f"{width} x {height}, about {size(bytes)}" if width else "size not known"
+        print(f"{input} -> {output}  ({format}, {shape})")
+
+    def _on_start(self, *, input: str, **_: Any) -> None:
+        if self._progress is None and not self.quiet and sys.stderr.isatty():
+            self._progress, self._task = _start_progress(*self._total)
+        if self._progress is not None:
+            self._progress.update(self._task, name=input[-40:])
+
+    def _on_done_item(
+        self, *, input: str, output: str, width: int, height: int, seconds: float, megapixels: float, **_: Any
+    ) -> None:
+        if not self._pipe:
+            if self._progress is not None and sys.stdout.isatty():
+                self._progress.console.print(output, markup=False, highlight=False, soft_wrap=True)
+            else:
+                sys.stdout.write(output + "\n")
+                sys.stdout.flush()
+        if self._verbose:
+            self._talk(f"{input}: {width} x {height} in {seconds:.2f} s")
+        self._advance(megapixels)
+
+    def _on_failed(self, *, message: str, hint: str | None, megapixels: float, **_: Any) -> None:
+        self._talk(f"failed: {message}" + (f"\n  hint: {hint}" if hint else ""))
+        self._advance(megapixels)
+
+    def _on_skipped(self, *, input: str, reason: str, megapixels: float, **_: Any) -> None:
+        self._skipped[reason] = self._skipped.get(reason, 0) + 1
+        if self._verbose:
+            self._talk(f"{input}: passed over, {reason}")
+        self._advance(megapixels)
+
+    def _on_notice(self, *, message: str, input: str | None = None, **_: Any) -> None:
+        # What holds for many inputs is said once, with the first of them; -v says it every time.
+        if self.quiet or (message in self._said and not self._verbose):
+            return
+        self._said.add(message)
+        self._talk(f"note: {f'{input}: ' if input and not message.startswith(input) else ''}{message}")
+
+    def _on_done(
+        self, *, done: int, failed: int, skipped: int, left: int, seconds: float, speed: float | None, **_: Any
+    ) -> None:
+        self.close()
+        if self.quiet:
+            return
+        parts = [f"{done} done"]
+        parts += [f"{failed} failed"] if failed else []
+        parts += [f"{skipped} passed over ({', '.join(self._skipped)})"] if skipped else []
+        parts += [f"{left} left"] if left else []
+        pace = f", {speed:.2f} megapixels/s" if speed else ""
+        self._talk(f"{', '.join(parts)} in {duration(seconds)}{pace}")
+
+    def _advance(self, megapixels: float) -> None:
+        if self._progress is not None:
+            files, _ = self._total
+            count = self._progress.tasks[0].fields["count"] + 1
+            # Inputs whose header could not be read still move the bar a little.
+            self._progress.update(self._task, advance=max(megapixels, 1e-6), count=count, files=files)
+
+    def _talk(self, text: str) -> None:
+        if self._progress is not None:
+            self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+
+def _start_progress(files: int, megapixels: float) -> tuple[Any, Any]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    progress = Progress(
+        TextColumn("{task.fields[count]}/{task.fields[files]}"),
+        BarColumn(),
+        TextColumn("{task.fields[name]}", markup=False),
+        TextColumn("{task.completed:.1f}/{task.total:.1f} megapixels"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=False,  # else paths for a pipe would end up on the terminal
+        redirect_stderr=False,
+    )
+    progress.start()
+    return progress, progress.add_task("", total=max(megapixels, 1e-6), count=0, files=files, name="")
+
+
+@contextmanager
+def quiet_libraries(verbose: bool) -> Iterator[None]:
+    """Keep other libraries' warnings, logs and bars off the terminal; genkit's own warnings stay as they are."""
+    if verbose:
+        yield
+        return
+    import logging
+    import os
+    import warnings
+
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"(?!genkit)")
+            yield
+    finally:
+        logging.disable(before)
+
+
+def fetching(reporter: Reporter) -> Callable[[str, int, int | None], None] | None:
+    """A progress callback for downloads: one line that is written over, on a terminal only."""
+    if not sys.stderr.isatty() or reporter.quiet or reporter.as_json:
+        return None
+
+    def show(name: str, done: int, total: int | None) -> None:
+        share = f" of {size(total)}" if total else ""
+        sys.stderr.write(f"\r\x1b[2K{name}: {size(done)}{share}" + ("\n" if total and done >= total else ""))
+        sys.stderr.flush()
+
+    return show
+
+
+def size(count: int) -> str:
+    from genkit.weights.resolving import size_text
+
+    return size_text(count)
+
+
+def duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"

@@ -1,0 +1,399 @@
+"""What every verb does that makes pictures out of pictures: plan, load once, run the batch, report.
+
+A verb describes itself with a `PictureVerb` and calls `run_pictures`; options, naming, resuming, streams, events and exit
+codes are the same for all and live here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genkit.cli.options import MAX_PIXELS, ImageOptions, parse_pixels
+from genkit.errors import InputError, OutputError, UsageError
+
+if TYPE_CHECKING:
+    from genkit.batch import Counts, Process
+    from genkit.cards import Card
+    from genkit.cli.output import Reporter
+    from genkit.media.images import Picture
+    from genkit.media.inputs import Found
+    from genkit.media.paths import Item, Plan
+
+Notice = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class PictureVerb:
+    """One verb as the shared part needs it.
+
+    `mark` is what an output beside its input is called after (`_x4`), and `marks` the pattern of all the verb gives;
+    `options` go into the recipe; `fields` into --name. `apply` takes the loaded model, a picture and a place for notices.
+    """
+
+    name: str
+    card: Card
+    mark: str
+    marks: str
+    apply: Callable[[Any, Picture, Notice], Picture]
+    size_of: Callable[[int, int], tuple[int, int]]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    hint: str | None = None
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """Options after the user's configuration has filled in what the command line left out."""
+
+    device: str
+    dtype: str
+    format: str | None
+    quality: int | None
+    max_pixels: int
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    picture: Picture
+    recipe: dict[str, Any]
+
+
+def run_pictures(shared: ImageOptions, verb: PictureVerb) -> int:
+    """Run one verb over everything that was named, and return the exit code.
+
+    Raises:
+        GenkitError: the plan cannot start, or the model cannot be had.
+    """
+    from genkit.cli.output import Reporter, quiet_libraries
+
+    pipe = shared.output == "-" or (shared.output is None and "-" in shared.paths)
+    if pipe and shared.json:
+        raise UsageError("--json and -o - both want standard output", "write to a file: -o FILE")
+    if pipe and not shared.dry_run and sys.stdout.isatty():
+        raise UsageError("a picture would be written to the terminal", "redirect it (> FILE), or give -o FILE")
+    reporter = Reporter(as_json=shared.json, quiet=shared.quiet, verbose=shared.verbose, pipe=pipe)
+    with quiet_libraries(shared.verbose):
+        settings = _settings(shared, verb.name)
+        plan = _make_plan(shared, verb, settings, reporter)
+        reporter(
+            "plan",
+            items=len(plan.items),
+            model=verb.card.name,
+            megapixels=round(plan.megapixels, 3),
+            bytes=plan.bytes,
+            seconds=_estimate(plan, verb.card.name, settings.device),
+        )
+        if shared.dry_run:
+            return _show_plan(plan, verb, settings, reporter)
+        try:
+            return _run(shared, verb, settings, plan, reporter)
+        finally:
+            reporter.close()
+
+
+def _settings(shared: ImageOptions, verb: str) -> _Settings:
+    from genkit import config
+
+    def pick(given: Any, key: str, fallback: Any = None) -> Any:
+        return given if given is not None else (config.get(f"{verb}.{key}") or fallback)
+
+    return _Settings(
+        device=pick(shared.device, "device", "auto"),
+        dtype=pick(shared.dtype, "dtype", "auto"),
+        format=pick(shared.format, "format"),
+        quality=pick(shared.quality, "quality"),
+        max_pixels=parse_pixels(pick(shared.max_pixels, "max-pixels", MAX_PIXELS)),
+    )
+
+
+def _make_plan(shared: ImageOptions, verb: PictureVerb, settings: _Settings, reporter: Reporter) -> Plan:
+    from genkit.media import paths
+    from genkit.media.formats import FORMATS
+    from genkit.media.inputs import find_inputs
+
+    folder = paths.output_folder(shared.output)
+    found = find_inputs(
+        shared.paths, suffixes=FORMATS.keys(), recursive=shared.recursive, leave_out=folder, notice=reporter.say
+    )
+    data = None
+    if any(one.path is None for one in found):
+        if sys.stdin.isatty():
+            raise UsageError("standard input is the terminal", f"pipe a picture in: genkit {verb.name} - < photo.jpg > out.jpg")
+        data = sys.stdin.buffer.read()
+    elif shared.output is None and not shared.again:
+        found = _without_own(found, verb, reporter)
+    naming = paths.Naming(
+        mark=verb.mark,
+        output=shared.output,
+        format=settings.format,
+        template=shared.name,
+        fields={"verb": verb.name, "model": verb.card.name, "seed": shared.seed, **verb.fields},
+    )
+    plan = paths.plan(
+        found,
+        naming,
+        probe=_probe,
+        size_of=verb.size_of,
+        stdin=data,
+        overwrite=shared.overwrite,
+        resume=shared.resume,
+    )
+    for notice in plan.notices:
+        reporter.say(notice)
+    return plan
+
+
+def _probe(source: Path | bytes) -> Any:
+    from genkit.media.images import probe
+    from genkit.media.paths import Header
+
+    header = probe(source)
+    return Header(header.format, header.width, header.height, header.has_alpha, header.bits)
+
+
+def _without_own(found: list[Found], verb: PictureVerb, reporter: Reporter) -> list[Found]:
+    """Leave out what this verb has made: by the recipe inside, or by its name where the original lies beside it."""
+    from genkit.media.recipe import read_recipe
+
+    stems = {(one.path.parent, one.path.stem) for one in found if one.path}
+    kept: list[Found] = []
+    own: list[Found] = []
+    for one in found:
+        assert one.path is not None
+        recipe = None
+        with suppress(OSError):  # it fails, with its reason, when its turn to be read comes
+            recipe = read_recipe(one.path)
+        original = re.sub(f"(?:{verb.marks})$", "", one.path.stem)
+        named = recipe is None and original != one.path.stem and (one.path.parent, original) in stems
+        mine = named or (recipe is not None and recipe["verb"] == verb.name)
+        (own if mine else kept).append(one)
+    if own:
+        more = f" and {len(own) - 1} more" if len(own) > 1 else ""
+        reporter.say(f"{own[0].name}{more} passed over: made by genkit {verb.name} (--again takes them too)")
+    return kept
+
+
+def _show_plan(plan: Plan, verb: PictureVerb, settings: _Settings, reporter: Reporter) -> int:
+    from genkit.cli.output import duration, size
+
+    for item in plan.items:
+        width, height = item.size or (None, None)
+        reporter(
+            "planned",
+            input=item.name,
+            output="-" if item.target is None else str(item.target),
+            width=width,
+            height=height,
+            format=item.format,
+            bytes=item.bytes,
+        )
+    seconds = _estimate(plan, verb.card.name, settings.device)
+    time = f"about {duration(seconds)}" if seconds is not None else f"not known, {verb.card.name} has not run here yet"
+    reporter.say(f"{len(plan.items)} to make, about {size(plan.bytes)}; time: {time}; nothing was written")
+    if reporter.as_json:
+        reporter("done", done=0, failed=0, skipped=0, left=len(plan.items), seconds=0.0, speed=None, exit=0)
+    return 0
+
+
+def _run(shared: ImageOptions, verb: PictureVerb, settings: _Settings, plan: Plan, reporter: Reporter) -> int:
+    from genkit import batch
+    from genkit.media.atomic import clean_leftovers
+
+    for folder in plan.folders:
+        for leftover in clean_leftovers(folder):
+            reporter.say(f"{leftover}: unfinished output of a killed run, deleted")
+    stop = threading.Event()
+    work = _Work(shared, verb, settings, reporter)
+    with batch.interruptible(stop, reporter.say):
+        counts = batch.run(plan.items, read=work.read, prepare=work.prepare, write=work.write, emit=reporter, stop=stop)
+    _remember_speed(counts, verb.card.name, settings.device)
+    code = counts.exit_code
+    speed = counts.megapixels / counts.seconds if counts.done and counts.seconds else None
+    reporter(
+        "done",
+        done=counts.done,
+        failed=counts.failed,
+        skipped=counts.skipped,
+        left=counts.left,
+        seconds=round(counts.seconds, 3),
+        speed=round(speed, 4) if speed else None,
+        exit=code,
+    )
+    if counts.interrupted and not shared.json:
+        print("interrupted; the same command with --resume goes on where it stopped", file=sys.stderr)
+    elif verb.hint and counts.done:
+        _hint_once(verb, reporter)
+    return code
+
+
+class _Work:
+    """The three stages of one picture: read (a thread), process (the caller's), write (threads)."""
+
+    def __init__(self, shared: ImageOptions, verb: PictureVerb, settings: _Settings, reporter: Reporter):
+        self._shared, self._verb, self._settings, self._reporter = shared, verb, settings, reporter
+
+    def read(self, item: Item) -> Any:
+        from genkit.batch import Skip
+        from genkit.media import images
+
+        data = item.data if item.source is None else _bytes_of(item.source)
+        assert data is not None
+        recipe = self._recipe(item, hashlib.sha256(data).hexdigest())
+        if item.exists and self._shared.resume and item.target is not None:
+            from genkit.journal import state_of
+
+            state = state_of(item.target, recipe)
+            if state == "same":
+                return Skip("already made")
+            if state == "foreign" and not self._shared.overwrite:
+                raise OutputError(
+                    f"{item.target}: is there already, and was not made by genkit", "--overwrite replaces it", code="foreign"
+                )
+        picture = images.read(data, max_pixels=self._settings.max_pixels, name=item.name)
+        for notice in picture.metadata.notices:
+            self._reporter("notice", message=notice, input=item.name)
+        return _Loaded(picture, recipe)
+
+    def prepare(self) -> Process:
+        from genkit import runtime
+        from genkit.cli.output import fetching
+        from genkit.models import load_model
+        from genkit.weights import resolve
+
+        card = self._verb.card
+        files = resolve(
+            card,
+            announce=self._reporter.say,
+            progress=fetching(self._reporter),
+            accept_licence=self._shared.accept_licence,
+        )
+        place = runtime.choose(self._settings.device, self._settings.dtype, card.dtypes)
+        model = load_model(card, files, place.device, place.dtype, fallback=place.fallback)
+
+        def process(item: Item, loaded: _Loaded) -> _Loaded:
+            def notice(message: str) -> None:
+                self._reporter("notice", message=message, input=item.name)
+
+            return _Loaded(self._verb.apply(model, loaded.picture, notice), loaded.recipe)
+
+        return process
+
+    def write(self, item: Item, result: _Loaded) -> dict[str, Any]:
+        from genkit.journal import WITHOUT_RECIPE, note_down
+        from genkit.media import images
+
+        strip = self._shared.strip_metadata
+        target: Any = sys.stdout.buffer
+        if item.target is not None:
+            target = item.target
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise OutputError(f"{target.parent}: cannot be made: {error.strerror}", "choose another -o") from error
+        size = images.write(
+            result.picture,
+            target,
+            format=item.format,
+            quality=self._settings.quality,
+            recipe=None if strip else result.recipe,
+            strip=strip,
+        )
+        if item.target is not None:
+            if strip or item.format in WITHOUT_RECIPE:
+                note_down(item.target, result.recipe)
+            if self._shared.sidecar:
+                _write_sidecar(item.target, result.recipe)
+        height, width = result.picture.pixels.shape[:2]
+        return {"width": width, "height": height, "format": item.format, "bytes": size}
+
+    def _recipe(self, item: Item, digest: str) -> dict[str, Any]:
+        from genkit import __version__
+
+        options = dict(self._verb.options)
+        options |= {"dtype": self._settings.dtype} if self._settings.dtype != "auto" else {}
+        options |= {"format": item.format.lower()} if self._settings.format else {}
+        options |= {"quality": self._settings.quality} if self._settings.quality else {}
+        name = item.source.name if item.source else "stdin"
+        return {
+            "genkit": __version__,
+            "verb": self._verb.name,
+            "model": self._verb.card.name,
+            "revision": self._verb.card.revision,
+            "options": options,
+            "seed": self._shared.seed,
+            "input": {"name": name, "sha256": digest},
+        }
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}", "check the file and its permissions") from error
+
+
+def _write_sidecar(target: Path, recipe: dict[str, Any]) -> None:
+    import json
+
+    _write_text(target.with_name(target.name + ".json"), json.dumps(recipe, indent=2, default=str) + "\n")
+
+
+def _write_text(target: Path, text: str) -> None:
+    from genkit.media.atomic import Counted, write_atomic
+
+    def produce(stream: Counted) -> None:
+        stream.write(text.encode())
+
+    write_atomic(target, produce)
+
+
+def _estimate(plan: Plan, model: str, device: str) -> float | None:
+    """Seconds, from the speed that this model had here when it last ran; None before its first run."""
+    pace = _speeds().get(f"{model} {device}")
+    return round(plan.megapixels / pace, 1) if isinstance(pace, (int, float)) and pace > 0 else None
+
+
+def _speeds() -> dict[str, Any]:
+    import json
+
+    from genkit.cards import cache_folder
+
+    try:
+        speeds = json.loads((cache_folder() / "speeds.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return speeds if isinstance(speeds, dict) else {}
+
+
+def _remember_speed(counts: Counts, model: str, device: str) -> None:
+    """Keep the pace of a run that says something (a second or more), for the next plan's estimate."""
+    import json
+
+    from genkit.cards import cache_folder
+    from genkit.errors import GenkitError
+
+    if counts.seconds < 1 or not counts.megapixels:
+        return
+    speeds = _speeds() | {f"{model} {device}": round(counts.megapixels / counts.seconds, 5)}
+    with suppress(OSError, GenkitError):  # a cache that cannot be written only costs the estimate
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        _write_text(cache_folder() / "speeds.json", json.dumps(speeds, indent=1))
+
+
+def _hint_once(verb: PictureVerb, reporter: Reporter) -> None:
+    """Name the stronger published model, once per verb and user."""
+    from genkit.cards import cache_folder
+
+    flag = cache_folder() / f"hinted-{verb.name}"
+    with suppress(OSError):  # where it cannot be remembered it is not said, rather than said each time
+        flag.parent.mkdir(parents=True, exist_ok=True)
+        flag.touch(exist_ok=False)
+        reporter.say(str(verb.hint))
