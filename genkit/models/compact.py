@@ -29,7 +29,7 @@ class Compact(nn.Module):
 
     def __init__(self, num_feat: int = 48, num_conv: int = 8, scale: int = 4):
         super().__init__()
-        self.scale = scale
+        self.num_feat, self.scale = num_feat, scale
         layers: list[nn.Module] = [nn.Conv2d(3, num_feat, 3, 1, 1), nn.PReLU(num_feat)]
         for _ in range(num_conv):
             layers += [nn.Conv2d(num_feat, num_feat, 3, 1, 1), nn.PReLU(num_feat)]
@@ -45,8 +45,10 @@ class Compact(nn.Module):
         features = images
         for layer in self.body:
             features = layer(features)  # (N, num_feat, H, W), at last (N, 3*scale*scale, H, W)
-        enlarged = nn.functional.interpolate(images, scale_factor=self.scale, mode="nearest")
-        return nn.functional.pixel_shuffle(features, self.scale) + enlarged  # (N, 3, scale*H, scale*W)
+        # adding a pixel to all the places it is shuffled to is the nearest-neighbour enlargement, at low resolution
+        features = features.to(images.dtype)  # autocast in training may have made it a half format
+        features.unflatten(1, (3, -1)).add_(images.unsqueeze(2))
+        return nn.functional.pixel_shuffle(features, self.scale)  # (N, 3, scale*H, scale*W)
 
 
 def build(num_feat: int = 48, num_conv: int = 8, scale: int = 4) -> Compact:
@@ -110,7 +112,7 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
 
 def transform(network: Compact, device: torch.device, dtype: torch.dtype) -> Transform:
     """The network as the upscale task calls it."""
-    features, scale = network.body[1].weight.shape[0], network.scale  # type: ignore[union-attr]
+    features, scale = network.num_feat, network.scale
     # two layers of features at a time, the last convolution, the shuffled result and the enlarged input
     pixel_bytes = 4 * (3 * features + 4 * 3 * scale * scale)
     receptive = network.receptive_radius

@@ -267,6 +267,8 @@ def _ramps(span: Span, scale: int) -> Tensor:
 def to_images(window: np.ndarray, device: torch.device) -> Tensor:
     """(H, W, C) uint8 or uint16 to (1, C, H, W) float32 [0, 1] on the device; moved while it is small."""
     window = np.ascontiguousarray(window)
+    if not window.flags.writeable:  # torch warns of arrays that it must not write to, although it only reads here
+        window = window.copy()
     if window.dtype == np.uint16:
         # torch moves and converts signed 16-bit numbers on every device, unsigned ones not on all
         signed = torch.from_numpy(window.view(np.int16)).to(device)

@@ -1,0 +1,192 @@
+"""Published super-resolution and restoration networks, all that the spandrel library reads (about 40 architectures).
+
+The architecture and its sizes are found from the keys and shapes of the checkpoint. spandrel knows each network's number
+formats and size rules, which are obeyed here. The checkpoint itself is opened by `genkit.weights`, never by a free pickle.
+
+A card with a second file `wdn` is a pair of twins (Real-ESRGAN's general model): their weights are interpolated linearly,
+option `denoise` from 0 (all `wdn`) to 1 (all `weights`), after Wang et al. 2019, "Deep network interpolation" (arXiv
+1811.10515).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from genkit.errors import UsageError, WeightsError
+from genkit.models.transform import Transform
+
+if TYPE_CHECKING:
+    from spandrel import ModelDescriptor
+
+    from genkit.cards import Card
+
+# Architectures that are nothing but stride-1 convolutions at the resolution of the input, so that counting them says how
+# far an output pixel looks. Everything else looks at windows, at the whole picture, or too far for a halo to cover.
+LOCAL = ("Compact", "DnCNN", "SPAN")
+FARTHEST = 64  # a halo beyond this costs more than blending
+
+
+def build(architecture: str, **params: Any) -> tuple[nn.Module, dict[str, Tensor]]:
+    """Build a network of spandrel's by the name of its architecture and class, with random weights, and its state dict.
+
+    `params` are the constructor's.
+
+    Raises:
+        UsageError: spandrel has no such architecture.
+    """
+    from spandrel import architectures
+
+    try:
+        module = __import__(f"{architectures.__name__}.{architecture}", fromlist=[architecture])
+    except ImportError as error:
+        raise UsageError(f"spandrel has no architecture {architecture!r}") from error
+    class_name = params.pop("class_name", architecture)
+    network = getattr(module, class_name)(**params)
+    return network, network.state_dict()
+
+
+def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Ask every architecture of spandrel; None if no one takes the checkpoint or if it is none for pictures alone."""
+    from spandrel import ImageModelDescriptor
+
+    try:
+        descriptor = _describe(dict(state), "checkpoint")
+    except WeightsError:
+        return None
+    if not isinstance(descriptor, ImageModelDescriptor):
+        return None
+    return {"architecture": descriptor.architecture.id, "scale": descriptor.scale}
+
+
+def allowed_dtypes(state: Mapping[str, Any]) -> tuple[str, ...]:
+    """The number formats that the network of a checkpoint runs in, the quickest first, as a card lists them."""
+    return _dtypes(_describe(dict(state), "checkpoint"))
+
+
+def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> Transform:
+    """Load any checkpoint that spandrel recognises and that turns one picture into one picture.
+
+    Raises:
+        WeightsError: unreadable, of no known architecture, or not what the card says.
+        UsageError: a network for faces or for masks, or one that does not run in `dtype`.
+    """
+    from spandrel import ImageModelDescriptor
+
+    from genkit.weights import read_state_dict
+
+    path = files["weights"]
+    descriptor = _describe(read_state_dict(path), path.name)
+    name = descriptor.architecture.name
+    if not isinstance(descriptor, ImageModelDescriptor) or descriptor.purpose == "FaceSR":
+        kind = "faces alone" if descriptor.purpose == "FaceSR" else "pictures with a mask"
+        raise UsageError(f"{card.name} is a network for {kind} ({name}), which this verb cannot run")
+    for param, found in (("architecture", descriptor.architecture.id), ("scale", descriptor.scale)):
+        if card.params.get(param, found) != found:
+            raise WeightsError(f"{path.name} is not what the card {card.name} says: {param} {found}, not {card.params[param]}")
+    if descriptor.input_channels not in (1, 3, 4):
+        raise UsageError(f"{card.name} takes {descriptor.input_channels} channels ({name}); pictures have 1, 3 or 4")
+    word = str(dtype).removeprefix("torch.")
+    if word not in _dtypes(descriptor):
+        raise UsageError(f"{card.name} ({name}) does not run in {word}", f"--dtype {' or '.join(_dtypes(descriptor))}")
+    _settle(descriptor.model)
+    rules = descriptor.size_requirements
+    return Transform(
+        descriptor.model,
+        scale=descriptor.scale,
+        device=device,
+        dtype=dtype,
+        channels=descriptor.input_channels,
+        receptive=card.params.get("receptive", _receptive(descriptor)),
+        multiple=math.lcm(rules.multiple_of, int(card.limits.get("multiple", 1))),
+        minimum=max(rules.minimum, int(card.limits.get("minimum", 1))),
+        square=rules.square,
+        tiles=descriptor.tiling.name == "SUPPORTED",
+        run=_one_by_one(descriptor),
+        configure=_denoise_blend(card, files, descriptor.model) if "wdn" in files else None,
+    )
+
+
+def _describe(state: dict[str, Any], name: str) -> ModelDescriptor:
+    from spandrel import MAIN_REGISTRY, UnsupportedModelError
+
+    try:
+        return MAIN_REGISTRY.load(state)
+    except UnsupportedModelError as error:
+        hint = "restrictively licensed networks (CodeFormer, DDColor, SRFormer, ...) are not read"
+        raise WeightsError(f"{name} is of no architecture that spandrel knows", hint) from error
+    except MemoryError:
+        raise
+    # forty loaders do arithmetic on whatever keys and shapes they find, and a damaged or foreign checkpoint makes it fail
+    # in any way: missing keys, wrong shapes, division by zero, sizes that do not match
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise WeightsError(f"{name} does not fit the architecture it resembles: {type(error).__name__}: {reason}") from error
+
+
+def _dtypes(descriptor: ModelDescriptor) -> tuple[str, ...]:
+    half = ("float16",) if descriptor.supports_half else ()
+    return (*half, *(("bfloat16",) if descriptor.supports_bfloat16 else ()), "float32")
+
+
+def _one_by_one(descriptor: Any) -> Callable[[nn.Module, Tensor], Tensor]:
+    """spandrel promises its call for one picture at a time; some networks append a noise map of that size."""
+
+    def run(network: nn.Module, images: Tensor) -> Tensor:
+        return torch.cat([descriptor._call_fn(network, image[None]) for image in images])
+
+    return run
+
+
+def _settle(network: nn.Module) -> None:
+    """SPAN merges its training branches into one convolution at every call: once is enough."""
+    network.eval()
+    for module in network.modules():
+        update = getattr(module, "update_params", None)
+        if callable(update) and isinstance(getattr(module, "eval_conv", None), nn.Conv2d):
+            update()
+            vars(module)["update_params"] = _already_merged  # hides the method
+
+
+def _already_merged() -> None:
+    pass
+
+
+def _receptive(descriptor: ModelDescriptor) -> int | None:
+    if descriptor.architecture.id not in LOCAL:
+        return None
+    reach = 0
+    for name, module in descriptor.model.named_modules():
+        branch = ".eval_conv" not in name and any(f"{name}.".find(part) >= 0 for part in (".sk.", ".conv."))
+        if isinstance(module, nn.Conv2d) and not (descriptor.architecture.id == "SPAN" and branch):
+            if module.stride != (1, 1):
+                return None
+            reach += max(module.dilation[i] * (module.kernel_size[i] - 1) // 2 for i in (0, 1))
+    return reach if reach <= FARTHEST else None
+
+
+def _denoise_blend(card: Card, files: Mapping[str, Path], network: nn.Module) -> Callable[..., None]:
+    """Set the network's weights for an amount of denoising; they are changed only when it changes."""
+    from genkit.weights import read_state_dict
+
+    path = files["wdn"]
+    strong = {key: value.clone() for key, value in network.state_dict().items()}
+    mild = _describe(read_state_dict(path), path.name).model.state_dict()
+    if {key: value.shape for key, value in strong.items()} != {key: value.shape for key, value in mild.items()}:
+        raise WeightsError(f"{path.name} and {files['weights'].name} are no twins: their layers differ")
+    default = next((option.default for option in card.options if option.name == "denoise"), 0.5)
+    current: list[float] = [1.0]
+
+    def configure(denoise: float = default) -> None:
+        if not 0 <= denoise <= 1:
+            raise UsageError(f"denoise {denoise} is outside 0 to 1")
+        if denoise != current[0]:
+            network.load_state_dict({key: torch.lerp(mild[key].float(), strong[key].float(), denoise) for key in strong})
+            current[0] = denoise
+
+    return configure
