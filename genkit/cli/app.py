@@ -52,10 +52,7 @@ class Commands(TyperGroup):
             return None
         if self._listing:
             return TyperCommand(name=cmd_name, help=entry.summary)
-        command = typer.main.get_command(import_module(entry.module).app)
-        command.name = cmd_name
-        with_panels(command)
-        return command
+        return load_command(cmd_name)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
         self._listing = True  # names and summaries are all that completion of a command's name needs
@@ -86,6 +83,14 @@ class Commands(TyperGroup):
 
 
 EPILOG = "Start with `genkit upscale photo.jpg`. Every command says more under `genkit COMMAND --help`."
+
+
+def load_command(name: str) -> Any:
+    """Import a command's module and build its command."""
+    command = typer.main.get_command(import_module(COMMANDS[name].module).app)
+    command.name = name
+    with_panels(command)
+    return command
 
 
 def with_panels(command: Any) -> None:
@@ -133,13 +138,16 @@ def root(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code. Every error ends here, as a line and a way out."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # any file name can be told, also one that is no valid text
+            stream.reconfigure(errors="surrogateescape")
     before = arguments[: arguments.index("--")] if "--" in arguments else arguments
     debug = "--debug" in before or bool(os.environ.get("GENKIT_DEBUG"))
     # Taken out here so that it may stand anywhere on the line, also after commands that do not declare it.
     arguments = [one for place, one in enumerate(arguments) if one != "--debug" or place >= len(before)]
     try:
         try:
-            code = typer.main.get_command(app).main(args=arguments, prog_name="genkit", standalone_mode=False)
+            code = _dispatch(arguments)
             sys.stdout.flush()
         except (KeyboardInterrupt, typer.Abort):
             code = INTERRUPTED
@@ -158,6 +166,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         code = 1
     return code if isinstance(code, int) else 0
+
+
+def _dispatch(arguments: list[str]) -> Any:
+    if arguments and arguments[0] in COMMANDS and "_GENKIT_COMPLETE" not in os.environ:
+        # Straight to the command: Typer loads pydantic (0.15 s) to look at the root's own options, which are not given here.
+        command, prog, arguments = load_command(arguments[0]), f"genkit {arguments[0]}", arguments[1:]
+    else:
+        command, prog = typer.main.get_command(app), "genkit"
+    return command.main(args=arguments, prog_name=prog, standalone_mode=False)
 
 
 def report(error: Exception, *, as_json: bool, debug: bool) -> int:
