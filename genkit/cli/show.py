@@ -1,0 +1,88 @@
+"""`genkit show`: what an output says about how it was made. Reads metadata only; no torch."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command()
+def show(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Outputs of genkit.", show_default=False)],
+    json: Annotated[bool, typer.Option("--json", help="One JSON event a line: file, recipe, command.")] = False,
+) -> int:
+    """Show how an output was made, and the command that makes it again."""
+    import shlex
+
+    from genkit.errors import GenkitError
+    from genkit.media.recipe import command_of
+
+    failed = 0
+    for place, path in enumerate(files):
+        try:
+            recipe = recipe_in(path)
+        except GenkitError as error:
+            if len(files) == 1:
+                raise
+            failed += 1
+            print(f"failed: {error.message}", file=sys.stderr)
+            continue
+        command = shlex.join(command_of(recipe))
+        if json:
+            from genkit.cli.output import write_event
+
+            write_event("recipe", file=str(path), recipe=recipe, command=command)
+        else:
+            print(("\n" if place else "") + _text(path, recipe, command))
+    return int(failed > 0)
+
+
+def recipe_in(path: Path) -> dict[str, Any]:
+    """The recipe in a file, or in the journal of its folder.
+
+    Raises:
+        InputError: there is none, or the file cannot be opened.
+        UsageError: there is no such file.
+    """
+    from genkit.errors import InputError, UsageError
+    from genkit.journal import look_up
+    from genkit.media.recipe import read_recipe
+
+    if not path.exists():
+        raise UsageError(f"not found: {path}", code="missing-input")
+    try:
+        recipe = read_recipe(path) or look_up(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if recipe is None:
+        raise InputError(f"{path}: no recipe in it", "it was not made by genkit, or with --strip-metadata", code="no-recipe")
+    return recipe
+
+
+def _text(path: Path, recipe: dict[str, Any], command: str) -> str:
+    source = recipe.get("input") if isinstance(recipe.get("input"), dict) else None
+    rows = [("made by", f"genkit {recipe.get('genkit')} {recipe['verb']}")]
+    if recipe.get("model"):
+        revision = recipe.get("revision")
+        rows.append(("model", f"{recipe['model']}" + (f" ({revision})" if revision else "")))
+    options = recipe.get("options")
+    for name, value in options.items() if isinstance(options, dict) else ():
+        values = value.items() if isinstance(value, dict) else [(name, value)]
+        rows += [(str(key).replace("_", "-"), str(one)) for key, one in values]
+    if recipe.get("seed") is not None:
+        rows.append(("seed", str(recipe["seed"])))
+    if source:
+        rows.append(("input", f"{source.get('name')} (sha256:{source.get('sha256')})"))
+    width = max(len(name) for name, _ in rows)
+    # Control characters in a hostile file's recipe must not reach the terminal.
+    lines = [f"  {name:{width}}  {_printable(value)}" for name, value in rows]
+    return "\n".join([str(path), *lines, "", f"  {_printable(command)}"])
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
