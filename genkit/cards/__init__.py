@@ -9,6 +9,7 @@ from genkit.cards.card import Card, CardFile, Hash, Hub, Option
 from genkit.cards.finding import all_cards, card_paths, default_model, find, names, recommended
 from genkit.cards.places import cache_folder, home, user_folder, weights_folder
 from genkit.cards.reading import parse_card, read_card
+from genkit.cards.writing import card_text
 
 __all__ = [
     "Card",
@@ -19,6 +20,7 @@ __all__ = [
     "all_cards",
     "cache_folder",
     "card_paths",
+    "card_text",
     "default_model",
     "find",
     "home",

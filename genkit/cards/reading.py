@@ -92,9 +92,9 @@ def parse_card(raw: Mapping[str, Any], path: Path) -> Card:
     check.that(raw["name"] == path.stem, "name", f"must be the name of the file, {path.stem}")
     tasks = check.texts(raw["tasks"], "tasks", TASK)
     check.that(bool(FAMILY.fullmatch(raw["family"])), "family", "must be a module name")
-    for link in ("paper", "source"):
-        if link in raw:
-            check.link(raw[link], link)
+    for name in ("paper", "source"):
+        if "://" in raw.get(name, ""):  # a book or "trained with genkit" is a source, too
+            check.link(raw[name], name)
     dtypes = check.texts(raw.get("dtypes", ["float32"]), "dtypes")
     check.that(bool(dtypes) and set(dtypes) <= set(DTYPES), "dtypes", f"must be among {', '.join(DTYPES)}")
     user = path.is_relative_to(user_folder()) or not path.is_relative_to(weights_folder())

@@ -60,6 +60,12 @@ def pull(card: Card, *, announce: Announce, progress: Progress | None = None, ac
     return resolve(card, announce=announce, progress=progress, accept_licence=accept_licence)
 
 
+def local_files(card: Card) -> dict[str, Path] | None:
+    """The local file of every role, or None if one is missing or altered; never fetches."""
+    choice, found = _look(card, True, False)
+    return _roles(card, found) if choice.kind in ("shipped", "cached") else None
+
+
 def state(card: Card) -> State:
     """What lies here, by names and sizes alone: nothing is hashed."""
     wanted = _wanted(card)

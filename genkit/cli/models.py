@@ -1,0 +1,373 @@
+"""`genkit models`: list, describe, fetch, check, remove, import and locate models."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from genkit.cli.options import complete_model
+
+if TYPE_CHECKING:
+    from genkit.cards import Card
+
+app = typer.Typer(name="models", help="List, describe, fetch, check, remove and import models.", no_args_is_help=True)
+
+ModelName = Annotated[str, typer.Argument(metavar="NAME", help="Name or alias of a model.", autocompletion=complete_model)]
+ModelNames = Annotated[
+    list[str], typer.Argument(metavar="NAME...", help="Names or aliases of models.", autocompletion=complete_model)
+]
+Task = Annotated[str | None, typer.Option("--task", metavar="VERB", help="Models of this verb only.", show_default="all verbs")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON event a line on standard output.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but results and errors.")]
+
+
+@app.callback()
+def choose() -> None:
+    """List, describe, fetch, check, remove and import models.
+
+    Nothing is fetched before its size and licence were said. A fetched file gets its name only when its hash is right.
+    """
+
+
+@app.command("list")
+def list_models(task: Task = None, json: Json = False) -> None:
+    """List the models, with what is here already and what would have to be fetched."""
+    from genkit import cards, weights
+
+    found = cards.all_cards(task)
+    if task is not None and not found:
+        from genkit.errors import UsageError
+
+        known = sorted({card.task for card in cards.all_cards()})
+        raise UsageError(f"there are no models for {task}", f"verbs with models: {', '.join(known)}")
+    if json:
+        for card in found:
+            _event("model", **_facts(card))
+        _event("done", done=len(found), failed=0, skipped=0, exit=0)
+        return
+    rows = [
+        (
+            card.name,
+            card.task,
+            weights.size_text(card.size),
+            weights.state(card),
+            card.licence,
+            _use(card),
+            _mark(card),
+            card.summary,
+        )
+        for card in found
+    ]
+    _table(("name", "task", "size", "state", "licence", "commercial", "verified", "what for"), rows)
+
+
+@app.command()
+def info(name: ModelName, json: Json = False) -> None:
+    """Say everything that is known about one model."""
+    from genkit import cards
+
+    facts = _facts(cards.find(name), full=True)
+    if json:
+        _event("model", **facts)
+        _event("done", done=1, failed=0, skipped=0, exit=0)
+        return
+    for line in _described(facts):
+        typer.echo(line)
+
+
+@app.command()
+def pull(
+    names: ModelNames,
+    accept_licence: Annotated[
+        bool,
+        typer.Option("--accept-licence", help="You have read the licence of a gated or non-commercial model, and accept it."),
+    ] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fetch models now, to have them when the network is gone. A broken pull goes on where it stopped."""
+    from genkit import cards, weights
+
+    found = [cards.find(name) for name in names]
+    for card in found:
+        with transfer_bar(quiet or json) as progress:
+            files = weights.pull(card, announce=_announce(quiet), progress=progress, accept_licence=accept_licence)
+        if json:
+            _event("pulled", model=card.name, files={role: str(path) for role, path in files.items()})
+        else:
+            _paths(files)
+    if json:
+        _event("done", done=len(found), failed=0, skipped=0, exit=0)
+
+
+@app.command()
+def verify(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]...", help="Models to check.", show_default="every one that is here", autocompletion=complete_model
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Read the files of models again and compare their hashes. Exit code 3 if one is missing or altered."""
+    from genkit import cards, weights
+    from genkit.errors import WeightsError
+
+    named = [cards.find(name) for name in names or ()]
+    here = named or [card for card in cards.all_cards() if weights.state(card) in ("shipped", "cached", "partial")]
+    failed: list[str] = []
+    for card in here:
+        verdicts = weights.verify(card)
+        if any(verdict.state in ("altered", "missing") for verdict in verdicts):
+            failed.append(card.name)
+        for verdict in verdicts:
+            if json:
+                found = {
+                    "file": str(verdict.path),
+                    "state": verdict.state,
+                    "expected": verdict.expected,
+                    "sha256": verdict.sha256,
+                }
+                _event("verified", model=card.name, **found)
+            else:
+                typer.echo(f"{verdict.state:<9} {card.name}  {verdict.path}")
+    if json:
+        _event("done", done=len(here) - len(failed), failed=len(failed), skipped=0, exit=3 if failed else 0)
+        raise typer.Exit(3 if failed else 0)
+    if failed:
+        raise WeightsError(f"missing or altered: {', '.join(failed)}", f"genkit models pull {' '.join(failed)}", code="altered")
+
+
+@app.command()
+def rm(names: ModelNames, quiet: Quiet = False) -> None:
+    """Remove the local files of models; of imported ones also the card."""
+    from genkit import cards, weights
+
+    found = [cards.find(name) for name in names]
+    for card in found:
+        freed = weights.remove(card)
+        _announce(quiet)(f"{card.name}: {weights.size_text(freed)} freed")
+
+
+@app.command("import")
+def import_model(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A checkpoint: safetensors or PyTorch.", show_default=False)],
+    name: Annotated[str, typer.Option("--as", metavar="NAME", help="What to call it.", show_default=False)],
+    task: Annotated[str, typer.Option("--task", metavar="VERB", help="The verb that it is for.", show_default=False)],
+    family: Annotated[
+        str | None, typer.Option("--family", metavar="NAME", help="Kind of network.", show_default="found by its tensors")
+    ] = None,
+    files: Annotated[
+        list[str] | None, typer.Option("--file", metavar="ROLE=FILE", help="A further file of the model, again for each.")
+    ] = None,
+    params: Annotated[
+        list[str] | None,
+        typer.Option("-O", metavar="PARAM=VALUE", help="A parameter that the tensors cannot tell, again for each."),
+    ] = None,
+    licence: Annotated[str, typer.Option("--licence", metavar="TEXT", help="Licence to note in the card.")] = "not stated",
+    summary: Annotated[
+        str | None, typer.Option("--summary", metavar="TEXT", help="What it is for.", show_default=False)
+    ] = None,
+) -> None:
+    """Make a checkpoint on your disk a model of your own. It is opened without running anything that is in it."""
+    from genkit import weights
+
+    weights.refuse_taken(name)
+    sources = {"weights": file} | {role: Path(path) for role, path in (_pair(text, "--file ROLE=FILE") for text in files or ())}
+    states = {role: weights.read_state_dict(path) for role, path in sources.items()}
+    family, found, dtypes = _recognise(states["weights"], family, file)
+    found |= {key: _value(text) for key, text in (_pair(text, "-O PARAM=VALUE") for text in params or ())}
+    fields: dict[str, Any] = {
+        "name": name,
+        "tasks": [task],
+        "family": family,
+        "summary": summary or f"Imported from {file.name}.",
+        "licence": licence,
+        "dtypes": list(dtypes),
+        "params": found,
+    }
+    card = weights.adopt(fields, states)
+    typer.echo(f"{card.name}: family {family}, {', '.join(f'{key} {value}' for key, value in found.items())}", err=True)
+    typer.echo(f"use it: genkit {task} --model {card.name} ...", err=True)
+    typer.echo(card.toml)
+
+
+@app.command()
+def path(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="A model.", show_default="the cache", autocompletion=complete_model),
+    ] = None,
+) -> None:
+    """Print where a model's files lie, or where the cache is. Never fetches."""
+    from genkit import cards, weights
+
+    if name is None:
+        typer.echo(cards.cache_folder())
+        return
+    card = cards.find(name)
+    files = weights.local_files(card)
+    if files is None:
+        from genkit.errors import WeightsError
+
+        raise WeightsError(f"{card.name} is not here ({weights.state(card)})", f"genkit models pull {card.name}", code="absent")
+    _paths(files)
+
+
+# --- what the commands say ----------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def transfer_bar(silent: bool = False) -> Iterator[Callable[[str, int, int | None], None] | None]:
+    """A progress callable for `weights.resolve` that draws on stderr, or None where there is no terminal."""
+    if silent or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        rows: dict[str, Any] = {}
+
+        def progress(name: str, done: int, total: int | None) -> None:
+            if name not in rows:
+                rows[name] = bars.add_task(name, total=total)
+            bars.update(rows[name], completed=done, total=total)
+
+        yield progress
+
+
+def _announce(quiet: bool) -> Callable[[str], None]:
+    return lambda text: None if quiet else typer.echo(text, err=True)
+
+
+def _paths(files: dict[str, Path]) -> None:
+    """A repository's root says where all of it is; other models are a few files."""
+    for path in [files["root"]] if "root" in files else dict.fromkeys(files.values()):
+        typer.echo(path)
+
+
+def _event(event: str, **fields: Any) -> None:
+    import json
+
+    typer.echo(json.dumps({"schema": "genkit/1", "event": event, **fields}, ensure_ascii=False))
+
+
+def _use(card: Card) -> str:
+    return {True: "yes", False: "no", None: "not stated"}[card.commercial]
+
+
+def _mark(card: Card) -> str:
+    return "yes" if card.verified else "no"
+
+
+def _facts(card: Card, full: bool = False) -> dict[str, Any]:
+    from genkit import weights
+
+    facts: dict[str, Any] = {"name": card.name, "task": card.task, "summary": card.summary, "state": weights.state(card)}
+    facts |= {"bytes": card.size, "licence": card.licence, "commercial": card.commercial, "gated": card.gated}
+    facts |= {"verified": card.verified, "origin": card.origin, "family": card.family}
+    if not full:
+        return facts
+    facts |= {"aliases": list(card.aliases), "tasks": list(card.tasks), "paper": card.paper, "source": card.source}
+    facts |= {"params": dict(card.params), "limits": dict(card.limits), "dtypes": list(card.dtypes)}
+    facts["options"] = [
+        {key: getattr(one, key) for key in ("name", "type", "default", "minimum", "maximum", "choices", "help")}
+        for one in card.options
+    ]
+    facts["files"] = [
+        {"role": one.role, "from": one.url or one.path, "hash": str(one.hash or ""), "bytes": one.size}
+        for one in card.every_file
+    ]
+    facts["hub"] = f"{card.hub.repo}@{card.hub.revision}" if card.hub else None
+    facts |= {"trained_by": card.trained_by, "data": card.data, "metrics": card.metrics, "card": str(card.toml)}
+    return facts
+
+
+def _described(facts: dict[str, Any]) -> Iterator[str]:
+    from genkit.weights import size_text
+
+    yield f"{facts['name']}: {facts['summary']}"
+    words = {True: "yes", False: "no", None: "not stated"}
+    for key, value in facts.items():
+        if key in ("name", "task", "summary", "options", "files") or value in (None, "", [], {}):
+            if key == "commercial":
+                yield f"  {'commercial':<12} {words[None]}"
+            continue
+        if isinstance(value, dict):
+            value = ", ".join(f"{name} {one}" for name, one in value.items())
+        elif isinstance(value, list):
+            value = ", ".join(map(str, value))
+        elif isinstance(value, bool):
+            value = words[value]
+        label, text = ("size", size_text(value)) if key == "bytes" else (key.replace("_", " "), value)
+        yield f"  {label:<12} {text}"
+    for one in facts["options"]:
+        bounds = f" from {one['minimum']} to {one['maximum']}" if one["minimum"] is not None else ""
+        bounds += f" of {', '.join(one['choices'])}" if one["choices"] else ""
+        yield f"  option       -O {one['name']}={one['default']} ({one['type']}{bounds}) {one['help']}"
+    for one in facts["files"]:
+        yield f"  file         {one['role']}: {one['from']} ({size_text(one['bytes'])})"
+        yield f"               {one['hash'] or 'no hash'}"
+
+
+def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Columns two spaces apart; on a terminal the last one is cut to its width."""
+    import shutil
+
+    rows = [titles, *rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(titles) - 1)]
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for row in rows:
+        line = "  ".join([*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), row[-1]])
+        typer.echo(line if room is None or len(line) <= room else f"{line[: room - 1]}…")
+
+
+def _pair(text: str, form: str) -> tuple[str, str]:
+    from genkit.errors import UsageError
+
+    key, equals, value = text.partition("=")
+    if not equals or not key or not value:
+        raise UsageError(f"{text}: expected {form}")
+    return key, value
+
+
+def _value(text: str) -> Any:
+    """A TOML value where it is one (4, 0.5, true), else the text itself."""
+    import tomllib
+
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except ValueError:
+        return text
+
+
+def _recognise(state: dict[str, Any], family: str | None, file: Path) -> tuple[str, dict[str, Any], Sequence[str]]:
+    """Family, parameters and number formats of a checkpoint."""
+    import warnings
+
+    from genkit import models
+    from genkit.errors import WeightsError
+
+    warnings.simplefilter("ignore")  # the libraries' own notes, while they build networks to compare with
+    if family is None:
+        match = models.recognise(state)
+        if match is None:
+            hint = f"families: {', '.join(models.FAMILIES)}; name one with --family if you know better"
+            raise WeightsError(f"{file}: its tensors are of no network that genkit knows", hint, code="not-recognised")
+        family, params = match
+    else:
+        params = models.family_module(family).recognise(state)
+        if params is None:
+            raise WeightsError(
+                f"{file}: its tensors are not of the family {family}", "leave --family out", code="not-recognised"
+            )
+    formats = getattr(models.family_module(family), "allowed_dtypes", None)
+    return family, dict(params), formats(state) if formats else ("float32", "bfloat16", "float16")

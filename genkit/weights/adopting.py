@@ -1,0 +1,72 @@
+"""Make a checkpoint from anywhere one of the user's own models: safetensors and a card in their folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genkit.cards import Card, all_cards, card_text, parse_card, read_card, user_folder
+from genkit.errors import UsageError, WeightsError
+from genkit.weights.store import digest_file
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def adopt(fields: Mapping[str, Any], states: Mapping[str, Mapping[str, Tensor]]) -> Card:
+    """Write the tensors of each role and the card (`fields` as in its TOML, without `files`) among the user's own.
+
+    Raises:
+        UsageError: the name is taken.
+        WeightsError: a field that cannot be right, or a folder that cannot be written to.
+    """
+    name, task = str(fields["name"]), str(fields["tasks"][0])
+    folder = user_folder() / task
+    target = folder / f"{name}.toml"
+    paths = {role: folder / (f"{name}.safetensors" if role == "weights" else f"{name}.{role}.safetensors") for role in states}
+    draft = {**fields, "files": {role: {"path": path.name} for role, path in paths.items()}}
+    parse_card(draft, target)
+    refuse_taken(name)
+    files: dict[str, dict[str, Any]] = {}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for role, path in paths.items():
+            files[role] = _save(states[role], path)
+        partial = target.with_name(f"{target.name}.part")
+        partial.write_text(card_text({**fields, "files": files}), encoding="utf-8")
+        os.replace(partial, target)
+    except OSError as error:
+        for path in paths.values():
+            path.unlink(missing_ok=True)
+        raise WeightsError(
+            f"{folder}: cannot be written ({error.strerror})", "set GENKIT_HOME to a folder you can write to"
+        ) from error
+    return read_card(target)
+
+
+def _save(state: Mapping[str, Tensor], path: Path) -> dict[str, Any]:
+    from safetensors.torch import save_file
+
+    partial = path.with_name(f"{path.name}.part")
+    try:
+        # Clones, because tensors that share memory cannot be written as they are.
+        save_file({key: value.contiguous().clone() for key, value in state.items()}, partial, metadata={"format": "pt"})
+        digest = digest_file(partial, None)
+        size = partial.stat().st_size
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return {"path": path.name, "hash": f"sha256:{digest.sha256}", "size": size}
+
+
+def refuse_taken(name: str) -> None:
+    """Raise UsageError if a card has this name or alias."""
+    wanted = name.lower().replace("_", "-")
+    for card in all_cards():
+        if wanted in (one.lower().replace("_", "-") for one in (card.name, *card.aliases)):
+            way_out = (
+                f"genkit models rm {card.name}, or choose another name" if card.origin == "user" else "choose another name"
+            )
+            raise UsageError(f"the name {name} is taken by {card.toml}", way_out, code="name-taken")
