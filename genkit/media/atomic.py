@@ -1,0 +1,147 @@
+"""Whole files or none: a temporary file beside the target, then one rename (standard library only).
+
+The temporary's name, `.genkit-<pid>-<random>.part`, tells whose it is, so that what a killed process left behind can be
+swept away later without touching a file that a living one is writing.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from genkit.errors import OutputError
+
+_LEFTOVER = re.compile(r"^\.genkit-(\d+)-[0-9a-f]{12}\.part$")
+_REASONS: dict[int, tuple[str, str]] = {
+    errno.ENOSPC: ("no space is left on the device", "free some space or choose another folder with -o, then use --resume"),
+    errno.EDQUOT: ("the disk quota is used up", "free some space or choose another folder with -o, then use --resume"),
+    errno.EACCES: ("permission denied", "choose a folder that you may write to with -o"),
+    errno.EPERM: ("permission denied", "choose a folder that you may write to with -o"),
+    errno.EROFS: ("the file system is read-only", "choose another folder with -o"),
+    errno.ENOENT: ("its folder does not exist", "make the folder first or choose another with -o"),
+    errno.EISDIR: ("it is a folder", "give a file name, or end -o with / to write into it"),
+    errno.ENAMETOOLONG: ("the name is too long", "choose a shorter name with -o or --name"),
+    errno.EPIPE: ("the reader closed the pipe", "let the reading program run to its end"),
+    errno.EFBIG: ("the file system holds no file that large", "choose another folder with -o"),
+}
+
+
+def output_error(target: object, error: OSError) -> OutputError:
+    """Turn the system's refusal into the error that names the target and the way out."""
+    reason, hint = _REASONS.get(error.errno or 0, (error.strerror or str(error), "choose another place with -o"))
+    return OutputError(f"{target}: cannot be written: {reason}", hint)
+
+
+class Counted:
+    """A binary stream that counts what went through it."""
+
+    def __init__(self, stream: BinaryIO):
+        self._stream = stream
+        self.count = 0
+
+    def write(self, data: bytes | bytearray | memoryview) -> int:
+        self._stream.write(data)
+        size = len(data) if not isinstance(data, memoryview) else data.nbytes
+        self.count += size
+        return size
+
+
+@contextmanager
+def temporary_beside(target: Path) -> Iterator[Path]:
+    """Give the path of a new temporary beside `target`; after the block it becomes the target, or is gone.
+
+    Raises:
+        OutputError: the place refuses the file.
+    """
+    temporary = target.parent / f".genkit-{os.getpid()}-{secrets.token_hex(6)}.part"
+    try:
+        yield temporary
+        os.replace(temporary, target)
+    except BaseException as error:  # Ctrl-C too: nothing half done may stay
+        temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise output_error(target, error) from error
+        raise
+
+
+def write_atomic(target: Path | BinaryIO, produce: Callable[[Counted], None], name: str = "standard output") -> int:
+    """Let `produce` write to the target's stream and return the bytes written.
+
+    A path gets a temporary first. A stream gets the bytes as they come; produce the whole before the first write where a
+    half-written stream matters.
+
+    Raises:
+        OutputError: the place refuses the file.
+    """
+    if not isinstance(target, Path):
+        try:
+            counted = Counted(target)
+            produce(counted)
+            target.flush()
+        except OSError as error:
+            raise output_error(name, error) from error
+        return counted.count
+    if target.exists() and not (target.is_file() or target.is_dir()):  # /dev/null, a pipe: a rename would replace the device
+        with target.open("wb") as device:
+            return write_atomic(device, produce, str(target))
+    with temporary_beside(target) as temporary:
+        with temporary.open("xb", buffering=1 << 20) as stream:
+            counted = Counted(stream)
+            produce(counted)
+        _take_mode(target, temporary)
+    return counted.count
+
+
+def _take_mode(target: Path, temporary: Path) -> None:
+    """Let an overwritten file keep its permissions."""
+    try:
+        temporary.chmod(target.stat().st_mode & 0o777)
+    except OSError:  # a new file, or not ours to change: the umask's permissions stand
+        return
+
+
+def clean_leftovers(folder: Path) -> list[Path]:
+    """Delete genkit's own temporaries in `folder` whose process is dead, and name them."""
+    gone: list[Path] = []
+    try:
+        paths = list(folder.iterdir())
+    except OSError:
+        return gone
+    for path in paths:
+        match = _LEFTOVER.match(path.name)
+        if match is None or _alive(int(match[1])):
+            continue
+        try:
+            path.unlink()
+        except OSError:  # another process swept it first, or it is not ours
+            continue
+        gone.append(path)
+    return gone
+
+
+def _alive(pid: int) -> bool:
+    if os.name == "nt":  # os.kill would end the process there
+        return _alive_windows(pid)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
+def _alive_windows(pid: int) -> bool:
+    import ctypes
+
+    kernel = ctypes.windll.kernel32  # type: ignore[attr-defined,unused-ignore]
+    handle = kernel.OpenProcess(0x1000, False, pid)  # PROCESS_QUERY_LIMITED_INFORMATION
+    if handle:
+        kernel.CloseHandle(handle)
+    return bool(handle)

@@ -1,0 +1,190 @@
+"""The recipe of an output: what made it, kept inside the file (standard library only, so that reading one is quick).
+
+A recipe is a dict: {"genkit": version, "verb", "model", "revision", "options": {...}, "seed", "input": {"name", "sha256"}}.
+It is JSON in a PNG text chunk `genkit`, else in EXIF's UserComment, or, where the user's own comment stands there, in XMP
+(`genkit:recipe`). BMP holds none. Files are hostile until read: a recipe that is no JSON object of that kind is none.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import struct
+from pathlib import Path
+from typing import Any
+
+from genkit.media import containers, exif, formats, xmp
+
+PNG_KEYWORD = "genkit"
+COMMENT_CODE = b"ASCII\0\0\0"
+_LIMIT = 1 << 20  # characters; ours take a few hundred
+
+
+def dump(recipe: dict[str, Any]) -> str:
+    """Write a recipe as one line of ASCII JSON, the genkit version first (`is_recipe` knows it by that)."""
+    return json.dumps({"genkit": "", **recipe}, ensure_ascii=True, separators=(", ", ": "), default=str)
+
+
+def load(text: str) -> dict[str, Any] | None:
+    """Read a recipe, or None for anything else."""
+    if len(text) > _LIMIT or not is_recipe(text):
+        return None
+    try:
+        recipe = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(recipe, dict) or not isinstance(recipe.get("verb"), str):
+        return None
+    return recipe
+
+
+def is_recipe(text: str) -> bool:
+    """Say whether a text was written as a recipe."""
+    return text.startswith('{"genkit"')
+
+
+def comment_text(value: exif.Value | None) -> str | None:
+    """Read the text of an EXIF UserComment as far as a recipe needs it (ASCII), or None where it is another's."""
+    if value is None or value.raw[:8] != COMMENT_CODE:
+        return None
+    return value.raw[8:].rstrip(b"\0 ").decode("ascii", "replace")
+
+
+def comment_is_free(value: exif.Value | None) -> bool:
+    """Say whether a UserComment is absent, blank, or an older recipe, so that a recipe may stand there."""
+    if value is None or not value.raw[8:].strip(b"\0 "):
+        return True
+    text = comment_text(value)
+    return text is not None and is_recipe(text)
+
+
+def read_recipe(path: Path) -> dict[str, Any] | None:
+    """Read the recipe that a file carries; None where it has none, is no picture, or is damaged.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
+    with path.open("rb") as stream:
+        head = stream.read(32)
+        format = formats.sniff(head)
+        if format in (None, "BMP", "GIF"):
+            return None
+        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return recipe_of(data, format)
+
+
+def recipe_of(data: Any, format: str | None) -> dict[str, Any] | None:
+    """Read the recipe from a file's bytes (or a map of them)."""
+    reader = {"PNG": _of_png, "JPEG": _of_jpeg, "WEBP": _of_webp, "TIFF": _of_tiff, "AVIF": _of_items, "HEIF": _of_items}
+    if format not in reader:
+        return None
+    try:
+        return reader[format](data)
+    except (ValueError, IndexError, OverflowError, struct.error):  # a damaged file has no recipe
+        return None
+
+
+def _of_png(data: Any) -> dict[str, Any] | None:
+    for kind, start, length in containers.png_chunks(data):
+        if kind in (b"tEXt", b"iTXt", b"zTXt") and data[start : start + 7] == b"genkit\0":
+            return load(containers.png_text(kind, bytes(data[start : start + min(length, _LIMIT)]))[1])
+        if kind == b"IDAT":  # ours stands before the pixels
+            return None
+    return None
+
+
+def _of_jpeg(data: Any) -> dict[str, Any] | None:
+    found = None
+    for marker, start, length in containers.jpeg_segments(data):
+        if marker == 0xE1:
+            found = found or _of_block(bytes(data[start : start + length]))
+    return found
+
+
+def _of_webp(data: Any) -> dict[str, Any] | None:
+    found = None
+    for kind, start, length in containers.riff_chunks(data):
+        if kind in (b"EXIF", b"XMP ") and length <= containers.BLOCK_LIMIT:
+            found = found or _of_block(bytes(data[start : start + length]))
+    return found
+
+
+def _of_items(data: Any) -> dict[str, Any] | None:
+    items = containers.read_items(data)
+    found = None
+    for number, kind in items.kinds.items():
+        if kind in (b"Exif", b"mime"):
+            block = containers.item_bytes(data, items, number)
+            found = found or _of_block(block[4:] if kind == b"Exif" else block)
+    return found
+
+
+def _of_tiff(data: Any) -> dict[str, Any] | None:
+    block = exif.parse(data)
+    packet = block.main.get(700)
+    return _of_exif(block) or (_of_packet(packet.raw) if packet else None)
+
+
+def _of_block(block: bytes) -> dict[str, Any] | None:
+    """Read a recipe from an EXIF block or an XMP packet, with or without the name that JPEG puts before it."""
+    if block[:29] == b"http://ns.adobe.com/xap/1.0/\0":
+        return _of_packet(block[29:])
+    if block[:6] == b"Exif\0\0" or block[:2] in (b"II", b"MM"):
+        try:
+            return _of_exif(exif.parse(block))
+        except exif.BrokenExif:
+            return None
+    return _of_packet(block)
+
+
+def _of_exif(block: exif.Exif) -> dict[str, Any] | None:
+    text = comment_text(block.photo.get(exif.USER_COMMENT))
+    return load(text) if text else None
+
+
+def _of_packet(packet: bytes) -> dict[str, Any] | None:
+    try:
+        text = xmp.recipe_text(xmp.decode(packet))
+    except xmp.BrokenXmp:
+        return None
+    return load(text) if text else None
+
+
+def command_of(recipe: dict[str, Any]) -> list[str]:
+    """Write the command line that makes the output again, as argv."""
+    words = ["genkit", str(recipe["verb"])]
+    source = recipe.get("input")
+    if isinstance(source, dict) and source.get("name"):
+        name = str(source["name"])
+        words.append(f"./{name}" if name.startswith(("-", "@")) else name)
+    for name in ("prompt", "text"):
+        if isinstance(recipe.get(name), str):
+            words.append(recipe[name])
+    if recipe.get("model"):
+        words += ["--model", str(recipe["model"])]
+    options = recipe.get("options")
+    for name, value in options.items() if isinstance(options, dict) else ():
+        words += _option_words(str(name), value)
+    if recipe.get("seed") is not None:
+        words += ["--seed", str(recipe["seed"])]
+    return words
+
+
+def _option_words(name: str, value: Any) -> list[str]:
+    """Spell one option: true is a flag, a list repeats it, a dict of model options becomes -O key=value."""
+    if value is None or value is False:
+        return []
+    if isinstance(value, dict):
+        return [word for key, item in value.items() for word in ("-O", f"{key}={_plain(item)}")]
+    if isinstance(value, (list, tuple)):
+        return [word for item in value for word in _option_words(name, item)]
+    flag = "--" + name.replace("_", "-")
+    return [flag] if value is True else [flag, _plain(value)]
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
