@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from genkit.batch import Counts, Process
     from genkit.cards import Card
     from genkit.cli.output import Reporter
+    from genkit.media.headers import Probe
     from genkit.media.images import Picture
     from genkit.media.inputs import Found
     from genkit.media.paths import Item, Plan
@@ -151,12 +152,10 @@ def _make_plan(shared: ImageOptions, verb: PictureVerb, settings: _Settings, rep
     return plan
 
 
-def _probe(source: Path | bytes) -> Any:
-    from genkit.media.images import probe
-    from genkit.media.paths import Header
+def _probe(source: Path | bytes) -> Probe:
+    from genkit.media import headers
 
-    header = probe(source)
-    return Header(header.format, header.width, header.height, header.has_alpha, header.bits)
+    return headers.probe(source) if isinstance(source, Path) else headers.read_header(source, "standard input")
 
 
 def _without_own(found: list[Found], verb: PictureVerb, reporter: Reporter) -> list[Found]:
@@ -258,9 +257,12 @@ class _Work:
                     f"{item.target}: is there already, and was not made by genkit", "--overwrite replaces it", code="foreign"
                 )
         picture = images.read(data, max_pixels=self._settings.max_pixels, name=item.name)
-        for notice in picture.metadata.notices:
-            self._reporter("notice", message=notice, input=item.name)
+        self._tell(item, picture.metadata.notices)
         return _Loaded(picture, recipe)
+
+    def _tell(self, item: Item, notices: list[str]) -> None:
+        for notice in notices:
+            self._reporter("notice", message=notice, input=item.name)
 
     def prepare(self) -> Process:
         from genkit import runtime
@@ -298,6 +300,8 @@ class _Work:
                 target.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise OutputError(f"{target.parent}: cannot be made: {error.strerror}", "choose another -o") from error
+        notices = result.picture.metadata.notices
+        told = len(notices)
         size = images.write(
             result.picture,
             target,
@@ -306,13 +310,13 @@ class _Work:
             recipe=None if strip else result.recipe,
             strip=strip,
         )
+        self._tell(item, notices[told:])
         if item.target is not None:
             if strip or item.format in WITHOUT_RECIPE:
                 note_down(item.target, result.recipe)
             if self._shared.sidecar:
                 _write_sidecar(item.target, result.recipe)
-        height, width = result.picture.pixels.shape[:2]
-        return {"width": width, "height": height, "format": item.format, "bytes": size}
+        return {"width": result.picture.width, "height": result.picture.height, "format": item.format, "bytes": size}
 
     def _recipe(self, item: Item, digest: str) -> dict[str, Any]:
         from genkit import __version__

@@ -95,10 +95,8 @@ def upscale(
     model_scale = int(card.params.get("scale", 1))
 
     def apply(model: Any, picture: Any, notice: Any) -> Any:
-        from dataclasses import replace
-
         pixels, alpha = task.upscale(model, picture.pixels, picture.alpha, options, notice)
-        return replace(picture, pixels=pixels, alpha=alpha)
+        return picture.with_pixels(pixels, alpha)
 
     given = {"scale": scale, "size": size, "width": width, "height": height, "wrap": wrap, "tta": tta}
     recorded = {name: value for name, value in given.items() if value} | (

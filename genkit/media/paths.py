@@ -14,25 +14,16 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
-from typing import Any, NamedTuple
+from typing import Any
 
 from genkit.errors import GenkitError, UsageError
 from genkit.media.formats import FORMATS, SUFFIXES, WRITABLE, format_of, output_suffix, plan_format
+from genkit.media.headers import Probe
 from genkit.media.inputs import SHOWN, Found
 
 TEMPLATE_FIELDS = ("stem", "parent", "model", "verb", "scale", "seed", "index", "ext")
 # Bytes per pixel and channel that photographs usually take; the plan's estimate of space, nothing else.
 DENSITY = {"JPEG": 0.15, "PNG": 0.55, "WEBP": 0.1, "TIFF": 0.8, "AVIF": 0.08, "BMP": 1.0, "HEIF": 0.08}
-
-
-class Header(NamedTuple):
-    """What the plan knows of an input without decoding it."""
-
-    format: str
-    width: int
-    height: int
-    alpha: bool
-    bits: int
 
 
 @dataclass(frozen=True)
@@ -103,7 +94,7 @@ def plan(
     found: Sequence[Found],
     naming: Naming,
     *,
-    probe: Callable[[Path | bytes], Header],
+    probe: Callable[[Path | bytes], Probe],
     size_of: Callable[[int, int], tuple[int, int]],
     stdin: bytes | None = None,
     overwrite: bool = False,
@@ -189,7 +180,7 @@ def _item(
     naming: Naming,
     folder: Path | None,
     wanted: str | None,
-    probe: Callable[[Path | bytes], Header],
+    probe: Callable[[Path | bytes], Probe],
     size_of: Callable[[int, int], tuple[int, int]],
     stdin: bytes | None,
 ) -> tuple[Item, str | None]:
@@ -205,7 +196,7 @@ def _item(
         input_size = (header.width, header.height)
         size = size_of(*input_size)
         format, reason = plan_format(header.format, header.alpha, header.bits, *size, wanted=wanted)
-        depth = (4 if header.alpha else 3) * (2 if header.bits > 8 else 1)
+        depth = (header.channels + header.alpha) * header.bits // 8
         space = int(size[0] * size[1] * depth * DENSITY.get(format, 1.0))
     target = _target(index, one, naming, folder, format, own)
     data = stdin if one.path is None else None
