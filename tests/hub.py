@@ -20,8 +20,9 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 class FakeHub:
     """What is served, how badly, and what was asked.
 
-    `cuts` connections close after `cut_after` body bytes; `refusals` requests answer 503; `redirects` maps a path to an
-    address; `gated` paths want the token `hf_test`; `slow_s` is slept before a body.
+    `cuts` connections close after `cut_after` body bytes; `refusals` requests answer 503 (all of
+    them after a cut, with `refuse_after_cut`); `redirects` maps a path to an
+    address, `etags` to a tag that may lie; `gated` paths want the token `hf_test`; `slow_s` is slept before a body.
     """
 
     url: str = ""
@@ -32,10 +33,12 @@ class FakeHub:
     cuts: int = 0
     cut_after: int = 0
     refusals: int = 0
+    refuse_after_cut: bool = False
     ignore_range: bool = False
     without_length: bool = False
     slow_s: float = 0.0
     redirects: dict[str, str] = field(default_factory=dict)
+    etags: dict[str, str] = field(default_factory=dict)
     gated: set[str] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -88,6 +91,8 @@ def serving() -> Iterator[FakeHub]:
                 refuse, cut = hub.refusals > 0, body and hub.cuts > 0 and path in hub.files
                 hub.refusals -= refuse
                 hub.cuts -= cut and not refuse
+                if cut and hub.refuse_after_cut:
+                    hub.refusals = 10**6
             if refuse:
                 return self.short(503)
             if path in hub.gated and self.headers.get("Authorization") != "Bearer hf_test":
@@ -111,7 +116,8 @@ def serving() -> Iterator[FakeHub]:
             if not hub.without_length:
                 self.send_header("Content-Length", str(len(content) - start))
             large = not path.endswith((".json", ".txt"))
-            self.send_header("ETag", f'"{sha256(content) if large else git_sha1(content)}"')
+            tag = hub.etags.get(path) or (sha256(content) if large else git_sha1(content))
+            self.send_header("ETag", f'"{tag}"')
             self.send_header("X-Repo-Commit", COMMIT)
             self.send_header("Accept-Ranges", "bytes")
             if cut or hub.without_length:

@@ -11,11 +11,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from hub import FakeHub, serving, sha256
 
 from genkit import cards, weights
 from genkit.errors import WeightsError
 from genkit.weights import download
-from hub import FakeHub, serving, sha256
 
 BODY = random.Random(0).randbytes(3_000_000)
 
@@ -80,18 +80,20 @@ def test_a_cut_connection_is_resumed_where_it_stopped(hub: FakeHub) -> None:
 
 def test_a_broken_run_is_resumed_by_the_next(hub: FakeHub) -> None:
     card = card_for(hub.add("/thing.pth", BODY))
-    hub.cuts, hub.cut_after = 1, 1_234_567
-    hub.redirects = {}
-    path = hub.files.pop("/thing.pth")
-    with pytest.raises(WeightsError, match="404"):
+    hub.cuts, hub.cut_after = 1, 1_500_000
+    hub.refuse_after_cut = True
+    with pytest.raises(WeightsError, match="1,500,000 bytes are kept"):
         fetch(card)
-    hub.files["/thing.pth"] = path
-    partial = download.partial_of(weights.folder_of(card) / "thing.pth", card.files["weights"].hash)
-    partial.write_bytes(BODY[:1_500_000])
     assert weights.state(card) == "partial"
-    hub.cuts = 0
+    hub.refusals = 0
     assert fetch(card)["weights"].read_bytes() == BODY
     assert hub.gets()[-1] == "bytes=1500000-"
+
+
+def test_a_dead_address_is_said_at_once(hub: FakeHub) -> None:
+    with pytest.raises(WeightsError, match="404"):
+        fetch(card_for(hub.url + "/nothing.pth"))
+    assert len(hub.requests) == 1
 
 
 def test_a_whole_partial_of_unknown_size_is_taken_as_it_is(hub: FakeHub) -> None:
@@ -143,7 +145,7 @@ def test_altered_bytes_of_the_same_length_are_caught(hub: FakeHub) -> None:
     with pytest.raises(WeightsError, match="other content") as caught:
         fetch(card)
     assert sha256(altered) in caught.value.message and sha256(BODY) in caught.value.message
-    assert not [path for path in weights.folder_of(card).iterdir()]
+    assert not list(weights.folder_of(card).iterdir())
 
 
 def test_a_wrong_size_is_refused_before_the_body(hub: FakeHub) -> None:
@@ -177,7 +179,7 @@ def test_a_redirect_on_loopback_is_followed_without_the_token(hub: FakeHub) -> N
 
 
 def test_https_may_not_lead_to_loopback() -> None:
-    with pytest.raises(WeightsError, match="redirected from example.org"):
+    with pytest.raises(WeightsError, match=r"redirected from example\.org"):
         download.refuse_unsafe("http://127.0.0.1:80/x", "x", "https://example.org/x")
 
 
@@ -284,9 +286,8 @@ def test_eight_processes_make_one_download(hub: FakeHub, tmp_path: Path) -> None
         "files = weights.resolve(cards.find('thing-x4'), announce=lambda text: print(text, file=sys.stderr))\n"
         "print(files['weights'].stat().st_size)"
     )
-    running = [
-        subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(8)
-    ]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    running = [subprocess.Popen([sys.executable, "-c", script], **pipes) for _ in range(8)]
     outputs = [process.communicate(timeout=60) for process in running]
     assert [out.strip() for out, _ in outputs] == [str(len(BODY))] * 8, outputs
     assert len(hub.gets()) == 1
@@ -308,13 +309,14 @@ def test_remove_frees_the_cache_and_spares_what_ships(hub: FakeHub) -> None:
 
 def test_choose_is_pure() -> None:
     file = cards.CardFile("weights", url="https://example.org/a.pth", hash=cards.Hash("sha256", "0" * 64), size=10)
-    card = cards.Card("a", ("upscale",), "spandrel", Path("a.toml"), "catalogue", files={"weights": file}, commercial=True)
+    where = ("upscale",), "spandrel", Path("a.toml")
+    card = cards.Card("a", *where, "catalogue", files={"weights": file}, commercial=True)
     assert weights.choose(card, (), offline=False) == weights.Choice("pull", (file,), 10)
     assert weights.choose(card, ("weights",), offline=True).kind == "cached"
     assert weights.choose(card, (), offline=True).reason == "offline"
-    restricted = cards.Card("a", ("upscale",), "spandrel", Path("a.toml"), "catalogue", files={"weights": file}, commercial=False)
+    restricted = cards.Card("a", *where, "catalogue", files={"weights": file}, commercial=False)
     assert weights.choose(restricted, (), offline=False).reason == "licence"
     assert weights.choose(restricted, (), offline=False, accepted=True).kind == "pull"
-    own = cards.Card("a", ("upscale",), "compact", Path("a.toml"), "shipped", files={"weights": cards.CardFile("weights", "a.st")})
+    own = cards.Card("a", *where, "shipped", files={"weights": cards.CardFile("weights", "a.safetensors")})
     assert weights.choose(own, ("weights",), offline=True).kind == "shipped"
     assert weights.choose(own, (), offline=False).reason == "damaged"

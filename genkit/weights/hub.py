@@ -138,6 +138,7 @@ def fetch_snapshot(card: Card, offline: bool, notice: Callable[[str], None]) -> 
 def snapshot_size(card: Card) -> int | None:
     """Ask the hub how large the files by pattern are; None where it does not answer."""
     assert card.hub is not None
+    refuse_unsafe(endpoint(), card.name)
     import huggingface_hub
     from huggingface_hub.utils import filter_repo_objects
 
