@@ -1,3 +1,198 @@
-"""genkit: generative media on the command line and from Python."""
+"""genkit: generative media on the command line and from Python.
+
+    import genkit
+
+    large = genkit.upscale("photo.jpg", scale=2)              # a Pillow picture; an array in gives an array out
+    genkit.upscale("photo.jpg", "large/photo.jpg", scale=2)   # a file, with metadata and recipe, as the command writes it
+    model = genkit.load("genkit-x4")                          # loaded once, for many calls
+    genkit.upscale(array, model=model)
+    genkit.list_models("upscale")
+
+Nothing heavy is imported until a function is called.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genkit.errors import GenkitError, InputError, OutputError, RunError, UsageError, WeightsError
+
+if TYPE_CHECKING:
+    from genkit.cards import Card
+    from genkit.media.images import Picture
+
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "GenkitError",
+    "InputError",
+    "OutputError",
+    "RunError",
+    "UsageError",
+    "WeightsError",
+    "__version__",
+    "list_models",
+    "load",
+    "upscale",
+]
+
+
+def list_models(task: str | None = None) -> list[Card]:
+    """The cards of all models, or of one verb's."""
+    from genkit import cards
+
+    return cards.all_cards(task)
+
+
+def load(name: str, *, device: str = "auto", dtype: str = "auto", accept_licence: bool = False) -> Any:
+    """Load a model, fetching it if need be, and return it as a callable of its task's shape. The last two loaded are kept.
+
+    Raises:
+        UsageError: an unknown name or an absent device. WeightsError: it cannot be had.
+    """
+    return _load(name, device, dtype, accept_licence)
+
+
+@lru_cache(maxsize=2)
+def _load(name: str, device: str, dtype: str, accept_licence: bool) -> Any:
+    import warnings
+
+    from genkit import cards, runtime, weights
+    from genkit.models import load_model
+
+    card = cards.find(name)
+    files = weights.resolve(card, announce=lambda text: warnings.warn(text, stacklevel=4), accept_licence=accept_licence)
+    place = runtime.choose(device, dtype, card.dtypes)
+    model = load_model(card, files, place.device, place.dtype, fallback=place.fallback)
+    model.card = card
+    return model
+
+
+def upscale(
+    image: Any,
+    output: str | Path | None = None,
+    *,
+    scale: float | None = None,
+    size: str | None = None,
+    width: int | None = None,
+    height: int | None = None,
+    model: Any = None,
+    tile: int | None = None,
+    wrap: bool = False,
+    tta: bool = False,
+    device: str = "auto",
+    dtype: str = "auto",
+    **model_options: Any,
+) -> Any:
+    """Enlarge a picture: a path, a Pillow picture, or an array (H, W), (H, W, 1 to 4), uint8 or uint16.
+
+    Without `output`, an array gives an array, anything else a Pillow picture. With it, the result is written there with the
+    input's metadata and a recipe, atomically and over what is there, and the path is returned. `model` is a name or what
+    `load` gave; `tile` is in input pixels, None for automatic.
+
+    Raises:
+        GenkitError: its kind says what failed (`genkit.InputError`, `genkit.UsageError`, ...).
+    """
+    from genkit import cards
+    from genkit.tasks.upscale import UpscaleOptions, check
+    from genkit.tasks.upscale import upscale as enlarge
+
+    options = UpscaleOptions(scale, width, height, size, tile, wrap, tta, model_options)
+    check(options)
+    if model is None or isinstance(model, str):
+        name = model or cards.default_model("upscale", scale=scale)
+        model = load(cards.find(name, "upscale").name if not name.endswith(".toml") else name, device=device, dtype=dtype)
+    picture = _picture(image)
+    result = picture.with_pixels(*enlarge(model, picture.pixels, picture.alpha, options))
+    if output is None:
+        return _back(result, image)
+    recorded = {key: value for key, value in vars(options).items() if value and key != "tile"}
+    return _write(result, Path(output), _recipe("upscale", model, recorded, image))
+
+
+def _picture(image: Any) -> Picture:
+    """Take whatever a caller may hold."""
+    import numpy as np
+
+    from genkit.media import images
+    from genkit.media.picture import Picture, split
+
+    if isinstance(image, (str, Path)):
+        return images.read(Path(image))
+    if not isinstance(image, np.ndarray):
+        return _from_pillow(image)
+    if (
+        image.dtype not in (np.uint8, np.uint16)
+        or image.ndim not in (2, 3)
+        or (image.ndim == 3 and not 1 <= image.shape[2] <= 4)
+    ):
+        raise InputError(
+            f"an array of {image.dtype} {image.shape} is no picture", "give (H, W) or (H, W, 1 to 4), uint8 or uint16"
+        )
+    return Picture(*split(image))
+
+
+def _from_pillow(image: Any) -> Picture:
+    import io
+
+    from PIL import Image
+
+    from genkit.media import images
+
+    if not isinstance(image, Image.Image):
+        raise InputError(f"{type(image).__name__} is no picture", "give a path, a Pillow picture or an array")
+    # Through a PNG in memory: palettes, masks, profiles and orientation are then read by the rules that files are read by.
+    stream = io.BytesIO()
+    (image if image.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16") else image.convert("RGB")).save(
+        stream, "PNG", compress_level=0, exif=image.getexif()
+    )
+    return images.read(stream.getvalue(), max_pixels=image.width * image.height, name="the picture")
+
+
+def _back(result: Picture, image: Any) -> Any:
+    import numpy as np
+
+    if isinstance(image, np.ndarray):
+        parts = [result.pixels] if result.alpha is None else [result.pixels, result.alpha[:, :, None]]
+        joined = np.concatenate(parts, axis=2)
+        return joined[:, :, 0] if image.ndim == 2 else joined
+    import io
+
+    from PIL import Image
+
+    from genkit.media import images
+
+    # Through a file in memory, as above, so that profile, EXIF and 16 bits arrive as Pillow knows them.
+    stream = io.BytesIO()
+    images.write(result, stream, format="PNG")
+    opened = Image.open(io.BytesIO(stream.getvalue()))
+    opened.load()
+    return opened
+
+
+def _write(result: Picture, target: Path, recipe: dict[str, Any]) -> Path:
+    from genkit.media import images
+    from genkit.media.formats import WRITABLE, format_of
+
+    format = format_of(target.suffix)
+    if format not in WRITABLE:
+        raise UsageError(f"{target}: {target.suffix or 'no suffix'} is not a format that can be written")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    images.write(result, target, format=format, recipe=recipe)
+    return target
+
+
+def _recipe(verb: str, model: Any, options: dict[str, Any], image: Any) -> dict[str, Any]:
+    import hashlib
+
+    recipe: dict[str, Any] = {"genkit": __version__, "verb": verb}
+    if (card := getattr(model, "card", None)) is not None:
+        recipe |= {"model": card.name, "revision": card.revision}
+    recipe |= {"options": options, "seed": 0}
+    if isinstance(image, (str, Path)):
+        path = Path(image)
+        recipe["input"] = {"name": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    return recipe

@@ -1,0 +1,35 @@
+"""The real command line with a model that repeats pixels: a process that starts in a moment, to be interrupted and killed.
+
+Only the network is replaced; the plan, the batch, reading, writing, recipes and events are genkit's own. ECHO_SECONDS is how
+long a picture takes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import genkit.models
+import genkit.runtime
+import genkit.tasks.upscale as task
+from genkit.cli.app import main
+
+SCALE = 4  # that of the shipped default, whose card is used
+
+
+def echo(model: Any, pixels: Any, alpha: Any, options: Any, notice: Any) -> Any:
+    time.sleep(float(os.environ.get("ECHO_SECONDS", "0")))
+    enlarged = [None if one is None else one.repeat(SCALE, 0).repeat(SCALE, 1) for one in (pixels, alpha)]
+    return enlarged[0], enlarged[1]
+
+
+if __name__ == "__main__":
+    genkit.runtime.choose = lambda *_: SimpleNamespace(device="cpu", dtype="float32", fallback=False)  # type: ignore[assignment]
+    genkit.models.load_model = lambda *_, **__: None  # type: ignore[assignment]
+    task.upscale = echo
+    code = main()
+    assert "torch" not in sys.modules
+    sys.exit(code)
