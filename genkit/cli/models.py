@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from genkit.cli.options import complete_model
+from genkit.cli.output import write_event
 
 if TYPE_CHECKING:
     from genkit.cards import Card
@@ -47,8 +48,8 @@ def list_models(task: Task = None, json: Json = False) -> None:
         raise UsageError(f"there are no models for {task}", f"verbs with models: {', '.join(known)}")
     if json:
         for card in found:
-            _event("model", **_facts(card))
-        _event("done", done=len(found), failed=0, skipped=0, exit=0)
+            write_event("model", **_facts(card))
+        write_event("done", done=len(found), failed=0, skipped=0, exit=0)
         return
     rows = [
         (
@@ -73,8 +74,8 @@ def info(name: ModelName, json: Json = False) -> None:
 
     facts = _facts(cards.find(name), full=True)
     if json:
-        _event("model", **facts)
-        _event("done", done=1, failed=0, skipped=0, exit=0)
+        write_event("model", **facts)
+        write_event("done", done=1, failed=0, skipped=0, exit=0)
         return
     for line in _described(facts):
         typer.echo(line)
@@ -98,11 +99,11 @@ def pull(
         with transfer_bar(quiet or json) as progress:
             files = weights.pull(card, announce=_announce(quiet), progress=progress, accept_licence=accept_licence)
         if json:
-            _event("pulled", model=card.name, files={role: str(path) for role, path in files.items()})
+            write_event("pulled", model=card.name, files={role: str(path) for role, path in files.items()})
         else:
             _paths(files)
     if json:
-        _event("done", done=len(found), failed=0, skipped=0, exit=0)
+        write_event("done", done=len(found), failed=0, skipped=0, exit=0)
 
 
 @app.command()
@@ -134,11 +135,11 @@ def verify(
                     "expected": verdict.expected,
                     "sha256": verdict.sha256,
                 }
-                _event("verified", model=card.name, **found)
+                write_event("verified", model=card.name, **found)
             else:
                 typer.echo(f"{verdict.state:<9} {card.name}  {verdict.path}")
     if json:
-        _event("done", done=len(here) - len(failed), failed=len(failed), skipped=0, exit=3 if failed else 0)
+        write_event("done", done=len(here) - len(failed), failed=len(failed), skipped=0, exit=3 if failed else 0)
         raise typer.Exit(3 if failed else 0)
     if failed:
         raise WeightsError(f"missing or altered: {', '.join(failed)}", f"genkit models pull {' '.join(failed)}", code="altered")
@@ -252,12 +253,6 @@ def _paths(files: dict[str, Path]) -> None:
     """A repository's root says where all of it is; other models are a few files."""
     for path in [files["root"]] if "root" in files else dict.fromkeys(files.values()):
         typer.echo(path)
-
-
-def _event(event: str, **fields: Any) -> None:
-    import json
-
-    typer.echo(json.dumps({"schema": "genkit/1", "event": event, **fields}, ensure_ascii=False))
 
 
 def _use(card: Card) -> str:

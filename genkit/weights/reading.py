@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,11 @@ WRAPPERS = (
     "generator",
 )
 PREFIXES = ("module.", "_orig_mod.")
+# What torch's restricted reader says when it meets a class or a function, and the name of it.
+CODE = re.compile(
+    r"GLOBAL (\S+) was not an allowed global|whose module (\S+) is blocked"
+    r"|unrecognized function (\S+)|(\S+) must be \S+ to load"
+)
 TEXT_BEGINNINGS = {
     b"version https://git-lfs": "it is a git-lfs pointer, not the file itself",
     b"<!doctype": "it is a web page, not a checkpoint",
@@ -75,33 +81,33 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _read_torch(path: Path) -> Any:
-    import pickle
     import warnings
 
     import torch
 
     try:
-        with warnings.catch_warnings():
+        # An open file rather than its path: torch goes by the name of some.
+        with path.open("rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # notes on old formats speak to whoever saved the file
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        text = str(error)
-        if "Unsupported" in text or "Weights only load failed" in text or "Blocklisted" in text:
-            raise WeightsError(
-                f"{path}: a pickle that holds more than tensors; opening it could run code, so it is refused",
-                "have its author save the state dict alone, best as safetensors",
-                code="pickle",
-            ) from error
-        raise WeightsError(f"{path}: truncated or altered", _ways_out(), code="damaged") from error
+            return torch.load(file, map_location="cpu", weights_only=True)
     except MemoryError:
         raise
     except Exception as error:
         # A damaged pickle can raise nearly anything from inside the restricted reader.
-        if "TorchScript" in str(error):
+        text = str(error)
+        if refused := CODE.search(text):
+            what = next((one for one in refused.groups() if one), "code")
+            raise WeightsError(
+                f"{path}: a pickle that holds more than tensors ({what}); opening it could run code, so it is refused",
+                "have its author save the state dict alone, best as safetensors",
+                code="pickle",
+            ) from error
+        if "TorchScript" in text:
             raise WeightsError(
                 f"{path}: a TorchScript program, not a state dict", _ways_out(), code="not-a-checkpoint"
             ) from error
-        raise WeightsError(f"{path}: truncated or altered ({_first_line(error)})", _ways_out(), code="damaged") from error
+        reason = type(error).__name__ if text.startswith("Weights only load failed") else _first_line(error)
+        raise WeightsError(f"{path}: truncated or altered ({reason})", _ways_out(), code="damaged") from error
 
 
 def _unwrap(loaded: Any, path: Path) -> dict[str, Tensor]:

@@ -1,0 +1,146 @@
+"""Opening checkpoints: by content, tensors only, and damage said in one line that names the file."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from genkit.errors import WeightsError
+from genkit.weights import read_state_dict
+
+PUBLISHED = Path(os.environ.get("GENKIT_PUBLISHED", Path(__file__).parents[2] / "shared" / "weights-published"))
+STATE = {"body.0.weight": torch.arange(108.0).reshape(4, 3, 3, 3), "body.0.bias": torch.zeros(4, dtype=torch.float16)}
+
+
+def same(state: dict[str, torch.Tensor]) -> bool:
+    return state.keys() == STATE.keys() and all(torch.equal(state[key], STATE[key]) for key in STATE)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth", ".jpg", ""])
+def test_the_content_counts_not_the_name(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    save_file(STATE, path)
+    assert same(read_state_dict(path))
+    torch.save(STATE, path)
+    assert same(read_state_dict(path))
+    torch.save(STATE, path, _use_new_zipfile_serialization=False)
+    assert same(read_state_dict(path))
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        {"params_ema": STATE, "params": {"other": torch.zeros(1)}},
+        {"params": STATE},
+        {"state_dict": STATE, "epoch": 3, "optimizer": {"lr": 0.1}},
+        {"model": {"state_dict": STATE}},
+        {f"module.{key}": value for key, value in STATE.items()},
+        {"body": {key.removeprefix("body."): value for key, value in STATE.items()}},
+        {**STATE, "step": 7, "note": None},
+    ],
+    ids=["ema", "params", "lightning", "twice", "parallel", "nested", "with numbers"],
+)
+def test_wrappers_are_taken_off(tmp_path: Path, wrapped: dict[str, Any]) -> None:
+    torch.save(wrapped, tmp_path / "a.pth")
+    assert same(read_state_dict(tmp_path / "a.pth"))
+
+
+class Bomb:
+    def __init__(self, marker: Path):
+        self.marker = marker
+
+    def __reduce__(self) -> Any:
+        return (Path.write_text, (self.marker, "ran"))
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_pickle_that_would_run_code_is_refused_and_not_run(tmp_path: Path, zipped: bool) -> None:
+    marker, path = tmp_path / "marker", tmp_path / "evil.pth"
+    torch.save({"params": STATE, "x": Bomb(marker)}, path, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(WeightsError, match=r"evil\.pth: a pickle that holds more than tensors"):
+        read_state_dict(path)
+    path.write_bytes(pickle.dumps(Bomb(marker)))
+    with pytest.raises(WeightsError, match=r"evil\.pth"):
+        read_state_dict(path)
+    assert not marker.exists()
+
+
+def test_a_whole_module_is_refused(tmp_path: Path) -> None:
+    torch.save(torch.nn.Linear(2, 2), tmp_path / "module.pth")
+    with pytest.raises(WeightsError, match="more than tensors") as caught:
+        read_state_dict(tmp_path / "module.pth")
+    assert caught.value.exit_code == 3 and "state dict" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "cut short"),
+        (b"<!DOCTYPE html><html>Not found</html>", "web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "git-lfs pointer"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(100), "neither safetensors"),
+        (b"PK\x03\x04" + bytes(100), "truncated or altered"),
+        ((10**8).to_bytes(8, "little") + b'{"a":' + bytes(100), "truncated or altered"),
+    ],
+)
+def test_other_files_are_named_for_what_they_are(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "a.pth"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match=reason) as caught:
+        read_state_dict(path)
+    assert str(path) in caught.value.message and "\n" not in caught.value.message
+
+
+def test_missing_files_and_lists_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="cannot be read"):
+        read_state_dict(tmp_path / "nothing.pth")
+    torch.save([torch.zeros(1)], tmp_path / "list.pth")
+    with pytest.raises(WeightsError, match="no tensors by name"):
+        read_state_dict(tmp_path / "list.pth")
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "zip", "legacy"])
+def test_cut_and_flipped_files_raise_nothing_but_a_weights_error(tmp_path: Path, kind: str) -> None:
+    path, draw = tmp_path / "a.pth", random.Random(kind)
+    if kind == "safetensors":
+        save_file(STATE, path)
+    else:
+        torch.save(STATE, path, _use_new_zipfile_serialization=kind == "zip")
+    whole = path.read_bytes()
+    for _ in range(40):
+        path.write_bytes(whole[: draw.randrange(len(whole))])
+        with pytest.raises(WeightsError):
+            read_state_dict(path)
+    for _ in range(60):
+        altered = bytearray(whole)
+        altered[draw.randrange(len(whole))] ^= 1 << draw.randrange(8)
+        path.write_bytes(altered)
+        try:  # a flip in the numbers themselves is for the hash to catch, not for the reader
+            read_state_dict(path)
+        except WeightsError as error:
+            assert str(path) in error.message and "\n" not in error.message
+
+
+@pytest.mark.published
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published checkpoints are not here")
+@pytest.mark.parametrize(
+    ("name", "tensors"),
+    [("craft-x4.pth", None), ("dncnn_25.pth", 34), ("realesr-animevideov3.pth", 53), ("mnist-cwgan.pth", None)],
+)
+def test_published_checkpoints_are_read(name: str, tensors: int | None) -> None:
+    state = read_state_dict(PUBLISHED / name)
+    assert tensors is None or len(state) == tensors
+
+
+@pytest.mark.published
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published checkpoints are not here")
+def test_the_published_pickled_module_is_refused() -> None:
+    with pytest.raises(WeightsError, match=r"vdsr-pickled-module\.pth: a pickle that holds more than tensors"):
+        read_state_dict(PUBLISHED / "vdsr-pickled-module.pth")
