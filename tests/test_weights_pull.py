@@ -17,6 +17,7 @@ from genkit import cards, weights
 from genkit.errors import WeightsError
 from genkit.weights import download
 
+PUBLISHED = Path(os.environ.get("GENKIT_PUBLISHED", Path(__file__).parents[2] / "shared" / "weights-published"))
 BODY = random.Random(0).randbytes(3_000_000)
 
 
@@ -305,6 +306,37 @@ def test_remove_frees_the_cache_and_spares_what_ships(hub: FakeHub) -> None:
     shipped = cards.Card("ours", ("upscale",), "compact", Path("ours.toml"), "shipped")
     with pytest.raises(UsageError, match="ships with genkit"):
         weights.remove(shipped)
+
+
+def test_a_card_from_elsewhere_is_used_and_not_removed(tmp_path: Path) -> None:
+    from genkit.errors import UsageError
+
+    (tmp_path / "run-x4.safetensors").write_bytes(BODY)
+    path = tmp_path / "run-x4.toml"
+    path.write_text(
+        'name = "run-x4"\ntasks = ["upscale"]\nfamily = "compact"\nsummary = "A run."\nlicence = "MIT"\n'
+        f'[files.weights]\npath = "run-x4.safetensors"\nhash = "sha256:{sha256(BODY)}"\n'
+    )
+    card = cards.find(str(path), "upscale")
+    assert fetch(card)["weights"] == tmp_path / "run-x4.safetensors"
+    with pytest.raises(UsageError, match="not among your own models"):
+        weights.remove(card)
+    (tmp_path / "run-x4.safetensors").write_bytes(BODY[:-1] + b"x")
+    with pytest.raises(WeightsError, match=r"run-x4\.safetensors is missing or altered"):
+        fetch(card)
+
+
+@pytest.mark.published
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published checkpoints are not here")
+@pytest.mark.parametrize(("name", "file"), [("craft-x4", "craft-x4.pth"), ("dncnn-25", "dncnn_25.pth")])
+def test_published_files_are_what_their_cards_say(name: str, file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENKIT_OFFLINE", "1")
+    card = cards.find(name)
+    target = weights.folder_of(card) / str(card.files["weights"].url).rpartition("/")[2]
+    target.parent.mkdir(parents=True)
+    target.write_bytes((PUBLISHED / file).read_bytes())
+    assert fetch(card) == {"weights": target}
+    assert [verdict.state for verdict in weights.verify(card)] == ["good"]
 
 
 def test_choose_is_pure() -> None:

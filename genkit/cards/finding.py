@@ -51,7 +51,7 @@ def find(name: str, task: str | None = None) -> Card:
         WeightsError: the card is malformed.
     """
     if name.endswith(".toml") and Path(name).is_file():
-        return _of_task(read_card(Path(name)), task)
+        return _of_task(read_card(Path(name).resolve()), task)
     exact = [path for path in card_paths() if path.stem == name]
     if len(exact) == 1:
         return _of_task(read_card(exact[0]), task)
@@ -91,7 +91,11 @@ def default_model(task: str, *, scale: float | None = None) -> str:
 
 def recommended(task: str) -> Card | None:
     """The published model that a hint names first, if one is marked."""
-    return next((card for card in all_cards(task) if card.recommended), None)
+    for path in card_paths(task):
+        # Most cards are not it, and a search is quicker than a parser.
+        if "recommended" in path.read_text(encoding="utf-8", errors="replace") and (card := read_card(path)).recommended:
+            return card
+    return None
 
 
 def _plain(name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,5 +31,7 @@ def _value(value: Any) -> str:
         return repr(value)
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(_value(one) for one in value)}]"
+    import json
+
     # JSON's escapes are TOML's, but for the delete character
     return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")

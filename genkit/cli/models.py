@@ -96,6 +96,8 @@ def pull(
 
     found = [cards.find(name) for name in names]
     for card in found:
+        if weights.local_files(card) is not None:
+            _announce(quiet)(f"{card.name} is here already")
         with transfer_bar(quiet or json) as progress:
             files = weights.pull(card, announce=_announce(quiet), progress=progress, accept_licence=accept_licence)
         if json:

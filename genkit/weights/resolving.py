@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from genkit.cards import Card, CardFile, cache_folder
+from genkit.cards import Card, CardFile, cache_folder, user_folder
 from genkit.errors import UsageError, WeightsError
 from genkit.weights.acceptance import accept, is_accepted
 from genkit.weights.choice import SNAPSHOT, Choice, choose, key_of
@@ -114,10 +114,12 @@ def remove(card: Card) -> int:
     """Delete the local copy of a model (of a user's own also its card) and return the bytes freed.
 
     Raises:
-        UsageError: it ships with genkit.
+        UsageError: it ships with genkit, or its card lies somewhere else.
     """
     if card.origin == "shipped":
         raise UsageError(f"{card.name} ships with genkit and cannot be removed")
+    if card.origin == "user" and not card.toml.resolve().is_relative_to(user_folder().resolve()):
+        raise UsageError(f"{card.toml} is not among your own models ({user_folder()})", "delete the files themselves")
     with _lock(card, lambda text: None):
         freed = 0
         if card.hub and card.hub.patterns:

@@ -94,7 +94,11 @@ def is_good(path: Path, one: CardFile, card: Card) -> bool:
         return True
     if found.st_size > HASHED_EVERY_TIME and _stamps(card).get(str(path)) == _stamp(found, one.hash):
         return True
-    if not digest_file(path, one.hash).right:
+    try:
+        right = digest_file(path, one.hash).right
+    except OSError:
+        return False  # no permission to read it, or a disk that fails
+    if not right:
         return False
     if found.st_size > HASHED_EVERY_TIME:
         remember(card, path, one.hash)
