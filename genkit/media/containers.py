@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -18,6 +18,11 @@ BLOCK_LIMIT = 16 << 20  # bytes that one metadata block may unpack to; the same 
 
 class BrokenContainer(ValueError):
     """The walk met a length or a marker that cannot be."""
+
+
+def shown(kind: bytes) -> str:
+    """Name a block in a message; a damaged name is not repeated."""
+    return kind.decode("latin-1").strip() if kind.strip().isalnum() else "unnamed"
 
 
 # --- PNG ---------------------------------------------------------------------------------------------------------------
@@ -29,7 +34,7 @@ def png_chunks(data: Any) -> Iterator[tuple[bytes, int, int]]:
     while at + 12 <= end:
         length, kind = struct.unpack_from(">I4s", data, at)
         if at + 12 + length > end:
-            raise BrokenContainer(f"the file ends inside its {kind.decode('latin-1')} chunk")
+            raise BrokenContainer(f"the file ends inside its {shown(kind)} chunk")
         yield kind, at + 8, length
         if kind == b"IEND":
             return
@@ -128,7 +133,7 @@ def riff_chunks(data: Any) -> Iterator[tuple[bytes, int, int]]:
     while at + 8 <= end:
         kind, length = struct.unpack_from("<4sI", data, at)
         if at + 8 + length > len(data):
-            raise BrokenContainer(f"the file ends inside its {kind.decode('latin-1').strip()} chunk")
+            raise BrokenContainer(f"the file ends inside its {shown(kind)} chunk")
         yield kind, at + 8, length
         at += 8 + length + (length & 1)
 
@@ -148,7 +153,7 @@ def boxes(data: Any, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
             body += 8
         stop = end if size == 0 else at + size
         if stop > end or stop < body:
-            raise BrokenContainer(f"the file ends inside its {kind.decode('latin-1')} box")
+            raise BrokenContainer(f"the file ends inside its {shown(kind)} box")
         yield kind, body, stop
         at = stop
 
@@ -159,6 +164,7 @@ class Items:
 
     kinds: dict[int, bytes]
     places: dict[int, list[tuple[int, int]]]  # id -> (start, length) of its extents
+    exif_marks: list[int] = field(default_factory=list)  # where the kind of an EXIF item is written
     size: tuple[int, int] = (0, 0)  # width, height before it is turned
     turned: bool = False  # by a quarter
     bits: int = 8
@@ -190,6 +196,8 @@ def _read_items(data: Any) -> Items:
                 number = struct.unpack_from(">I" if wide else ">H", data, at + 4)[0]
                 name = at + (10 if wide else 8)
                 items.kinds[number] = bytes(data[name : name + 4])
+                if items.kinds[number] == b"Exif":
+                    items.exif_marks.append(name)
     if b"iloc" in inner:
         _read_places(data, inner[b"iloc"][0], inner[b"iloc"][1], idat, items)
     if b"iprp" in inner:
@@ -209,15 +217,21 @@ def _read_properties(data: Any, start: int, stop: int, primary: int, items: Item
             found = list(boxes(data, first, last))
         elif kind == b"ipma":
             mine |= _associated(data, first, primary)
+    crop = None
     for index, (kind, at, last) in enumerate(found, 1):
         if kind == b"auxC":
             items.alpha |= b"alpha" in data[at:last] or b"auxid:1" in data[at:last]
         elif index in mine and kind == b"ispe":
             items.size = struct.unpack_from(">II", data, at + 4)
+        elif index in mine and kind == b"clap":
+            parts = struct.unpack_from(">IIII", data, at)
+            crop = (parts[0] // max(1, parts[1]), parts[2] // max(1, parts[3]))
         elif index in mine and kind == b"irot":
             items.turned = bool(data[at] & 1)
         elif index in mine and kind == b"pixi" and data[at + 4]:
             items.bits = data[at + 5]
+    if crop:
+        items.size = (min(crop[0], items.size[0]), min(crop[1], items.size[1]))
 
 
 def _associated(data: Any, at: int, item: int) -> set[int]:

@@ -236,12 +236,13 @@ def tiff_header(data: Any) -> dict[str, Any]:
         seen.add(place)
         try:
             entries, _ = directory_at(data, 0, order, place, big)
-            (count,) = struct.unpack_from(order + count_code, data, place)
-            (place,) = struct.unpack_from(order + place_code, data, place + (8 + 20 * count if big else 2 + 12 * count))
         except (struct.error, BrokenExif):
             if not facts:
                 raise
             break  # a damaged chain of pages does not cost the first
+        (count,) = struct.unpack_from(order + count_code, data, place)
+        after = place + (8 + 20 * count if big else 2 + 12 * count)
+        place = struct.unpack_from(order + place_code, data, after)[0] if after + (8 if big else 4) <= len(data) else 0
         block = Exif(order, main=entries)
         if not facts:
             facts = _first_page(block)

@@ -103,7 +103,8 @@ def describe_other(head: bytes) -> str:
             return words
     if head[4:8] == b"ftyp":
         return "a video"
-    if head and all(byte >= 32 or byte in (9, 10, 13) for byte in head[:32]):
+    text = head.decode("utf-8", "ignore")  # the last letter may be cut
+    if len(text.encode()) > len(head) - 4 and len(text) > 3 and all(sign >= " " or sign in "\t\n\r" for sign in text):
         return "a text"
     return "of an unknown kind"
 

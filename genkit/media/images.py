@@ -206,17 +206,28 @@ def _read_tiff(data: bytes, facts: Probe, label: str) -> Picture:
 def _read_avif(data: bytes, facts: Probe, label: str) -> Picture:
     from PIL import AvifImagePlugin
 
-    image = AvifImagePlugin.AvifImageFile(io.BytesIO(data))
+    quiet = bytearray(data)  # EXIF is read by us; Pillow would warn about a damaged one
+    for at in containers.read_items(data).exif_marks:
+        quiet[at : at + 4] = b"skip"
+    image = AvifImagePlugin.AvifImageFile(io.BytesIO(bytes(quiet)))
     if image.n_frames > 1:
         _refuse_frames("AVIF", image.n_frames, label)
+    facts = _as_decoded(facts, image.size)
     found = metadata.from_items(data, image.info.get("icc_profile"))
-    turned = Metadata()  # how the container, which outranks EXIF here, turns the picture: Pillow puts it into its EXIF
+    turned = Metadata()  # how the container, which outranks EXIF here, turns the picture: Pillow says it as EXIF
     if image.info.get("exif"):
         turned.add_exif(image.info["exif"])
     image.load()
     _note_depth(facts, found)
     pixels, alpha = split(np.array(image))
     return _picture(pixels, alpha, facts, found, turned.orientation)
+
+
+def _as_decoded(facts: Probe, size: tuple[int, int]) -> Probe:
+    """Take the decoder's size, which knows more kinds of crops and grids than our header reader; but never a larger one."""
+    if size[0] * size[1] > facts.width * facts.height:
+        raise ValueError(f"it holds {size[0]} x {size[1]} pixels, and its header states otherwise")
+    return replace(facts, width=size[0], height=size[1], turned=False)
 
 
 def _note_depth(facts: Probe, found: Metadata) -> None:
@@ -231,6 +242,7 @@ def _read_heif(data: bytes, facts: Probe, label: str) -> Picture:
         raise InputError(f"{label}: HEIF needs a plug-in", "pip install pillow-heif") from error
     file = pillow_heif.open_heif(data, convert_hdr_to_8bit=True)
     image: Any = file[file.primary_index if len(file) > 1 else 0]
+    facts = _as_decoded(facts, image.size)
     found = metadata.from_items(data, image.info.get("icc_profile"))
     if len(file) > 1:
         found.note(f"the file holds {len(file)} pictures: the main one is taken")
@@ -239,8 +251,7 @@ def _read_heif(data: bytes, facts: Probe, label: str) -> Picture:
         raise ValueError(f"its colours are of an unknown kind ({image.mode})")
     pixels, alpha = split(np.array(image))
     # the decoder has turned the picture already; what EXIF says about it is only information in this format
-    upright = replace(facts, turned=False)
-    return _picture(pixels, alpha, upright, found, 1)
+    return _picture(pixels, alpha, facts, found, 1)
 
 
 def _read_bmp(data: bytes, facts: Probe, label: str) -> Picture:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from genkit.media import containers, exif, recipe, xmp
+from genkit.media import containers, exif, jpeg_quality, recipe, xmp
 from genkit.media.exif import Exif
 
 XMP_NAME = b"http://ns.adobe.com/xap/1.0/\0"
@@ -165,15 +165,15 @@ def from_jpeg(data: bytes) -> Metadata:
             metadata.comment = body
         elif marker == 0xDB:
             with metadata.dropping("quantisation table"):
-                _read_tables(body, tables)
+                jpeg_quality.read_tables(body, tables)
         elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            metadata.subsampling = _subsampling(body)
+            metadata.subsampling = jpeg_quality.subsampling(body)
     if profile:
         metadata.add_icc(b"".join(profile[number] for number in sorted(profile)))
     if resources:
         with metadata.dropping("Photoshop block"):
             metadata.photoshop = _clean_resources(resources)
-    metadata.quality = _quality(tables)
+    metadata.quality = jpeg_quality.nearest(tables)
     _dpi_from_exif(metadata)
     return metadata
 
@@ -249,48 +249,6 @@ def _dpi_from_exif(metadata: Metadata) -> None:
         metadata.dpi = metadata.exif.dpi
 
 
-# --- JPEG's quality class ------------------------------------------------------------------------------------------------
-
-# luminance table of the JPEG standard (ITU-T T.81, table K.1) in zigzag order; libjpeg's "quality" scales it
-_STANDARD = (
-    *(16, 11, 12, 14, 12, 10, 16, 14, 13, 14, 18, 17, 16, 19, 24, 40, 26, 24, 22, 22, 24, 49, 35, 37, 29, 40, 58, 51, 61, 60),
-    *(57, 51, 56, 55, 64, 72, 92, 78, 64, 68, 87, 69, 55, 56, 80, 109, 81, 87, 95, 98, 103, 104, 103, 62, 77, 113, 121, 112),
-    *(100, 120, 92, 101, 103, 99),
-)
-
-
-def _read_tables(body: bytes, tables: dict[int, list[int]]) -> None:
-    at = 0
-    while at < len(body):
-        wide, number = body[at] >> 4, body[at] & 15
-        tables[number] = list(struct.unpack_from(">64H" if wide else ">64B", body, at + 1))
-        at += 129 if wide else 65
-
-
-def _quality(tables: dict[int, list[int]]) -> int | None:
-    """Find the libjpeg quality whose luminance table is nearest (cameras and Photoshop use tables of their own)."""
-    table = tables.get(0)
-    if not table:
-        return None
-
-    def distance(quality: int) -> int:
-        factor = 5000 // quality if quality < 50 else 200 - 2 * quality
-        scaled = (min(255, max(1, (number * factor + 50) // 100)) for number in _STANDARD)
-        return sum(abs(mine - theirs) for mine, theirs in zip(table, scaled, strict=True))
-
-    return min(range(100, 0, -1), key=distance)
-
-
-def _subsampling(frame: bytes) -> str | None:
-    """Name the chroma subsampling from a start-of-frame segment; None for grey and unusual ones."""
-    if len(frame) < 15 or frame[5] < 3:
-        return None
-    factors = [(frame[7 + 3 * index] >> 4, frame[7 + 3 * index] & 15) for index in range(3)]
-    if factors[1] != (1, 1) or factors[2] != (1, 1):
-        return "444" if factors[0] == factors[1] == factors[2] else None
-    return {(1, 1): "444", (2, 1): "422", (2, 2): "420", (1, 2): "440", (4, 1): "411"}.get(factors[0])
-
-
 def _clean_resources(block: bytes) -> bytes:
     """Drop the thumbnails from Photoshop's image resources."""
     kept, at = b"", 0
@@ -342,6 +300,12 @@ def outgoing(
     out.dpi, out.text, out.comment, out.photoshop = metadata.dpi, list(metadata.text), metadata.comment, metadata.photoshop
     out.exif = _mended(metadata.exif, width, height) if metadata.exif else None
     out.xmp = xmp.mend(metadata.xmp, width, height) if metadata.xmp else None
+    if out.dpi and format in ("WEBP", "AVIF", "HEIF"):  # they have no other place for it
+        out.exif = out.exif or Exif()
+        if out.exif.dpi is None:
+            out.exif.set_fraction(out.exif.main, exif.X_RESOLUTION, out.dpi[0])
+            out.exif.set_fraction(out.exif.main, exif.Y_RESOLUTION, out.dpi[1])
+            out.exif.set_short(out.exif.main, exif.RESOLUTION_UNIT, 2)
     if made_by is None or format == "BMP":
         return out
     line = recipe.dump(made_by)
