@@ -22,7 +22,8 @@ class FakeHub:
 
     `cuts` connections close after `cut_after` body bytes; `refusals` requests answer 503 (all of
     them after a cut, with `refuse_after_cut`); `redirects` maps a path to an
-    address, `etags` to a tag that may lie; `gated` paths want the token `hf_test`; `slow_s` is slept before a body.
+    address, `etags` to a tag that may lie; `gated` paths want the token `hf_test`; `slow_s` is slept before a body; with
+    `stall_after`, the first request for a file gets that many bytes and then nothing for long.
     """
 
     url: str = ""
@@ -37,9 +38,12 @@ class FakeHub:
     ignore_range: bool = False
     without_length: bool = False
     slow_s: float = 0.0
+    stall_after: int = 0
     redirects: dict[str, str] = field(default_factory=dict)
     etags: dict[str, str] = field(default_factory=dict)
     gated: set[str] = field(default_factory=set)
+    stalled: threading.Event = field(default_factory=threading.Event)
+    go_on: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, path: str, content: bytes) -> str:
@@ -126,6 +130,11 @@ def serving() -> Iterator[FakeHub]:
             self.end_headers()
             if body:
                 time.sleep(hub.slow_s)
+                if hub.stall_after:
+                    self.wfile.write(content[start : start + hub.stall_after])
+                    start, hub.stall_after = start + hub.stall_after, 0
+                    hub.stalled.set()
+                    hub.go_on.wait(30)
                 self.wfile.write(content[start : start + hub.cut_after] if cut else content[start:])
             return None
 
@@ -171,6 +180,7 @@ def serving() -> Iterator[FakeHub]:
     try:
         yield hub
     finally:
+        hub.go_on.set()
         server.shutdown()
         server.server_close()
         thread.join(5)

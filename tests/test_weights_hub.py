@@ -163,6 +163,17 @@ def test_a_repository_without_hashes_comes_through_huggingface_hub(
     assert weights.remove(card) >= len(BIG) and not files["root"].exists()
 
 
+@pytest.mark.parametrize("offline", [True, False])
+def test_a_snapshot_that_another_program_brought_is_used(hub: FakeHub, monkeypatch: pytest.MonkeyPatch, offline: bool) -> None:
+    snapshot = keep(WITH_HASHES)
+    if offline:
+        monkeypatch.setenv("GENKIT_OFFLINE", "1")
+    said: list[str] = []
+    assert fetch(hub_card(patterns=("*.json", "unet/*")), said) == {"root": snapshot}
+    assert not hub.gets() and not said
+    assert bool(hub.requests) is not offline
+
+
 def test_altered_content_through_huggingface_hub_is_caught(hub: FakeHub) -> None:
     card = hub_card(patterns=("unet/*",))
     path = f"/{REPO}/resolve/{COMMIT}/unet/weights.safetensors"

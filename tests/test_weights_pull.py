@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -294,6 +295,27 @@ def test_eight_processes_make_one_download(hub: FakeHub, tmp_path: Path) -> None
     assert len(hub.gets()) == 1
     assert sum("fetching" in err for _, err in outputs) >= 1
     assert fetch(card)["weights"].read_bytes() == BODY
+
+
+def test_a_killed_process_leaves_what_the_next_one_goes_on_from(hub: FakeHub) -> None:
+    card = card_for(hub.add("/thing.pth", BODY))
+    partial = download.partial_of(weights.folder_of(card) / "thing.pth", card.files["weights"].hash)
+    hub.stall_after = 2 * 2**20
+    script = "from genkit import cards, weights; weights.resolve(cards.find('thing-x4'), announce=print)"
+    running = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.DEVNULL)
+    try:
+        assert hub.stalled.wait(60)
+        for _ in range(600):
+            if partial.exists() and partial.stat().st_size >= 2**20:
+                break
+            time.sleep(0.05)
+    finally:
+        running.kill()
+        running.wait(30)
+    assert weights.state(card) == "partial" and not (weights.folder_of(card) / "thing.pth").exists()
+    kept = partial.stat().st_size
+    assert fetch(card)["weights"].read_bytes() == BODY
+    assert hub.gets() == [None, f"bytes={kept}-"]
 
 
 def test_remove_frees_the_cache_and_spares_what_ships(hub: FakeHub) -> None:

@@ -16,7 +16,13 @@ from genkit.cli.output import write_event
 if TYPE_CHECKING:
     from genkit.cards import Card
 
-app = typer.Typer(name="models", help="List, describe, fetch, check, remove and import models.", no_args_is_help=True)
+app = typer.Typer(
+    name="models",
+    rich_markup_mode=None,
+    add_completion=False,
+    help="List, describe, fetch, check, remove and import models.",
+    no_args_is_help=True,
+)
 
 ModelName = Annotated[str, typer.Argument(metavar="NAME", help="Name or alias of a model.", autocompletion=complete_model)]
 ModelNames = Annotated[

@@ -24,6 +24,7 @@ from genkit.errors import WeightsError
 from genkit.weights.store import CHUNK, Digest, digest_file
 
 TIMEOUT_S = 20.0
+READ = 2**18  # small enough that a killed process loses little of what came
 PAUSES_S = (0.5, 1.0, 2.0, 4.0)  # after attempts that brought nothing; an attempt that brought bytes starts the count anew
 LONGEST_PAUSE_S = 30.0
 SPARE_BYTES = 64 * 2**20
@@ -168,7 +169,7 @@ def _copy(
     response: Any, file: IO[bytes], digest: Digest, source: Source, done: int, total: int | None, progress: Progress | None
 ) -> int:
     written = 0
-    while chunk := response.read(CHUNK):
+    while chunk := response.read(READ):
         written += len(chunk)
         if source.size is not None and done + written > source.size:
             raise WeightsError(f"{source.name}: {_host(source.url)} sends more than the {source.size:,} bytes it should be")

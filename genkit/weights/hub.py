@@ -136,7 +136,7 @@ def fetch_snapshot(card: Card, offline: bool, notice: Callable[[str], None]) -> 
 
 
 def snapshot_size(card: Card) -> int | None:
-    """Ask the hub how large the files by pattern are; None where it does not answer."""
+    """Ask the hub how much of the files by pattern is not here yet, in bytes; None where it does not answer."""
     assert card.hub is not None
     refuse_unsafe(endpoint(), card.name)
     import huggingface_hub
@@ -149,7 +149,9 @@ def snapshot_size(card: Card) -> int | None:
     except Exception:
         # The size is for a message; if the hub is out of reach, the pull itself says so with a reason.
         return None
-    return sum(sizes[name] for name in filter_repo_objects(sizes, allow_patterns=list(card.hub.patterns)))
+    wanted = filter_repo_objects(sizes, allow_patterns=list(card.hub.patterns))
+    folder = snapshot_folder(card.hub)
+    return sum(sizes[name] for name in wanted if not (folder / name).is_file())
 
 
 def remove_snapshot(card: Card) -> int:

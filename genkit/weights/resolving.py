@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -170,13 +170,13 @@ def _look(card: Card, offline: bool, accept_licence: bool) -> tuple[Choice, dict
         if is_good(path, one, card):
             found[key_of(card, one)] = path
     if card.hub is not None:
-        found |= _look_in_hub_cache(card, found)
+        found |= _look_in_hub_cache(card, found, offline)
     accepted = accept_licence or is_accepted(card)
     return choose(card, found.keys(), offline, accepted), found
 
 
-def _look_in_hub_cache(card: Card, found: dict[str, Path]) -> dict[str, Path]:
-    from genkit.weights.hub import kept_copy, kept_snapshot
+def _look_in_hub_cache(card: Card, found: dict[str, Path], offline: bool) -> dict[str, Path]:
+    from genkit.weights.hub import fetch_snapshot, kept_copy, kept_snapshot, snapshot_folder
 
     assert card.hub is not None
     kept: dict[str, Path] = {}
@@ -185,6 +185,10 @@ def _look_in_hub_cache(card: Card, found: dict[str, Path]) -> dict[str, Path]:
             kept[path] = copy
     if card.hub.patterns and (folder := kept_snapshot(card)) is not None:
         kept[SNAPSHOT] = folder
+    elif card.hub.patterns and offline and snapshot_folder(card.hub).is_dir():
+        # Another program brought it. Online, the hub is asked whether it is whole; here that program is trusted.
+        with suppress(WeightsError):
+            kept[SNAPSHOT] = fetch_snapshot(card, True, lambda text: None)
     return kept
 
 
@@ -225,7 +229,8 @@ def _fetch_all(card: Card, choice: Choice, announce: Announce, progress: Progres
 
         sizes.append(snapshot_size(card))
     total = None if None in sizes else sum(size or 0 for size in sizes)
-    announce(_announcement(card, choice, total))
+    if total != 0:
+        announce(_announcement(card, choice, total))
     fetched: dict[str, Path] = {}
     for one in choice.missing:
         if one.role == SNAPSHOT:
