@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import secrets
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,7 +88,7 @@ def write_atomic(target: Path | BinaryIO, produce: Callable[[Counted], None], na
         except OSError as error:
             raise output_error(name, error) from error
         return counted.count
-    if target.exists() and not (target.is_file() or target.is_dir()):  # /dev/null, a pipe: a rename would replace the device
+    if _is_device(target):  # /dev/null, a pipe: a rename would replace the device
         with target.open("wb") as device:
             return write_atomic(device, produce, str(target))
     with temporary_beside(target) as temporary:
@@ -96,6 +97,14 @@ def write_atomic(target: Path | BinaryIO, produce: Callable[[Counted], None], na
             produce(counted)
         _take_mode(target, temporary)
     return counted.count
+
+
+def _is_device(target: Path) -> bool:
+    try:
+        mode = target.stat().st_mode
+    except OSError:  # it does not exist, or the name cannot be: opening the temporary says which
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def _take_mode(target: Path, temporary: Path) -> None:

@@ -50,6 +50,8 @@ def probe(path: Path) -> Probe:
                 return read_header(data, str(path))
     except OSError as error:
         raise unreadable(str(path), error) from error
+    except ValueError as error:  # the file was emptied between the two looks at it
+        raise InputError(f"{path}: the file is empty", "take another copy of the file") from error
 
 
 def unreadable(label: str, error: OSError) -> InputError:
