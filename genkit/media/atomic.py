@@ -89,8 +89,11 @@ def write_atomic(target: Path | BinaryIO, produce: Callable[[Counted], None], na
             raise output_error(name, error) from error
         return counted.count
     if _is_device(target):  # /dev/null, a pipe: a rename would replace the device
-        with target.open("wb") as device:
-            return write_atomic(device, produce, str(target))
+        try:
+            with target.open("wb") as device:
+                return write_atomic(device, produce, str(target))
+        except OSError as error:  # closing it fails anew where writing has
+            raise output_error(target, error) from error
     with temporary_beside(target) as temporary:
         with temporary.open("xb", buffering=1 << 20) as stream:
             counted = Counted(stream)
