@@ -15,7 +15,7 @@ an item carries its input, its output and the input's megapixels):
     failed     input, output, code, message, hint                   passed over
     notice     message, and input where it is about one
     error      code, message, hint                                  the whole command cannot go on
-    done       done, failed, skipped, left, seconds, exit           always the last one
+    done       done, failed, skipped, left, seconds, exit           the last one, but after a second Ctrl-C
 """
 
 from __future__ import annotations
@@ -101,8 +101,8 @@ def waiting_memory() -> int:
 
 
 @contextmanager
-def interruptible(stop: threading.Event, say: Callable[[str], None]) -> Iterator[None]:
-    """Let the first Ctrl-C set `stop`, and the second one raise KeyboardInterrupt."""
+def interruptible(stop: threading.Event, message: str = "") -> Iterator[None]:
+    """Let the first Ctrl-C set `stop` and put `message` on stderr, and the second one raise KeyboardInterrupt."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -111,7 +111,8 @@ def interruptible(stop: threading.Event, say: Callable[[str], None]) -> Iterator
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
-        say("finishing the file in hand; press Ctrl-C again to drop it")
+        # Straight to the descriptor: this thread may hold the lock of anything that prints.
+        os.write(2, message.encode())
 
     before = signal.signal(signal.SIGINT, on_interrupt)
     try:

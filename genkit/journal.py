@@ -94,7 +94,7 @@ def is_whole(path: Path) -> bool:
                 if format == "PNG":
                     return all(True for _ in containers.png_chunks(data))
                 if format == "JPEG":
-                    return all(True for _ in containers.jpeg_segments(data)) and data.rfind(b"\xff\xd9") >= len(data) - 4096
+                    return all(True for _ in containers.jpeg_segments(data)) and data[-2:] == b"\xff\xd9"
                 if format == "WEBP":
                     size = 8 + struct.unpack_from("<I", data, 4)[0]
                     return size <= len(data) and any(True for _ in containers.riff_chunks(data))

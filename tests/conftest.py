@@ -97,21 +97,26 @@ class Outcome:
 Run = Callable[..., Outcome]
 
 
+class Terminal(io.TextIOWrapper):
+    def isatty(self) -> bool:
+        return True
+
+
 @pytest.fixture
 def genkit(monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run a command line in this process."""
+    """Run a command line in this process; `terminals` names the streams that claim to be one."""
     from genkit.cli.app import main
 
-    def run(*arguments: object, stdin: bytes = b"") -> Outcome:
+    def run(*arguments: object, stdin: bytes = b"", terminals: str = "") -> Outcome:
         out, err = io.BytesIO(), io.BytesIO()
         with monkeypatch.context() as patch:
-            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-            patch.setattr(sys, "stdout", io.TextIOWrapper(out, encoding="utf-8", write_through=True))
-            patch.setattr(sys, "stderr", io.TextIOWrapper(err, encoding="utf-8", write_through=True))
+            for name, stream in (("stdin", io.BytesIO(stdin)), ("stdout", out), ("stderr", err)):
+                kind = Terminal if name in terminals else io.TextIOWrapper
+                patch.setattr(sys, name, kind(stream, encoding="utf-8", write_through=True))
             code = main([str(one) for one in arguments])
             sys.stdout.flush()
             sys.stderr.flush()
-        return Outcome(code, out.getvalue(), err.getvalue().decode())
+            return Outcome(code, out.getvalue(), err.getvalue().decode())
 
     return run
 

@@ -194,7 +194,7 @@ def test_names_that_differ_in_case_collide_where_the_file_system_folds_them(monk
 
 def test_an_output_that_exists_stops_the_plan():
     touch("a.png", "out/a.png")
-    with pytest.raises(UsageError, match="already there: out/a.png") as error:
+    with pytest.raises(UsageError, match=r"already there: out/a\.png") as error:
         make("a.png", output="out")
     assert all(word in str(error.value.hint) for word in ("--overwrite", "--resume", "-o"))
     assert make("a.png", output="out", overwrite=True).items[0].exists
@@ -208,7 +208,7 @@ def test_an_input_is_never_replaced_unasked():
     with pytest.raises(UsageError, match="would replace the input itself"):
         make("a.png", output="./", resume=True)
     assert targets(make("a.png", output="./", overwrite=True)) == ["a.png"]
-    with pytest.raises(UsageError, match="would replace the input a_x4.png"):
+    with pytest.raises(UsageError, match=r"would replace the input a_x4\.png"):
         make("a.png", "a_x4.png", overwrite=True)
     Path("link.png").symlink_to("a.png")
     with pytest.raises(UsageError, match="would replace"):

@@ -123,16 +123,14 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit()
 
 
-@app.callback(invoke_without_command=True)
+@app.callback()
 def root(
-    ctx: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave.")
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error (anywhere on the line).")] = False,
 ) -> None:
-    if ctx.invoked_subcommand is None:
-        typer.echo(ctx.get_help())
+    """What belongs to no command. Both options have done their work before this is called."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -173,7 +171,7 @@ def _dispatch(arguments: list[str]) -> Any:
         # Straight to the command: Typer loads pydantic (0.15 s) to look at the root's own options, which are not given here.
         command, prog, arguments = load_command(arguments[0]), f"genkit {arguments[0]}", arguments[1:]
     else:
-        command, prog = typer.main.get_command(app), "genkit"
+        command, prog, arguments = typer.main.get_command(app), "genkit", arguments or ["--help"]
     return command.main(args=arguments, prog_name=prog, standalone_mode=False)
 
 

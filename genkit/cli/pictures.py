@@ -211,9 +211,11 @@ def _run(shared: ImageOptions, verb: PictureVerb, settings: _Settings, plan: Pla
             reporter.say(f"{leftover}: unfinished output of a killed run, deleted")
     stop = threading.Event()
     work = _Work(shared, verb, settings, reporter)
-    with batch.interruptible(stop, reporter.say):
+    with batch.interruptible(stop, "" if shared.json else "\nfinishing the file in hand; Ctrl-C again drops it\n"):
         counts = batch.run(plan.items, read=work.read, prepare=work.prepare, write=work.write, emit=reporter, stop=stop)
     _remember_speed(counts, verb.card.name, settings.device)
+    if verb.hint and counts.done and not counts.interrupted:
+        _hint_once(verb, reporter)
     code = counts.exit_code
     speed = counts.megapixels / counts.seconds if counts.done and counts.seconds else None
     reporter(
@@ -228,8 +230,6 @@ def _run(shared: ImageOptions, verb: PictureVerb, settings: _Settings, plan: Pla
     )
     if counts.interrupted and not shared.json:
         print("interrupted; the same command with --resume goes on where it stopped", file=sys.stderr)
-    elif verb.hint and counts.done:
-        _hint_once(verb, reporter)
     return code
 
 
