@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import io
 import os
+import struct
 import subprocess
 import sys
 import tracemalloc
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ import tifffile
 from PIL import Image, ImageOps
 
 from genkit.errors import InputError, OutputError, UsageError
-from genkit.media import atomic, images, png, writing
+from genkit.media import atomic, containers, images, png, writing
 
 LOSSLESS = ["PNG", "TIFF"]
 
@@ -111,6 +113,25 @@ def test_palettes_and_bit_depths_of_png() -> None:
     assert read.bits == 16 and np.array_equal(read.pixels[:, :, 0], sixteen)
     keyed = images.read(_saved(Image.fromarray(samples.scene(1)[:, :, 0]), "PNG", transparency=0))
     assert keyed.alpha is not None and keyed.pixels.shape[2] == 1
+
+
+def test_interlaced_png() -> None:
+    scene = samples.scene(width=21, height=13)
+    body = b""
+    for x, y, across, down in (
+        (0, 0, 8, 8),
+        (4, 0, 8, 8),
+        (0, 4, 4, 8),
+        (2, 0, 4, 4),
+        (0, 2, 2, 4),
+        (1, 0, 2, 2),
+        (0, 1, 1, 2),
+    ):
+        body += b"".join(b"\0" + row.tobytes() for row in scene[y::down, x::across])
+    header = struct.pack(">IIBBBBB", 21, 13, 8, 2, 0, 0, 1)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(body)), (b"IEND", b"")]
+    data = containers.PNG_SIGNATURE + b"".join(containers.png_chunk(kind, part) for kind, part in chunks)
+    assert np.array_equal(images.read(data).pixels, scene)
 
 
 def test_gif_and_palette_bmp_of_one_frame() -> None:

@@ -66,10 +66,17 @@ def read(source: Path | bytes, *, max_pixels: int = MAX_PIXELS, name: str | None
             f"{label}: not enough memory to open it", "close other programs, or make the picture smaller"
         ) from error
     except Exception as error:  # decoders meet hostile bytes in ways that no list of types covers
-        reason = " ".join(str(error).split()) or type(error).__name__
         format = facts.format if "facts" in locals() else "file"
-        raise InputError(f"{label}: damaged {format}: {reason[:160]}", DAMAGED_HINT) from error
+        raise InputError(f"{label}: damaged {format}: {_reason(error)}", DAMAGED_HINT) from error
     return picture
+
+
+def _reason(error: Exception) -> str:
+    """Say what a decoder met; messages that name only its own functions, or nothing readable, say less than ours."""
+    words = " ".join(str(error).split())
+    if not words or " returned " in words or isinstance(error, (UnicodeError, KeyError, IndexError, TypeError, AttributeError)):
+        return "its pixels cannot be decoded"
+    return words[:160]
 
 
 def _load(source: Path | bytes, label: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import cache
 
 # luminance table of the JPEG standard (ITU-T T.81, table K.1) in zigzag order; libjpeg's "quality" scales it
 _STANDARD = (
@@ -27,12 +28,23 @@ def nearest(tables: dict[int, list[int]]) -> int | None:
     if not table:
         return None
 
-    def distance(quality: int) -> int:
-        factor = 5000 // quality if quality < 50 else 200 - 2 * quality
-        scaled = (min(255, max(1, (number * factor + 50) // 100)) for number in _STANDARD)
-        return sum(abs(mine - theirs) for mine, theirs in zip(table, scaled, strict=True))
+    total = sum(table)
+    near = sorted(_scaled(), key=lambda entry: (abs(entry[0] - total), -entry[1]))[:6]
+    best = min(
+        near, key=lambda entry: (sum(abs(mine - theirs) for mine, theirs in zip(table, entry[2], strict=True)), -entry[1])
+    )
+    return best[1]
 
-    return min(range(100, 0, -1), key=distance)
+
+@cache
+def _scaled() -> tuple[tuple[int, int, tuple[int, ...]], ...]:
+    """List (sum, quality, table) of every quality."""
+    entries = []
+    for quality in range(1, 101):
+        factor = 5000 // quality if quality < 50 else 200 - 2 * quality
+        scaled = tuple(min(255, max(1, (number * factor + 50) // 100)) for number in _STANDARD)
+        entries.append((sum(scaled), quality, scaled))
+    return tuple(entries)
 
 
 def subsampling(frame: bytes) -> str | None:
