@@ -57,13 +57,15 @@ Write = Callable[[Item, Any], dict[str, Any]]
 
 @dataclass
 class Counts:
-    """How a batch went. `left` are items that were not begun or not finished when it was interrupted."""
+    """How a batch went. `left` are items that were not begun or not finished when it was interrupted; `loading` are the
+    seconds that went into loading the model."""
 
     done: int = 0
     failed: int = 0
     skipped: int = 0
     left: int = 0
     seconds: float = 0.0
+    loading: float = 0.0
     megapixels: float = 0.0
     interrupted: bool = False
 
@@ -223,7 +225,9 @@ class _Run:
             place, item, loaded, weight = entry
             del entry
             if process is None:
+                begun = time.monotonic()
                 process = self._prepare()
+                self.counts.loading = time.monotonic() - begun
             self._emit("start", input=item.name, output=_text(item))
             result_weight = _weight(item.size, item.pixel_bytes)
             self._behind.take(result_weight, self._dropped)

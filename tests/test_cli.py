@@ -206,12 +206,12 @@ def test_a_dry_run_shows_the_plan_and_does_nothing(genkit: Run, picture: Save):
 
 def test_a_run_teaches_the_estimate(genkit: Run, picture: Save, own_folders: Path):
     from genkit.batch import Counts
-    from genkit.cli.pictures import _remember_speed
+    from genkit.cli.estimate import remember
 
     picture(Path("a.png"), 1000, 500)
-    _remember_speed(Counts(done=1, seconds=2.0, megapixels=1.0), "tiny", "auto")
+    remember(Counts(done=1, seconds=3.0, loading=1.0, megapixels=1.0), "tiny", "auto")
     assert genkit("upscale", "a.png", "--dry-run", "--json").events[0]["seconds"] == 1.0
-    (own_folders / "cache" / "speeds.json").write_text("torn")
+    (own_folders / "cache" / "paces.json").write_text("torn")
     assert genkit("upscale", "a.png", "--dry-run", "--json").events[0]["seconds"] is None
 
 

@@ -20,7 +20,7 @@ from genkit.cli.options import MAX_PIXELS, ImageOptions, parse_pixels
 from genkit.errors import InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
-    from genkit.batch import Counts, Process
+    from genkit.batch import Process
     from genkit.cards import Card
     from genkit.cli.output import Reporter
     from genkit.media.headers import Probe
@@ -73,6 +73,7 @@ def run_pictures(shared: ImageOptions, verb: PictureVerb) -> int:
     Raises:
         GenkitError: the plan cannot start, or the model cannot be had.
     """
+    from genkit.cli.estimate import estimate
     from genkit.cli.output import Reporter, quiet_libraries
 
     pipe = shared.output == "-" or (shared.output is None and "-" in shared.paths)
@@ -90,7 +91,7 @@ def run_pictures(shared: ImageOptions, verb: PictureVerb) -> int:
             model=verb.card.name,
             megapixels=round(plan.megapixels, 3),
             bytes=plan.bytes,
-            seconds=_estimate(plan, verb.card.name, settings.device),
+            seconds=estimate(plan.megapixels, verb.card.name, settings.device),
         )
         if shared.dry_run:
             return _show_plan(plan, verb, settings, reporter)
@@ -181,6 +182,7 @@ def _without_own(found: list[Found], verb: PictureVerb, reporter: Reporter) -> l
 
 
 def _show_plan(plan: Plan, verb: PictureVerb, settings: _Settings, reporter: Reporter) -> int:
+    from genkit.cli.estimate import estimate
     from genkit.cli.output import duration, size
 
     for item in plan.items:
@@ -194,7 +196,7 @@ def _show_plan(plan: Plan, verb: PictureVerb, settings: _Settings, reporter: Rep
             format=item.format,
             bytes=item.bytes,
         )
-    seconds = _estimate(plan, verb.card.name, settings.device)
+    seconds = estimate(plan.megapixels, verb.card.name, settings.device)
     time = f"about {duration(seconds)}" if seconds is not None else f"not known, {verb.card.name} has not run here yet"
     reporter.say(f"{len(plan.items)} to make, about {size(plan.bytes)}; time: {time}; nothing was written")
     if reporter.as_json:
@@ -204,6 +206,7 @@ def _show_plan(plan: Plan, verb: PictureVerb, settings: _Settings, reporter: Rep
 
 def _run(shared: ImageOptions, verb: PictureVerb, settings: _Settings, plan: Plan, reporter: Reporter) -> int:
     from genkit import batch
+    from genkit.cli.estimate import remember
     from genkit.media.atomic import clean_leftovers
 
     for folder in plan.folders:
@@ -213,7 +216,7 @@ def _run(shared: ImageOptions, verb: PictureVerb, settings: _Settings, plan: Pla
     work = _Work(shared, verb, settings, reporter)
     with batch.interruptible(stop, "" if shared.json else "\nfinishing the file in hand; Ctrl-C again drops it\n"):
         counts = batch.run(plan.items, read=work.read, prepare=work.prepare, write=work.write, emit=reporter, stop=stop)
-    _remember_speed(counts, verb.card.name, settings.device)
+    remember(counts, verb.card.name, settings.device)
     if verb.hint and counts.done and not counts.interrupted:
         _hint_once(verb, reporter)
     code = counts.exit_code
@@ -347,49 +350,10 @@ def _bytes_of(path: Path) -> bytes:
 def _write_sidecar(target: Path, recipe: dict[str, Any]) -> None:
     import json
 
-    _write_text(target.with_name(target.name + ".json"), json.dumps(recipe, indent=2, default=str) + "\n")
+    from genkit.media.atomic import temporary_beside
 
-
-def _write_text(target: Path, text: str) -> None:
-    from genkit.media.atomic import Counted, write_atomic
-
-    def produce(stream: Counted) -> None:
-        stream.write(text.encode())
-
-    write_atomic(target, produce)
-
-
-def _estimate(plan: Plan, model: str, device: str) -> float | None:
-    """Seconds, from the speed that this model had here when it last ran; None before its first run."""
-    pace = _speeds().get(f"{model} {device}")
-    return round(plan.megapixels / pace, 1) if isinstance(pace, (int, float)) and pace > 0 else None
-
-
-def _speeds() -> dict[str, Any]:
-    import json
-
-    from genkit.cards import cache_folder
-
-    try:
-        speeds = json.loads((cache_folder() / "speeds.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return speeds if isinstance(speeds, dict) else {}
-
-
-def _remember_speed(counts: Counts, model: str, device: str) -> None:
-    """Keep the pace of a run that says something (a second or more), for the next plan's estimate."""
-    import json
-
-    from genkit.cards import cache_folder
-    from genkit.errors import GenkitError
-
-    if counts.seconds < 1 or not counts.megapixels:
-        return
-    speeds = _speeds() | {f"{model} {device}": round(counts.megapixels / counts.seconds, 5)}
-    with suppress(OSError, GenkitError):  # a cache that cannot be written only costs the estimate
-        cache_folder().mkdir(parents=True, exist_ok=True)
-        _write_text(cache_folder() / "speeds.json", json.dumps(speeds, indent=1))
+    with temporary_beside(target.with_name(target.name + ".json")) as path:
+        path.write_text(json.dumps(recipe, indent=2, default=str) + "\n", encoding="utf-8")
 
 
 def _hint_once(verb: PictureVerb, reporter: Reporter) -> None:
