@@ -29,7 +29,7 @@ def models() -> str:
 
 def commands() -> str:
     rows = ["| command | what it does |", "|---|---|"]
-    rows += [f"| `genkit {name}` | {summary} |" for name, summary in COMMANDS]
+    rows += [f"| `genkit {name}` | {entry.summary} |" for name, entry in COMMANDS.items()]
     return "\n".join(rows)
 
 

@@ -6,7 +6,9 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,11 +19,10 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
-def test_the_example_card_of_contributing_runs(tmp_path: Path):
+def test_the_example_card_of_contributing_runs(tmp_path: Path, genkit: Callable[..., Any]):
     from safetensors.torch import save_file
 
     from genkit.cards import home
-    from genkit.cli.app import main
     from genkit.models import compact
 
     match = re.search(r"<!-- example: card -->\n```toml\n(.*?)```", CONTRIBUTING, re.DOTALL)
@@ -32,9 +33,8 @@ def test_the_example_card_of_contributing_runs(tmp_path: Path):
     torch.manual_seed(0)
     save_file(compact.build(num_feat=8, num_conv=1, scale=2).state_dict(), folder / "example-x2.safetensors")
     Image.new("RGB", (16, 12), "teal").save(tmp_path / "in.png")
-    with pytest.raises(SystemExit) as stop:
-        main(["upscale", str(tmp_path / "in.png"), "--model", "example-x2", "-o", str(tmp_path / "out.png"), "--device", "cpu"])
-    assert stop.value.code == 0
+    outcome = genkit("upscale", tmp_path / "in.png", "--model", "example-x2", "-o", tmp_path / "out.png", "--device", "cpu")
+    assert outcome.code == 0, outcome.err
     assert Image.open(tmp_path / "out.png").size == (32, 24)
 
 
@@ -45,15 +45,11 @@ def _shown_commands() -> list[str]:
 
 
 @pytest.mark.parametrize("line", _shown_commands())
-def test_every_command_shown_parses(line: str):
+def test_every_command_shown_parses(line: str, genkit: Callable[..., Any]):
     """Each is parsed by the real command with `--help` behind it: an unknown command or option ends in 2 before help shows."""
-    from genkit.cli.app import app, main
-
     words = shlex.split(line.split("<")[0].split(">")[0])[1:]
-    assert app is not None
-    with pytest.raises(SystemExit) as stop:
-        main([*[word for word in words if word not in ("NAME", "FILE", "COMMAND")], "--help"])
-    assert stop.value.code == 0
+    outcome = genkit(*[word for word in words if word not in ("NAME", "FILE", "COMMAND")], "--help")
+    assert outcome.code == 0, outcome.err
 
 
 def test_generated_parts_are_current():

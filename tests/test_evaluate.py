@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,16 +74,16 @@ def test_web_photo_noise_is_the_same_every_time(tmp_path: Path):
     assert np.array_equal(first, second)
 
 
-def test_eval_command_prints_bicubic_beside_the_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    from genkit.cli.app import main
-
+def test_eval_command_prints_bicubic_beside_the_model(tmp_path: Path, genkit: Callable[..., Any]):
     Image.fromarray(_picture(np.random.default_rng(2))).save(tmp_path / "a.png")
-    with pytest.raises(SystemExit) as stop:
-        main(["eval", "upscale", "--data", str(tmp_path), "--model", "genkit-x2", "--device", "cpu", "--json"])
-    assert stop.value.code == 0
-    event = json.loads(capsys.readouterr().out.splitlines()[-1])
+    outcome = genkit("eval", "upscale", "--data", tmp_path, "--model", "genkit-x2", "--device", "cpu", "--json")
+    assert outcome.code == 0, outcome.err
+    event = outcome.events[-1]
     assert [row["model"] for row in event["rows"]] == ["bicubic", "genkit-x2"]
     assert "x2" in event["protocol"]
+    table = genkit("eval", "upscale", "--data", tmp_path, "--model", "genkit-x2", "--device", "cpu")
+    assert table.code == 0
+    assert "PSNR Y" in table.lines[0] and "border of 2" in table.lines[-1]
 
 
 @pytest.mark.published

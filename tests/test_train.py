@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,8 +17,9 @@ from genkit.evaluate.degrade import web_photo
 from genkit.media.datasets import list_pictures, split_names
 from genkit.train.config import LoopConfig, read_config
 from genkit.train.degrade import photo
-from genkit.train.finish import to_toml
 from genkit.train.loop import learning_rate
+
+Run = Callable[..., Any]
 
 CONFIG = """
 name = "tiny-x2"
@@ -62,20 +64,14 @@ def _config(tmp_path: Path, steps: int) -> Path:
     return path
 
 
-def _run(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, list[dict]]:
-    from genkit.cli.app import main
-
-    with pytest.raises(SystemExit) as stop:
-        main(["train", "upscale", *map(str, words), "--device", "cpu", "--json"])
-    lines = capsys.readouterr().out.splitlines()
-    return int(stop.value.code or 0), [json.loads(line) for line in lines]
+def _train(genkit: Run, *words: object) -> tuple[int, list[dict]]:
+    outcome = genkit("train", "upscale", *words, "--device", "cpu", "--json")
+    return outcome.code, outcome.events
 
 
-def test_a_run_learns_and_ends_with_a_card_that_upscale_takes(tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]):
-    from genkit.cli.app import main
-
+def test_a_run_learns_and_ends_with_a_card_that_upscale_takes(tmp_path: Path, data: Path, genkit: Run):
     out = tmp_path / "run"
-    code, events = _run(capsys, "--config", _config(tmp_path, 40), "--data", data, "--out", out)
+    code, events = _train(genkit, "--config", _config(tmp_path, 40), "--data", data, "--out", out)
     assert code == 0
     scores = [event["psnr_y_db"] for event in events if event["event"] == "progress" and "psnr_y_db" in event]
     assert scores[-1] > scores[0]
@@ -84,32 +80,31 @@ def test_a_run_learns_and_ends_with_a_card_that_upscale_takes(tmp_path: Path, da
     assert card.metrics and card.metrics["steps"] == 40
     assert card.trained_by == "genkit train upscale --config tiny.train.toml --data pictures"
     assert (out / "sheet-0000040.png").is_file()
-    with pytest.raises(SystemExit) as stop:
-        main(["upscale", str(data / "0.png"), "--model", str(card.toml), "--device", "cpu", "-o", str(tmp_path / "out.png")])
-    assert stop.value.code == 0
+    outcome = genkit("upscale", data / "0.png", "--model", card.toml, "--device", "cpu", "-o", tmp_path / "out.png")
+    assert outcome.code == 0, outcome.err
     assert Image.open(tmp_path / "out.png").size == (128, 128)
 
 
-def test_a_stopped_run_resumes_where_it_was(tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_stopped_run_resumes_where_it_was(tmp_path: Path, data: Path, genkit: Run):
     out = tmp_path / "run"
     words = ("--config", _config(tmp_path, 20), "--data", data, "--out", out)
-    code, events = _run(capsys, *words, "--max-minutes", "0.00001")
+    code, events = _train(genkit, *words, "--max-minutes", "0.00001")
     assert code == 0 and not events[-1]["finished"]
     stopped_at = events[-1]["step"]
-    code, _ = _run(capsys, *words)
+    code, _ = _train(genkit, *words)
     assert code == 2  # a run is there already
-    code, events = _run(capsys, *words, "--resume")
+    code, events = _train(genkit, *words, "--resume")
     assert code == 0 and events[-1]["finished"]
     assert events[0]["step"] > stopped_at
     assert torch.load(out / "state.pt", weights_only=True)["step"] == 20
 
 
-def test_start_takes_the_tensors_that_fit(tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]):
+def test_start_takes_the_tensors_that_fit(tmp_path: Path, data: Path, genkit: Run):
     first = tmp_path / "first"
-    _run(capsys, "--config", _config(tmp_path, 10), "--data", data, "--out", first)
+    _train(genkit, "--config", _config(tmp_path, 10), "--data", data, "--out", first)
     weights = first / "tiny-x2.safetensors"
-    code, _ = _run(
-        capsys,
+    code, _ = _train(
+        genkit,
         *("--config", _config(tmp_path, 1), "--data", data, "--out", tmp_path / "second"),
         *("--set", f'start="{weights.as_posix()}"', "--set", "loop.learning_rate=0.0"),
     )
@@ -157,10 +152,3 @@ def test_degradations_keep_size_and_type():
         assert small.shape == (8, 12, 3)
         assert small.dtype == np.uint8
         assert abs(float(small.mean()) - 200) < 12
-
-
-def test_card_text_reads_back():
-    import tomllib
-
-    table = {"name": 'a "b"', "flag": True, "list": [1, 2.5], "params": {"scale": 2}, "files": {"weights": {"size": 3}}}
-    assert tomllib.loads(to_toml(table)) == table

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from genkit.cards import card_text
 from genkit.train.config import TrainConfig
 
 
@@ -55,34 +56,5 @@ def write_model(
         },
     }
     target = folder / f"{config.name}.toml"
-    target.write_text(to_toml(card), encoding="utf-8")
+    target.write_text(card_text(card), encoding="utf-8")
     return target
-
-
-def to_toml(table: Mapping[str, Any]) -> str:
-    """Plain values first, then one `[section]` for each nested table."""
-    lines = [f"{key} = {_value(value)}" for key, value in table.items() if not isinstance(value, Mapping)]
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            lines += _section(key, value)
-    return "\n".join(lines) + "\n"
-
-
-def _section(path: str, table: Mapping[str, Any]) -> list[str]:
-    plain = [f"{key} = {_value(value)}" for key, value in table.items() if not isinstance(value, Mapping)]
-    lines = ["", f"[{path}]", *plain] if plain or not table else []
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            lines += _section(f"{path}.{key}", value)
-    return lines
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return repr(round(value, 4) if isinstance(value, float) else value)
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_value(one) for one in value) + "]"
-    text = str(value).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{text}"'
