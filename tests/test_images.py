@@ -216,6 +216,34 @@ def test_values_without_a_known_white_are_refused(dtype: type) -> None:
         images.read(_tiff(np.zeros((9, 9), dtype)), name="depth.tif")
 
 
+def test_camera_raw_is_refused_and_not_its_preview_taken(tmp_path: Path) -> None:
+    path = tmp_path / "x.dng"
+    version = (50706, 1, 4, b"\1\4\0\0", True)
+    path.write_bytes(_tiff(samples.scene(), photometric="rgb", extratags=[version]))
+    for look in (images.read, images.probe):
+        with pytest.raises(InputError, match="camera raw"):
+            look(path)
+
+
+def test_colours_stated_by_number_are_said_to_be_taken_for_srgb() -> None:
+    import imagecodecs
+
+    plain = images.read(_bytes(images.Picture(samples.scene(), None, "AVIF")))
+    assert not plain.metadata.notices
+    wide = imagecodecs.avif_encode(samples.scene(), primaries=12, transfer=13, matrix=1)
+    assert "primaries 12" in images.read(bytes(wide)).metadata.notices[0]
+
+
+def test_heif_without_its_plugin_names_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = samples.encode("HEIF", samples.scene())
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(InputError, match="plug-in") as caught:
+        images.read(data, name="x.heic")
+    assert caught.value.hint == "pip install pillow-heif"
+    with pytest.raises(OutputError, match="plug-in"):
+        _bytes(images.Picture(samples.scene(), None, "HEIF"))
+
+
 # --- animations and pages ------------------------------------------------------------------------------------------------
 
 

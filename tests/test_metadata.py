@@ -278,6 +278,18 @@ def test_dpi_crosses_formats() -> None:
         assert again.metadata.dpi is not None and round(again.metadata.dpi[0]) == 240, format
 
 
+def test_what_a_format_has_no_place_for_is_said() -> None:
+    picture = images.Picture(samples.scene(), None, "PNG")
+    picture.metadata.text = [("parameters", "a castle")]
+    _reread(picture)
+    assert not picture.metadata.notices
+    _reread(picture, format="WEBP")
+    assert "PNG texts dropped" in picture.metadata.notices[0]
+    picture.metadata.add_exif(samples.exif_block(1))
+    _reread(picture, format="BMP")
+    assert "EXIF dropped" in picture.metadata.notices[-1]
+
+
 def test_content_credentials_are_dropped_with_a_notice() -> None:
     data = samples.png_insert(samples.encode("PNG", samples.scene()), (b"caBX", b"jumb"))
     assert "C2PA" in images.read(data).metadata.notices[0]

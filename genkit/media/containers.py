@@ -169,6 +169,8 @@ class Items:
     turned: bool = False  # by a quarter
     bits: int = 8
     alpha: bool = False
+    primaries: int = 2
+    transfer: int = 2
 
 
 def read_items(data: Any) -> Items:
@@ -226,6 +228,8 @@ def _read_properties(data: Any, start: int, stop: int, primary: int, items: Item
         elif index in mine and kind == b"clap":
             parts = struct.unpack_from(">IIII", data, at)
             crop = (parts[0] // max(1, parts[1]), parts[2] // max(1, parts[3]))
+        elif index in mine and kind == b"colr" and data[at : at + 4] == b"nclx":
+            items.primaries, items.transfer = struct.unpack_from(">HH", data, at + 4)
         elif index in mine and kind == b"irot":
             items.turned = bool(data[at] & 1)
         elif index in mine and kind == b"pixi" and data[at + 4]:

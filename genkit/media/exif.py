@@ -19,12 +19,17 @@ IMAGE_WIDTH, IMAGE_LENGTH, ORIENTATION = 0x0100, 0x0101, 0x0112
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
 PHOTO, GPS, INTEROP = 0x8769, 0x8825, 0xA005
 MAKER_NOTE, USER_COMMENT, PIXEL_X, PIXEL_Y = 0x927C, 0x9286, 0xA002, 0xA003
+DNG_VERSION = 50706
 _MAX_ENTRIES = 4096
 _MAX_PAGES = 10_000
 
 
 class BrokenExif(ValueError):
     """The block is no readable EXIF."""
+
+
+class CameraRaw(ValueError):
+    """The TIFF holds a sensor's values; its first page is only a preview."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +261,8 @@ def tiff_header(data: Any) -> dict[str, Any]:
 
 def _first_page(block: Exif) -> dict[str, Any]:
     main = block.main
+    if DNG_VERSION in main or (330 in main and (block.integer(main, 254) or 0) & 1):
+        raise CameraRaw
     palette = main.get(320)
     return {
         "width": block.integer(main, 256) or 0,

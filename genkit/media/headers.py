@@ -67,7 +67,14 @@ def read_header(data: Any, label: str) -> Probe:
     """
     format = read_header_kind(bytes(data[:64]), label)
     try:
+        if format == "TIFF" and data[8:10] == b"CR":  # Canon's CR2
+            raise exif.CameraRaw
         facts = _READERS[format](data)
+    except exif.CameraRaw as error:
+        raise InputError(
+            f"{label}: a camera raw file, which is no picture yet",
+            "develop it to TIFF or JPEG first (darktable and RawTherapee are free)",
+        ) from error
     except (ValueError, IndexError, KeyError, OverflowError, struct.error) as error:
         reason = str(error) if type(error) in (containers.BrokenContainer, exif.BrokenExif) else "the header is damaged"
         raise InputError(f"{label}: damaged {format}: {reason}", DAMAGED_HINT) from error

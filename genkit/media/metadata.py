@@ -23,13 +23,15 @@ ICC_NAME = b"ICC_PROFILE\0"
 PHOTOSHOP_NAME = b"Photoshop 3.0\0"
 PNG_XMP = "XML:com.adobe.xmp"
 _ICC_SPACES = {1: b"GRAY", 3: b"RGB "}
+_SRGB_PRIMARIES = (1, 2)  # BT.709, and not stated (ITU-T H.273)
+_HDR_TRANSFERS = (16, 18)  # PQ, HLG
 _PNG_COLOUR = (b"cICP", b"sRGB", b"gAMA", b"cHRM")
 # tags of a file's own structure; in EXIF, or carried over from a TIFF, they would describe the old file
 STRUCTURE = frozenset(
     {254, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, 277, 278, 279, 280, 281, 284, 288, 289, 290, 291, 292, 293}
     | {297, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325, 330, 332, 336, 338, 339, 340, 341, 342, 347}
     | set(range(512, 533))
-    | {700, 34377, 34675, 50838, 50839, 65000}
+    | {700, 34377, 34675, 37724, 50838, 50839, 65000}
 )
 GEO = frozenset({33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113})  # tied to the old pixel grid
 
@@ -200,6 +202,9 @@ def from_items(data: bytes, icc: bytes | None) -> Metadata:
     metadata = Metadata()
     with metadata.dropping("EXIF and XMP"):
         items = containers.read_items(data)
+        if icc is None and (items.primaries not in _SRGB_PRIMARIES or items.transfer in _HDR_TRANSFERS):
+            stated = f"primaries {items.primaries}, transfer {items.transfer}"
+            metadata.note(f"colours that are stated by number and not by a profile ({stated}) are taken for sRGB")
         for number, kind in items.kinds.items():
             if kind == b"Exif":
                 block = containers.item_bytes(data, items, number)
@@ -298,6 +303,7 @@ def outgoing(
     if strip:
         return out
     out.dpi, out.text, out.comment, out.photoshop = metadata.dpi, list(metadata.text), metadata.comment, metadata.photoshop
+    _note_losses(metadata, format)
     out.exif = _mended(metadata.exif, width, height) if metadata.exif else None
     out.xmp = xmp.mend(metadata.xmp, width, height) if metadata.xmp else None
     if out.dpi and format in ("WEBP", "AVIF", "HEIF"):  # they have no other place for it
@@ -319,6 +325,19 @@ def outgoing(
     else:
         out.xmp = xmp.with_recipe(out.xmp, line)
     return out
+
+
+def _note_losses(metadata: Metadata, format: str) -> None:
+    """Say which kinds of blocks the output's format has no place for."""
+    kinds = {
+        "PNG texts": (metadata.text, ("PNG",)),
+        "IPTC (Photoshop block)": (metadata.photoshop, ("JPEG", "TIFF")),
+        "EXIF": (metadata.exif, ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF")),
+        "XMP": (metadata.xmp, ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF")),
+    }
+    lost = [name for name, (block, homes) in kinds.items() if block and format not in homes]
+    if lost:
+        metadata.note(f"{', '.join(lost)} dropped: {format} has no place for them")
 
 
 def _mended(block: Exif, width: int, height: int) -> Exif:
