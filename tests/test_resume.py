@@ -254,3 +254,23 @@ def test_leftovers_of_dead_processes_are_swept_and_others_stay(upscale: Run, pic
     outcome = upscale("in", "-o", "out")
     assert outcome.code == 0 and not dead.exists() and living.exists()
     assert "unfinished output" in outcome.err
+
+
+# --- memory ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not hasattr(os, "wait4"), reason="the system does not tell a child's peak memory")
+def test_memory_does_not_grow_with_the_number_of_files(start_echo: Start, picture: Save):
+    source = picture(Path("one.jpg"), 400, 300).read_bytes()
+    peaks = []
+    for count in (15, 75):
+        folder = Path(f"in{count}")
+        folder.mkdir()
+        for number in range(count):
+            (folder / f"{number}.jpg").write_bytes(source)
+        process = start_echo("upscale", folder, "-o", f"out{count}", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0 and len(list(Path(f"out{count}").iterdir())) == count
+        peaks.append(usage.ru_maxrss)
+    assert peaks[1] < 1.15 * peaks[0], peaks
