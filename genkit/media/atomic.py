@@ -1,6 +1,6 @@
 """Whole files or none: a temporary file beside the target, then one rename (standard library only).
 
-The temporary's name, `.genkit-<pid>-<random>.part`, tells whose it is, so that what a killed process left behind can be
+The temporary's name, `.genkit-<pid>-<random>-<host>.part`, tells whose it is, so that what a killed process left behind can be
 swept away later without touching a file that a living one is writing.
 """
 
@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import errno
 import os
+import platform
 import re
 import secrets
 import stat
+import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
 from genkit.errors import OutputError
 
-_LEFTOVER = re.compile(r"^\.genkit-(\d+)-[0-9a-f]{12}\.part$")
+_LEFTOVER = re.compile(r"^\.genkit-(\d+)-[0-9a-f]{12}(?:-([0-9a-f]{8}))?\.part$")
+_OTHER_HOST_S = 86_400.0  # on a shared folder another machine's processes cannot be asked; a day without a change is dead
 _REASONS: dict[int, tuple[str, str]] = {
     errno.ENOSPC: ("no space is left on the device", "free some space or choose another folder with -o, then use --resume"),
     errno.EDQUOT: ("the disk quota is used up", "free some space or choose another folder with -o, then use --resume"),
@@ -60,7 +65,7 @@ def temporary_beside(target: Path) -> Iterator[Path]:
     Raises:
         OutputError: the place refuses the file.
     """
-    temporary = target.parent / f".genkit-{os.getpid()}-{secrets.token_hex(6)}.part"
+    temporary = target.parent / f".genkit-{os.getpid()}-{secrets.token_hex(6)}-{_host()}.part"
     try:
         yield temporary
         os.replace(temporary, target)
@@ -127,14 +132,23 @@ def clean_leftovers(folder: Path) -> list[Path]:
         return gone
     for path in paths:
         match = _LEFTOVER.match(path.name)
-        if match is None or _alive(int(match[1])):
+        if match is None:
             continue
         try:
+            foreign = match[2] is not None and match[2] != _host()
+            alive = time.time() - path.stat().st_mtime < _OTHER_HOST_S if foreign else _alive(int(match[1]))
+            if alive:
+                continue
             path.unlink()
         except OSError:  # another process swept it first, or it is not ours
             continue
         gone.append(path)
     return gone
+
+
+@cache
+def _host() -> str:
+    return f"{zlib.crc32(platform.node().encode()):08x}"
 
 
 def _alive(pid: int) -> bool:
