@@ -181,6 +181,20 @@ def test_colours_bleed_into_holes_and_nowhere_else() -> None:
     assert bleed(solid, np.zeros((4, 4), np.uint8)) is solid
 
 
+@pytest.mark.parametrize("options", [{}, {"scale": 3}, {"width": 30}])
+def test_no_ghost_beside_the_edge_of_a_mask(options: dict[str, Any]) -> None:
+    """A network that rings everywhere may ring at the edge of the mask alone."""
+    model = compact.transform(compact.build(8, 2, 2), CPU, torch.float32)
+    pixels, alpha = disc()
+    _, mask = upscale(model, pixels, alpha, UpscaleOptions(**options))
+    assert mask is not None
+    size = mask.shape[0]
+    rows, columns = (np.mgrid[:size, :size] + 0.5) * 64 / size - 32
+    distance = np.hypot(rows, columns) - 64 / 3
+    assert set(mask[distance > 3]) == {0}
+    assert set(mask[distance < -3]) == {255}
+
+
 def test_even_transparency_needs_no_pass_of_its_own() -> None:
     model = Nearest(2)
     _, mask = upscale(model, np.zeros((20, 20, 3), np.uint8), np.full((20, 20), 77, np.uint8), UpscaleOptions())

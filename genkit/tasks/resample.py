@@ -7,6 +7,9 @@ Filter after Duchon 1979 ("Lanczos filtering in one and two dimensions"), three 
 from __future__ import annotations
 
 import numpy as np
+import torch
+
+from genkit import runtime
 
 LOBES = 3
 STRIP = 64  # output rows or columns in one matrix product: short enough to waste few zeros, long enough to be fast
@@ -16,20 +19,27 @@ def resize(pixels: np.ndarray, width: int, height: int, *, wrap: bool = False) -
     """(H, W, C) uint8 or uint16 to (height, width, C), same dtype; with `wrap` the picture is a torus."""
     if pixels.shape[:2] == (height, width):
         return pixels
-    peak = np.iinfo(pixels.dtype).max
-    result = np.empty((height, width, pixels.shape[2]), pixels.dtype)
-    across = [weights(pixels.shape[1], width, start, min(start + STRIP, width), wrap) for start in range(0, width, STRIP)]
-    for top in range(0, height, STRIP):
-        bottom = min(top + STRIP, height)
-        rows, down = weights(pixels.shape[0], height, top, bottom, wrap)
-        source = pixels[rows].astype(np.float32)  # (taken rows, W, C)
-        strip = (down @ source.reshape(len(rows), -1)).reshape(bottom - top, *pixels.shape[1:])
-        for index, (columns, mix) in enumerate(across):
-            block = np.matmul(mix, strip[:, columns])  # (rows, columns, C)
-            np.rint(block, out=block)
-            np.clip(block, 0, peak, out=block)
-            result[top:bottom, index * STRIP : index * STRIP + len(mix)] = block
+    peak = int(np.iinfo(pixels.dtype).max)
+    source_height, source_width, channels = pixels.shape
+    result = np.empty((height, width, channels), pixels.dtype)
+    across = [_mix(source_width, width, start, wrap) for start in range(0, width, STRIP)]
+    with runtime.inference():
+        for top in range(0, height, STRIP):
+            rows, down = _mix(source_height, height, top, wrap)
+            source = torch.from_numpy(pixels[rows].astype(np.float32)).flatten(1)  # (taken rows, W*C)
+            strip = (down @ source).view(-1, source_width, channels)
+            turned = strip.transpose(0, 1).reshape(source_width, -1)  # (W, rows*C): the second product is plain too
+            target = result[top : top + STRIP].transpose(1, 0, 2)
+            for index, (columns, mix) in enumerate(across):
+                block = (mix @ turned[columns]).round_().clamp_(0, peak).view(len(mix), -1, channels)
+                target[index * STRIP : index * STRIP + len(mix)] = block.to(torch.int32 if peak > 255 else torch.uint8).numpy()
     return result
+
+
+def _mix(source: int, target: int, start: int, wrap: bool) -> tuple[slice | np.ndarray, torch.Tensor]:
+    places, mix = weights(source, target, start, min(start + STRIP, target), wrap)
+    taken = places if wrap else slice(int(places[0]), int(places[-1]) + 1)
+    return taken, torch.from_numpy(mix)
 
 
 def weights(source: int, target: int, start: int, stop: int, wrap: bool) -> tuple[np.ndarray, np.ndarray]:

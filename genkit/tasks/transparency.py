@@ -1,8 +1,11 @@
-"""Colours under fully transparent pixels: filled from what is visible beside them.
+"""Transparency around a network: colours under what is invisible, and masks without ripples.
 
 A network looks at a neighbourhood, so the black that many editors leave under transparent pixels would darken the visible
 edge. The fill is the pull half of Gortler et al. 1996 ("The Lumigraph", section 3.4.3): average what is visible over blocks
 of 2 x 2, again and again, and give every hole the first average that covers it. Visible pixels are not touched.
+
+A network draws the edge of a mask far better than a resampler, but also a faint ripple beside it, which shows as a ghost on
+another background. Holding every pixel between the least and the most opaque of the 3 x 3 around its place removes it.
 """
 
 from __future__ import annotations
@@ -46,3 +49,19 @@ def _pull(pixels: np.ndarray, visible: np.ndarray) -> tuple[np.ndarray, np.ndarr
     count = visible[0::2, 0::2].astype(np.uint32) + visible[1::2, 0::2] + visible[0::2, 1::2] + visible[1::2, 1::2]
     safe = np.maximum(count, 1)[..., None]
     return ((total + safe // 2) // safe).astype(pixels.dtype), count > 0
+
+
+def hold(grown: np.ndarray, alpha: np.ndarray, *, wrap: bool = False) -> np.ndarray:
+    """Keep an enlarged mask (h, w), changed in place, within what the mask (H, W) it was made from has around each place."""
+    padded = np.pad(alpha, 1, mode="wrap" if wrap else "edge")
+    least, most = padded, padded
+    for axis in (0, 1):
+        length = alpha.shape[axis]
+        least = np.minimum.reduce([least.take(range(step, step + length), axis) for step in range(3)])
+        most = np.maximum.reduce([most.take(range(step, step + length), axis) for step in range(3)])
+    columns = (np.arange(grown.shape[1]) + 0.5) * alpha.shape[1] // grown.shape[1]
+    rows = (np.arange(grown.shape[0]) + 0.5) * alpha.shape[0] // grown.shape[0]
+    for top in range(0, grown.shape[0], STRIP):
+        taken = np.ix_(rows[top : top + STRIP].astype(int), columns.astype(int))
+        np.clip(grown[top : top + STRIP], least[taken], most[taken], out=grown[top : top + STRIP])
+    return grown

@@ -126,7 +126,7 @@ def upscale(
     """
     from genkit.tasks.resample import resize
     from genkit.tasks.tiling import run_tiled
-    from genkit.tasks.transparency import bleed
+    from genkit.tasks.transparency import bleed, hold
 
     height, width = pixels.shape[:2]
     size = target_size(width, height, options, model.scale)
@@ -154,7 +154,9 @@ def upscale(
         import numpy as np
 
         return enlarged, np.full((size[1], size[0]), alpha.flat[0], alpha.dtype)
+    if size == (width, height):
+        return enlarged, alpha
     mask = alpha[..., None]
     # a restoring model of scale 1 would repair the mask as if it were a photograph
     grown = enlarge(mask) if model.scale > 1 else resize(mask, *size, wrap=options.wrap)
-    return enlarged, grown[..., 0]
+    return enlarged, hold(grown[..., 0], alpha, wrap=options.wrap)
