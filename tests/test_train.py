@@ -129,6 +129,10 @@ def test_learning_rate_warms_up_holds_and_falls():
     assert learning_rate(30, loop) == 1.0
     assert learning_rate(75, loop) == pytest.approx(0.505)
     assert learning_rate(100, loop) == pytest.approx(0.01)
+    loop = LoopConfig(steps=150, learning_rate=1.0, warmup=10, decay=0.5, finish_steps=50, finish_rate=0.2)
+    assert learning_rate(75, loop) == pytest.approx(0.505)
+    assert learning_rate(100, loop) == pytest.approx(0.2)
+    assert learning_rate(150, loop) == pytest.approx(0.002)
 
 
 def test_held_out_names_are_never_trained_on(tmp_path: Path, data: Path):

@@ -15,8 +15,9 @@ from genkit.errors import UsageError
 class LoopConfig:
     """What the loop itself needs, the same for every task.
 
-    `steps` is the length of the schedule; the learning rate warms up over `warmup` steps, holds, and falls along a half
-    cosine over the last `decay` share of them. `ema` is the decay of the averaged weights. Intervals are in steps.
+    `steps` is the length of the schedule: a main part, in which the learning rate warms up over `warmup` steps, holds, and
+    falls along a half cosine over the last `decay` share; then `finish_steps` of fine-tuning, from `finish_rate` down another
+    half cosine, for which a task may change its loss. `ema` is the decay of the averaged weights. Intervals are in steps.
     """
 
     steps: int = 10_000
@@ -25,6 +26,8 @@ class LoopConfig:
     betas: tuple[float, float] = (0.9, 0.99)
     warmup: int = 100
     decay: float = 0.5
+    finish_steps: int = 0
+    finish_rate: float = 1e-4
     clip: float = 1.0
     ema: float = 0.999
     seed: int = 0

@@ -34,7 +34,9 @@ class Job(Protocol):
 
     def batches(self, seed: int) -> Iterator[dict[str, Tensor]]: ...
 
-    def loss(self, modules: dict[str, nn.Module], batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]: ...
+    def loss(
+        self, modules: dict[str, nn.Module], batch: dict[str, Tensor], *, finishing: bool
+    ) -> tuple[Tensor, dict[str, float]]: ...
 
     def evaluate(self, modules: dict[str, nn.Module]) -> dict[str, float]: ...
 
@@ -49,14 +51,20 @@ Report = Callable[[dict[str, Any]], None]
 
 
 def learning_rate(step: int, loop: LoopConfig) -> float:
-    """Linear warm-up, a plateau, and a half cosine to 1 % over the last `decay` share of the steps."""
+    """The schedule that `LoopConfig` describes; each half cosine ends at 1 % of where it began."""
+    main = loop.steps - loop.finish_steps
+    if loop.finish_steps and step >= main:
+        return _half_cosine(loop.finish_rate, (step - main) / loop.finish_steps)
     if step < loop.warmup:
         return loop.learning_rate * (step + 1) / loop.warmup
-    start = loop.steps * (1 - loop.decay)
+    start = main * (1 - loop.decay)
     if step <= start or loop.decay <= 0:
         return loop.learning_rate
-    through = min(1.0, (step - start) / max(1.0, loop.steps - start))
-    return loop.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * through)))
+    return _half_cosine(loop.learning_rate, (step - start) / max(1.0, main - start))
+
+
+def _half_cosine(peak: float, through: float) -> float:
+    return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, through))))
 
 
 def train(
@@ -121,7 +129,7 @@ def train(
                 group["lr"] = learning_rate(step, loop)
             batch = {key: value.to(accelerator.device, non_blocking=True) for key, value in next(batches).items()}
             with accelerator.autocast():
-                loss, figures = job.loss(modules, batch)
+                loss, figures = job.loss(modules, batch, finishing=step >= loop.steps - loop.finish_steps)
             if not math.isfinite(float(loss.detach())):
                 raise RunError(f"the loss is {float(loss.detach())} at step {step}", "lower loop.learning_rate and resume")
             optimizer.zero_grad(set_to_none=True)
