@@ -1,6 +1,7 @@
 """The one loop of every verb: read ahead, process, write behind, and tell what happens, in the order of the plan.
 
-A thread reads and decodes ahead of the model, the caller's thread runs the model, and threads encode and write behind it.
+A thread reads and decodes ahead of the model, the caller's thread (and others, if `prepare` says so) runs the model, and
+threads encode and write behind it.
 What waits in between is bounded in number and in bytes, so memory does not grow with the number of files. An input that fails
 is reported and passed over. On the first Ctrl-C the item in hand is finished and written; on the second all is dropped.
 
@@ -78,17 +79,17 @@ def run(
     items: Sequence[Item],
     *,
     read: Read,
-    prepare: Callable[[], Process],
+    prepare: Callable[[], Sequence[Process]],
     write: Write,
     emit: Emit,
     stop: threading.Event | None = None,
     memory: int | None = None,
 ) -> Counts:
-    """Take every item through `read`, the function that `prepare` returns, and `write`; return the counts.
+    """Take every item through `read`, one of the functions that `prepare` returns, and `write`; return the counts.
 
     `prepare` loads the model. It is called once, when the first item is ready, so a batch that has nothing left to do loads
-    nothing; what it raises ends the batch. It is the seam for other executors: it may return a function that hands the item
-    to another device or machine. `memory` is the bytes of decoded pictures that may wait.
+    nothing; what it raises ends the batch. Of the functions it returns the first runs in the caller's thread and each other
+    one in a thread of its own: one for each GPU, or several on a CPU. `memory` is the bytes of decoded pictures that may wait.
     """
     return _Run(items, read, prepare, write, emit, stop or threading.Event(), memory or waiting_memory()).go()
 
@@ -152,7 +153,7 @@ class _Run:
         self,
         items: Sequence[Item],
         read: Read,
-        prepare: Callable[[], Process],
+        prepare: Callable[[], Sequence[Process]],
         write: Write,
         emit: Emit,
         stop: threading.Event,
@@ -218,30 +219,41 @@ class _Run:
             self._ready.put(None)
 
     def _process_all(self) -> None:
-        process: Process | None = None
-        while (entry := self._ready.get()) is not None:
-            if self._stop.is_set():
-                continue
-            place, item, loaded, weight = entry
+        first = self._ready.get()
+        if first is None or self._stop.is_set():
+            return
+        begun = time.monotonic()
+        mine, *others = self._prepare()
+        self.counts.loading = time.monotonic() - begun
+        threads = [threading.Thread(target=self._work, args=(one,), name="genkit-model", daemon=True) for one in others]
+        for thread in threads:
+            thread.start()
+        self._work(mine, first)
+        for thread in threads:
+            thread.join()
+
+    def _work(self, process: Process, entry: Any = None) -> None:
+        entry = entry or self._ready.get()
+        while entry is not None:
+            if not self._stop.is_set():
+                self._process(process, *entry)
             del entry
-            if process is None:
-                begun = time.monotonic()
-                process = self._prepare()
-                self.counts.loading = time.monotonic() - begun
-            self._emit("start", input=item.name, output=_text(item))
-            result_weight = _weight(item.size, item.pixel_bytes)
-            self._behind.take(result_weight, self._dropped)
-            begun = time.monotonic()
-            try:
-                result = process(item, loaded)
-            except Exception as error:  # as for reading
-                self._behind.give(result_weight)
-                self._fail(place, item, error)
-            else:
-                self._finished.put((place, item, result, result_weight, time.monotonic() - begun))
-                del result
-            del loaded
-            self._ahead.give(weight)
+            entry = self._ready.get()
+        self._ready.put(None)  # for the next worker
+
+    def _process(self, process: Process, place: int, item: Item, loaded: Any, weight: int) -> None:
+        result_weight = _weight(item.size, item.pixel_bytes)
+        self._behind.take(result_weight, self._dropped)
+        self._tell("start", input=item.name, output=_text(item))
+        begun = time.monotonic()
+        try:
+            result = process(item, loaded)
+        except Exception as error:  # as for reading
+            self._behind.give(result_weight)
+            self._fail(place, item, error)
+        else:
+            self._finished.put((place, item, result, result_weight, time.monotonic() - begun))
+        self._ahead.give(weight)
 
     def _write_behind(self) -> None:
         while (entry := self._finished.get()) is not None:
@@ -283,14 +295,17 @@ class _Run:
             else:
                 counts.skipped += 1
             self._settled[place] = (event, fields)
-            try:
-                while self._next in self._settled:
-                    name, told = self._settled.pop(self._next)
-                    self._next += 1
-                    self._emit(name, **told)
-            except BaseException as error:  # the reader of our output has gone: end the batch from the caller's thread
-                self._broken = error
-                self._stop.set()
+            while self._next in self._settled:
+                name, told = self._settled.pop(self._next)
+                self._next += 1
+                self._tell(name, **told)
+
+    def _tell(self, event: str, **fields: Any) -> None:
+        try:
+            self._emit(event, **fields)
+        except Exception as error:  # the reader of our output has gone: the caller's thread ends the batch with it
+            self._broken = error
+            self._stop.set()
 
 
 def _weight(size: tuple[int, int] | None, pixel_bytes: int) -> int:

@@ -27,7 +27,7 @@ def echo(model: Any, pixels: Any, alpha: Any, options: Any, notice: Any) -> Any:
 
 
 if __name__ == "__main__":
-    genkit.runtime.choose = lambda *_: SimpleNamespace(device="cpu", dtype="float32", fallback=False)  # type: ignore[assignment]
+    genkit.runtime.choose = lambda *_: SimpleNamespace(device=SimpleNamespace(type="echo"), dtype="float32", fallback=False)  # type: ignore[assignment]
     genkit.models.load_model = lambda *_, **__: None  # type: ignore[assignment]
     task.upscale = echo
     code = main()

@@ -37,25 +37,28 @@ class Record:
         return [fields for name, fields in self.events if name == event]
 
 
-def go(count: int, record: Record, *, read: Any = None, process: Any = None, write: Any = None, **options: Any) -> batch.Counts:
+def go(
+    count: int, record: Record, *, read: Any = None, process: Any = None, write: Any = None, workers: int = 1, **options: Any
+) -> batch.Counts:
     return batch.run(
         options.pop("plan", None) or items(count),
         read=read or (lambda item: item.index),
-        prepare=lambda: process or (lambda item, loaded: loaded),
+        prepare=lambda: [process or (lambda item, loaded: loaded)] * workers,
         write=write or (lambda item, result: {"result": result}),
         emit=record,
         **options,
     )
 
 
-def test_every_item_goes_through_and_ends_are_told_in_the_order_of_the_plan():
+@pytest.mark.parametrize("workers", [1, 3])
+def test_every_item_goes_through_and_ends_are_told_in_the_order_of_the_plan(workers: int):
     record = Record()
 
     def write(item: Item, result: int) -> dict[str, Any]:
         time.sleep(0.02 if item.index % 3 == 0 else 0)
         return {"result": result}
 
-    counts = go(12, record, write=write)
+    counts = go(12, record, write=write, workers=workers)
     assert [one["result"] for one in record.named("done-item")] == list(range(12))
     assert (counts.done, counts.failed, counts.left, counts.exit_code) == (12, 0, 0, 0)
     assert counts.megapixels == pytest.approx(0.12)
@@ -154,6 +157,19 @@ def test_what_waits_is_bounded_in_number_and_bytes(slow: str):
     assert most[0] <= 4
 
 
+def test_several_workers_run_at_once():
+    """As on several GPUs: the first in the caller's thread, the others in threads of their own."""
+    meet, threads = threading.Barrier(3, timeout=10), set()
+
+    def process(item: Item, loaded: int) -> int:
+        threads.add(threading.current_thread())
+        meet.wait()
+        return loaded
+
+    assert go(12, Record(), process=process, workers=3).done == 12
+    assert len(threads) == 3 and threading.main_thread() in threads
+
+
 def test_an_item_larger_than_the_bound_goes_through_alone():
     assert go(4, Record(), plan=items(4, side=5000), memory=1000).done == 4
 
@@ -215,7 +231,7 @@ def test_a_reader_of_events_that_goes_away_ends_the_batch():
         batch.run(
             items(200),
             read=lambda item: 1,
-            prepare=lambda: lambda item, loaded: time.sleep(0.001),
+            prepare=lambda: [lambda item, loaded: time.sleep(0.001)] * 2,
             write=lambda item, result: {},
             emit=emit,
         )

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from genkit.media.images import Picture
     from genkit.media.inputs import Found
     from genkit.media.paths import Item, Plan
+    from genkit.runtime import Runtime
+
+MOST_WORKERS = 4
+PICTURES_A_WORKER = 4  # with fewer, the last picture would run on a part of the cores for too large a part of the time
 
 Notice = Callable[[str], None]
 
@@ -213,7 +217,7 @@ def _run(shared: ImageOptions, verb: PictureVerb, settings: _Settings, plan: Pla
         for leftover in clean_leftovers(folder):
             reporter.say(f"{leftover}: unfinished output of a killed run, deleted")
     stop = threading.Event()
-    work = _Work(shared, verb, settings, reporter)
+    work = _Work(shared, verb, settings, len(plan.items), reporter)
     with batch.interruptible(stop, "" if shared.json else "\nfinishing the file in hand; Ctrl-C again drops it\n"):
         counts = batch.run(plan.items, read=work.read, prepare=work.prepare, write=work.write, emit=reporter, stop=stop)
     remember(counts, verb.card.name, settings.device)
@@ -239,8 +243,9 @@ def _run(shared: ImageOptions, verb: PictureVerb, settings: _Settings, plan: Pla
 class _Work:
     """The three stages of one picture: read (a thread), process (the caller's), write (threads)."""
 
-    def __init__(self, shared: ImageOptions, verb: PictureVerb, settings: _Settings, reporter: Reporter):
+    def __init__(self, shared: ImageOptions, verb: PictureVerb, settings: _Settings, count: int, reporter: Reporter):
         self._shared, self._verb, self._settings, self._reporter = shared, verb, settings, reporter
+        self._count = count
 
     def read(self, item: Item) -> Any:
         from genkit.batch import Skip
@@ -267,7 +272,7 @@ class _Work:
         for notice in notices:
             self._reporter("notice", message=notice, input=item.name)
 
-    def prepare(self) -> Process:
+    def prepare(self) -> list[Process]:
         from genkit import runtime
         from genkit.cli.output import fetching
         from genkit.models import load_model
@@ -289,7 +294,23 @@ class _Work:
 
             return _Loaded(self._verb.apply(model, loaded.picture, notice), loaded.recipe)
 
-        return process
+        return [process] * self._workers(place)
+
+    def _workers(self, place: Runtime) -> int:
+        """How many pictures to process at once: on a CPU, each on threads of its own, so that none waits for another's.
+
+        The threads of one convolution meet after each layer, and then the one that shares its core with a decoder or an
+        encoder keeps all others waiting.
+        """
+        if place.device.type != "cpu":
+            return 1
+        import torch
+
+        threads = torch.get_num_threads()
+        workers = min(threads, MOST_WORKERS, self._count // PICTURES_A_WORKER)
+        if workers > 1:
+            torch.set_num_threads(max(1, threads // workers))
+        return max(1, workers)
 
     def write(self, item: Item, result: _Loaded) -> dict[str, Any]:
         from genkit.journal import WITHOUT_RECIPE, note_down
