@@ -115,10 +115,8 @@ class UpscaleJob:
         small = batch["small"].to(memory_format=torch.channels_last).float() / 255  # (N, 3, P, P)
         error = modules["network"](small) - batch["sharp"].float() / 255  # (N, 3, scale*P, scale*P)
         luma_error = (error * torch.tensor(LUMA, device=error.device).view(1, 3, 1, 1)).sum(1)  # (N, scale*P, scale*P)
-        if finishing:
-            loss = error.square().mean() + luma_error.square().mean()
-        else:
-            loss = error.abs().mean() + luma_error.abs().mean()
+        size = torch.square if finishing else torch.abs
+        loss = size(error).mean() + size(luma_error).mean()
         return loss, {"loss": float(loss.detach())}
 
     @torch.inference_mode()
