@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -117,6 +118,51 @@ def test_lists_and_globs_reach_the_plan(genkit: Run, picture: Save):
     Path("list.txt").write_text("# two\nin/b.png\nin/a1.png\n")
     assert genkit("upscale", "@list.txt", "-o", "out").lines == ["out/b.png", "out/a1.png"]
     assert genkit("upscale", "in/a*.png", "-o", "glob").lines == ["glob/a1.png"]
+
+
+def test_several_pictures_at_once_give_what_one_after_another_gives(genkit: Run, picture: Save):
+    import torch
+
+    threads = torch.get_num_threads()
+    for number in range(9):
+        picture(Path(f"in/{number}.png"), 20 + number, 16, seed=number)
+    assert genkit("upscale", "in", "-o", "one").code == 0
+    try:
+        torch.set_num_threads(2)
+        together = genkit("upscale", "in", "-o", "two")
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+    assert together.lines == [f"two/{number}.png" for number in range(9)]
+    for number in range(9):
+        assert Path(f"one/{number}.png").read_bytes() == Path(f"two/{number}.png").read_bytes()
+
+
+def test_names_that_are_no_text_are_told_and_written(genkit: Run, picture: Save):
+    name = os.fsdecode(b"p\xff\xfe.png")
+    try:
+        picture(Path("a.png")).rename(name)
+    except OSError:
+        pytest.skip("the file system takes text only")
+    outcome = genkit("upscale", name, "-o", "out")
+    assert outcome.code == 0 and outcome.stdout == b"out/p\xff\xfe.png\n"
+    assert genkit("upscale", name, "-o", "out2", "--json").events[-1]["exit"] == 0
+    assert genkit("show", f"out/{name}").code == 0
+
+
+def test_heif_without_its_plugin_stops_the_plan(genkit: Run, picture: Save, monkeypatch: pytest.MonkeyPatch):
+    import importlib.util
+
+    picture(Path("a.png"))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    outcome = genkit("upscale", "a.png", "--format", "heif")
+    assert outcome.code == 2 and "genkit-media[heif]" in outcome.err
+
+
+def test_an_option_of_other_models_names_them(genkit: Run, picture: Save):
+    picture(Path("a.png"))
+    outcome = genkit("upscale", "a.png", "-O", "denoise=0.3")
+    assert outcome.code == 2 and "tiny has no option denoise" in outcome.err and "realesr-general-x4v3" in outcome.err
 
 
 # --- streams --------------------------------------------------------------------------------------------------------------
@@ -250,7 +296,7 @@ def test_too_many_pixels_are_refused_with_the_way_out(genkit: Run, picture: Save
         (["upscale", "a.png", "--scale", "2", "--size", "4k"], "contradict", "one of them"),
         (["upscale", "a.png", "--size", "huge"], "--size", ""),
         (["upscale", "a.png", "--tile", "big"], "--tile big", ""),
-        (["upscale", "a.png", "-O", "strength=3"], "tiny has no option strength", "options"),
+        (["upscale", "a.png", "-O", "strength=3"], "tiny has no option strength", "it has none"),
         (["upscale", "a.png", "--device", "cuda:77"], "cuda:77", "cpu"),
         (["upscale", "a.png", "--format", "gif"], "--format gif", "png"),
         (["upscale", "a.png", "b.png", "-o", "one.png"], "cannot all go to the file one.png", "-o"),

@@ -260,6 +260,7 @@ def test_unknown_formats_and_contradictions_are_refused():
         ({"format": "xyz"}, "--format xyz"),
         ({"output": "b.xyz"}, "a folder ends in /"),
         ({"output": "b.jpg", "format": "png"}, "contradict"),
+        ({"output": "b.jpg", "template": "{stem}"}, "both name the output"),
     ):
         with pytest.raises(UsageError) as error:
             make("a.png", **options)

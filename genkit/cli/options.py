@@ -10,11 +10,14 @@ A verb's function takes one of the records here and its own options beside it:
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
-from typing import Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
+
+if TYPE_CHECKING:
+    from genkit.cards import Card
 
 OUTPUT, MODEL, RUN, REPORT = "Output", "Model", "Run", "Reporting"
 MAX_PIXELS = 100_000_000
@@ -241,6 +244,27 @@ def spread(command: Callable[..., Any]) -> Callable[..., Any]:
     flat.__signature__ = signature  # type: ignore[attr-defined]
     flat.__annotations__ = {parameter.name: parameter.annotation for parameter in signature.parameters.values()}
     return flat
+
+
+def parse_model_options(card: Card, given: Sequence[str] | None) -> dict[str, Any]:
+    """Check every `-O key=value` against the model's card.
+
+    Raises:
+        UsageError: not an option of this model (the hint names the models that have it), or not a value that it takes.
+    """
+    from genkit import cards
+    from genkit.errors import UsageError
+
+    known = {option.name for option in card.options}
+    for key in (text.partition("=")[0] for text in given or ()):
+        if key in known:
+            continue
+        able = [one.name for one in cards.all_cards(card.task) if key in {option.name for option in one.options}]
+        has = f"it has {', '.join(f'-O {name}' for name in sorted(known))}" if known else "it has none"
+        raise UsageError(
+            f"{card.name} has no option {key}", f"models with {key}: {', '.join(able)}" if able else has, code="model-option"
+        )
+    return card.parse_options(given or ())
 
 
 def parse_pixels(text: str | int) -> int:

@@ -219,7 +219,10 @@ def _run(shared: ImageOptions, verb: PictureVerb, settings: _Settings, plan: Pla
     stop = threading.Event()
     work = _Work(shared, verb, settings, len(plan.items), reporter)
     with batch.interruptible(stop, "" if shared.json else "\nfinishing the file in hand; Ctrl-C again drops it\n"):
-        counts = batch.run(plan.items, read=work.read, prepare=work.prepare, write=work.write, emit=reporter, stop=stop)
+        try:
+            counts = batch.run(plan.items, read=work.read, prepare=work.prepare, write=work.write, emit=reporter, stop=stop)
+        finally:
+            work.close()
     remember(counts, verb.card.name, settings.device)
     if verb.hint and counts.done and not counts.interrupted:
         _hint_once(verb, reporter)
@@ -245,7 +248,7 @@ class _Work:
 
     def __init__(self, shared: ImageOptions, verb: PictureVerb, settings: _Settings, count: int, reporter: Reporter):
         self._shared, self._verb, self._settings, self._reporter = shared, verb, settings, reporter
-        self._count = count
+        self._count, self._threads = count, 0
 
     def read(self, item: Item) -> Any:
         from genkit.batch import Skip
@@ -309,8 +312,16 @@ class _Work:
         threads = torch.get_num_threads()
         workers = min(threads, MOST_WORKERS, self._count // PICTURES_A_WORKER)
         if workers > 1:
+            self._threads = threads
             torch.set_num_threads(max(1, threads // workers))
         return max(1, workers)
+
+    def close(self) -> None:
+        """Give back what `prepare` took from the rest of the process."""
+        if self._threads:
+            import torch
+
+            torch.set_num_threads(self._threads)
 
     def write(self, item: Item, result: _Loaded) -> dict[str, Any]:
         from genkit.journal import WITHOUT_RECIPE, note_down

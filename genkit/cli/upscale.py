@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from genkit.cli.options import ImageOptions, spread
+from genkit.cli.options import ImageOptions, parse_model_options, spread
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -80,7 +80,7 @@ def upscale(
     from genkit.tasks import upscale as task
 
     card = cards.find(shared.model or cards.default_model("upscale", scale=scale), "upscale")
-    model_options = card.parse_options(shared.model_options or ())
+    model_options = parse_model_options(card, shared.model_options)
     options = task.UpscaleOptions(
         scale=scale,
         size=size,

@@ -121,6 +121,7 @@ def plan(
         result.items.append(item)
     for reason, names in reasons.items():
         result.notices.append(f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {reason}")
+    _check_plugin(result.items)
     _check_collisions(result.items)
     _check_inputs(result.items, overwrite)
     _check_folders(result)
@@ -137,6 +138,10 @@ def _wanted_format(naming: Naming) -> str | None:
         if asked not in WRITABLE:
             raise UsageError(f"--format {naming.format}: not a format that can be written", _formats())
     check_template(naming.template)
+    if naming.template and naming.output is not None and output_folder(naming.output) is None:
+        raise UsageError(
+            f"--name and -o {naming.output} both name the output", "give -o a folder, ending in /, or leave out --name"
+        )
     for text in (naming.template, naming.output if output_folder(naming.output) is None else None):
         suffix = PurePath(text).suffix if text and text != "-" else ""
         if not suffix or "{" in suffix or "}" in suffix:
@@ -229,6 +234,15 @@ def _target(index: int, one: Found, naming: Naming, folder: Path | None, format:
     elif written != format:
         name = str(PurePath(name).with_suffix(output_suffix(format)))
     return place / name
+
+
+def _check_plugin(items: Sequence[Item]) -> None:
+    """Refuse to make HEIF of something else where its plug-in is missing; a HEIF input is then one bad file among others."""
+    from importlib.util import find_spec
+
+    asked = any(item.format == "HEIF" and not (item.source and format_of(item.source.suffix) == "HEIF") for item in items)
+    if asked and find_spec("pillow_heif") is None:
+        raise UsageError("HEIF cannot be written without its plug-in", "pip install 'genkit-media[heif]', or --format avif")
 
 
 def _check_collisions(items: Sequence[Item]) -> None:
