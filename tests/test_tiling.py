@@ -282,3 +282,14 @@ def test_tiles_fit_into_the_free_memory(monkeypatch: pytest.MonkeyPatch) -> None
     assert (tile + 8) ** 2 * 16384 < 256 << 20
     monkeypatch.setattr(runtime, "free_memory", lambda device: 0)
     assert tiling.choose_tile(model, 4) == tiling.FLOOR
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here")
+def test_a_gpu_in_half_precision_gives_nearly_what_the_cpu_gives() -> None:
+    """Its twin on the CPU: test_tiles_with_the_receptive_halo_are_the_whole."""
+    model, pixels = tiny(), picture()
+    whole = run_tiled(model, pixels, tile=0)
+    model.to(torch.device("cuda"), torch.float16)
+    assert difference(run_tiled(model, pixels, tile=33), whole) <= 2
+    assert difference(run_tiled(model, picture(dtype=np.uint16), tile=33) // 256, whole.astype(np.uint16)) <= 3

@@ -48,7 +48,7 @@ class Transform:
         self.to(device, dtype)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Transform:
-        """Move the network. Convolutions are two to three times as fast on the CPU with channels last."""
+        """Move the network, channels last: on the CPU 1.0 to 1.5 times as fast (ESRGAN, SwinIR, SPAN), compact 3 times."""
         self.network.to(device, dtype)
         self.network.to(memory_format=torch.channels_last)
         self.device, self.dtype = device, dtype
