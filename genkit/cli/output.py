@@ -180,6 +180,19 @@ def fetching(reporter: Reporter) -> Callable[[str, int, int | None], None] | Non
     return show
 
 
+def hint_once(verb: str, hint: str, reporter: Reporter) -> None:
+    """Say a verb's hint (its stronger published model) once for each user."""
+    from contextlib import suppress
+
+    from genkit.cards import cache_folder
+
+    flag = cache_folder() / f"hinted-{verb}"
+    with suppress(OSError):  # where it cannot be remembered it is not said, rather than said each time
+        flag.parent.mkdir(parents=True, exist_ok=True)
+        flag.touch(exist_ok=False)
+        reporter.say(hint)
+
+
 def size(count: int) -> str:
     from genkit.weights.resolving import size_text
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 MOST_WORKERS = 4
 PICTURES_A_WORKER = 4  # with fewer, the last picture would run on a part of the cores for too large a part of the time
+LARGE_TILE = 320  # pixels a side, halo included: what a worker of a CPU holds in memory at once
 
 Notice = Callable[[str], None]
 
@@ -211,6 +212,7 @@ def _show_plan(plan: Plan, verb: PictureVerb, settings: _Settings, reporter: Rep
 def _run(shared: ImageOptions, verb: PictureVerb, settings: _Settings, plan: Plan, reporter: Reporter) -> int:
     from genkit import batch
     from genkit.cli.estimate import remember
+    from genkit.cli.output import hint_once
     from genkit.media.atomic import clean_leftovers
 
     for folder in plan.folders:
@@ -225,7 +227,7 @@ def _run(shared: ImageOptions, verb: PictureVerb, settings: _Settings, plan: Pla
             work.close()
     remember(counts, verb.card.name, settings.device)
     if verb.hint and counts.done and not counts.interrupted:
-        _hint_once(verb, reporter)
+        hint_once(verb.name, verb.hint, reporter)
     code = counts.exit_code
     speed = counts.megapixels / counts.seconds if counts.done and counts.seconds else None
     reporter(
@@ -297,20 +299,23 @@ class _Work:
 
             return _Loaded(self._verb.apply(model, loaded.picture, notice), loaded.recipe)
 
-        return [process] * self._workers(place)
+        return [process] * self._workers(place, model)
 
-    def _workers(self, place: Runtime) -> int:
-        """How many pictures to process at once: on a CPU, each on threads of its own, so that none waits for another's.
+    def _workers(self, place: Runtime, model: Any) -> int:
+        """How many pictures to process at once: on a CPU several, each on threads of its own.
 
-        The threads of one convolution meet after each layer, and then the one that shares its core with a decoder or an
-        encoder keeps all others waiting.
+        The threads of one convolution meet after each layer: one that shares its core with an encoder keeps all waiting.
         """
         if place.device.type != "cpu":
             return 1
         import torch
 
+        from genkit import runtime
+
         threads = torch.get_num_threads()
-        workers = min(threads, MOST_WORKERS, self._count // PICTURES_A_WORKER)
+        tile_bytes = LARGE_TILE**2 * getattr(model, "pixel_bytes", 0) or 1
+        room = int(0.8 * runtime.free_memory(place.device) // tile_bytes)
+        workers = min(threads, MOST_WORKERS, self._count // PICTURES_A_WORKER, room)
         if workers > 1:
             self._threads = threads
             torch.set_num_threads(max(1, threads // workers))
@@ -386,14 +391,3 @@ def _write_sidecar(target: Path, recipe: dict[str, Any]) -> None:
 
     with temporary_beside(target.with_name(target.name + ".json")) as path:
         path.write_text(json.dumps(recipe, indent=2, default=str) + "\n", encoding="utf-8")
-
-
-def _hint_once(verb: PictureVerb, reporter: Reporter) -> None:
-    """Name the stronger published model, once per verb and user."""
-    from genkit.cards import cache_folder
-
-    flag = cache_folder() / f"hinted-{verb.name}"
-    with suppress(OSError):  # where it cannot be remembered it is not said, rather than said each time
-        flag.parent.mkdir(parents=True, exist_ok=True)
-        flag.touch(exist_ok=False)
-        reporter.say(str(verb.hint))
