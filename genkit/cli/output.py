@@ -107,7 +107,7 @@ class Reporter:
         parts += [f"{failed} failed"] if failed else []
         parts += [f"{skipped} passed over ({', '.join(self._skipped)})"] if skipped else []
         parts += [f"{left} left"] if left else []
-        pace = f", {speed:.2f} megapixels/s" if speed else ""
+        pace = f", {speed:.2g} megapixels/s" if speed else ""
         self._talk(f"{', '.join(parts)} in {duration(seconds)}{pace}")
 
     def _advance(self, megapixels: float) -> None:
