@@ -156,3 +156,24 @@ def test_degradations_keep_size_and_type():
         assert small.shape == (8, 12, 3)
         assert small.dtype == np.uint8
         assert abs(float(small.mean()) - 200) < 12
+
+
+def test_muon_makes_every_update_orthogonal():
+    from genkit.train.muon import Muon
+
+    weight = torch.nn.Parameter(torch.zeros(6, 2, 3, 3))
+    optimizer = Muon([weight], lr=0.5)
+    weight.grad = torch.randn_like(weight) * torch.tensor([9.0, 1, 0.5, 1, 1, 4]).view(6, 1, 1, 1)
+    optimizer.step()
+    singular = torch.linalg.svdvals(weight.detach().reshape(6, -1)) / 0.5
+    assert 0.3 < float(singular.min()) <= float(singular.max()) < 1.3
+
+
+def test_muon_takes_the_hidden_convolutions(tmp_path: Path, data: Path, genkit: Run):
+    words = ("--config", _config(tmp_path, 12), "--data", data, "--out", tmp_path / "run", "--set", "loop.muon_rate=0.02")
+    code, events = _train(genkit, *words, "--max-minutes", "0.00001")
+    assert code == 0 and not events[-1]["finished"]
+    code, events = _train(genkit, *words, "--resume")
+    assert code == 0 and events[-1]["finished"]
+    state = torch.load(tmp_path / "run" / "state.pt", weights_only=True)
+    assert [len(one["param_groups"][0]["params"]) for one in state["optimizers"]] == [7, 1]

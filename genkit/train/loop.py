@@ -23,14 +23,18 @@ from torch import Tensor, nn
 
 from genkit.errors import RunError, UsageError
 from genkit.train.config import LoopConfig, TrainConfig
+from genkit.train.muon import Muon
 
 
 class Job(Protocol):
-    """One task's side of training. `averaged` names the modules that are exported; `protocol` says how `evaluate` measures."""
+    """One task's side of training. `averaged` names the modules that are exported; `protocol` says how `evaluate` measures;
+    `matrices` are the hidden weights that Muon may take."""
 
     modules: dict[str, nn.Module]
     averaged: tuple[str, ...]
     protocol: str
+
+    def matrices(self) -> list[Tensor]: ...
 
     def batches(self, seed: int) -> Iterator[dict[str, Tensor]]: ...
 
@@ -100,17 +104,12 @@ def train(
     for average in averages.values():
         average.requires_grad_(False)
     raw = {name: module.to(memory_format=torch.channels_last) for name, module in job.modules.items()}
-    optimizer = torch.optim.AdamW(
-        [p for module in raw.values() for p in module.parameters() if p.requires_grad],
-        lr=loop.learning_rate,
-        betas=loop.betas,
-        weight_decay=loop.weight_decay,
-    )
+    optimizers = _optimizers(loop, job, raw)
     step, minutes_before = 0, 0.0
     modules = {name: accelerator.prepare(module) for name, module in raw.items()}
-    optimizer = accelerator.prepare(optimizer)
+    optimizers = [accelerator.prepare(one) for one in optimizers]
     if state_file.exists():
-        step, minutes_before = _restore(state_file, raw, averages, optimizer)
+        step, minutes_before = _restore(state_file, raw, averages, optimizers)
     batches = job.batches(loop.seed + step * 7919 + accelerator.process_index)
     started, metrics, best_speed = time.monotonic(), {}, 0.0
     parameters = [p for module in raw.values() for p in module.parameters()]
@@ -120,23 +119,27 @@ def train(
 
     def save() -> None:
         if accelerator.is_main_process:
-            _save(state_file, step, minutes(), raw, averages, optimizer)
+            _save(state_file, step, minutes(), raw, averages, optimizers)
 
     window_started, window_steps = time.monotonic(), 0
     try:
         while step < loop.steps and (max_minutes is None or minutes() - minutes_before < max_minutes):
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(step, loop)
+            share = learning_rate(step, loop) / loop.learning_rate if loop.learning_rate else 0.0
+            for optimizer in optimizers:
+                for group in optimizer.param_groups:
+                    group["lr"] = group["peak"] * share
             batch = {key: value.to(accelerator.device, non_blocking=True) for key, value in next(batches).items()}
             with accelerator.autocast():
                 loss, figures = job.loss(modules, batch, finishing=step >= loop.steps - loop.finish_steps)
             if not math.isfinite(float(loss.detach())):
                 raise RunError(f"the loss is {float(loss.detach())} at step {step}", "lower loop.learning_rate and resume")
-            optimizer.zero_grad(set_to_none=True)
+            for optimizer in optimizers:
+                optimizer.zero_grad(set_to_none=True)
             accelerator.backward(loss)
             if loop.clip:
                 accelerator.clip_grad_norm_(parameters, loop.clip)
-            optimizer.step()
+            for optimizer in optimizers:
+                optimizer.step()
             step, window_steps = step + 1, window_steps + 1
             _average(averages, raw, min(loop.ema, (1 + step) / (10 + step)))
             if step % loop.eval_every == 0 or step == loop.steps:
@@ -163,6 +166,20 @@ def train(
     return {"step": step, "minutes": round(minutes(), 1), "metrics": metrics, "finished": step >= loop.steps}
 
 
+def _optimizers(loop: LoopConfig, job: Job, raw: dict[str, nn.Module]) -> list[torch.optim.Optimizer]:
+    """AdamW for everything, or for what Muon does not take; each group keeps its `peak` rate for the schedule."""
+    matrices = job.matrices() if loop.muon_rate else []
+    taken = {id(one) for one in matrices}
+    rest = [p for module in raw.values() for p in module.parameters() if p.requires_grad and id(p) not in taken]
+    group = {"params": rest, "peak": loop.learning_rate}
+    found: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW([group], lr=loop.learning_rate, betas=loop.betas, weight_decay=loop.weight_decay)
+    ]
+    if matrices:
+        found.append(Muon([{"params": matrices, "peak": loop.muon_rate}], lr=loop.muon_rate))
+    return found
+
+
 @torch.no_grad()
 def _average(averages: dict[str, nn.Module], raw: dict[str, nn.Module], decay: float) -> None:
     """Exponential moving average of parameters; buffers are copied."""
@@ -178,14 +195,14 @@ def _save(
     minutes: float,
     raw: dict[str, nn.Module],
     averages: dict[str, nn.Module],
-    optimizer: torch.optim.Optimizer,
+    optimizers: list[torch.optim.Optimizer],
 ) -> None:
     state = {
         "step": step,
         "minutes": minutes,
         "modules": {name: module.state_dict() for name, module in raw.items()},
         "averages": {name: module.state_dict() for name, module in averages.items()},
-        "optimizer": optimizer.state_dict(),
+        "optimizers": [one.state_dict() for one in optimizers],
     }
     partial = target.with_suffix(".part")
     torch.save(state, partial)
@@ -193,14 +210,15 @@ def _save(
 
 
 def _restore(
-    source: Path, raw: dict[str, nn.Module], averages: dict[str, nn.Module], optimizer: torch.optim.Optimizer
+    source: Path, raw: dict[str, nn.Module], averages: dict[str, nn.Module], optimizers: list[torch.optim.Optimizer]
 ) -> tuple[int, float]:
     state = torch.load(source, map_location="cpu", weights_only=True)
     for name, module in raw.items():
         module.load_state_dict(state["modules"][name])
     for name, module in averages.items():
         module.load_state_dict(state["averages"][name])
-    optimizer.load_state_dict(state["optimizer"])
+    for one, saved in zip(optimizers, state["optimizers"], strict=True):
+        one.load_state_dict(saved)
     return int(state["step"]), float(state["minutes"])
 
 

@@ -81,6 +81,11 @@ class UpscaleJob:
             small = clean(copy, self.scale) if self.options.degradation == "clean" else None
             yield copy, small
 
+    def matrices(self) -> list[Tensor]:
+        """The hidden convolutions; the first and the last one meet pixels, for which Muon is not made."""
+        convolutions = [layer for layer in self.modules["network"].modules() if isinstance(layer, nn.Conv2d)]
+        return [layer.weight for layer in convolutions[1:-1]]
+
     def batches(self, seed: int) -> Iterator[dict[str, Tensor]]:
         """Endless batches, cut and degraded on a thread of their own so that the optimiser does not wait."""
         ready: queue.Queue[dict[str, Tensor]] = queue.Queue(maxsize=8)
@@ -96,7 +101,8 @@ class UpscaleJob:
 
     def _batch(self, rng: np.random.Generator) -> dict[str, Tensor]:
         patch, scale = self.options.patch, self.scale
-        small_patches, sharp_patches = [], []
+        small_patches: list[np.ndarray] = []
+        sharp_patches: list[np.ndarray] = []
         for _ in range(self.options.batch):
             sharp, small = self._pairs[rng.integers(len(self._pairs))]
             top = int(rng.integers(0, sharp.shape[0] // scale - patch + 1))
