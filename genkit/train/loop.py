@@ -218,7 +218,10 @@ def _restore(
     for name, module in averages.items():
         module.load_state_dict(state["averages"][name])
     for one, saved in zip(optimizers, state["optimizers"], strict=True):
+        peaks = [group["peak"] for group in one.param_groups]
         one.load_state_dict(saved)
+        for group, peak in zip(one.param_groups, peaks, strict=True):
+            group["peak"] = peak  # the configuration may have changed it since
     return int(state["step"]), float(state["minutes"])
 
 
