@@ -1,7 +1,8 @@
 """What has been made already: whether an output is whole, and made from the same input by the same model and options.
 
 An output says so itself, by its recipe. Where it holds none (BMP, or --strip-metadata) a journal does: a hidden file in the
-output's folder with one JSON line an output, only ever appended to, of which a torn last line is passed over.
+output's folder with one JSON line an output, only ever appended to, of which a torn last line is passed over. The line is
+written before the output gets its name, so that a kill between the two leaves a line too many and never one too few.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import mmap
 import os
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,15 +34,19 @@ def _essence(recipe: dict[str, Any]) -> Any:
 
 
 def state_of(target: Path, wanted: dict[str, Any]) -> State:
-    """Say what an existing output is: made the `same` way, made by genkit in some `other` way, `broken`, or `foreign`."""
+    """Say what an existing output is: made the `same` way, made by genkit in some `other` way, `broken`, or `foreign`.
+
+    Only what is known to be ours, or is nothing but the beginning of a picture, is `broken`: what merely cannot be read may
+    be somebody's notes, or a picture with a film behind it.
+    """
     from genkit.media.recipe import read_recipe
 
     try:
-        if not is_whole(target):
-            return "broken"
         made = read_recipe(target) or look_up(target)
+        if not is_whole(target):
+            return "broken" if made or _is_cut_short(target) else "foreign"
     except (OSError, ValueError):
-        return "broken"
+        return "foreign"
     if made is None:
         return "foreign"
     return "same" if same_making(made, wanted) else "other"
@@ -51,22 +57,47 @@ def look_up(target: Path) -> dict[str, Any] | None:
     found = None
     try:
         status = target.stat()
-        lines = (target.parent / NAME).read_bytes().splitlines()
     except OSError:
         return None
-    for line in lines:
-        try:
-            entry = json.loads(line)
-            if (entry["name"], entry["size"], entry["mtime_ns"]) == (target.name, status.st_size, status.st_mtime_ns):
-                found = entry["recipe"]
-        except (ValueError, KeyError, TypeError):  # torn by a killed run
-            continue
+    for entry in _noted(target):
+        if (entry.get("size"), entry.get("mtime_ns")) == (status.st_size, status.st_mtime_ns):
+            found = entry.get("recipe")
     return found if isinstance(found, dict) else None
 
 
-def note_down(target: Path, recipe: dict[str, Any]) -> None:
-    """Append what made `target`, which is in its place already, to the journal of its folder."""
-    status = target.stat()
+def _noted(target: Path) -> Iterator[dict[str, Any]]:
+    """The journal's lines about a name, oldest first."""
+    try:
+        lines = (target.parent / NAME).read_bytes().splitlines()
+    except OSError:
+        return
+    name = json.dumps(target.name).encode()
+    for line in lines:
+        if name not in line:  # to parse every line for every output would take minutes where there are thousands
+            continue
+        try:
+            entry = json.loads(line)
+        except ValueError:  # torn by a killed run
+            continue
+        if isinstance(entry, dict) and entry.get("name") == target.name:
+            yield entry
+
+
+def note_down(target: Path, written: Path, recipe: dict[str, Any]) -> None:
+    """Append what made `target`, whose bytes lie in the file `written` still, to the journal of its folder.
+
+    Raises:
+        OutputError: the journal cannot be written.
+    """
+    from genkit.media.atomic import output_error
+
+    try:
+        _append(target, written.stat(), recipe)
+    except OSError as error:
+        raise output_error(target.parent / NAME, error) from error
+
+
+def _append(target: Path, status: os.stat_result, recipe: dict[str, Any]) -> None:
     entry = {"name": target.name, "size": status.st_size, "mtime_ns": status.st_mtime_ns, "recipe": recipe}
     # The newline before it ends a line that a killed run may have left unfinished.
     line = f"\n{json.dumps(entry, default=str)}\n".encode()
@@ -75,6 +106,41 @@ def note_down(target: Path, recipe: dict[str, Any]) -> None:
         os.write(handle, line)
     finally:
         os.close(handle)
+
+
+def write_sidecar(target: Path, recipe: dict[str, Any]) -> None:
+    from genkit.media.atomic import temporary_beside
+    from genkit.media.paths import sidecar_of
+
+    with temporary_beside(sidecar_of(target)) as path:
+        path.write_text(json.dumps(recipe, indent=2, default=str) + "\n", encoding="utf-8")
+
+
+def is_sidecar(path: Path) -> bool:
+    """Whether an existing file is a sidecar of ours, which another may replace."""
+    from genkit.media.recipe import load
+
+    try:
+        return load(json.dumps(json.loads(path.read_bytes()))) is not None
+    except (OSError, ValueError):
+        return False
+
+
+def _is_cut_short(path: Path) -> bool:
+    """Whether a file without a readable recipe ends before the place that it, or the journal, gives for its end."""
+    from genkit.media import formats
+
+    size = path.stat().st_size
+    if size == 0 or any(isinstance(one := entry.get("size"), int) and one > size for entry in _noted(path)):
+        return True
+    with path.open("rb") as stream:
+        head = stream.read(32)
+    format = formats.sniff(head)
+    if format not in ("WEBP", "TIFF", "BMP") or len(head) < 8:  # the other formats hold their recipe at their beginning
+        return False
+    order = ">" if head[:2] == b"MM" else "<"
+    place, beyond = {"WEBP": (4, 8), "TIFF": (4, 2), "BMP": (2, 0)}[format]
+    return struct.unpack_from(order + "I", head, place)[0] + beyond > size
 
 
 def is_whole(path: Path) -> bool:

@@ -89,6 +89,64 @@ def test_resume_never_replaces_a_file_that_genkit_did_not_make(upscale: Run, pic
     assert Path("out/a.png").read_bytes() != mine
 
 
+@pytest.mark.parametrize("content", [b"my notes", b"jpeg and a film behind it", b"BM of another program"])
+def test_resume_never_replaces_what_it_cannot_read(upscale: Run, picture: Save, content: bytes):
+    suffix = "bmp" if content.startswith(b"BM") else "jpg"
+    picture(Path(f"in/a.{suffix}"))
+    mine = picture(Path(f"out/a.{suffix}"), seed=7)
+    mine.write_bytes((mine.read_bytes() if b"film" in content else b"") + content.replace(b"BM of", b"BM\0\0\0\0"))
+    before = mine.read_bytes()
+    outcome = upscale("in", "-o", "out", "--resume")
+    assert outcome.code == 1 and "was not made by genkit" in outcome.err and mine.read_bytes() == before
+
+
+def test_resume_with_strip_metadata_makes_again_what_has_metadata(upscale: Run, picture: Save):
+    picture(Path("in/a.jpg"))
+    upscale("in", "-o", "out")
+    assert made(upscale("in", "-o", "out", "--resume", "--strip-metadata", "--json").events) == ["in/a.jpg"]
+    assert b"genkit" not in Path("out/a.jpg").read_bytes()
+    assert made(upscale("in", "-o", "out", "--resume", "--json").events) == ["in/a.jpg"]
+
+
+def test_a_kill_behind_the_output_leaves_one_that_resume_knows(upscale: Run, picture: Save, monkeypatch: pytest.MonkeyPatch):
+    picture(Path("in/a.png"))
+    replace = os.replace
+
+    def last_act(source: object, target: object) -> None:
+        replace(source, target)
+        if str(target).endswith("a.png"):
+            raise KeyboardInterrupt  # the process ends here
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", last_act)
+        patch.setattr("genkit.batch.WRITERS", 0)  # write in this thread, where the end can be seen
+        patch.setattr("genkit.batch._Run._process", lambda run, process, place, item, loaded, weight: run._write(item, loaded))
+        assert upscale("in", "-o", "out", "--strip-metadata", "--sidecar").code == 130
+    assert Path("out/a.png").exists() and Path("out/a.png.json").exists()
+    again = upscale("in", "-o", "out", "--strip-metadata", "--sidecar", "--resume", "--json")
+    assert again.code == 0 and made(again.events) == []
+
+
+def test_a_sidecar_replaces_nothing_of_the_users(upscale: Run, picture: Save):
+    picture(Path("in/a.png"))
+    Path("out").mkdir()
+    mine = Path("out/a.png.json")
+    mine.write_text('{"title": "mine"}')
+    stopped = upscale("in", "-o", "out", "--sidecar")
+    assert stopped.code == 2 and "a.png.json" in stopped.err and not Path("out/a.png").exists()
+    assert upscale("in", "-o", "out", "--sidecar", "--resume").code == 1 and "mine" in mine.read_text()
+    assert upscale("in", "-o", "out", "--sidecar", "--overwrite").code == 0 and "upscale" in mine.read_text()
+    assert upscale("in", "-o", "out", "--sidecar", "--resume").code == 0
+
+
+def test_a_journal_that_cannot_be_written_fails_the_output(upscale: Run, picture: Save):
+    picture(Path("in/a.bmp"))
+    (Path("out") / journal.NAME).mkdir(parents=True)
+    outcome = upscale("in", "-o", "out")
+    assert outcome.code == 1 and journal.NAME in outcome.err and "bug" not in outcome.err
+    assert not Path("out/a.bmp").exists()
+
+
 def test_the_journal_serves_where_there_is_no_recipe(upscale: Run, picture: Save):
     for name in ("a.png", "b.bmp"):
         picture(Path("in") / name)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genkit.cli.options import MAX_PIXELS, ImageOptions, parse_pixels
-from genkit.errors import InputError, OutputError, UsageError
+from genkit.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from genkit.batch import Process
@@ -152,6 +152,7 @@ def _make_plan(shared: ImageOptions, verb: PictureVerb, settings: _Settings, rep
         stdin=data,
         overwrite=shared.overwrite,
         resume=shared.resume,
+        sidecar=shared.sidecar,
     )
     for notice in plan.notices:
         reporter.say(notice)
@@ -256,22 +257,28 @@ class _Work:
         from genkit.batch import Skip
         from genkit.media import images
 
-        data = item.data if item.source is None else _bytes_of(item.source)
-        assert data is not None
+        data = images.load(item.source if item.source is not None else item.data or b"", item.name)
         recipe = self._recipe(item, hashlib.sha256(data).hexdigest())
-        if item.exists and self._shared.resume and item.target is not None:
-            from genkit.journal import state_of
-
-            state = state_of(item.target, recipe)
-            if state == "same":
-                return Skip("already made")
-            if state == "foreign" and not self._shared.overwrite:
-                raise OutputError(
-                    f"{item.target}: is there already, and was not made by genkit", "--overwrite replaces it", code="foreign"
-                )
+        if self._shared.resume and item.target is not None and self._is_made(item.target, recipe, item.exists):
+            return Skip("already made")
         picture = images.read(data, max_pixels=self._settings.max_pixels, name=item.name)
         self._tell(item, picture.metadata.notices)
         return _Loaded(picture, recipe)
+
+    def _is_made(self, target: Path, recipe: dict[str, Any], exists: bool) -> bool:
+        """Whether an output need not be made again; refuse to replace what is not genkit's."""
+        from genkit import journal
+        from genkit.media.paths import sidecar_of
+
+        state = journal.state_of(target, recipe) if exists else "other"
+        sidecar = sidecar_of(target)
+        foreign = [target] if state == "foreign" else []
+        foreign += [sidecar] if self._shared.sidecar and sidecar.exists() and not journal.is_sidecar(sidecar) else []
+        if foreign and not self._shared.overwrite:
+            raise OutputError(
+                f"{foreign[0]}: is there already, and was not made by genkit", "--overwrite replaces it", code="foreign"
+            )
+        return state == "same"
 
     def _tell(self, item: Item, notices: list[str]) -> None:
         for notice in notices:
@@ -329,7 +336,7 @@ class _Work:
             torch.set_num_threads(self._threads)
 
     def write(self, item: Item, result: _Loaded) -> dict[str, Any]:
-        from genkit.journal import WITHOUT_RECIPE, note_down
+        from genkit import journal
         from genkit.media import images
 
         strip = self._shared.strip_metadata
@@ -340,6 +347,14 @@ class _Work:
                 target.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise OutputError(f"{target.parent}: cannot be made: {error.strerror}", "choose another -o") from error
+
+        def keep_recipe(written: Path) -> None:
+            """Before the output has its name: a kill must not leave one that a resume does not know."""
+            if strip or item.format in journal.WITHOUT_RECIPE:
+                journal.note_down(target, written, result.recipe)
+            if self._shared.sidecar:
+                journal.write_sidecar(target, result.recipe)
+
         notices = result.picture.metadata.notices
         told = len(notices)
         size = images.write(
@@ -349,13 +364,9 @@ class _Work:
             quality=self._settings.quality,
             recipe=None if strip else result.recipe,
             strip=strip,
+            before_naming=keep_recipe,
         )
         self._tell(item, notices[told:])
-        if item.target is not None:
-            if strip or item.format in WITHOUT_RECIPE:
-                note_down(item.target, result.recipe)
-            if self._shared.sidecar:
-                _write_sidecar(item.target, result.recipe)
         return {"width": result.picture.width, "height": result.picture.height, "format": item.format, "bytes": size}
 
     def _recipe(self, item: Item, digest: str) -> dict[str, Any]:
@@ -365,6 +376,7 @@ class _Work:
         options |= {"dtype": self._settings.dtype} if self._settings.dtype != "auto" else {}
         options |= {"format": item.format.lower()} if self._settings.format else {}
         options |= {"quality": self._settings.quality} if self._settings.quality else {}
+        options |= {"strip_metadata": True} if self._shared.strip_metadata else {}
         name = item.source.name if item.source else "stdin"
         return {
             "genkit": __version__,
@@ -375,19 +387,3 @@ class _Work:
             "seed": self._shared.seed,
             "input": {"name": name, "sha256": digest},
         }
-
-
-def _bytes_of(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}", "check the file and its permissions") from error
-
-
-def _write_sidecar(target: Path, recipe: dict[str, Any]) -> None:
-    import json
-
-    from genkit.media.atomic import temporary_beside
-
-    with temporary_beside(target.with_name(target.name + ".json")) as path:
-        path.write_text(json.dumps(recipe, indent=2, default=str) + "\n", encoding="utf-8")

@@ -76,11 +76,16 @@ def temporary_beside(target: Path) -> Iterator[Path]:
         raise
 
 
-def write_atomic(target: Path | BinaryIO, produce: Callable[[Counted], None], name: str = "standard output") -> int:
+def write_atomic(
+    target: Path | BinaryIO,
+    produce: Callable[[Counted], None],
+    name: str = "standard output",
+    before_naming: Callable[[Path], None] = lambda temporary: None,
+) -> int:
     """Let `produce` write to the target's stream and return the bytes written.
 
-    A path gets a temporary first. A stream gets the bytes as they come; produce the whole before the first write where a
-    half-written stream matters.
+    A path gets a temporary first, which `before_naming` sees when it is whole. A stream gets the bytes as they come; produce
+    the whole before the first write where a half-written stream matters.
 
     Raises:
         OutputError: the place refuses the file.
@@ -104,6 +109,7 @@ def write_atomic(target: Path | BinaryIO, produce: Callable[[Counted], None], na
             counted = Counted(stream)
             produce(counted)
         _take_mode(target, temporary)
+        before_naming(temporary)
     return counted.count
 
 

@@ -35,6 +35,7 @@ __all__ = [
     "Metadata",
     "Picture",
     "Probe",
+    "load",
     "output_suffix",
     "plan_format",
     "probe",
@@ -55,7 +56,7 @@ def read(source: Path | bytes, *, max_pixels: int = MAX_PIXELS, name: str | None
     """
     label = name or (str(source) if isinstance(source, Path) else "standard input")
     try:
-        data = _load(source, label)
+        data = load(source, label)
         facts = headers.read_header(data, label)
         _check(facts, label, max_pixels)
         picture = _READERS[facts.format](data, facts, label)
@@ -79,7 +80,12 @@ def _reason(error: Exception) -> str:
     return words[:160]
 
 
-def _load(source: Path | bytes, label: str) -> bytes:
+def load(source: Path | bytes, label: str) -> bytes:
+    """Read a file's bytes, but not those of a file that is no picture.
+
+    Raises:
+        InputError: it cannot be opened, is empty, or of no format that genkit reads.
+    """
     if isinstance(source, bytes):
         data = source
     else:

@@ -99,6 +99,7 @@ def plan(
     stdin: bytes | None = None,
     overwrite: bool = False,
     resume: bool = False,
+    sidecar: bool = False,
 ) -> Plan:
     """Give every input its output, and check the whole before any of it starts.
 
@@ -125,7 +126,7 @@ def plan(
     _check_collisions(result.items)
     _check_inputs(result.items, overwrite)
     _check_folders(result)
-    result.items = _check_existing(result.items, overwrite, resume)
+    result.items = _check_existing(result.items, overwrite, resume, sidecar)
     _check_space(result)
     return result
 
@@ -311,12 +312,14 @@ def _check_folders(result: Plan) -> None:
             )
 
 
-def _check_existing(items: Sequence[Item], overwrite: bool, resume: bool) -> list[Item]:
+def _check_existing(items: Sequence[Item], overwrite: bool, resume: bool, sidecar: bool) -> list[Item]:
     marked = [replace(item, exists=True) if item.target and os.path.lexists(item.target) else item for item in items]
     # A device or a pipe (-o /dev/null) is written to, never replaced.
     old = [
         item.target for item in marked if item.exists and item.target and (item.target.is_file() or item.target.is_symlink())
     ]
+    beside = [sidecar_of(item.target) for item in items if item.target and sidecar]
+    old += [path for path in beside if os.path.lexists(path)]
     if old and not overwrite and not resume:
         more = f" and {len(old) - SHOWN} more" if len(old) > SHOWN else ""
         raise UsageError(
@@ -345,6 +348,11 @@ def _check_space(result: Plan) -> None:
                 "make room, choose another -o, or a smaller --format",
                 code="no-space",
             )
+
+
+def sidecar_of(target: Path) -> Path:
+    """Where the recipe of an output lies if it is asked for in a file of its own."""
+    return target.with_name(f"{target.name}.json")
 
 
 def nearest_existing(folder: Path) -> Path:

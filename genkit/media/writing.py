@@ -40,12 +40,13 @@ def write(
     quality: int | None = None,
     recipe: dict[str, Any] | None = None,
     strip: bool = False,
+    before_naming: Callable[[Path], None] = lambda temporary: None,
 ) -> int:
     """Write a picture to a file or a binary stream and return the bytes written.
 
     `format` is a name of `formats.WRITABLE` (default: the picture's own, PNG for a GIF); what it cannot hold is reduced: alpha
     is laid on white, 16 bits are rounded to 8. `quality` is 1 to 100; 100 makes WebP lossless. What of the metadata
-    could not be written is added to `picture.metadata.notices`.
+    could not be written is added to `picture.metadata.notices`. `before_naming` sees the whole file before it gets its name.
 
     Raises:
         OutputError: the place refuses the file, or the format the picture; nothing is left behind then.
@@ -75,7 +76,7 @@ def write(
         except Exception as error:  # encoders are other people's code, and what they raise is theirs
             raise OutputError(f"{name}: {format} cannot be written: {error}", "choose another format: --format png") from error
 
-    return write_atomic(target, produce)
+    return write_atomic(target, produce, before_naming=before_naming)
 
 
 # --- one encoder a format ------------------------------------------------------------------------------------------------
