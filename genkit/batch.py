@@ -4,6 +4,7 @@ A thread reads and decodes ahead of the model, the caller's thread (and others, 
 threads encode and write behind it.
 What waits in between is bounded in number and in bytes, so memory does not grow with the number of files. An input that fails
 is reported and passed over. On the first Ctrl-C the item in hand is finished and written; on the second all is dropped.
+While the model is fetched or loaded there is none in hand, and the first ends it.
 
 Events (`emit(name, **fields)`; with --json one JSON object a line, each with "schema": "genkit/1" and "event"; an event about
 an item carries its input, its output and the input's megapixels):
@@ -31,7 +32,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from genkit.errors import GenkitError
+from genkit.errors import GenkitError, system_error
 from genkit.media.paths import Item
 
 INTERRUPTED = 130
@@ -124,6 +125,19 @@ def interruptible(stop: threading.Event, message: str = "") -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
+@contextmanager
+def _interrupts_raised() -> Iterator[None]:
+    """Let the first Ctrl-C end what is inside, a pull of gigabytes perhaps."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 class _Budget:
     """A bound on what waits: `places` items and `limit` bytes, of which one item may be larger than all."""
 
@@ -140,6 +154,11 @@ class _Budget:
                 self._changed.wait(0.2)
             self._count += 1
             self._used += size
+
+    def widen(self, places: int) -> None:
+        with self._changed:
+            self._places += places
+            self._changed.notify_all()
 
     def give(self, size: int) -> None:
         with self._changed:
@@ -223,8 +242,16 @@ class _Run:
         if first is None or self._stop.is_set():
             return
         begun = time.monotonic()
-        mine, *others = self._prepare()
+        try:
+            with _interrupts_raised():
+                mine, *others = self._prepare()
+        except KeyboardInterrupt:  # nothing is in hand yet that would be worth waiting for
+            self._stop.set()
+            return
         self.counts.loading = time.monotonic() - begun
+        # What a worker has in hand holds a place on both sides: without more of them, several would wait for each other.
+        self._ahead.widen(len(others))
+        self._behind.widen(len(others))
         threads = [threading.Thread(target=self._work, args=(one,), name="genkit-model", daemon=True) for one in others]
         for thread in threads:
             thread.start()
@@ -270,8 +297,10 @@ class _Run:
                 self._behind.give(weight)
 
     def _fail(self, place: int, item: Item, error: Exception) -> None:
-        if isinstance(error, GenkitError):
-            message, hint, code = error.message, error.hint, error.code
+        told = error if isinstance(error, GenkitError) else system_error(error)
+        if told is not None:
+            message, hint, code = told.message, told.hint, told.code
+            message = message if isinstance(error, GenkitError) else f"{item.name}: {message}"
         else:
             message, hint, code = f"{item.name}: this is a bug in genkit: {type(error).__name__}: {error}", None, "bug"
             if os.environ.get("GENKIT_DEBUG"):

@@ -53,3 +53,12 @@ class OutputError(GenkitError):
 
 class RunError(GenkitError):
     code = "run"
+
+
+def system_error(error: Exception) -> GenkitError | None:
+    """What the system refused, if it refused it a file or memory: that is no bug, although nobody foresaw the place."""
+    if isinstance(error, MemoryError):
+        return RunError(f"not enough memory ({' '.join(str(error).split()) or 'no more is known'})", "ask for a smaller result")
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return GenkitError(f"{error.filename}: {error.strerror}", "check the place and its permissions", code="system")
+    return None

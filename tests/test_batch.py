@@ -170,6 +170,30 @@ def test_several_workers_run_at_once():
     assert len(threads) == 3 and threading.main_thread() in threads
 
 
+def test_several_workers_do_not_wait_for_the_writers():
+    """While two outputs are being written, all four workers have another item in hand, and one more is read ahead."""
+    busy, read_on = threading.Barrier(4, timeout=10), threading.Event()
+
+    def read(item: Item) -> int:
+        if item.index == 6:
+            read_on.set()
+        return 1
+
+    def process(item: Item, loaded: int) -> int:
+        if 2 <= item.index < 6:
+            assert read_on.wait(10)
+            busy.wait()
+        return loaded
+
+    def write(item: Item, result: int) -> dict[str, Any]:
+        assert item.index >= 2 or read_on.wait(10)
+        if item.index < 2:
+            time.sleep(0.1)
+        return {}
+
+    assert go(7, Record(), read=read, process=process, write=write, workers=4).done == 7
+
+
 def test_an_item_larger_than_the_bound_goes_through_alone():
     assert go(4, Record(), plan=items(4, side=5000), memory=1000).done == 4
 
@@ -220,6 +244,29 @@ def test_an_interrupt_while_waiting_is_heard():
     with batch.interruptible(stop):
         counts = go(50, Record(), read=read, stop=stop)
     assert counts.exit_code == 130 and counts.left >= 48
+
+
+def test_an_interrupt_while_the_model_is_fetched_ends_it_at_once():
+    stop, record = threading.Event(), Record()
+
+    def prepare() -> Any:
+        signal.raise_signal(signal.SIGINT)
+        pytest.fail("it went on")
+
+    with batch.interruptible(stop):
+        counts = batch.run(items(3), read=lambda item: 1, prepare=prepare, write=lambda *_: {}, emit=record, stop=stop)
+        assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+    assert counts.exit_code == 130 and counts.left == 3 and not record.named("start")
+
+
+def test_no_memory_is_no_bug():
+    record = Record()
+
+    def process(item: Item, loaded: int) -> int:
+        raise MemoryError("17 PiB")
+
+    go(1, record, process=process)
+    assert record.named("failed")[0]["code"] == "run" and "in0: not enough memory" in record.named("failed")[0]["message"]
 
 
 def test_a_reader_of_events_that_goes_away_ends_the_batch():

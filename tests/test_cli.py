@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Run
+from conftest import Run, environment
 from PIL import Image
 
 Save = Callable[..., Path]
@@ -442,6 +444,39 @@ def test_a_film_is_refused_without_being_read(genkit: Run, picture: Save, monkey
     monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path} was read whole"))
     outcome = genkit("upscale", "film.mp4")
     assert outcome.code == 1 and "a video" in outcome.err
+
+
+def test_any_name_is_told_on_any_stream(picture: Save):
+    picture(Path("日本.png"))
+    command = [sys.executable, "-m", "genkit", "upscale", "日本.png", "missing-語.png"]
+    for encoding in ("ascii", "latin-1"):
+        outcome = subprocess.run(command, env=environment(PYTHONIOENCODING=encoding), capture_output=True)
+        assert outcome.returncode == 2 and b"not found: missing-\\u8a9e.png" in outcome.stderr, outcome.stderr
+    outcome = subprocess.run(command[:-1], env=environment(PYTHONIOENCODING="ascii"), capture_output=True)
+    assert outcome.returncode == 0 and outcome.stdout == b"\\u65e5\\u672c_x2.png\n", outcome.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell closes the stream")
+def test_without_any_stdout_it_works(picture: Save):
+    picture(Path("a.png"))
+    command = f"{sys.executable} -m genkit upscale a.png >&-"
+    outcome = subprocess.run(["sh", "-c", command], env=environment(), stderr=subprocess.PIPE)
+    assert outcome.returncode == 0 and b"bug" not in outcome.stderr and Path("a_x2.png").exists()
+
+
+def test_what_the_system_refuses_is_no_bug(genkit: Run, monkeypatch: pytest.MonkeyPatch):
+    def refuse(settings: object) -> None:
+        raise PermissionError(13, "Permission denied", "some/place")
+
+    monkeypatch.setattr("genkit.config._write", refuse)
+    outcome = genkit("config", "set", "device", "cpu")
+    assert outcome.code == 1 and outcome.err.startswith("error: some/place: Permission denied\nhint:")
+
+
+def test_an_absent_device_is_named_before_anything_is_fetched(genkit: Run, picture: Save, monkeypatch: pytest.MonkeyPatch):
+    picture(Path("a.png"))
+    monkeypatch.setattr("genkit.weights.resolve", lambda *_, **__: pytest.fail("fetched"))
+    assert genkit("upscale", "a.png", "--device", "cuda:99").code == 2
 
 
 # --- Python ---------------------------------------------------------------------------------------------------------------

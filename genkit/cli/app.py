@@ -6,6 +6,7 @@ Nothing here imports a command's module, torch or Rich before the command is kno
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 from collections.abc import Sequence
@@ -136,9 +137,7 @@ def root(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code. Every error ends here, as a line and a way out."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # any file name can be told, also one that is no valid text
-            stream.reconfigure(errors="surrogateescape")
+    _open_streams()
     before = arguments[: arguments.index("--")] if "--" in arguments else arguments
     debug = "--debug" in before or bool(os.environ.get("GENKIT_DEBUG"))
     # Taken out here so that it may stand anywhere on the line, also after commands that do not declare it.
@@ -166,6 +165,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code if isinstance(code, int) else 0
 
 
+def _open_streams() -> None:
+    """Let any file name be told: one that is no valid text as its bytes, what the stream's encoding lacks as \\uXXXX."""
+    from pathlib import Path
+
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # whoever started us had closed it
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")
+    codecs.register_error("genkit", _tell_anyhow)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="genkit")
+
+
+def _tell_anyhow(error: UnicodeError) -> tuple[str | bytes, int]:
+    try:
+        return codecs.lookup_error("surrogateescape")(error)
+    except UnicodeError:
+        return codecs.lookup_error("backslashreplace")(error)
+
+
 def _dispatch(arguments: list[str]) -> Any:
     if arguments and arguments[0] in COMMANDS and "_GENKIT_COMPLETE" not in os.environ:
         # Straight to the command: Typer loads pydantic (0.15 s) to look at the root's own options, which are not given here.
@@ -177,7 +195,7 @@ def _dispatch(arguments: list[str]) -> Any:
 
 def report(error: Exception, *, as_json: bool, debug: bool) -> int:
     """Say what went wrong, on stderr or as the last events of a JSON stream, and return the exit code."""
-    from genkit.errors import GenkitError
+    from genkit.errors import GenkitError, system_error
 
     hint: str | None
     if isinstance(error, GenkitError):
@@ -187,6 +205,8 @@ def report(error: Exception, *, as_json: bool, debug: bool) -> int:
         message = message[:1].lower() + message[1:].rstrip(".")
         context = getattr(error, "ctx", None)
         hint = f"see {context.command_path} --help" if context else None
+    elif (told := system_error(error)) is not None:
+        message, hint, name, code = told.message, told.hint, told.code, told.exit_code
     else:
         reason = " ".join(str(error).split()) or "no message"
         message, name, code = f"this is a bug in genkit: {type(error).__name__}: {reason}", "bug", 1

@@ -291,13 +291,13 @@ class _Work:
         from genkit.weights import resolve
 
         card = self._verb.card
+        place = runtime.choose(self._settings.device, self._settings.dtype, card.dtypes)  # before anything is fetched for it
         files = resolve(
             card,
             announce=self._reporter.say,
             progress=fetching(self._reporter),
             accept_licence=self._shared.accept_licence,
         )
-        place = runtime.choose(self._settings.device, self._settings.dtype, card.dtypes)
         model = load_model(card, files, place.device, place.dtype, fallback=place.fallback)
 
         def process(item: Item, loaded: _Loaded) -> _Loaded:
@@ -313,9 +313,11 @@ class _Work:
 
         The threads of one convolution meet after each layer: one that shares its core with an encoder keeps all waiting.
         """
-        if place.device.type != "cpu":
-            return 1
         import torch
+
+        # In a half format one picture's fault turns the model to float32, which the others must not meet half done.
+        if place.device.type != "cpu" or place.dtype != torch.float32:
+            return 1
 
         from genkit import runtime
 
