@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -228,6 +229,23 @@ def test_the_second_ctrl_c_drops_everything_at_once(start_echo: Start, picture: 
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130 and time.monotonic() - begun < 5
     assert b"Traceback" not in err and not list(Path("out").glob("*"))
+
+
+def test_the_second_ctrl_c_leaves_networks_in_the_midst_of_their_work(picture: Save):
+    """Several workers inside C++ code: the interpreter's own end would abort the process."""
+    for number in range(8):
+        picture(Path(f"in/{number}.png"), 800, 600, seed=number)
+    command = [sys.executable, "-m", "genkit", "upscale", "in", "-o", "out", "--json", "--device", "cpu"]
+    process = subprocess.Popen(command, env=environment() | {"OMP_NUM_THREADS": "2"}, stdout=-1, stderr=-1)
+    assert process.stdout is not None
+    while b'"start"' not in process.stdout.readline():
+        pass
+    time.sleep(1)
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and not err
 
 
 def test_json_says_it_was_interrupted(start_echo: Start, picture: Save):

@@ -6,10 +6,13 @@ Nothing here imports a command's module, torch or Rich before the command is kno
 
 from __future__ import annotations
 
+import atexit
 import codecs
 import os
 import sys
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Annotated, Any, NamedTuple
 
@@ -162,15 +165,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has gone; so have we. The null device keeps the interpreter's last flush quiet.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         code = 1
-    return code if isinstance(code, int) else 0
+    code = code if isinstance(code, int) else 0
+    if _busy_threads():
+        atexit.register(_leave, code)
+    return code
+
+
+def _busy_threads() -> bool:
+    return any(thread.name.startswith("genkit-") for thread in threading.enumerate())
+
+
+def _leave(code: int) -> None:
+    """Leave without the interpreter's own end, which aborts the process where a thread is in the midst of C++ code."""
+    if _busy_threads():
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
 
 
 def _open_streams() -> None:
     """Let any file name be told: one that is no valid text as its bytes, what the stream's encoding lacks as \\uXXXX."""
     from pathlib import Path
 
-    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # whoever started us had closed it
-    sys.stderr = sys.stderr or Path(os.devnull).open("w")
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115 - whoever started us had closed it
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
     codecs.register_error("genkit", _tell_anyhow)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
