@@ -177,3 +177,18 @@ def test_muon_takes_the_hidden_convolutions(tmp_path: Path, data: Path, genkit: 
     assert code == 0 and events[-1]["finished"]
     state = torch.load(tmp_path / "run" / "state.pt", weights_only=True)
     assert [len(one["param_groups"][0]["params"]) for one in state["optimizers"]] == [7, 1]
+
+
+def test_a_shallow_network_grows_and_hardly_changes():
+    from genkit.models import compact
+
+    torch.manual_seed(0)
+    small = compact.build(num_feat=8, num_conv=3, scale=2)
+    state = compact.grow(small.state_dict(), 5)
+    assert compact.recognise(state) == {"num_feat": 8, "num_conv": 5, "scale": 2}
+    deep = compact.build(num_feat=8, num_conv=5, scale=2)
+    deep.load_state_dict(state)
+    images = torch.rand(1, 3, 12, 12)
+    assert float((deep(images) - small(images)).abs().max()) < 0.1
+    again = compact.grow(state, 5)
+    assert all(torch.equal(again[key], state[key]) for key in state)

@@ -68,6 +68,35 @@ def build(num_feat: int = 48, num_conv: int = 8, scale: int = 4) -> Compact:
     return network
 
 
+def grow(state: Mapping[str, Tensor], num_conv: int) -> dict[str, Tensor]:
+    """Make a trained network deeper: hidden layers that start almost as the identity are spread among its own.
+
+    After Chen et al. 2016, "Net2Net" (arXiv 1511.05641), section 2.3. Where the shallow network has learnt what it can, the
+    deep one goes on from there. Tensors of a network that is deep enough come back as they are.
+    """
+    params = recognise(state)
+    if params is None or params["num_conv"] >= num_conv:
+        return dict(state)
+    old, width = params["num_conv"], params["num_feat"]
+    layers = [
+        (state[f"body.{2 * i}.weight"], state[f"body.{2 * i}.bias"], state[f"body.{2 * i + 1}.weight"]) for i in range(old + 1)
+    ]
+    added = [round((i + 1) * old / (num_conv - old)) for i in range(num_conv - old)]  # new layers follow these
+    grown = layers[:1]
+    for number, layer in enumerate(layers[1:], 1):
+        grown.append(layer)
+        for _ in range(added.count(number)):
+            identity = torch.zeros(width, width, 3, 3)
+            nn.init.dirac_(identity)
+            # a little noise tells the new channels apart; a slope below one lets them bend
+            grown.append((identity + 0.003 * torch.randn_like(identity), torch.zeros(width), torch.full((width,), 0.9)))
+    result: dict[str, Tensor] = {}
+    for place, (weight, bias, slope) in enumerate(grown):
+        result |= {f"body.{2 * place}.weight": weight, f"body.{2 * place}.bias": bias, f"body.{2 * place + 1}.weight": slope}
+    last = 2 * (old + 1)
+    return result | {f"body.{2 * len(grown)}.{key}": state[f"body.{last}.{key}"] for key in ("weight", "bias")}
+
+
 def recognise(state: Mapping[str, Any]) -> dict[str, int] | None:
     """Read the sizes from the keys and shapes of a state dict, or return None if it is not of this layout."""
     keys = set(state)

@@ -71,7 +71,7 @@ def _start_from(name: str, job: Job) -> None:
     path = Path(name)
     if not path.is_file():
         path = resolve(find(name), announce=lambda text: None)["weights"]
-    given = read_state_dict(path)
+    given = job.adopt(read_state_dict(path))
     fitting = 0
     for module in job.modules.values():
         state = module.state_dict()

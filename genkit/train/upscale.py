@@ -32,12 +32,14 @@ LUMA = (65.481 / 255, 128.553 / 255, 24.966 / 255)
 @dataclass(frozen=True)
 class DataOptions:
     """`patch` is the side of a low-resolution patch in pixels; `degradation` is `clean` or `photo`; `sizes` are the
-    reductions of each picture that patches are cut from (smaller copies are sharper and more varied)."""
+    reductions of each picture that patches are cut from (smaller copies are sharper and more varied). Of every `candidates`
+    patches the one with the most detail is taken: sky and blur teach little."""
 
     patch: int = 40
     batch: int = 16
     degradation: str = "clean"
     sizes: tuple[float, ...] = (1.0,)
+    candidates: int = 1
     validate: int = 20
     validate_side: int = 256
 
@@ -81,6 +83,19 @@ class UpscaleJob:
             small = clean(copy, self.scale) if self.options.degradation == "clean" else None
             yield copy, small
 
+    def _cut(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray | None]:
+        """A sharp patch and the small one that belongs to it, if small pictures are made beforehand."""
+        patch, scale = self.options.patch, self.scale
+        sharp, small = self._pairs[rng.integers(len(self._pairs))]
+        top = int(rng.integers(0, sharp.shape[0] // scale - patch + 1))
+        left = int(rng.integers(0, sharp.shape[1] // scale - patch + 1))
+        truth = sharp[top * scale : (top + patch) * scale, left * scale : (left + patch) * scale]
+        return truth, None if small is None else small[top : top + patch, left : left + patch]
+
+    def adopt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What a first checkpoint gives this network: a shallower one is grown."""
+        return compact.grow(state, int(self.network_params.get("num_conv", 8)))
+
     def matrices(self) -> list[Tensor]:
         """The hidden convolutions; the first and the last one meet pixels, for which Muon is not made."""
         convolutions = [layer for layer in self.modules["network"].modules() if isinstance(layer, nn.Conv2d)]
@@ -100,15 +115,12 @@ class UpscaleJob:
             yield ready.get()
 
     def _batch(self, rng: np.random.Generator) -> dict[str, Tensor]:
-        patch, scale = self.options.patch, self.scale
         small_patches: list[np.ndarray] = []
         sharp_patches: list[np.ndarray] = []
         for _ in range(self.options.batch):
-            sharp, small = self._pairs[rng.integers(len(self._pairs))]
-            top = int(rng.integers(0, sharp.shape[0] // scale - patch + 1))
-            left = int(rng.integers(0, sharp.shape[1] // scale - patch + 1))
-            truth = sharp[top * scale : (top + patch) * scale, left * scale : (left + patch) * scale]
-            given = photo(truth, scale, rng) if small is None else small[top : top + patch, left : left + patch]
+            cuts = [self._cut(rng) for _ in range(self.options.candidates)]
+            truth, small = max(cuts, key=lambda cut: _detail(cut[0])) if len(cuts) > 1 else cuts[0]
+            given = photo(truth, self.scale, rng) if small is None else small
             turn, mirror = int(rng.integers(4)), bool(rng.integers(2))
             for pixels, patches in ((given, small_patches), (truth, sharp_patches)):
                 turned = np.rot90(pixels, turn)
@@ -157,3 +169,9 @@ class UpscaleJob:
         images = torch.from_numpy(small.copy()).to(device).permute(2, 0, 1)[None].float() / 255
         result = network(images).clamp(0, 1)[0].permute(1, 2, 0) * 255  # (scale*H, scale*W, 3)
         return result.round().byte().cpu().numpy()
+
+
+def _detail(pixels: np.ndarray) -> float:
+    """How much neighbouring pixels of the green channel differ; every other row and column is enough to tell."""
+    green = pixels[::2, ::2, 1].astype(np.int16)
+    return float(np.abs(np.diff(green, axis=0)).mean() + np.abs(np.diff(green, axis=1)).mean())
