@@ -9,7 +9,8 @@ import os
 import re
 import tempfile
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ SETTINGS = {
     "max-pixels": "a whole number above 0",
 }
 ONLY_PER_VERB = ("model",)
+_left_out: list[str] = []
 
 
 def path() -> Path:
@@ -69,8 +71,22 @@ def read_all() -> dict[str, Any]:
 def get(key: str) -> Any | None:
     """One setting; `<verb>.<setting>` falls back to `<setting>`. None where it is not set."""
     _known(key)
+    setting = key.rpartition(".")[2]
+    if setting in _left_out:
+        return None
     settings = read_all()
-    return settings.get(key, settings.get(key.rpartition(".")[2]))
+    return settings.get(key, settings.get(setting))
+
+
+@contextmanager
+def leaving_out(*settings: str) -> Iterator[None]:
+    """Let `get` not know some settings: what a recipe does not say was not set when it was written."""
+    before = _left_out.copy()
+    _left_out.extend(settings)
+    try:
+        yield
+    finally:
+        _left_out[:] = before
 
 
 def set(key: str, value: Any) -> Any:
@@ -79,7 +95,8 @@ def set(key: str, value: Any) -> Any:
     if key.endswith(".model"):
         from genkit.cards import find
 
-        checked = find(checked, key.partition(".")[0]).name
+        found = find(checked, key.partition(".")[0])
+        checked = str(found.toml) if checked.endswith(".toml") else found.name
     _write(read_all() | {key: checked})
     return checked
 

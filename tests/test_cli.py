@@ -479,6 +479,89 @@ def test_an_absent_device_is_named_before_anything_is_fetched(genkit: Run, pictu
     assert genkit("upscale", "a.png", "--device", "cuda:99").code == 2
 
 
+def test_a_format_on_the_command_line_wins_over_the_settings(genkit: Run, picture: Save):
+    picture(Path("a.jpg"))
+    genkit("config", "set", "format", "webp")
+    assert genkit("upscale", "a.jpg", "-o", "out.png").lines == ["out.png"]
+    assert genkit("upscale", "a.jpg", "--name", "named.png").lines == ["named.png"]
+    assert genkit("upscale", "a.jpg").lines == ["a_x2.webp"]
+
+
+def test_replay_goes_by_the_recipe_and_not_by_later_settings(genkit: Run, picture: Save):
+    picture(Path("a.jpg"))
+    genkit("upscale", "a.jpg")
+    for key, value in (("format", "webp"), ("quality", "5"), ("max-pixels", "100")):
+        genkit("config", "set", key, value)
+    refused = genkit("replay", "a_x2.jpg")
+    assert refused.code == 1 and "--max-pixels" in refused.err
+    assert genkit("replay", "a_x2.jpg", "--max-pixels", "1M").code == 0
+    assert Path("a_x2-replay.jpg").read_bytes() == Path("a_x2.jpg").read_bytes()
+
+
+def test_a_strangers_recipe_decides_nothing_but_pixels(genkit: Run, picture: Save):
+    from PIL.PngImagePlugin import PngInfo
+
+    from genkit.media.recipe import dump, read_recipe
+
+    picture(Path("a.png"))
+    genkit("upscale", "a.png")
+    recipe = read_recipe(Path("a_x2.png"))
+    assert recipe is not None
+    recipe["options"] |= {"overwrite": True, "accept_licence": True, "sidecar": True, "": ["x"], "wrap": True}
+    info = PngInfo()
+    info.add_text("genkit", dump(recipe))
+    with Image.open("a_x2.png") as image:
+        image.save("theirs.png", pnginfo=info)
+    Path("theirs-replay.png").write_text("mine")
+    assert genkit("show", "theirs.png").lines[-1].strip() == "genkit upscale a.png --model tiny --wrap --seed 0"
+    stopped = genkit("replay", "theirs.png")
+    assert stopped.code == 2 and Path("theirs-replay.png").read_text() == "mine"
+
+
+def test_the_parent_in_a_name_never_leads_out_of_the_folder(genkit: Run, picture: Save, monkeypatch: pytest.MonkeyPatch):
+    picture(Path("x/a.png"))
+    Path("x/sub").mkdir()
+    monkeypatch.chdir("x/sub")
+    assert genkit("upscale", "../a.png", "-o", "out/", "--name", "{parent}/{stem}").lines == ["out/x/a.png"]
+
+
+def test_a_card_by_its_path_can_be_the_setting(genkit: Run, picture: Save, own_folders: Path):
+    for suffix in ("toml", "safetensors"):
+        data = (own_folders / f"cards/upscale/tiny.{suffix}").read_bytes()
+        (Path("mine.toml") if suffix == "toml" else Path("tiny.safetensors")).write_bytes(data.replace(b'"tiny"', b'"mine"'))
+    assert genkit("config", "set", "upscale.model", "mine.toml").code == 0
+    picture(Path("s/a.png"))
+    assert genkit("upscale", "s/a.png").lines == ["s/a_x2.png"]
+
+
+def test_measuring_passes_over_pairs_of_which_one_is_damaged(genkit: Run, picture: Save):
+    for number in range(3):
+        picture(Path(f"d/HR_x2/{number}.png"), 40, 40, seed=number)
+        picture(Path(f"d/LR_x2/{number}.png"), 20, 20, seed=number)
+    command = ("eval", "upscale", "--data", "d", "--scale", "2", "--json")
+    assert genkit(*command).events[0]["rows"][0]["pictures"] == 3
+    for name in ("LR_x2/2.png", "HR_x2/0.png"):
+        Path(f"d/{name}").write_bytes(b"x")
+    outcome = genkit(*command)
+    assert outcome.code == 0 and outcome.events[0]["rows"][0]["pictures"] == 1, outcome.err
+    assert genkit("eval", "upscale", "--data", "d", "--scale", "-2").code == 2
+
+
+def test_rm_leaves_alone_what_a_card_names_elsewhere(genkit: Run, tiny: str, own_folders: Path):
+    folder = own_folders / "cards" / "upscale"
+    mine = own_folders / "mine.safetensors"
+    mine.write_bytes((folder / "tiny.safetensors").read_bytes())
+    text = (folder / "tiny.toml").read_text()
+    (folder / "far.toml").write_text(text.replace('"tiny"', '"far"').replace('"tiny.safetensors"', '"../../mine.safetensors"'))
+    assert genkit("models", "rm", "far").code == 0
+    assert mine.exists() and not (folder / "far.toml").exists()
+
+
+def test_a_name_that_no_card_could_be_found_by_is_refused(genkit: Run, tiny_weights: Path):
+    outcome = genkit("models", "import", tiny_weights, "--as", "my.train", "--task", "upscale")
+    assert outcome.code == 3 and ".train" in outcome.err
+
+
 # --- Python ---------------------------------------------------------------------------------------------------------------
 
 

@@ -76,7 +76,8 @@ def default_model(task: str, *, scale: float | None = None) -> str:
 
     if configured := config.get(f"{task}.model"):
         try:
-            return find(str(configured), task).name
+            found = find(str(configured), task)
+            return str(found.toml) if str(configured).endswith(".toml") else found.name
         except UsageError as error:
             hint = f"genkit config set {task}.model NAME, or genkit config unset {task}.model"
             raise UsageError(f"{config.path()}: {task}.model: {error.message}", hint, code=error.code) from None

@@ -89,6 +89,7 @@ def parse_card(raw: Mapping[str, Any], path: Path) -> Card:
         if not raw.get(needed):
             check.fail(needed, "is missing")
     check.that(bool(NAME.fullmatch(raw["name"])), "name", "must be lower-case words joined by hyphens")
+    check.that(not raw["name"].endswith(".train"), "name", "cannot end in .train, as training configurations do")
     check.that(raw["name"] == path.stem, "name", f"must be the name of the file, {path.stem}")
     tasks = check.texts(raw["tasks"], "tasks", TASK)
     check.that(bool(FAMILY.fullmatch(raw["family"])), "family", "must be a module name")

@@ -16,7 +16,7 @@ Model = Annotated[
     list[str] | None,
     typer.Option("--model", help="Model name (repeat to compare). Default: the shipped one.", rich_help_panel="Measure"),
 ]
-Scale = Annotated[int | None, typer.Option("--scale", help="Default: the model's own.", rich_help_panel="Measure")]
+Scale = Annotated[int | None, typer.Option("--scale", min=1, help="Default: the model's own.", rich_help_panel="Measure")]
 Degradation = Annotated[
     str,
     typer.Option(
@@ -26,7 +26,8 @@ Degradation = Annotated[
     ),
 ]
 Border = Annotated[
-    int | None, typer.Option("--border", help="Pixels left out on each side. Default: the scale.", rich_help_panel="Measure")
+    int | None,
+    typer.Option("--border", min=0, help="Pixels left out on each side. Default: the scale.", rich_help_panel="Measure"),
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel="Measure")]
 Json = Annotated[bool, typer.Option("--json", help="Print the rows as JSON.", rich_help_panel="Measure")]

@@ -108,6 +108,7 @@ def run_pictures(shared: ImageOptions, verb: PictureVerb) -> int:
 
 def _settings(shared: ImageOptions, verb: str) -> _Settings:
     from genkit import config
+    from genkit.media.paths import names_format
 
     def pick(given: Any, key: str, fallback: Any = None) -> Any:
         return given if given is not None else (config.get(f"{verb}.{key}") or fallback)
@@ -115,7 +116,7 @@ def _settings(shared: ImageOptions, verb: str) -> _Settings:
     return _Settings(
         device=pick(shared.device, "device", "auto"),
         dtype=pick(shared.dtype, "dtype", "auto"),
-        format=pick(shared.format, "format"),
+        format=shared.format if names_format(shared.name, shared.output) else pick(shared.format, "format"),
         quality=pick(shared.quality, "quality"),
         max_pixels=parse_pixels(pick(shared.max_pixels, "max-pixels", MAX_PIXELS)),
     )

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from genkit.cli.options import MaxPixels
+
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
@@ -25,11 +27,13 @@ def replay(
     device: Annotated[
         str | None, typer.Option("--device", metavar="NAME", show_default="auto", help="auto, cpu, cuda, cuda:N or mps.")
     ] = None,
+    max_pixels: MaxPixels = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON event a line on standard output.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but paths and errors.")] = False,
 ) -> Any:
     """Make an output again: the same verb, model, options and seed on the same input give the same pixels."""
+    from genkit import config
     from genkit.cli.app import COMMANDS, load_command
     from genkit.cli.show import recipe_in
     from genkit.errors import InputError
@@ -49,7 +53,9 @@ def replay(
     words += ["-o", output or str(file.with_name(f"{file.stem}-replay{file.suffix}"))]
     words += ["--device", device] if device else []
     words += [name for name, wanted in (("--overwrite", overwrite), ("--json", json), ("--quiet", quiet)) if wanted]
-    return load_command(verb).main(args=words, prog_name=f"genkit {verb}", standalone_mode=False)
+    words += ["--max-pixels", max_pixels] if max_pixels else []
+    with config.leaving_out("format", "quality", "dtype"):
+        return load_command(verb).main(args=words, prog_name=f"genkit {verb}", standalone_mode=False)
 
 
 def _find_input(file: Path, wanted: dict[str, Any], given: Path | None) -> Path:

@@ -46,12 +46,15 @@ def pairs(data: Path, scale: int, degradation: str) -> Iterator[Pair]:
         raise UsageError(f"{data}: no HR_x{scale} and LR_x{scale} folders in it", "give --degradation clean or web-photo")
     chosen = sharp_names or names
     rng = np.random.default_rng(0)
-    smalls = read_pictures(data, small_names) if degradation == "given" else None
+    partners = dict(zip(chosen, small_names, strict=True)) if degradation == "given" else {}
     for name, sharp in read_pictures(data, chosen):
         height, width = sharp.shape[0] // scale * scale, sharp.shape[1] // scale * scale
         sharp = sharp[:height, :width]
-        if smalls is not None:
-            small_name, small = next(smalls)
+        if partners:
+            found = next(read_pictures(data, [partners[name]]), None)
+            if found is None:  # as a sharp picture that cannot be read
+                continue
+            small_name, small = found
             if (small.shape[0] * scale, small.shape[1] * scale) != (height, width):
                 raise UsageError(f"{data}: {small_name} is not {name} reduced by {scale}")
         else:

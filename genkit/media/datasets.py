@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import random
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -17,6 +18,10 @@ from PIL import Image, ImageOps
 from genkit.errors import UsageError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif"})
+
+
+# damaged, encrypted, or packed in a way that this Python does not know (the latter two raise RuntimeErrors)
+_ARCHIVE_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
 
 
 def list_pictures(source: Path) -> list[str]:
@@ -44,12 +49,12 @@ def read_pictures(source: Path, names: Sequence[str]) -> Iterator[tuple[str, np.
     archive = None if source.is_dir() else zipfile.ZipFile(source)
     try:
         for name in names:
-            raw = (source / name).read_bytes() if archive is None else archive.read(name)
             try:
+                raw = (source / name).read_bytes() if archive is None else archive.read(name)
                 with Image.open(io.BytesIO(raw)) as picture:
                     upright = ImageOps.exif_transpose(picture)
                     pixels = np.asarray(upright.convert("RGB"))
-            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, *_ARCHIVE_ERRORS):
                 continue
             yield name, pixels
     finally:

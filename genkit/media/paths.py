@@ -158,6 +158,12 @@ def _wanted_format(naming: Naming) -> str | None:
     return asked
 
 
+def names_format(template: str | None, output: str | None) -> bool:
+    """Whether --name or -o ends in the suffix of a format: the command line then says it, and no setting need."""
+    named = output if template is None and output_folder(output) is None else template
+    return PurePath(named or "").suffix.lower() in FORMATS
+
+
 def check_template(template: str | None) -> None:
     """Refuse a template with fields that do not exist, or that leads out of its folder.
 
@@ -223,7 +229,7 @@ def _target(index: int, one: Found, naming: Naming, folder: Path | None, format:
     if naming.template is None:
         return place / f"{one.relative.stem}{naming.mark if beside else ''}{suffix}"
     values = {"model": "", "verb": "", "scale": "", "seed": 0} | dict(naming.fields)
-    parent = one.path.absolute().parent.name if one.path else ""
+    parent = PurePath(os.path.abspath(one.path)).parent.name if one.path else ""  # noqa: PTH100 - `..` is no name
     values |= {"stem": one.relative.stem, "parent": parent, "index": index + 1, "ext": suffix.lstrip(".")}
     try:
         name = naming.template.format(**values)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import mmap
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,11 @@ from genkit.media import containers, exif, formats, xmp
 
 PNG_KEYWORD = "genkit"
 COMMENT_CODE = b"ASCII\0\0\0"
+# what concerns the user's machine and files, and never pixels: a stranger's recipe must not decide it for whoever replays it
+_NEVER_RECORDED = frozenset(
+    {"output", "recursive", "name", "overwrite", "resume", "again", "sidecar", "model", "accept_licence", "device"}
+    | {"max_pixels", "dry_run", "json", "quiet", "verbose", "debug", "help", "seed", "input"}
+)
 _LIMIT = 1 << 20  # characters; ours take a few hundred
 
 
@@ -164,7 +170,8 @@ def command_of(recipe: dict[str, Any]) -> list[str]:
         words += ["--model", str(recipe["model"])]
     options = recipe.get("options")
     for name, value in options.items() if isinstance(options, dict) else ():
-        words += _option_words(str(name), value)
+        if re.fullmatch(r"[a-z][a-z0-9_]*", str(name)) and name not in _NEVER_RECORDED:
+            words += _option_words(str(name), value)
     if recipe.get("seed") is not None:
         words += ["--seed", str(recipe["seed"])]
     return words

@@ -133,7 +133,8 @@ def remove(card: Card) -> int:
             card.toml.unlink(missing_ok=True)
             for one in card.files.values():
                 path = card.beside(one)
-                if one.path is not None and not Path(one.path).is_absolute() and path.is_file():
+                inside = path.parent.resolve().is_relative_to(card.toml.parent.resolve())  # a card may name a file elsewhere
+                if one.path is not None and inside and path.is_file():
                     freed += path.stat().st_size
                     path.unlink()
     return freed
