@@ -25,6 +25,7 @@ LISTING = (
 def test_help_fits_80_columns_and_ends_well(command: list[str], genkit: Run):
     outcome = genkit(*command, "--help")
     assert outcome.code == 0 and not outcome.err
+    assert genkit(*command, "-h").out == outcome.out
     assert "Usage: genkit" in outcome.out and "--help" in outcome.out
     assert max(len(line) for line in outcome.lines) <= 80
     assert "\x1b" not in outcome.out

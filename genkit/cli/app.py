@@ -105,6 +105,7 @@ def with_panels(command: Any) -> None:
         formatter.write(pages.command_help(command, ctx))
 
     command.format_help = format_help
+    command.context_settings = {**command.context_settings, "help_option_names": ["-h", "--help"]}
     for child in getattr(command, "commands", {}).values():
         with_panels(child)
 

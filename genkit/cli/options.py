@@ -95,7 +95,7 @@ Name = Annotated[
         "--name",
         metavar="TEMPLATE",
         rich_help_panel=OUTPUT,
-        show_default="the input's",
+        show_default="the input's, marked (_x4) where it lies beside it",
         help="Output name, with {stem} {parent} {model} {verb} {scale} {seed} {index} {ext}: '{stem}-{index:03}'.",
     ),
 ]

@@ -35,7 +35,7 @@ def upscale(
             metavar="WxH",
             rich_help_panel=SIZE,
             show_default="by --scale",
-            help="Fit inside this, in pixels, or inside 720p, 1080p, 1440p, 4k, 5k or 8k.",
+            help="Fit inside this, in pixels, or inside 720p, 1080p, 1440p (2k), 4k, 5k or 8k.",
         ),
     ] = None,
     width: Annotated[

@@ -161,7 +161,7 @@ class _Search:
         if self._closed:
             notice(f"{_count(self._closed, 'folder')} cannot be opened: {_some(self._closed)}")
         if self._twice:
-            notice(f"{self._twice} inputs were named twice and are taken once")
+            notice(f"{self._twice} input{'s' if self._twice > 1 else ''} named twice, taken once")
 
     def way_out(self) -> str:
         if self._folders and not self.recursive:

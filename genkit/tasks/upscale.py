@@ -26,6 +26,7 @@ BOXES = {
     "8k": (7680, 4320),
 }
 LARGEST_SCALE = 16.0
+SMALLEST_TILE = 16  # below this nearly all that is computed is the halo
 LARGEST_PASSES = 16  # what repeated passes of a model may multiply up to; more shows invented texture only
 RESAMPLED = 1.1  # a remainder up to this is left to the resampler rather than to another pass
 
@@ -63,12 +64,14 @@ def check(options: UpscaleOptions) -> None:
     if len(given) > 1:
         raise UsageError(f"{' and '.join(given)} contradict each other", "give one of them")
     if options.scale is not None and not 0 < options.scale <= LARGEST_SCALE:
-        raise UsageError(f"--scale {options.scale:g} is outside 0 to {LARGEST_SCALE:g}")
+        raise UsageError(f"--scale {options.scale:g}: expected more than 0 and at most {LARGEST_SCALE:g}")
     for name, value in (("--width", options.width), ("--height", options.height)):
         if value is not None and value < 1:
             raise UsageError(f"{name} {value} is less than one pixel")
     if options.tile is not None and options.tile < 0:
         raise UsageError(f"--tile {options.tile} is negative", "auto, 0 for the whole picture, or a side in pixels")
+    if options.tile is not None and 0 < options.tile < SMALLEST_TILE:
+        raise UsageError(f"--tile {options.tile}: less than {SMALLEST_TILE} pixels takes many times as long", "auto is best")
     if options.size is not None:
         _box(options.size, 1, 1)
 
