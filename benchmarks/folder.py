@@ -110,7 +110,7 @@ def main() -> None:
     middle = {name: sorted(costs, key=lambda cost: cost.wall_s)[len(costs) // 2] for name, costs in best.items()}
     genkit_cost = middle["genkit"]
     print(
-        f"{arguments.pictures} pictures, {megapixels:.1f} megapixels in, x4, {cores} cores; medians of {arguments.runs} runs in turn\n"
+        f"{arguments.pictures} pictures, {megapixels:.1f} megapixels in, x4, {cores} cores; medians of {arguments.runs} runs\n"
     )
     rows = [
         (name, f"{c.wall_s:.1f}", f"{c.wall_s / genkit_cost.wall_s:.2f}", f"{c.cpu_s:.1f}", f"{c.peak_mb:.0f}")
