@@ -2,8 +2,8 @@
 
 Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks" (kellerjordan.github.io/posts/muon): momentum with
 Nesterov's look-ahead, five steps of a quintic Newton-Schulz iteration, a convolution taken as the matrix (out, in*h*w).
-`torch.optim.Muon` takes matrices alone; this takes convolutions too. On the compact super-resolution network it gets in 150
-steps where AdamW gets in 500.
+`torch.optim.Muon` takes matrices alone; this takes convolutions too. On the compact super-resolution network, at rate
+0.005, it reached in 2,500 steps the held-out PSNR that AdamW reached in 3,500; at 0.02 it was no better, at 0.05 it diverged.
 """
 
 from __future__ import annotations
