@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import random
 import subprocess
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def test_a_folder_of_damaged_files(count: int, tmp_path: Path, start_echo: Calla
     stdout, stderr = process.communicate(timeout=900)
     events = [json.loads(line) for line in stdout.splitlines()]
     ends = {Path(event["input"]).name: event["event"] for event in events if event["event"] in ("done-item", "failed")}
-    assert process.returncode == 1, stderr.decode()
+    assert process.returncode == 1, stdout.decode()[-500:] + stderr.decode()
     assert b"Traceback" not in stderr and b"bug" not in stdout
     assert set(ends) == names
     assert all(event["hint"] and "\n" not in event["message"] for event in events if event["event"] == "failed")
@@ -48,3 +49,18 @@ def test_a_folder_of_damaged_files(count: int, tmp_path: Path, start_echo: Calla
     for path in written:
         with Image.open(path) as picture:
             picture.load()
+
+
+def test_a_header_that_lies_about_its_size_takes_no_space_in_the_plan(
+    tmp_path: Path, start_echo: Callable[..., subprocess.Popen[bytes]]
+):
+    Image.new("RGB", (8, 8)).save(tmp_path / "good.png")
+    huge = bytearray((tmp_path / "good.png").read_bytes())
+    huge[16:24] = b"\x00\x7f\xff\xff" * 2  # eight million pixels on each side
+    huge[29:33] = zlib.crc32(huge[12:29]).to_bytes(4, "big")
+    (tmp_path / "huge.png").write_bytes(huge)
+    process = start_echo("upscale", tmp_path, "-o", f"{tmp_path}/out/")
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 1, stderr.decode()
+    assert stdout.decode().splitlines() == [f"{tmp_path}/out/good.png"]
+    assert b"huge.png" in stderr

@@ -13,11 +13,12 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genkit.cli.options import MAX_PIXELS, ImageOptions, parse_pixels
-from genkit.errors import OutputError, UsageError
+from genkit.errors import InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from genkit.batch import Process
@@ -148,7 +149,7 @@ def _make_plan(shared: ImageOptions, verb: PictureVerb, settings: _Settings, rep
     plan = paths.plan(
         found,
         naming,
-        probe=_probe,
+        probe=partial(_probe, max_pixels=settings.max_pixels),
         size_of=verb.size_of,
         stdin=data,
         overwrite=shared.overwrite,
@@ -160,10 +161,14 @@ def _make_plan(shared: ImageOptions, verb: PictureVerb, settings: _Settings, rep
     return plan
 
 
-def _probe(source: Path | bytes) -> Probe:
+def _probe(source: Path | bytes, max_pixels: int) -> Probe:
+    """Look at a header; what is too large to be read is left for its turn to fail, and claims no space in the plan."""
     from genkit.media import headers
 
-    return headers.probe(source) if isinstance(source, Path) else headers.read_header(source, "standard input")
+    facts = headers.probe(source) if isinstance(source, Path) else headers.read_header(source, "standard input")
+    if facts.width * facts.height > max_pixels:
+        raise InputError(f"{source if isinstance(source, Path) else 'standard input'}: above --max-pixels")
+    return facts
 
 
 def _without_own(found: list[Found], verb: PictureVerb, reporter: Reporter) -> list[Found]:
