@@ -166,6 +166,6 @@ def _write(settings: Mapping[str, Any]) -> None:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.writelines(lines)
         os.replace(partial, target)
-    except BaseException:
+    except BaseException:  # an interrupt, too, must leave no partial file
         Path(partial).unlink(missing_ok=True)
         raise

@@ -192,3 +192,12 @@ def test_a_shallow_network_grows_and_hardly_changes():
     assert (deep(images) - small(images)).abs().max().item() < 0.1
     again = compact.grow(state, 5)
     assert all(torch.equal(again[key], state[key]) for key in state)
+
+
+def test_pictures_too_small_to_cut_from_are_refused(tmp_path: Path, data: Path, genkit: Run):
+    outcome = genkit(
+        *("train", "upscale", "--config", _config(tmp_path, 2), "--data", data, "--out", tmp_path / "run"),
+        *("--set", "data.patch=60", "--device", "cpu"),
+    )
+    assert outcome.code == 2
+    assert "124 pixels on its shorter side" in outcome.err

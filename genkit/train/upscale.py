@@ -7,7 +7,6 @@ which is what the field measures and what the eye weighs most. The finish is squ
 
 from __future__ import annotations
 
-import itertools
 import queue
 import threading
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from genkit.errors import UsageError
 from genkit.evaluate.degrade import clean, web_photo
 from genkit.evaluate.fidelity import crop_border, luma, psnr
 from genkit.media.datasets import list_pictures, read_pictures, split_names
@@ -59,6 +59,11 @@ class UpscaleJob:
         names = list_pictures(data)
         training, held = split_names(names, holdout)
         self._pairs = [pair for _, sharp in read_pictures(data, training) for pair in self._prepare(sharp)]
+        if not self._pairs:
+            least = (self.options.patch + 2) * self.scale
+            raise UsageError(
+                f"{data}: no picture to train on has {least} pixels on its shorter side", "lower the patch: --set data.patch=16"
+            )
         rng = np.random.default_rng(0)
         self._held: list[tuple[np.ndarray, np.ndarray]] = []
         for _, sharp in read_pictures(data, held[: self.options.validate]):
@@ -103,16 +108,22 @@ class UpscaleJob:
 
     def batches(self, seed: int) -> Iterator[dict[str, Tensor]]:
         """Endless batches, cut and degraded on a thread of their own so that the optimiser does not wait."""
-        ready: queue.Queue[dict[str, Tensor]] = queue.Queue(maxsize=8)
+        ready: queue.Queue[dict[str, Tensor] | Exception] = queue.Queue(maxsize=8)
 
         def fill() -> None:
             rng = np.random.default_rng(seed)
-            for _ in itertools.count():
-                ready.put(self._batch(rng))
+            try:
+                while True:
+                    ready.put(self._batch(rng))
+            except Exception as error:  # whatever ends this thread must end the run, not leave it waiting
+                ready.put(error)
 
         threading.Thread(target=fill, daemon=True).start()
         while True:
-            yield ready.get()
+            batch = ready.get()
+            if isinstance(batch, Exception):
+                raise batch
+            yield batch
 
     def _batch(self, rng: np.random.Generator) -> dict[str, Tensor]:
         small_patches: list[np.ndarray] = []
