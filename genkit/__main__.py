@@ -1,8 +1,6 @@
 """`python -m genkit` is `genkit`."""
 
-import sys
-
-from genkit.cli.app import main
+from genkit.cli.app import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

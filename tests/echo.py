@@ -15,7 +15,7 @@ from typing import Any
 import genkit.models
 import genkit.runtime
 import genkit.tasks.upscale as task
-from genkit.cli.app import main
+from genkit.cli.app import run
 
 SCALE = 4  # that of the shipped default, whose card is used
 
@@ -30,6 +30,7 @@ if __name__ == "__main__":
     genkit.runtime.choose = lambda *_: SimpleNamespace(device=SimpleNamespace(type="echo"), dtype="float32", fallback=False)  # type: ignore[assignment]
     genkit.models.load_model = lambda *_, **__: None  # type: ignore[assignment]
     task.upscale = echo
-    code = main()
-    assert "torch" not in sys.modules
-    sys.exit(code)
+    try:
+        run()
+    finally:
+        assert "torch" not in sys.modules

@@ -6,7 +6,6 @@ Nothing here imports a command's module, torch or Rich before the command is kno
 
 from __future__ import annotations
 
-import atexit
 import codecs
 import os
 import sys
@@ -14,7 +13,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -166,23 +165,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has gone; so have we. The null device keeps the interpreter's last flush quiet.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         code = 1
-    code = code if isinstance(code, int) else 0
-    if _busy_threads():
-        atexit.register(_leave, code)
-    return code
+    return code if isinstance(code, int) else 0
 
 
-def _busy_threads() -> bool:
-    return any(thread.name.startswith("genkit-") for thread in threading.enumerate())
+def run() -> NoReturn:
+    """The `genkit` command: `main`, and then the end of the process.
 
-
-def _leave(code: int) -> None:
-    """Leave without the interpreter's own end, which aborts the process where a thread is in the midst of C++ code."""
-    if _busy_threads():
+    The interpreter's own end aborts the process where a thread is in the midst of C++ code, so it is left out while
+    one of ours still works. Only the command does this: a program that calls `main` has an end of its own.
+    """
+    code = main()
+    if any(thread.name.startswith("genkit-") for thread in threading.enumerate()):
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):
                 stream.flush()
         os._exit(code)
+    sys.exit(code)
 
 
 def _open_streams() -> None:
