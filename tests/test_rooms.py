@@ -24,7 +24,7 @@ ALLOWED = {
     "batch": {"journal", "media", "runtime", "cards", "errors"},
     "nets": set(),
     "models": {"nets", "weights", "runtime", "cards", "errors"},
-    "tasks": {"runtime", "cards", "errors"},
+    "tasks": {"nets", "runtime", "cards", "errors"},
     "evaluate": {"models", "nets", "tasks", "media", "weights", "runtime", "cards", "errors"},
 }
 ALLOWED["train"] = ALLOWED["evaluate"] | {"evaluate"}
