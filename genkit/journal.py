@@ -30,7 +30,11 @@ def _essence(recipe: dict[str, Any]) -> Any:
     source = recipe.get("input")
     digest = source.get("sha256") if isinstance(source, dict) else None
     parts = [recipe.get(key) for key in ("verb", "model", "revision", "options", "seed")]
-    return json.loads(json.dumps([*parts, digest], sort_keys=True, default=str))
+    files = recipe.get("files")
+    digests = {
+        option: one.get("sha256") for option, one in (files.items() if isinstance(files, dict) else ()) if isinstance(one, dict)
+    }
+    return json.loads(json.dumps([*parts, digest, digests], sort_keys=True, default=str))
 
 
 def state_of(target: Path, wanted: dict[str, Any]) -> State:

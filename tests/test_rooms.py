@@ -38,6 +38,8 @@ LIGHT = (
     "journal",
     "runtime",
     "media/paths",
+    "media/naming",
+    "media/pairing",
     "media/inputs",
     "media/recipe",
     "__init__",

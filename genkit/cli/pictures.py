@@ -7,26 +7,22 @@ codes are the same for all and live here.
 from __future__ import annotations
 
 import hashlib
-import re
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genkit.cli.options import MAX_PIXELS, ImageOptions, parse_pixels
+from genkit.cli.options import ImageOptions
+from genkit.cli.planning import Settings, make_plan, settings_of, show_plan
 from genkit.errors import InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from genkit.batch import Process
     from genkit.cards import Card
     from genkit.cli.output import Reporter
-    from genkit.media.headers import Probe
     from genkit.media.images import Picture
-    from genkit.media.inputs import Found
     from genkit.media.paths import Item, Plan
     from genkit.runtime import Runtime
 
@@ -43,28 +39,26 @@ class PictureVerb:
 
     `mark` is what an output beside its input is called after (`_x4`), and `marks` the pattern of all the verb gives;
     `options` go into the recipe; `fields` into --name. `apply` takes the loaded model, a picture and a place for notices.
+
+    `files` (option name: path) are further files that all pictures use; recipe, --resume and replay know them by name and
+    sha256. `companions` (option name: folder) hold one for each picture, see `media/pairing.py`; `apply` then takes a fourth
+    argument, the paths by option. With `candidates` each input gives so many outputs, named `_1`, `_2` and so on, and `apply`
+    takes the keyword `seed`: the run's own for the first one, and one more for each other. `media.pairing.sort_extra` parts
+    what options name into the first two.
     """
 
     name: str
     card: Card
     mark: str
     marks: str
-    apply: Callable[[Any, Picture, Notice], Picture]
+    apply: Callable[..., Picture]
     size_of: Callable[[int, int], tuple[int, int]]
     options: Mapping[str, Any] = field(default_factory=dict)
     fields: Mapping[str, Any] = field(default_factory=dict)
     hint: str | None = None
-
-
-@dataclass(frozen=True)
-class _Settings:
-    """Options after the user's configuration has filled in what the command line left out."""
-
-    device: str
-    dtype: str
-    format: str | None
-    quality: int | None
-    max_pixels: int
+    files: Mapping[str, Path] = field(default_factory=dict)
+    companions: Mapping[str, Path] = field(default_factory=dict)
+    candidates: int | None = None
 
 
 @dataclass(frozen=True)
@@ -89,8 +83,8 @@ def run_pictures(shared: ImageOptions, verb: PictureVerb) -> int:
         raise UsageError("a picture would be written to the terminal", "redirect it (> FILE), or give -o FILE")
     reporter = Reporter(as_json=shared.json, quiet=shared.quiet, verbose=shared.verbose, pipe=pipe)
     with quiet_libraries(shared.verbose):
-        settings = _settings(shared, verb.name)
-        plan = _make_plan(shared, verb, settings, reporter)
+        settings = settings_of(shared, verb.name)
+        plan = make_plan(shared, verb, settings, reporter)
         reporter(
             "plan",
             items=len(plan.items),
@@ -100,123 +94,14 @@ def run_pictures(shared: ImageOptions, verb: PictureVerb) -> int:
             seconds=estimate(plan.megapixels, verb.card.name, settings.device),
         )
         if shared.dry_run:
-            return _show_plan(plan, verb, settings, reporter)
+            return show_plan(plan, verb, settings, reporter)
         try:
             return _run(shared, verb, settings, plan, reporter)
         finally:
             reporter.close()
 
 
-def _settings(shared: ImageOptions, verb: str) -> _Settings:
-    from genkit import config
-    from genkit.media.paths import names_format
-
-    def pick(given: Any, key: str, fallback: Any = None) -> Any:
-        return given if given is not None else (config.get(f"{verb}.{key}") or fallback)
-
-    return _Settings(
-        device=pick(shared.device, "device", "auto"),
-        dtype=pick(shared.dtype, "dtype", "auto"),
-        format=shared.format if names_format(shared.name, shared.output) else pick(shared.format, "format"),
-        quality=pick(shared.quality, "quality"),
-        max_pixels=parse_pixels(pick(shared.max_pixels, "max-pixels", MAX_PIXELS)),
-    )
-
-
-def _make_plan(shared: ImageOptions, verb: PictureVerb, settings: _Settings, reporter: Reporter) -> Plan:
-    from genkit.media import paths
-    from genkit.media.formats import FORMATS
-    from genkit.media.inputs import find_inputs
-
-    folder = paths.output_folder(shared.output)
-    found = find_inputs(
-        shared.paths, suffixes=FORMATS.keys(), recursive=shared.recursive, leave_out=folder, notice=reporter.say
-    )
-    data = None
-    if any(one.path is None for one in found):
-        if sys.stdin.isatty():
-            raise UsageError("standard input is the terminal", f"pipe a picture in: genkit {verb.name} - < photo.jpg > out.jpg")
-        data = sys.stdin.buffer.read()
-    elif shared.output is None and not shared.again:
-        found = _without_own(found, verb, reporter)
-    naming = paths.Naming(
-        mark=verb.mark,
-        output=shared.output,
-        format=settings.format,
-        template=shared.name,
-        fields={"verb": verb.name, "model": verb.card.name, "seed": shared.seed, **verb.fields},
-    )
-    plan = paths.plan(
-        found,
-        naming,
-        probe=partial(_probe, max_pixels=settings.max_pixels),
-        size_of=verb.size_of,
-        stdin=data,
-        overwrite=shared.overwrite,
-        resume=shared.resume,
-        sidecar=shared.sidecar,
-    )
-    for notice in plan.notices:
-        reporter.say(notice)
-    return plan
-
-
-def _probe(source: Path | bytes, max_pixels: int) -> Probe:
-    """Look at a header; what is too large to be read is left for its turn to fail, and claims no space in the plan."""
-    from genkit.media import headers
-
-    facts = headers.probe(source) if isinstance(source, Path) else headers.read_header(source, "standard input")
-    if facts.width * facts.height > max_pixels:
-        raise InputError(f"{source if isinstance(source, Path) else 'standard input'}: above --max-pixels")
-    return facts
-
-
-def _without_own(found: list[Found], verb: PictureVerb, reporter: Reporter) -> list[Found]:
-    """Leave out what this verb has made: by the recipe inside, or by its name where the original lies beside it."""
-    from genkit.media.recipe import read_recipe
-
-    stems = {(one.path.parent, one.path.stem) for one in found if one.path}
-    kept: list[Found] = []
-    own: list[Found] = []
-    for one in found:
-        assert one.path is not None
-        recipe = None
-        with suppress(OSError):  # it fails, with its reason, when its turn to be read comes
-            recipe = read_recipe(one.path)
-        original = re.sub(f"(?:{verb.marks})$", "", one.path.stem)
-        named = recipe is None and original != one.path.stem and (one.path.parent, original) in stems
-        mine = named or (recipe is not None and recipe["verb"] == verb.name)
-        (own if mine else kept).append(one)
-    if own:
-        more = f" and {len(own) - 1} more" if len(own) > 1 else ""
-        reporter.say(f"{own[0].name}{more} passed over: made by genkit {verb.name} (--again takes them too)")
-    return kept
-
-
-def _show_plan(plan: Plan, verb: PictureVerb, settings: _Settings, reporter: Reporter) -> int:
-    from genkit.cli.estimate import estimate
-    from genkit.cli.output import duration, size
-
-    for item in plan.items:
-        width, height = item.size or (None, None)
-        reporter(
-            "planned",
-            input=item.name,
-            output="-" if item.target is None else str(item.target),
-            width=width,
-            height=height,
-            format=item.format,
-            bytes=item.bytes,
-        )
-    seconds = estimate(plan.megapixels, verb.card.name, settings.device)
-    time = f"about {duration(seconds)}" if seconds is not None else f"not known, {verb.card.name} has not run here yet"
-    reporter.say(f"{len(plan.items)} to make, about {size(plan.bytes)}; time: {time}; nothing was written")
-    if reporter.as_json:
-        reporter("done", done=0, failed=0, skipped=0, left=len(plan.items), seconds=0.0, speed=None, exit=0)
-    return 0
-
-
-def _run(shared: ImageOptions, verb: PictureVerb, settings: _Settings, plan: Plan, reporter: Reporter) -> int:
+def _run(shared: ImageOptions, verb: PictureVerb, settings: Settings, plan: Plan, reporter: Reporter) -> int:
     from genkit import batch
     from genkit.cli.estimate import remember
     from genkit.cli.output import hint_once
@@ -255,14 +140,23 @@ def _run(shared: ImageOptions, verb: PictureVerb, settings: _Settings, plan: Pla
 class _Work:
     """The three stages of one picture: read (a thread), process (the caller's), write (threads)."""
 
-    def __init__(self, shared: ImageOptions, verb: PictureVerb, settings: _Settings, count: int, reporter: Reporter):
+    def __init__(self, shared: ImageOptions, verb: PictureVerb, settings: Settings, count: int, reporter: Reporter):
         self._shared, self._verb, self._settings, self._reporter = shared, verb, settings, reporter
         self._count, self._threads = count, 0
+        self._files = {option: _facts(option, path) for option, path in verb.files.items()}
 
     def read(self, item: Item) -> Any:
         from genkit.batch import Skip
         from genkit.media import images
 
+        for option, path in item.partners.items():
+            if path is None:
+                folder = self._verb.companions[option]
+                raise InputError(
+                    f"{item.name}: nothing of that name in --{option} {folder}",
+                    "add it, or leave the picture out",
+                    code="no-partner",
+                )
         data = images.load(item.source if item.source is not None else item.data or b"", item.name)
         recipe = self._recipe(item, hashlib.sha256(data).hexdigest())
         if self._shared.resume and item.target is not None and self._is_made(item.target, recipe, item.exists):
@@ -310,7 +204,9 @@ class _Work:
             def notice(message: str) -> None:
                 self._reporter("notice", message=message, input=item.name)
 
-            return _Loaded(self._verb.apply(model, loaded.picture, notice), loaded.recipe)
+            further: list[Any] = [dict(item.partners)] if self._verb.companions else []
+            keywords = {"seed": loaded.recipe["seed"]} if self._verb.candidates is not None else {}
+            return _Loaded(self._verb.apply(model, loaded.picture, notice, *further, **keywords), loaded.recipe)
 
         return [process] * self._workers(place, model)
 
@@ -323,6 +219,8 @@ class _Work:
             return 1
         import torch
 
+        if getattr(model, "stochastic", False):  # a pipeline that draws noise keeps the step it is at, for one picture
+            return 1
         if place.dtype != torch.float32:  # one picture's fault turns the model to float32, which others must not meet half done
             return 1
 
@@ -387,12 +285,23 @@ class _Work:
         options |= {"quality": self._settings.quality} if self._settings.quality else {}
         options |= {"strip_metadata": True} if self._shared.strip_metadata else {}
         name = item.source.name if item.source else "stdin"
+        files = self._files | {option: _facts(option, path) for option, path in item.partners.items() if path}
         return {
             "genkit": __version__,
             "verb": self._verb.name,
             "model": self._verb.card.name,
             "revision": self._verb.card.revision,
             "options": options,
-            "seed": self._shared.seed,
+            "seed": self._shared.seed + max(item.variant - 1, 0),
             "input": {"name": name, "sha256": digest},
+            **({"files": files} if files else {}),
         }
+
+
+def _facts(option: str, path: Path) -> dict[str, Any]:
+    from genkit.media.pairing import facts_of
+
+    try:
+        return facts_of(path)
+    except OSError as error:
+        raise InputError(f"--{option} {path}: cannot be read: {error.strerror}", exit_code=2) from error

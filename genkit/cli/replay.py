@@ -24,6 +24,15 @@ def replay(
         Path | None,
         typer.Option("--input", metavar="PATH", show_default="found beside FILE", help="The input it was made from."),
     ] = None,
+    files: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--file",
+            metavar="OPTION=PATH",
+            show_default="found beside FILE or its input",
+            help="A mask or other file that it was made with, again for each: mask=m.png.",
+        ),
+    ] = None,
     device: Annotated[
         str | None, typer.Option("--device", metavar="NAME", show_default="auto", help="auto, cpu, cuda, cuda:N or mps.")
     ] = None,
@@ -37,15 +46,16 @@ def replay(
     from genkit.cli.app import COMMANDS, load_command
     from genkit.cli.show import recipe_in
     from genkit.errors import InputError
-    from genkit.media.recipe import command_of
+    from genkit.media.recipe import command_of, files_of
 
     recipe = recipe_in(file)
     verb = str(recipe["verb"])
     if verb not in COMMANDS:
         raise InputError(f"{file}: made by {verb!r}, which this genkit does not have", "install the newest genkit")
-    words = command_of(recipe)[2:]
-    if isinstance(recipe.get("input"), dict):
-        found = _find_input(file, recipe["input"], source)
+    found = _find_input(file, recipe["input"], source) if isinstance(recipe.get("input"), dict) else None
+    places = _find_files(file, files_of(recipe), found, _given(files))
+    words = command_of(recipe, places)[2:]
+    if found is not None:
         # An input may begin with - or @: its own path, made absolute, cannot be taken for anything else.
         words = [str(found.absolute()), *words[1:]]
     for note in _differences(recipe):
@@ -66,30 +76,77 @@ def _find_input(file: Path, wanted: dict[str, Any], given: Path | None) -> Path:
     """
     from genkit.errors import UsageError
 
-    name, digest = Path(str(wanted.get("name"))).name, wanted.get("sha256")
     if given is not None:
-        if not given.is_file():
-            raise UsageError(f"--input {given}: not found", code="missing-input")
-        if _digest(given) != digest:
-            print(f"note: {given} is not the file it was made from (another sha256): the pixels will differ", file=sys.stderr)
-        return given
-    places = [folder / name for folder in (file.parent, Path(), file.absolute().parent.parent)]
-    there = [path for path in places if path.is_file() and not path.samefile(file)]
-    for path in there:
-        if _digest(path) == digest:
-            return path
-    if there:
+        return _accepted(given, "--input", wanted)
+    path, altered = _look_for(file, wanted, [file.parent, Path(), file.absolute().parent.parent], {file})
+    if path is not None:
+        return path
+    if altered is not None:
         raise UsageError(
-            f"{there[0]} has changed since {file} was made from it", "give the original with --input", code="input-differs"
+            f"{altered} has changed since {file} was made from it", "give the original with --input", code="input-differs"
         )
+    name = Path(str(wanted.get("name"))).name
     raise UsageError(f"the input {name} is not beside {file}", "say where it is with --input", code="missing-input")
 
 
-def _digest(path: Path) -> str:
-    import hashlib
+def _find_files(file: Path, wanted: dict[str, dict[str, Any]], source: Path | None, given: dict[str, Path]) -> dict[str, Path]:
+    """Where the further files lie: as given, else beside the input, beside the output, in the working folder, one folder up.
 
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    Raises:
+        UsageError: one is not there, only another file has its name, or --file names an option that the recipe does not have.
+    """
+    from genkit.errors import UsageError
+
+    if unknown := [option for option in given if option not in wanted]:
+        has = f"it has {', '.join(wanted)}" if wanted else "it was made without further files"
+        raise UsageError(f"--file {unknown[0]}=...: {file} was made without {unknown[0]}", has)
+    folders = [*([source.absolute().parent] if source else []), file.parent, Path(), file.absolute().parent.parent]
+    places: dict[str, Path] = {}
+    for option, one in wanted.items():
+        flag = f"--{option.replace('_', '-')}"
+        if option in given:
+            places[option] = _accepted(given[option], f"--file {option}", one).absolute()
+            continue
+        path, altered = _look_for(file, one, folders, {file})
+        if path is None:
+            hint = f"say where it is with --file {option}=PATH"
+            if altered is not None and (source is None or not altered.samefile(source)):
+                raise UsageError(f"{altered} has changed since it was the {flag} of {file}", hint, code="input-differs")
+            where = "its input or " if source else ""
+            raise UsageError(f"{one['name']}, the {flag} of {file}, is not beside {where}it", hint, code="missing-input")
+        places[option] = path.absolute()
+    return places
+
+
+def _given(texts: list[str] | None) -> dict[str, Path]:
+    from genkit.errors import UsageError
+
+    pairs = [text.partition("=") for text in texts or ()]
+    for option, equals, path in pairs:
+        if not (option and equals and path):
+            raise UsageError(f"--file {option}{equals}{path}: expected OPTION=PATH, such as mask=m.png")
+    return {option.replace("-", "_"): Path(path) for option, _, path in pairs}
+
+
+def _accepted(given: Path, flag: str, wanted: dict[str, Any]) -> Path:
+    from genkit.errors import UsageError
+    from genkit.media.pairing import digest
+
+    if not given.is_file():
+        raise UsageError(f"{flag} {given}: not found", code="missing-input")
+    if digest(given) != wanted.get("sha256"):
+        print(f"note: {given} is not the file it was made from (another sha256): the pixels will differ", file=sys.stderr)
+    return given
+
+
+def _look_for(file: Path, wanted: dict[str, Any], folders: list[Path], but: set[Path]) -> tuple[Path | None, Path | None]:
+    """The file of that name and content in one of the folders, and else the first one of that name alone."""
+    from genkit.media.pairing import digest
+
+    places = [folder / Path(str(wanted.get("name"))).name for folder in folders]
+    there = [path for path in places if path.is_file() and not any(path.samefile(one) for one in but)]
+    same = next((path for path in there if digest(path) == wanted.get("sha256")), None)
+    return same, there[0] if there else None
 
 
 def _differences(recipe: dict[str, Any]) -> list[str]:

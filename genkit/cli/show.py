@@ -65,6 +65,8 @@ def recipe_in(path: Path) -> dict[str, Any]:
 
 
 def _text(path: Path, recipe: dict[str, Any], command: str) -> str:
+    from genkit.media.recipe import files_of
+
     source = recipe.get("input") if isinstance(recipe.get("input"), dict) else None
     rows = [("made by", f"genkit {recipe.get('genkit')} {recipe['verb']}")]
     if recipe.get("model"):
@@ -78,6 +80,9 @@ def _text(path: Path, recipe: dict[str, Any], command: str) -> str:
         rows.append(("seed", str(recipe["seed"])))
     if source:
         rows.append(("input", f"{source.get('name')} (sha256:{source.get('sha256')})"))
+    rows += [
+        (option.replace("_", "-"), f"{one['name']} (sha256:{one.get('sha256')})") for option, one in files_of(recipe).items()
+    ]
     width = max(len(name) for name, _ in rows)
     # Control characters in a hostile file's recipe must not reach the terminal.
     lines = [f"  {name:{width}}  {_printable(value)}" for name, value in rows]

@@ -1,48 +1,35 @@
 """Plan a batch: which input becomes which output, with everything that can be wrong found before a model is loaded.
 
-Where outputs go: `-o` that exists as a folder, ends in `/` or has no suffix is a folder, in which an input keeps its name (and
-with -r its tree); otherwise it is a file, and then there is one output. Without `-o` an output lies beside its input, with the
-verb's mark (`photo_x4.jpg`). Standard library only.
+Names and folders are `naming.py`'s. Standard library only.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import string
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePath
-from typing import Any
+from pathlib import Path
 
 from genkit.errors import GenkitError, UsageError
-from genkit.media.formats import FORMATS, SUFFIXES, WRITABLE, format_of, output_suffix, plan_format
+from genkit.media.formats import FORMATS, WRITABLE, format_of, plan_format
 from genkit.media.headers import Probe
 from genkit.media.inputs import SHOWN, Found
+from genkit.media.naming import Naming, names_format, output_folder, target_of, wanted_format
 
-TEMPLATE_FIELDS = ("stem", "parent", "model", "verb", "scale", "seed", "index", "ext")
+__all__ = ["Item", "Naming", "Plan", "names_format", "nearest_existing", "output_folder", "plan", "sidecar_of"]
+
 # Bytes per pixel and channel that photographs usually take; the plan's estimate of space, nothing else.
 DENSITY = {"JPEG": 0.15, "PNG": 0.55, "WEBP": 0.1, "TIFF": 0.8, "AVIF": 0.08, "BMP": 1.0, "HEIF": 0.08}
-
-
-@dataclass(frozen=True)
-class Naming:
-    """Where outputs go and what they are called. `mark` is what a name beside its input gets (`_x4`); `fields` are the
-    template's model, verb, scale and seed."""
-
-    mark: str
-    output: str | None = None
-    format: str | None = None
-    template: str | None = None
-    fields: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Item:
     """One output to make. `source` None is standard input (`data` holds it); `target` None is standard output. Sizes are
     (width, height), None where the header could not be read; `pixel_bytes` are those of a decoded pixel; `bytes` is an
-    estimate of the output's."""
+    estimate of the output's. `variant` counts the outputs of one input from 1 (0: it has one); `partners` are the files that
+    go with this picture alone, by option, None where one is missing."""
 
     index: int
     name: str
@@ -55,6 +42,8 @@ class Item:
     pixel_bytes: int = 3
     bytes: int = 0
     exists: bool = False
+    variant: int = 0
+    partners: Mapping[str, Path | None] = field(default_factory=dict)
 
     @property
     def megapixels(self) -> float:
@@ -80,16 +69,6 @@ class Plan:
         return list(dict.fromkeys(item.target.parent for item in self.items if item.target))
 
 
-def output_folder(output: str | None) -> Path | None:
-    """The folder that `-o` names, or None where it names a file, standard output or nothing."""
-    if output is None or output == "-":
-        return None
-    path = Path(output)
-    if path.is_dir() or output.endswith(("/", os.sep)) or not path.suffix:
-        return path
-    return None
-
-
 def plan(
     found: Sequence[Found],
     naming: Naming,
@@ -100,90 +79,42 @@ def plan(
     overwrite: bool = False,
     resume: bool = False,
     sidecar: bool = False,
+    variants: int | None = None,
+    partners: Mapping[Found, Mapping[str, Path | None]] | None = None,
+    others: Mapping[str, Path] | None = None,
 ) -> Plan:
     """Give every input its output, and check the whole before any of it starts.
 
-    `probe` reads a header and may raise GenkitError: such an input stays in the plan, and fails when its turn comes.
+    `probe` reads a header and may raise GenkitError: such an input stays in the plan, and fails when its turn comes. With
+    `variants` above 1 each input has so many outputs. `partners` go with one input each; `others` (option: path) with all.
 
     Raises:
         UsageError: outputs collide, exist, would replace an input, or cannot be written where they should go.
     """
     result = Plan()
-    wanted = _wanted_format(naming)
+    wanted = wanted_format(naming)
     folder = output_folder(naming.output)
-    if naming.output is not None and folder is None and len(found) > 1:
+    count = variants or 1
+    if naming.output is not None and folder is None and (len(found) > 1 or (naming.output == "-" and count > 1)):
         where = "standard output" if naming.output == "-" else f"the file {naming.output}"
-        raise UsageError(f"{len(found)} outputs cannot all go to {where}", "give -o a folder, ending in /")
+        raise UsageError(f"{len(found) * count} outputs cannot all go to {where}", "give -o a folder, ending in /")
     reasons: dict[str, list[str]] = {}
     for index, one in enumerate(found):
         item, reason = _item(index, one, naming, folder, wanted, probe, size_of, stdin)
         if reason:
             reasons.setdefault(reason, []).append(item.name)
-        result.items.append(item)
+        item = replace(item, partners=(partners or {}).get(one, {}))
+        result.items += [item] if count == 1 else [_variant(item, k, one, naming, folder) for k in range(1, count + 1)]
     for reason, names in reasons.items():
         result.notices.append(f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {reason}")
     _check_plugin(result.items)
     _check_collisions(result.items)
     _check_inputs(result.items, overwrite)
+    _check_others(result.items, others or {})
     _check_folders(result)
     result.items = _check_existing(result.items, overwrite, resume, sidecar)
     _check_space(result)
     return result
-
-
-def _wanted_format(naming: Naming) -> str | None:
-    """The format asked for, by --format or by the suffix of -o or of the template."""
-    asked = None
-    if naming.format is not None:
-        asked = naming.format.upper() if naming.format.upper() in WRITABLE else format_of(naming.format)
-        if asked not in WRITABLE:
-            raise UsageError(f"--format {naming.format}: not a format that can be written", _formats())
-    check_template(naming.template)
-    if naming.template and naming.output is not None and output_folder(naming.output) is None:
-        raise UsageError(
-            f"--name and -o {naming.output} both name the output", "give -o a folder, ending in /, or leave out --name"
-        )
-    for text in (naming.template, naming.output if output_folder(naming.output) is None else None):
-        suffix = PurePath(text).suffix if text and text != "-" else ""
-        if not suffix or "{" in suffix or "}" in suffix:
-            continue
-        named = FORMATS.get(suffix.lower())
-        if named not in WRITABLE:
-            if text == naming.template:  # a dot in a name is no suffix
-                continue
-            raise UsageError(f"-o {text}: {suffix} is not a format that can be written", f"{_formats()}; a folder ends in /")
-        if asked is not None and asked != named:
-            raise UsageError(f"--format {naming.format} and {text} contradict each other", "leave out one of them")
-        asked = named
-    return asked
-
-
-def names_format(template: str | None, output: str | None) -> bool:
-    """Whether --name or -o ends in the suffix of a format: the command line then says it, and no setting need."""
-    named = output if template is None and output_folder(output) is None else template
-    return PurePath(named or "").suffix.lower() in FORMATS
-
-
-def check_template(template: str | None) -> None:
-    """Refuse a template with fields that do not exist, or that leads out of its folder.
-
-    Raises:
-        UsageError: names the field.
-    """
-    if template is None:
-        return
-    try:
-        fields = [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
-    except ValueError as error:
-        raise UsageError(f"--name {template}: {error}", "double a brace that is meant: {{") from error
-    unknown = [name for name in fields if name not in TEMPLATE_FIELDS]
-    if unknown:
-        raise UsageError(
-            f"--name {template}: there is no field {{{unknown[0]}}}",
-            "fields: " + " ".join(f"{{{one}}}" for one in TEMPLATE_FIELDS),
-        )
-    if PurePath(template).is_absolute() or ".." in PurePath(template).parts or not template.strip():
-        raise UsageError(f"--name {template}: expected a name, or a path below the output folder", "-o chooses the folder")
 
 
 def _item(
@@ -210,37 +141,21 @@ def _item(
         format, reason = plan_format(header.format, header.alpha, header.bits, *size, wanted=wanted)
         depth = (header.channels + header.alpha) * header.bits // 8
         space = int(size[0] * size[1] * depth * DENSITY.get(format, 1.0))
-    target = _target(index, one, naming, folder, format, own)
+    target = target_of(index, one, naming, folder, format, own)
     data = stdin if one.path is None else None
     return Item(index, one.name, one.path, target, format, data, input_size, size, depth, space), reason
 
 
-def _target(index: int, one: Found, naming: Naming, folder: Path | None, format: str, own: str | None) -> Path | None:
-    # An input's own suffix stays as it is written (.JPG, .jpeg) where it still says the truth.
-    suffix = one.relative.suffix if own == format else output_suffix(format)
-    if naming.output == "-" or (naming.output is None and one.path is None):
-        return None
-    if naming.output is not None and folder is None:
-        given = Path(naming.output)
-        # The format gave way (a size that JPEG cannot hold): the name follows, so that it does not lie.
-        return given if FORMATS.get(given.suffix.lower()) == format else given.with_suffix(output_suffix(format))
-    beside = folder is None
-    place = (one.path.parent if one.path else Path()) if folder is None else folder / one.relative.parent
-    if naming.template is None:
-        return place / f"{one.relative.stem}{naming.mark if beside else ''}{suffix}"
-    values = {"model": "", "verb": "", "scale": "", "seed": 0} | dict(naming.fields)
-    parent = PurePath(os.path.abspath(one.path)).parent.name if one.path else ""  # noqa: PTH100 - `..` is no name
-    values |= {"stem": one.relative.stem, "parent": parent, "index": index + 1, "ext": suffix.lstrip(".")}
-    try:
-        name = naming.template.format(**values)
-    except (ValueError, IndexError, KeyError) as error:
-        raise UsageError(f"--name {naming.template}: {error}", "a width is written {index:03}") from error
-    written = FORMATS.get(PurePath(name).suffix.lower())
-    if written is None:
-        name += suffix
-    elif written != format:
-        name = str(PurePath(name).with_suffix(output_suffix(format)))
-    return place / name
+def _variant(item: Item, number: int, one: Found, naming: Naming, folder: Path | None) -> Item:
+    """One of several outputs of an input: numbered, unless the template tells them apart by their seeds."""
+    if item.target is None:
+        raise UsageError("several outputs cannot all go to standard output", "give -o a folder, ending in /")
+    if naming.template is None or "{seed" not in naming.template:
+        return replace(item, variant=number, target=item.target.with_stem(f"{item.target.stem}_{number}"))
+    fields = dict(naming.fields) | {"seed": int(naming.fields.get("seed", 0)) + number - 1}
+    own = FORMATS.get(one.relative.suffix.lower())
+    target = target_of(item.index, one, replace(naming, fields=fields), folder, item.format, own)
+    return replace(item, variant=number, target=target)
 
 
 def _check_plugin(items: Sequence[Item]) -> None:
@@ -300,6 +215,20 @@ def _check_inputs(items: Sequence[Item], overwrite: bool) -> None:
             raise UsageError(
                 f"{item.target} would replace the input itself",
                 "choose another -o, or --overwrite if the original may go",
+                code="replaces-input",
+            )
+
+
+def _check_others(items: Sequence[Item], others: Mapping[str, Path]) -> None:
+    """Refuse to replace a mask or the like, --overwrite or not: it is gone before the last picture needs it."""
+    named = {os.path.realpath(path): f"{option} {path}" for option, path in others.items()}
+    named |= {os.path.realpath(path): str(path) for item in items for path in item.partners.values() if path}
+    for item in items:
+        other = named.get(os.path.realpath(item.target)) if item.target else None
+        if other is not None:
+            raise UsageError(
+                f"the output of {item.name} would replace {other}, which it is made with",
+                "choose another -o",
                 code="replaces-input",
             )
 
@@ -366,7 +295,3 @@ def nearest_existing(folder: Path) -> Path:
     while not place.exists() and place != place.parent:
         place = place.parent
     return place
-
-
-def _formats() -> str:
-    return f"formats: {', '.join(name.lower() for name in SUFFIXES)}"

@@ -1,6 +1,7 @@
 """The recipe of an output: what made it, kept inside the file (standard library only, so that reading one is quick).
 
-A recipe is a dict: {"genkit": version, "verb", "model", "revision", "options": {...}, "seed", "input": {"name", "sha256"}}.
+A recipe is a dict: {"genkit": version, "verb", "model", "revision", "options": {...}, "seed", "input": {"name", "sha256"}}, and
+where further files took part (a mask, a reference) "files": {option: {"name", "sha256"}}.
 It is JSON in a PNG text chunk `genkit`, else in EXIF's UserComment, or, where the user's own comment stands there, in XMP
 (`genkit:recipe`). BMP holds none. Files are hostile until read: a recipe that is no JSON object of that kind is none.
 """
@@ -11,6 +12,7 @@ import json
 import mmap
 import re
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -156,8 +158,18 @@ def _of_packet(packet: bytes) -> dict[str, Any] | None:
     return load(text) if text else None
 
 
-def command_of(recipe: dict[str, Any]) -> list[str]:
-    """Write the command line that makes the output again, as argv."""
+def files_of(recipe: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The further files of a recipe, by option: those that are well formed, each with a bare name."""
+    files = recipe.get("files")
+    return {
+        str(option): {**one, "name": Path(one["name"]).name}
+        for option, one in (files.items() if isinstance(files, dict) else ())
+        if _is_option(option) and isinstance(one, dict) and isinstance(one.get("name"), str) and Path(one["name"]).name
+    }
+
+
+def command_of(recipe: dict[str, Any], places: Mapping[str, Path] | None = None) -> list[str]:
+    """Write the command line that makes the output again, as argv; `places` are where its further files lie, by option."""
     words = ["genkit", str(recipe["verb"])]
     source = recipe.get("input")
     if isinstance(source, dict) and source.get("name"):
@@ -170,11 +182,19 @@ def command_of(recipe: dict[str, Any]) -> list[str]:
         words += ["--model", str(recipe["model"])]
     options = recipe.get("options")
     for name, value in options.items() if isinstance(options, dict) else ():
-        if re.fullmatch(r"[a-z][a-z0-9_]*", str(name)) and name not in _NEVER_RECORDED:
+        if _is_option(name):
             words += _option_words(str(name), value)
+    for option, one in files_of(recipe).items():
+        path = str((places or {}).get(option, one["name"]))
+        # a bare word can be taken for one of the option's own (--mask alpha)
+        words += [f"--{option.replace('_', '-')}", path if Path(path).suffix and not path.startswith("-") else f"./{path}"]
     if recipe.get("seed") is not None:
         words += ["--seed", str(recipe["seed"])]
     return words
+
+
+def _is_option(name: Any) -> bool:
+    return bool(re.fullmatch(r"[a-z][a-z0-9_]*", str(name))) and name not in _NEVER_RECORDED
 
 
 def _option_words(name: str, value: Any) -> list[str]:
