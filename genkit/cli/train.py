@@ -10,7 +10,9 @@ import typer
 app = typer.Typer(name="train", help="Train a model on your own files.", no_args_is_help=True)
 
 Config = Annotated[Path, typer.Option("--config", help="Training configuration (TOML).", rich_help_panel="Run")]
-Data = Annotated[Path, typer.Option("--data", help="Folder or zip of training files.", rich_help_panel="Run")]
+Data = Annotated[
+    list[Path], typer.Option("--data", help="Folder or zip of training files (repeat for several).", rich_help_panel="Run")
+]
 Holdout = Annotated[
     Path | None,
     typer.Option(
@@ -60,7 +62,7 @@ def _train(
     task: str,
     make_job: Any,
     config: Path,
-    data: Path,
+    data: list[Path],
     holdout: Path | None,
     out: Path | None,
     max_minutes: float | None,
@@ -85,7 +87,7 @@ def _train(
     request = Request(
         task=task,
         config=config,
-        data=data,
+        data=tuple(data),
         holdout=holdout,
         out=out,
         overrides=tuple(overrides or ()),

@@ -10,6 +10,8 @@ import random
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -86,3 +88,38 @@ def split_names(names: Sequence[str], holdout: Path | None, count: int = 20) -> 
     if not training:
         raise UsageError("every picture is held out: nothing is left to train on")
     return training, held
+
+
+@dataclass(frozen=True)
+class Source:
+    """One folder or zip of training pictures and how its names were divided."""
+
+    path: Path
+    training: tuple[str, ...]
+    held: tuple[str, ...]
+
+
+def split_sources(paths: Sequence[Path], holdout: Path | None, leave_out: Sequence[str] = ()) -> list[Source]:
+    """Divide the names of every source as `split_names` does; names that match a pattern of `leave_out` are in neither part.
+
+    A held-out file may name pictures of one source only. Without one the first source alone gives pictures to measure on.
+
+    Raises:
+        UsageError: as `list_pictures` and `split_names`.
+    """
+    listed = set()
+    if holdout is not None:
+        listed = {line.strip() for line in holdout.read_text(encoding="utf-8").splitlines() if line.strip()}
+    sources: list[Source] = []
+    for place, path in enumerate(paths):
+        names = [name for name in list_pictures(path) if not any(fnmatch(name, pattern) for pattern in leave_out)]
+        if not names:
+            raise UsageError(f"{path}: every picture in it is left out")
+        if (listed & set(names)) if holdout is not None else place == 0:
+            training, held = split_names(names, holdout)
+        else:
+            training, held = names, []
+        sources.append(Source(path, tuple(training), tuple(held)))
+    if not any(source.held for source in sources):
+        raise UsageError(f"{holdout}: none of its names is in the training data")
+    return sources

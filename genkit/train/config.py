@@ -18,7 +18,8 @@ class LoopConfig:
     `steps` is the length of the schedule: a main part, in which the learning rate warms up over `warmup` steps, holds, and
     falls along a half cosine over the last `decay` share; then `finish_steps` of fine-tuning, from `finish_rate` down another
     half cosine, for which a task may change its loss. With `muon_rate` the job's hidden matrices are trained by Muon, at that
-    rate along the same curve, and the rest by AdamW. `ema` is the decay of the averaged weights. Intervals are in steps.
+    rate along the same curve, and the rest by AdamW. `rival_rate` is a discriminator's, 0 for the same rate. `ema`
+    is the decay of the averaged weights. Intervals are in steps.
     """
 
     steps: int = 10_000
@@ -30,6 +31,7 @@ class LoopConfig:
     finish_steps: int = 0
     finish_rate: float = 1e-4
     muon_rate: float = 0.0
+    rival_rate: float = 0.0
     clip: float = 1.0
     ema: float = 0.999
     seed: int = 0

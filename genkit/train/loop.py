@@ -27,11 +27,13 @@ from genkit.train.muon import Muon
 
 
 class Job(Protocol):
-    """One task's side of training. `averaged` names the modules that are exported; `protocol` says how `evaluate` measures;
-    `matrices` are the hidden weights that Muon may take."""
+    """One task's side of training. `averaged` names the modules that are exported, `rivals` those that learn against the others
+    from a loss of their own (a GAN's discriminator); `protocol` says how `evaluate` measures; `matrices` are the hidden weights
+    that Muon may take."""
 
     modules: dict[str, nn.Module]
     averaged: tuple[str, ...]
+    rivals: tuple[str, ...]
     protocol: str
 
     def adopt(self, state: dict[str, Tensor]) -> dict[str, Tensor]: ...
@@ -43,6 +45,9 @@ class Job(Protocol):
     def loss(
         self, modules: dict[str, nn.Module], batch: dict[str, Tensor], *, finishing: bool
     ) -> tuple[Tensor, dict[str, float]]: ...
+
+    def rival_loss(self, modules: dict[str, nn.Module], batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]] | None:
+        """The rivals' loss on what `loss` has just made of this batch, or None while they do not learn yet."""
 
     def evaluate(self, modules: dict[str, nn.Module]) -> dict[str, float]: ...
 
@@ -106,28 +111,37 @@ def train(
     for average in averages.values():
         average.requires_grad_(False)
     raw = {name: module.to(memory_format=torch.channels_last) for name, module in job.modules.items()}
-    optimizers = _optimizers(loop, job, raw)
+    optimizers, rivals = _optimizers(loop, job, raw)
     step, minutes_before = 0, 0.0
     modules = {name: accelerator.prepare(module) for name, module in raw.items()}
-    optimizers = [accelerator.prepare(one) for one in optimizers]
+    optimizers, rivals = ([accelerator.prepare(one) for one in group] for group in (optimizers, rivals))
     if state_file.exists():
-        step, minutes_before = _restore(state_file, raw, averages, optimizers)
+        step, minutes_before = _restore(state_file, raw, averages, optimizers + rivals)
     batches = job.batches(loop.seed + step * 7919 + accelerator.process_index)
     started, metrics, best_speed = time.monotonic(), {}, 0.0
-    parameters = [p for module in raw.values() for p in module.parameters()]
+
+    def descend(loss: Tensor, whose: list[torch.optim.Optimizer]) -> None:
+        for optimizer in optimizers + rivals:
+            optimizer.zero_grad(set_to_none=True)
+        accelerator.backward(loss)
+        if loop.clip:
+            taken = [p for optimizer in whose for group in optimizer.param_groups for p in group["params"]]
+            accelerator.clip_grad_norm_(taken, loop.clip)
+        for optimizer in whose:
+            optimizer.step()
 
     def minutes() -> float:
         return minutes_before + (time.monotonic() - started) / 60
 
     def save() -> None:
         if accelerator.is_main_process:
-            _save(state_file, step, minutes(), raw, averages, optimizers)
+            _save(state_file, step, minutes(), raw, averages, optimizers + rivals)
 
     window_started, window_steps = time.monotonic(), 0
     try:
         while step < loop.steps and (max_minutes is None or minutes() - minutes_before < max_minutes):
             share = learning_rate(step, loop) / loop.learning_rate if loop.learning_rate else 0.0
-            for optimizer in optimizers:
+            for optimizer in optimizers + rivals:
                 for group in optimizer.param_groups:
                     group["lr"] = group["peak"] * share
             batch = {key: value.to(accelerator.device, non_blocking=True) for key, value in next(batches).items()}
@@ -135,13 +149,13 @@ def train(
                 loss, figures = job.loss(modules, batch, finishing=step >= loop.steps - loop.finish_steps)
             if not math.isfinite(float(loss.detach())):
                 raise RunError(f"the loss is {float(loss.detach())} at step {step}", "lower loop.learning_rate and resume")
-            for optimizer in optimizers:
-                optimizer.zero_grad(set_to_none=True)
-            accelerator.backward(loss)
-            if loop.clip:
-                accelerator.clip_grad_norm_(parameters, loop.clip)
-            for optimizer in optimizers:
-                optimizer.step()
+            descend(loss, optimizers)
+            if rivals:
+                with accelerator.autocast():
+                    answer = job.rival_loss(modules, batch)
+                if answer is not None:
+                    descend(answer[0], rivals)
+                    figures |= answer[1]
             step, window_steps = step + 1, window_steps + 1
             _average(averages, raw, min(loop.ema, (1 + step) / (10 + step)))
             if step % loop.eval_every == 0 or step == loop.steps:
@@ -168,18 +182,23 @@ def train(
     return {"step": step, "minutes": round(minutes(), 1), "metrics": metrics, "finished": step >= loop.steps}
 
 
-def _optimizers(loop: LoopConfig, job: Job, raw: dict[str, nn.Module]) -> list[torch.optim.Optimizer]:
-    """AdamW for everything, or for what Muon does not take; each group keeps its `peak` rate for the schedule."""
+Optimizers = list[torch.optim.Optimizer]
+
+
+def _optimizers(loop: LoopConfig, job: Job, raw: dict[str, nn.Module]) -> tuple[Optimizers, Optimizers]:
+    """AdamW for everything, or for what Muon does not take, and another for the rivals; each group keeps its `peak` rate for
+    the schedule."""
     matrices = job.matrices() if loop.muon_rate else []
     taken = {id(one) for one in matrices}
-    rest = [p for module in raw.values() for p in module.parameters() if p.requires_grad and id(p) not in taken]
-    group = {"params": rest, "peak": loop.learning_rate}
-    found: list[torch.optim.Optimizer] = [
-        torch.optim.AdamW([group], lr=loop.learning_rate, betas=loop.betas, weight_decay=loop.weight_decay)
-    ]
+
+    def adam(names: set[str], peak: float) -> torch.optim.Optimizer:
+        chosen = [p for name in sorted(names) for p in raw[name].parameters() if p.requires_grad and id(p) not in taken]
+        return torch.optim.AdamW([{"params": chosen, "peak": peak}], lr=peak, betas=loop.betas, weight_decay=loop.weight_decay)
+
+    found: Optimizers = [adam(set(raw) - set(job.rivals), loop.learning_rate)]
     if matrices:
         found.append(Muon([{"params": matrices, "peak": loop.muon_rate}], lr=loop.muon_rate))
-    return found
+    return found, [adam(set(job.rivals), loop.rival_rate or loop.learning_rate)] if job.rivals else []
 
 
 @torch.no_grad()

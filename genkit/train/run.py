@@ -19,7 +19,7 @@ class Request:
 
     task: str
     config: Path
-    data: Path
+    data: tuple[Path, ...]
     holdout: Path | None
     out: Path
     overrides: tuple[str, ...] = ()
@@ -28,7 +28,9 @@ class Request:
     cpu: bool = False
 
 
-def run(request: Request, make_job: Callable[[TrainConfig, Path, Path | None], Job], report: Report) -> dict[str, Any]:
+def run(
+    request: Request, make_job: Callable[[TrainConfig, tuple[Path, ...], Path | None], Job], report: Report
+) -> dict[str, Any]:
     """Train and return the loop's outcome with the card's path under `card`.
 
     Raises:
@@ -84,7 +86,9 @@ def _start_from(name: str, job: Job) -> None:
 
 def _command(request: Request) -> Sequence[str]:
     """The command to quote in a card: file names without their folders, so that no place of this machine is told."""
-    words = ["genkit", "train", request.task, "--config", _quotable(request.config), "--data", request.data.name]
+    words = ["genkit", "train", request.task, "--config", _quotable(request.config)]
+    for source in request.data:
+        words += ["--data", source.name]
     if request.holdout is not None:
         words += ["--holdout", request.holdout.name]
     for override in request.overrides:

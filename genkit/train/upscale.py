@@ -7,9 +7,7 @@ which is what the field measures and what the eye weighs most. The finish is squ
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +19,11 @@ from torch import Tensor, nn
 from genkit.errors import UsageError
 from genkit.evaluate.degrade import clean, web_photo
 from genkit.evaluate.fidelity import crop_border, luma, psnr
-from genkit.media.datasets import list_pictures, read_pictures, split_names
+from genkit.media.datasets import read_pictures, split_sources
 from genkit.models import compact
 from genkit.train.config import TrainConfig
 from genkit.train.degrade import photo
+from genkit.train.feeding import feed
 
 LUMA = (65.481 / 255, 128.553 / 255, 24.966 / 255)
 
@@ -47,26 +46,27 @@ class DataOptions:
 class UpscaleJob:
     """What the loop asks of a task: its modules, its batches, its loss, its held-out metric and its sheet."""
 
-    def __init__(self, config: TrainConfig, data: Path, holdout: Path | None):
+    def __init__(self, config: TrainConfig, data: Sequence[Path], holdout: Path | None):
         self.options = DataOptions(**{**config.data, "sizes": tuple(config.data.get("sizes", (1.0,)))})
         self.scale = int(config.network.get("scale", 4))
         self.network_params = dict(config.network)
         self.modules: dict[str, nn.Module] = {"network": compact.build(**config.network)}
-        self.averaged = ("network",)
+        self.averaged, self.rivals = ("network",), ()
         self.protocol = f"PSNR on Y of held-out pictures, centre {self.options.validate_side} square, border {self.scale}, " + (
             "Pillow bicubic reduction" if self.options.degradation == "clean" else "the web-photo degradation"
         )
-        names = list_pictures(data)
-        training, held = split_names(names, holdout)
-        self._pairs = [pair for _, sharp in read_pictures(data, training) for pair in self._prepare(sharp)]
+        sources = split_sources(data, holdout)
+        self._pairs = [pair for s in sources for _, sharp in read_pictures(s.path, s.training) for pair in self._prepare(sharp)]
         if not self._pairs:
             least = (self.options.patch + 2) * self.scale
             raise UsageError(
-                f"{data}: no picture to train on has {least} pixels on its shorter side", "lower the patch: --set data.patch=16"
+                f"{', '.join(map(str, data))}: no picture to train on has {least} pixels on its shorter side",
+                "lower the patch: --set data.patch=16",
             )
         rng = np.random.default_rng(0)
         self._held: list[tuple[np.ndarray, np.ndarray]] = []
-        for _, sharp in read_pictures(data, held[: self.options.validate]):
+        held = [pair for s in sources for pair in read_pictures(s.path, s.held[: self.options.validate])]
+        for _, sharp in held:
             side = min(self.options.validate_side, *sharp.shape[:2]) // self.scale * self.scale
             top, left = (sharp.shape[0] - side) // 2, (sharp.shape[1] - side) // 2
             crop = np.ascontiguousarray(sharp[top : top + side, left : left + side])
@@ -107,23 +107,7 @@ class UpscaleJob:
         return [layer.weight for layer in convolutions[1:-1]]
 
     def batches(self, seed: int) -> Iterator[dict[str, Tensor]]:
-        """Endless batches, cut and degraded on a thread of their own so that the optimiser does not wait."""
-        ready: queue.Queue[dict[str, Tensor] | Exception] = queue.Queue(maxsize=8)
-
-        def fill() -> None:
-            rng = np.random.default_rng(seed)
-            try:
-                while True:
-                    ready.put(self._batch(rng))
-            except Exception as error:  # whatever ends this thread must end the run, not leave it waiting
-                ready.put(error)
-
-        threading.Thread(target=fill, daemon=True).start()
-        while True:
-            batch = ready.get()
-            if isinstance(batch, Exception):
-                raise batch
-            yield batch
+        return feed(self._batch, seed)
 
     def _batch(self, rng: np.random.Generator) -> dict[str, Tensor]:
         small_patches: list[np.ndarray] = []
@@ -147,6 +131,9 @@ class UpscaleJob:
         size = torch.square if finishing else torch.abs
         loss = size(error).mean() + size(luma_error).mean()
         return loss, {"loss": float(loss.detach())}
+
+    def rival_loss(self, modules: dict[str, nn.Module], batch: dict[str, Tensor]) -> None:
+        return None
 
     @torch.inference_mode()
     def evaluate(self, modules: dict[str, nn.Module]) -> dict[str, float]:
