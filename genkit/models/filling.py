@@ -1,0 +1,75 @@
+"""A loaded network as `inpaint` calls it: a picture and a mask in, the whole picture with the hole filled out.
+
+`(images (N, 3, H, W), masks (N, 1, H, W), *, seeds, **options) -> (N, 3, H, W)`, float32 RGB [0, 1] on `device`; 1 in the mask
+means repaint. What lies under the mask never reaches the network: it is set to zero here. Number format, memory layout and
+size rules (by reflection, cropped afterwards) are seen to here too. What the result shows outside the mask is the network's
+own business; the task takes nothing from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from genkit.errors import UsageError
+from genkit.models.transform import reflect
+
+
+class Fill:
+    """`size` is the side in pixels of the crop that the network is best at (None: any), `reach` the thickest hole there that
+    it fills well at once (half of `size` where it is not given). `stochastic` networks draw noise: they take `seeds`, one an
+    image, and `run` gets them as a keyword. `options` are the names that `run` takes. `pixel_bytes` is about what one pixel
+    takes in float32 while it runs."""
+
+    def __init__(
+        self,
+        network: Any,
+        *,
+        device: torch.device,
+        dtype: torch.dtype,
+        size: int | None,
+        multiple: int = 1,
+        minimum: int = 1,
+        stochastic: bool = False,
+        reach: int | None = None,
+        run: Callable[..., Tensor] | None = None,
+        options: tuple[str, ...] = (),
+        pixel_bytes: int = 16384,
+    ):
+        self.network = network.eval().requires_grad_(False) if isinstance(network, nn.Module) else network
+        self.size, self.multiple, self.minimum, self.stochastic = size, multiple, minimum, stochastic
+        self.reach = reach or (size or 512) // 2
+        self.options, self.pixel_bytes = options, pixel_bytes
+        self.fallback = False
+        self._run = run or (lambda network, images, masks: network(images, masks))
+        self.to(device, dtype)
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Fill:
+        """Move the network, channels last where it is one of convolutions."""
+        self.network.to(device, dtype)
+        if isinstance(self.network, nn.Module):
+            self.network.to(memory_format=torch.channels_last)
+        self.device, self.dtype = device, dtype
+        return self
+
+    def __call__(self, images: Tensor, masks: Tensor, *, seeds: Sequence[int] | None = None, **options: Any) -> Tensor:
+        if unknown := [name for name in options if name not in self.options]:
+            raise UsageError(f"this model has no option {unknown[0]!r}")
+        height, width = images.shape[-2:]
+        masks = (masks >= 0.5).to(self.device, torch.float32)
+        images = images.to(self.device, torch.float32) * (1 - masks)
+        margins = self._margins(height), self._margins(width)
+        # a hole at the edge goes on in the mirror, where nothing is known either
+        images, masks = reflect(images, *margins).to(self.dtype), reflect(masks, *margins).to(self.dtype)
+        if isinstance(self.network, nn.Module):
+            images = images.contiguous(memory_format=torch.channels_last)
+        if self.stochastic:
+            options["seeds"] = list(seeds) if seeds is not None else list(range(len(images)))
+        result = self._run(self.network, images, masks, **options)
+        return result[:, :3, :height, :width].float()
+
+    def _margins(self, length: int) -> int:
+        return -(-max(length, self.minimum) // self.multiple) * self.multiple - length
