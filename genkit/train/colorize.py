@@ -74,11 +74,10 @@ class ColorizeJob:
         if len(shares) != len(sources):
             raise UsageError(f"data.shares has {len(shares)} numbers for {len(sources)} sources (--data)")
         self._shares = np.array(shares) / sum(shares)
-        self._held = [
-            centre_square(pixels, side, 512 // side)
-            for s in sources
-            for _, pixels in read_pictures(s.path, s.held[: self.options.validate])
-        ]
+        held = [pixels for s in sources for _, pixels in read_pictures(s.path, s.held[: self.options.validate])]
+        squares = [centre_square(pixels, side, 512 // side) for pixels in held]
+        # a photograph without colour has no error to gain on
+        self._held = [pixels for pixels in squares if np.isfinite(psnr(grey_of(pixels), pixels))]
         self._centres = colorizer.bins()  # (bins, 2)
         self._weights = self._rarity()
 

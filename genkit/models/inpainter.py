@@ -1,0 +1,72 @@
+"""The inpainting network that genkit ships: gated convolutions that correct a smooth filling.
+
+The hole is first filled by pull-push averaging (`nets/pyramid.py`), which is right about everything that is soft; the network
+sees that picture and the mask and predicts what is missing from it. So it starts from a sound answer and needs few weights.
+Convolutions are gated (Yu et al. 2019, "Free-Form Image Inpainting with Gated Convolution", arXiv 1806.03589): one half of the
+channels decides, place by place, how much of the other half passes, because filled and seen places must not count alike. The
+body works at an eighth of the side with growing dilation (Yu et al. 2018, arXiv 1801.07892, section 4) to see across holes.
+
+Tensors: images (N, 3, H, W), RGB [0, 1], masks (N, 1, H, W), 1 = repaint; H and W multiples of 8; the output is not clamped and
+equals the input outside the mask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import elu, interpolate, pixel_shuffle, pixel_unshuffle
+
+from genkit.nets.pyramid import fill_smoothly
+
+WIDTHS, DILATIONS = (32, 64, 128), (1, 2, 4, 8, 1)
+
+
+class Gated(nn.Module):
+    """A convolution and its gate: `elu(a) * sigmoid(b)`."""
+
+    def __init__(self, before: int, width: int, side: int = 3, stride: int = 1, dilation: int = 1):
+        super().__init__()
+        self.both = nn.Conv2d(before, 2 * width, side, stride, dilation * (side // 2), dilation)
+
+    def forward(self, features: Tensor) -> Tensor:
+        value, gate = self.both(features).chunk(2, 1)
+        return elu(value) * gate.sigmoid()
+
+
+class Inpainter(nn.Module):
+    """`widths` are those at 1/2, 1/4 and 1/8 of the side; one gated block at 1/8 for each of `dilations`."""
+
+    def __init__(self, widths: Sequence[int] = WIDTHS, dilations: Sequence[int] = DILATIONS):
+        super().__init__()
+        half, quarter, eighth = widths
+        self.enter = Gated(4 * 4, half)
+        self.down = nn.ModuleList([Gated(half, quarter, stride=2), Gated(quarter, eighth, stride=2)])
+        self.body = nn.ModuleList(Gated(eighth, eighth, dilation=dilation) for dilation in dilations)
+        self.rise = nn.ModuleList([nn.Conv2d(eighth + quarter, quarter, 3, 1, 1), nn.Conv2d(quarter + half, half, 3, 1, 1)])
+        self.leave = nn.Conv2d(half, 4 * 3, 3, 1, 1)
+
+    def forward(self, images: Tensor, masks: Tensor) -> Tensor:
+        smooth = fill_smoothly(images, masks)
+        given = torch.cat([smooth * 2 - 1, masks], 1).to(images.dtype)
+        fine = self.enter(pixel_unshuffle(given, 2))  # (N, half, H/2, W/2)
+        middle = self.down[0](fine)
+        features = self.down[1](middle)  # (N, eighth, H/8, W/8)
+        for gated in self.body:
+            features = features + gated(features)
+        for rise, kept in zip(self.rise, (middle, fine), strict=True):
+            features = elu(rise(torch.cat([interpolate(features, scale_factor=2.0, mode="nearest"), kept], 1)))
+        correction = pixel_shuffle(self.leave(features), 2).to(smooth.dtype)  # (N, 3, H, W)
+        return smooth + masks * correction
+
+
+def build(widths: Sequence[int] = WIDTHS, dilations: Sequence[int] = DILATIONS) -> Inpainter:
+    """Build the network with random weights; it begins as the smooth filling."""
+    network = Inpainter(widths, dilations)
+    with torch.no_grad():
+        network.leave.weight.mul_(0.1)
+        network.leave.bias.zero_()
+        for gated in network.body:
+            gated.both.weight.mul_(0.5)
+    return network
