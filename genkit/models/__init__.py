@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from genkit.cards import Card
 
-FAMILIES = ("compact", "spandrel")  # in the order in which they are asked to recognise a checkpoint: ours first
+FAMILIES = ("compact", "zhang", "spandrel", "diffusers")  # in the order in which they are asked to recognise a checkpoint: ours first
 
 
 def family_module(name: str) -> ModuleType:

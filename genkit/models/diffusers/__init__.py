@@ -1,0 +1,58 @@
+"""Pipelines of the diffusers library, from local folders laid out as their repositories are.
+
+`pipelines` lists what runs, `opening` loads a folder strictly, `settings` turns a card's options into arguments, `placing`
+decides where the parts live, and one adapter for each shape makes it a callable: `painting` for `genkit inpaint`.
+
+A card says `params.pipeline` (the class) and, where the repository has lighter files, `params.variant`; `limits.size` is the
+side of a picture that the model was trained at; `options` are those of `settings`. diffusers and transformers are imported
+when a model is loaded, not before, and only the classes that the pipeline is made of.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genkit.errors import UsageError, WeightsError
+
+if TYPE_CHECKING:
+    import torch
+
+    from genkit.cards import Card
+    from genkit.models.diffusers.painting import Painter
+
+
+def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
+    """A pipeline is a folder of several networks; no single state dict is one."""
+    return None
+
+
+def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> Painter:
+    """Open the folder `files["root"]` with the pipeline that the card names.
+
+    Raises:
+        WeightsError: a pipeline that genkit does not drive, or a folder that is not whole; names it and what is missing.
+        UsageError: a number format that the card does not list.
+        RunError: the weights do not fit into main memory.
+    """
+    from genkit.models.diffusers.settings import kind_of
+
+    word = str(dtype).removeprefix("torch.")
+    if word not in card.dtypes:
+        raise UsageError(f"{card.name} does not run in {word}", f"--dtype {' or '.join(card.dtypes)}")
+    kind = kind_of(card)
+    if "root" not in files:
+        raise WeightsError(f"{card.name}: the card names no repository", "a diffusers card has a [hub] table", code="card")
+    # diffusers asks for its news and for remote code by these; neither is wanted, and both are read at import
+    os.environ.setdefault("DIFFUSERS_DISABLE_REMOTE_CODE", "1")
+    from genkit.models.diffusers.opening import open_pipeline, read_index, weight_bytes
+    from genkit.models.diffusers.painting import Painter
+    from genkit.models.diffusers.placing import refuse_what_does_not_fit
+
+    folder, variant = files["root"], card.params.get("variant")
+    read_index(folder, kind)
+    refuse_what_does_not_fit(card.name, weight_bytes(folder, dtype, variant).values(), dtype)
+    pipeline = open_pipeline(folder, kind, dtype, variant=variant)
+    return Painter(pipeline, kind, card, device=device, dtype=dtype)

@@ -1,0 +1,61 @@
+"""Where a pipeline's parts live while it runs: on the device, or waiting in main memory for their turn.
+
+Three placements, from quick to frugal: `whole` (everything on the device), `model` (each part is moved there when its turn
+comes: little time, and the largest part decides), `sequential` (layer by layer: fits nearly everywhere, many times as slow).
+The first that fits the free memory is taken; on the CPU and on MPS, whose memory is shared, it is always `whole`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import torch
+
+from genkit import runtime
+from genkit.errors import RunError
+
+GIB = 1 << 30
+ROOM_1024 = 4 * GIB  # what a half-precision pass and the decoding of 1024 x 1024 take beside the weights, and something over
+
+
+def choose_placement(sizes: Collection[int], side: int, free: int) -> str:
+    """`whole`, `model` or `sequential` for parts of these sizes and pictures of `side`, with `free` bytes on the device."""
+    room = max(GIB, ROOM_1024 * side * side // (1024 * 1024))
+    if sum(sizes) + room <= free:
+        return "whole"
+    return "model" if max(sizes, default=0) + room <= free else "sequential"
+
+
+def refuse_what_does_not_fit(name: str, sizes: Collection[int], dtype: torch.dtype) -> None:
+    """Say before loading that main memory, through which all weights go, is too small.
+
+    Raises:
+        RunError: it is; the way out is named.
+    """
+    need, free = sum(sizes), runtime.free_memory(torch.device("cpu"))
+    if need > free:
+        word = str(dtype).removeprefix("torch.")
+        way_out = "a half format (--dtype bfloat16) or a smaller model" if dtype.itemsize > 2 else "a smaller model"
+        raise RunError(
+            f"{name}: its weights take {need / 1e9:.1f} GB in {word}, and {free / 1e9:.1f} GB of memory are free", way_out
+        )
+
+
+def place(pipeline: Any, device: torch.device, side: int) -> str:
+    """Move a pipeline from the CPU to `device`, whole or by turns, and return the placement."""
+    placement = "whole"
+    if device.type == "cuda":
+        sizes = [_size(part) for part in pipeline.components.values() if isinstance(part, torch.nn.Module)]
+        placement = choose_placement(sizes, side, runtime.free_memory(device))
+    if placement == "model":
+        pipeline.enable_model_cpu_offload(device=device)
+    elif placement == "sequential":
+        pipeline.enable_sequential_cpu_offload(device=device)
+    else:
+        pipeline.to(device)
+    return placement
+
+
+def _size(part: torch.nn.Module) -> int:
+    return sum(value.numel() * value.element_size() for value in (*part.parameters(), *part.buffers()))

@@ -1,0 +1,100 @@
+"""A card's options as the arguments of a pipeline's call, the same for every shape of adapter.
+
+Prompts that do not fit the text encoder are refused: the pipelines would cut them with a warning that nobody reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from genkit.cards import Card
+from genkit.errors import UsageError, WeightsError
+from genkit.models.diffusers.pipelines import DENOISE, GUIDANCE, KINDS, NEGATIVE, PROMPT, SAFETY, STEPS, Kind
+
+
+def kind_of(card: Card) -> Kind:
+    """The pipeline that a card names in `params.pipeline`, if its options fit.
+
+    Raises:
+        WeightsError: a pipeline that genkit does not drive, or an option that the pipeline does not take.
+    """
+    name = card.params.get("pipeline")
+    kind = KINDS.get(name) if isinstance(name, str) else None
+    if kind is None:
+        raise WeightsError(f"{card.name}: params.pipeline is {name!r}", f"pipelines: {', '.join(KINDS)}", code="card")
+    for option in card.options:
+        if option.name not in kind.arguments:
+            known = ", ".join(kind.arguments)
+            raise WeightsError(f"{card.name}: {kind.name} takes no option {option.name}", f"it takes {known}", code="card")
+    return kind
+
+
+class Settings:
+    """The options of one card: `defaults` (name: value), and how they become arguments."""
+
+    def __init__(self, card: Card, kind: Kind):
+        self.name, self.kind = card.name, kind
+        self.defaults = {option.name: option.default for option in card.options}
+
+    def complete(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Fill in what was not given.
+
+        Raises:
+            UsageError: an option that the card does not have, or values that cannot go together.
+        """
+        for name in given:
+            if name not in self.defaults:
+                raise UsageError(f"{self.name} has no option {name}", f"its options: {', '.join(self.defaults) or 'none'}")
+        values = self.defaults | dict(given)
+        if values.get(NEGATIVE) and values.get(GUIDANCE, 0.0) <= self.kind.unguided:
+            raise UsageError(
+                f"{self.name} does not look at the negative prompt when guidance is {values.get(GUIDANCE, 0.0):g}",
+                f"--guidance above {self.kind.unguided:g}",
+            )
+        steps, denoise = values.get(STEPS), values.get(DENOISE)
+        if steps and denoise is not None and int(steps * denoise) < 1:
+            raise UsageError(f"{steps} steps at denoise {denoise:g} are less than one step", "more --steps or more --denoise")
+        return values
+
+    def arguments(self, values: Mapping[str, Any], count: int) -> dict[str, Any]:
+        """Arguments of the call for `count` pictures from complete values; texts once for each picture."""
+        found: dict[str, Any] = dict(self.kind.fixed)
+        for name, value in values.items():
+            parameter = self.kind.arguments[name]
+            if name == SAFETY or value is None:
+                continue
+            found[parameter] = [value] * count if name in (PROMPT, NEGATIVE) else value
+        if not any(name in values for name in (PROMPT,)):
+            found[self.kind.arguments[PROMPT]] = [""] * count
+        return found
+
+    def check_texts(self, pipeline: Any, values: Mapping[str, Any]) -> None:
+        """Refuse texts that the pipeline's text encoders would cut.
+
+        Raises:
+            UsageError: too long; says how long and how long it may be.
+        """
+        tokenizers = [pipeline.tokenizer, getattr(pipeline, "tokenizer_2", None)]
+        for name in (PROMPT, NEGATIVE):
+            text = values.get(name)
+            for tokenizer in tokenizers if text else ():
+                if tokenizer is None:
+                    continue
+                room = self.kind.window or tokenizer.model_max_length
+                length = self._tokens(tokenizer, str(text))
+                if length > room:
+                    raise UsageError(f"--{name} is {length} tokens long, and {self.name} reads {room}", "make it shorter")
+
+    def _tokens(self, tokenizer: Any, text: str) -> int:
+        if self.kind.chat:
+            message = [{"role": "user", "content": text}]
+            text = tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
+        return len(tokenizer(text, truncation=False, verbose=False).input_ids)
+
+
+def generators(seeds: Sequence[int]) -> list[torch.Generator]:
+    """One source of noise for each picture, on the CPU: its noise does not depend on the device nor on its neighbours."""
+    return [torch.Generator("cpu").manual_seed(seed) for seed in seeds]

@@ -1,0 +1,238 @@
+"""Real diffusers folders with random weights, a few hundred kB each, laid out as the published repositories are.
+
+Everything is made here, tokenizers too (bytes and no merges), so nothing is fetched. `build(name, folder)` writes one with
+`save_pretrained`; `BUILDERS` names them by their pipeline class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+CHAT = (
+    "{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}"
+    "{% if add_generation_prompt %}a:{% endif %}"
+)
+
+
+def build(name: str, folder: Path, *, variant: str | None = None) -> Path:
+    """Write the tiny pipeline of that class to `folder`, always the same one; `variant` marks the weight files."""
+    from diffusers.utils import logging
+
+    logging.disable_progress_bar()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        pipeline = BUILDERS[name]()
+    if variant == "fp16":
+        pipeline.to(dtype=torch.float16)
+    pipeline.save_pretrained(folder, variant=variant)
+    return folder
+
+
+def stable_diffusion(checker: bool = True) -> Any:
+    from diffusers import PNDMScheduler, StableDiffusionInpaintPipeline
+    from transformers import CLIPImageProcessor
+
+    return StableDiffusionInpaintPipeline(
+        vae=autoencoder(),
+        text_encoder=text_encoder(),
+        tokenizer=clip_tokenizer(),
+        unet=unet(9, 16),
+        scheduler=PNDMScheduler(
+            beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1, skip_prk_steps=True
+        ),
+        safety_checker=safety_checker() if checker else None,
+        feature_extractor=CLIPImageProcessor(size=16, crop_size=16),
+        requires_safety_checker=checker,
+    )
+
+
+def stable_diffusion_xl() -> Any:
+    from diffusers import EulerDiscreteScheduler, StableDiffusionXLInpaintPipeline
+
+    return StableDiffusionXLInpaintPipeline(
+        vae=autoencoder(),
+        text_encoder=text_encoder(),
+        text_encoder_2=text_encoder(projected=True),
+        tokenizer=clip_tokenizer(),
+        tokenizer_2=clip_tokenizer(),
+        unet=unet(
+            9,
+            32,
+            addition_embed_type="text_time",
+            addition_time_embed_dim=8,
+            projection_class_embeddings_input_dim=6 * 8 + 16,
+        ),
+        scheduler=EulerDiscreteScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1),
+        add_watermarker=False,
+    )
+
+
+def z_image() -> Any:
+    """Saved as the plain pipeline, as the published repository is; the inpainting one takes the same parts."""
+    from diffusers import FlowMatchEulerDiscreteScheduler, ZImagePipeline, ZImageTransformer2DModel
+    from transformers import Qwen3Model
+
+    transformer = ZImageTransformer2DModel(
+        in_channels=16, dim=32, n_layers=1, n_refiner_layers=1, n_heads=2, n_kv_heads=2, cap_feat_dim=16,
+        axes_dims=[8, 4, 4], axes_lens=[640, 32, 32],
+    )  # fmt: skip
+    for name, value in transformer.named_parameters():
+        if "pad_token" in name:  # made without values, because the published ones are always loaded
+            torch.nn.init.normal_(value, std=0.02)
+    return ZImagePipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+        vae=autoencoder(16, shift_factor=0.1159, scaling_factor=0.3611, use_quant_conv=False, use_post_quant_conv=False),
+        text_encoder=Qwen3Model(qwen_config(layers=2)),
+        tokenizer=qwen_tokenizer(),
+        transformer=transformer,
+    )
+
+
+def flux2_klein() -> Any:
+    from diffusers import (
+        AutoencoderKLFlux2,
+        FlowMatchEulerDiscreteScheduler,
+        Flux2KleinPipeline,
+        Flux2Transformer2DModel,
+    )
+    from transformers import Qwen3ForCausalLM
+
+    return Flux2KleinPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True, shift=3.0),
+        vae=AutoencoderKLFlux2(
+            block_out_channels=(8, 8, 8, 8), layers_per_block=1, latent_channels=4, norm_num_groups=4, sample_size=64
+        ),
+        text_encoder=Qwen3ForCausalLM(qwen_config(layers=27)),  # the pipeline takes the 9th, 18th and 27th
+        tokenizer=qwen_tokenizer(),
+        transformer=Flux2Transformer2DModel(
+            in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
+            joint_attention_dim=3 * 16, timestep_guidance_channels=32, axes_dims_rope=(4, 4, 4, 4), guidance_embeds=False,
+        ),
+        is_distilled=True,
+    )  # fmt: skip
+
+
+BUILDERS: dict[str, Callable[[], Any]] = {
+    "StableDiffusionInpaintPipeline": stable_diffusion,
+    "StableDiffusionXLInpaintPipeline": stable_diffusion_xl,
+    "ZImageInpaintPipeline": z_image,
+    "Flux2KleinInpaintPipeline": flux2_klein,
+}
+
+
+# --- parts --------------------------------------------------------------------------------------------------------------
+
+
+def autoencoder(latents: int = 4, **options: Any) -> Any:
+    from diffusers import AutoencoderKL
+
+    return AutoencoderKL(
+        block_out_channels=(8, 8, 8, 8),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        layers_per_block=1,
+        latent_channels=latents,
+        norm_num_groups=4,
+        sample_size=64,
+        **options,
+    )
+
+
+def unet(channels: int, cross: int, **options: Any) -> Any:
+    from diffusers import UNet2DConditionModel
+
+    return UNet2DConditionModel(
+        in_channels=channels,
+        out_channels=4,
+        sample_size=8,
+        block_out_channels=(8, 16),
+        layers_per_block=1,
+        norm_num_groups=4,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=cross,
+        attention_head_dim=4,
+        **options,
+    )
+
+
+def text_encoder(projected: bool = False) -> Any:
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+    vocabulary = clip_vocabulary()
+    config = CLIPTextConfig(
+        hidden_size=16,
+        intermediate_size=16,
+        projection_dim=16,
+        num_attention_heads=2,
+        num_hidden_layers=2,
+        vocab_size=len(vocabulary),
+        bos_token_id=vocabulary["<|startoftext|>"],
+        eos_token_id=vocabulary["<|endoftext|>"],
+        pad_token_id=vocabulary["<|endoftext|>"],
+    )
+    return (CLIPTextModelWithProjection if projected else CLIPTextModel)(config)
+
+
+def safety_checker() -> Any:
+    """A checker that flags nothing: its thresholds are above any cosine."""
+    from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
+    from transformers import CLIPConfig
+
+    config = CLIPConfig(
+        vision_config={
+            "hidden_size": 16,
+            "intermediate_size": 16,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "image_size": 16,
+            "patch_size": 8,
+        },
+        projection_dim=16,
+    )
+    checker = StableDiffusionSafetyChecker(config)
+    checker.concept_embeds_weights.data.fill_(2.0)
+    checker.special_care_embeds_weights.data.fill_(2.0)
+    return checker
+
+
+def qwen_config(layers: int) -> Any:
+    from transformers import Qwen3Config
+
+    return Qwen3Config(
+        vocab_size=len(qwen_vocabulary()), hidden_size=16, intermediate_size=16, num_hidden_layers=layers,
+        num_attention_heads=2, num_key_value_heads=1, head_dim=8, max_position_embeddings=1024, tie_word_embeddings=True,
+        bos_token_id=None, eos_token_id=qwen_vocabulary()["<|im_end|>"], pad_token_id=qwen_vocabulary()["<|endoftext|>"],
+    )  # fmt: skip
+
+
+def _bytes() -> list[str]:
+    """The 256 signs by which byte-level tokenizers write bytes."""
+    from tokenizers.pre_tokenizers import ByteLevel
+
+    return sorted(ByteLevel.alphabet())
+
+
+def clip_vocabulary() -> dict[str, int]:
+    signs = [*_bytes(), *(f"{sign}</w>" for sign in _bytes()), "<|startoftext|>", "<|endoftext|>"]
+    return {sign: index for index, sign in enumerate(signs)}
+
+
+def clip_tokenizer() -> Any:
+    from transformers import CLIPTokenizer
+
+    return CLIPTokenizer(vocab=clip_vocabulary(), merges=[], model_max_length=77)
+
+
+def qwen_vocabulary() -> dict[str, int]:
+    return {sign: index for index, sign in enumerate([*_bytes(), "<|endoftext|>", "<|im_start|>", "<|im_end|>"])}
+
+
+def qwen_tokenizer() -> Any:
+    from transformers import Qwen2Tokenizer
+
+    return Qwen2Tokenizer(vocab=qwen_vocabulary(), merges=[], model_max_length=1024, chat_template=CHAT)
