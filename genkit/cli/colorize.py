@@ -1,0 +1,164 @@
+"""`genkit colorize`: give pictures colours and keep their lightness."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from genkit.cli.options import ImageOptions, parse_model_options, spread
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+COLOUR = "Colour"
+
+
+@app.command()
+@spread
+def colorize(
+    shared: ImageOptions,
+    strength: Annotated[
+        float,
+        typer.Option(
+            "--strength",
+            metavar="N",
+            rich_help_panel=COLOUR,
+            help="How much colour: 0 none (grey), 1 what the model says, up to 2 twice as much.",
+        ),
+    ] = 1.0,
+    hint: Annotated[
+        str | None,
+        typer.Option(
+            "--hint",
+            metavar="PATH",
+            rich_help_panel=COLOUR,
+            show_default=False,
+            help="Coloured strokes on transparency that say which colour is where: a file, or a folder named as the inputs are.",
+        ),
+    ] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            "--reference",
+            metavar="FILE",
+            rich_help_panel=COLOUR,
+            show_default=False,
+            help="Take the palette of this picture; one for a whole folder gives it the same colours throughout.",
+        ),
+    ] = None,
+) -> int:
+    """Colour black-and-white pictures: files, folders, whole trees. Lightness, transparency, 16 bits and metadata are kept.
+
+    Pictures in colour are turned to grey first. Without -o, photo.jpg gives photo_colorized.jpg beside it.
+
+    \b
+      genkit colorize portrait.jpg
+      genkit colorize album -r -o coloured/ --reference kodachrome.jpg
+      genkit colorize scan.tif --strength 0.7 --model ddcolor
+      genkit colorize portrait.jpg --hint strokes.png --model siggraph17
+    """
+    from genkit import cards
+    from genkit.cli.pictures import PictureVerb, run_pictures
+    from genkit.media.pairing import sort_extra
+    from genkit.tasks import colorize as task
+
+    card = cards.find(shared.model or cards.default_model("colorize"), "colorize")
+    model_options = parse_model_options(card, shared.model_options)
+    task.check(task.ColorizeOptions(strength=strength))
+    if hint is not None:
+        _only_with(card, "hints", "--hint", "takes no hints")
+    if shared.seed:
+        _only_with(card, "stochastic", "--seed", "draws nothing by chance, so a seed changes nothing")
+    files, folders = sort_extra({"hint": hint, "reference": reference})
+    palette = read_palette(files["reference"] if "reference" not in folders else folders["reference"]) if reference else None
+    common_hints = read_hints(files["hint"]) if "hint" in files else None
+
+    def apply(model: Any, picture: Any, notice: Any, partners: Any = None) -> Any:
+        from genkit.media.colour import to_srgb
+
+        own_hints = read_hints(partners["hint"]) if partners else common_hints
+        options = task.ColorizeOptions(strength, own_hints, palette, shared.seed, model_options)
+        picture = to_srgb(picture, notice)
+        pixels, alpha = task.colorize(model, picture.pixels, picture.alpha, options, notice)
+        return picture.with_pixels(pixels, alpha)
+
+    recorded: dict[str, Any] = {"strength": strength} if strength != 1 else {}
+    return run_pictures(
+        shared,
+        PictureVerb(
+            name="colorize",
+            card=card,
+            mark="_colorized",
+            marks="_colorized",
+            apply=apply,
+            size_of=lambda width, height: (width, height),
+            options=recorded | ({"model_options": model_options} if model_options else {}),
+            hint=_stronger(card),
+            files=files,
+            companions=folders,
+        ),
+    )
+
+
+def read_palette(path: Path) -> Any:
+    """The palette of a reference picture.
+
+    Raises:
+        UsageError: it cannot be read, or has no colours.
+    """
+    from genkit.tasks.palette import Palette
+
+    picture = _read("--reference", path)
+    return Palette.of(picture.pixels, picture.alpha, f"--reference {path}")
+
+
+@lru_cache(maxsize=1)
+def read_hints(path: Path) -> Any:
+    """The hints in a picture of strokes.
+
+    Raises:
+        UsageError: it cannot be read, or is not strokes on transparency.
+    """
+    from genkit.tasks.hints import Hints
+
+    picture = _read("--hint", path)
+    return Hints.of(picture.pixels, picture.alpha, f"--hint {path}")
+
+
+def _read(option: str, path: Path) -> Any:
+    from genkit.errors import InputError, UsageError
+    from genkit.media import images
+    from genkit.media.colour import to_srgb
+
+    try:
+        return to_srgb(images.read(path))
+    except InputError as error:  # it is an option's: nothing can be made without it
+        raise UsageError(f"{option} {error.message}", error.hint, code=error.code) from error
+
+
+def _only_with(card: Any, param: str, option: str, reason: str) -> None:
+    """Refuse an option that the model cannot honour, naming those that can.
+
+    Raises:
+        UsageError: the card does not say `params.<param>`.
+    """
+    from genkit import cards
+    from genkit.errors import UsageError
+
+    if card.params.get(param):
+        return
+    able = [one.name for one in cards.all_cards("colorize") if one.params.get(param)]
+    way_out = f"models with it: {', '.join(able)}" if able else "no model does; leave it out"
+    raise UsageError(f"{option}: {card.name} {reason}", way_out, code="model-option")
+
+
+def _stronger(card: Any) -> str | None:
+    from genkit import cards
+    from genkit.weights.resolving import size_text
+
+    best = cards.recommended("colorize") if card.origin == "shipped" else None
+    if best is None:
+        return None
+    return f"a stronger model: --model {best.name} ({size_text(best.size)}, {best.licence}); see genkit models list"
