@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,28 +10,53 @@ import typer
 
 app = typer.Typer(name="eval", help="Measure models, with the protocol beside the figures.", no_args_is_help=True)
 
-Data = Annotated[
-    Path, typer.Option("--data", help="Folder or zip of pictures, or of HR_x4 and LR_x4 pairs.", rich_help_panel="Measure")
+PANEL = "Measure"
+SHOWN = 24  # pictures on a sheet
+Data = Annotated[Path, typer.Option("--data", help="Folder or zip of pictures.", rich_help_panel=PANEL)]
+PairedData = Annotated[
+    Path, typer.Option("--data", help="Folder or zip of pictures, or of HR_x4 and LR_x4 pairs.", rich_help_panel=PANEL)
 ]
 Model = Annotated[
     list[str] | None,
-    typer.Option("--model", help="Model name (repeat to compare). Default: the shipped one.", rich_help_panel="Measure"),
+    typer.Option("--model", help="Model name (repeat to compare). Default: the shipped one.", rich_help_panel=PANEL),
 ]
-Scale = Annotated[int | None, typer.Option("--scale", min=1, help="Default: the model's own.", rich_help_panel="Measure")]
+Scale = Annotated[int | None, typer.Option("--scale", min=1, help="Default: the model's own.", rich_help_panel=PANEL)]
 Degradation = Annotated[
     str,
     typer.Option(
         "--degradation",
         help="given (the data's own small pictures), clean (bicubic) or web-photo. Default: given where there are pairs.",
-        rich_help_panel="Measure",
+        rich_help_panel=PANEL,
     ),
 ]
 Border = Annotated[
     int | None,
-    typer.Option("--border", min=0, help="Pixels left out on each side. Default: the scale.", rich_help_panel="Measure"),
+    typer.Option("--border", min=0, help="Pixels left out on each side. Default: the scale.", rich_help_panel=PANEL),
 ]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel="Measure")]
-Json = Annotated[bool, typer.Option("--json", help="Print the rows as JSON.", rich_help_panel="Measure")]
+Names = Annotated[
+    Path | None,
+    typer.Option("--names", help="Text file with the pictures to take, one a line. Default: all.", rich_help_panel=PANEL),
+]
+Side = Annotated[
+    int, typer.Option("--side", min=16, help="Side in pixels of the centre square that is measured.", rich_help_panel=PANEL)
+]
+Masks = Annotated[
+    Path | None,
+    typer.Option(
+        "--masks",
+        help="Folder or zip of masks, one for each picture, white = repaint. Default: drawn from seed 0.",
+        rich_help_panel=PANEL,
+    ),
+]
+Features = Annotated[
+    Path | None,
+    typer.Option("--features", help="VGG-19 weights, to tell a feature distance too.", rich_help_panel=PANEL),
+]
+Sheet = Annotated[
+    Path | None, typer.Option("--sheet", help="Write inputs, results and originals side by side (PNG).", rich_help_panel=PANEL)
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=PANEL)]
+Json = Annotated[bool, typer.Option("--json", help="Print the rows as JSON.", rich_help_panel=PANEL)]
 
 
 @app.callback()
@@ -40,7 +66,7 @@ def choose() -> None:
 
 @app.command()
 def upscale(
-    data: Data,
+    data: PairedData,
     model: Model = None,
     scale: Scale = None,
     degradation: Degradation = "auto",
@@ -49,43 +75,156 @@ def upscale(
     json: Json = False,
 ) -> None:
     """PSNR and SSIM on Y and RGB, with bicubic enlargement beside."""
-    from genkit import runtime
     from genkit.cards import default_model, find
     from genkit.errors import UsageError
     from genkit.evaluate import upscale as measure
-    from genkit.models import load_model
     from genkit.tasks.upscale import UpscaleOptions
     from genkit.tasks.upscale import upscale as enlarge
-    from genkit.weights import resolve
 
     if degradation not in ("auto", "given", "clean", "web-photo"):
         raise UsageError(f"--degradation {degradation}: give auto, given, clean or web-photo")
-    cards = [find(name, "upscale") for name in model or [default_model("upscale", scale=scale)]]
-    wanted = int(scale or cards[0].params["scale"])
+    names = model or [default_model("upscale", scale=scale)]
+    wanted = int(scale or find(names[0], "upscale").params["scale"])
     if degradation == "auto":
         degradation = "given" if measure.has_pairs(data, wanted) else "clean"
 
-    methods: dict[str, measure.Enlarge] = {"bicubic": measure.bicubic(wanted)}
-    for card in cards:
-        place = runtime.choose(device, "auto", card.dtypes)
-        network = load_model(card, resolve(card, announce=_say), place.device, place.dtype)
+    def method(network: Any) -> measure.Enlarge:
+        return lambda small: enlarge(network, small, None, UpscaleOptions(scale=wanted), _say)[0]
 
-        def apply(small: Any, network: Any = network) -> Any:
-            return enlarge(network, small, None, UpscaleOptions(scale=wanted), _say)[0]
-
-        methods[card.name] = apply
+    methods = {"bicubic": measure.bicubic(wanted)} | _load("upscale", names, device, method)
     rows = measure.evaluate(data, methods, wanted, degradation=degradation, border=border, report=_progress)
-    said = measure.protocol(wanted, degradation, border)
+    columns = {
+        "psnr_y": ("PSNR Y", ".2f"),
+        "ssim_y": ("SSIM Y", ".4f"),
+        "psnr_rgb": ("PSNR RGB", ".2f"),
+        "ssim_rgb": ("SSIM RGB", ".4f"),
+    }
+    _tell(rows, columns, measure.protocol(wanted, degradation, border), json)
+
+
+@app.command()
+def colorize(
+    data: Data,
+    model: Model = None,
+    names: Names = None,
+    side: Side = 256,
+    sheet: Sheet = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """PSNR above the grey picture's, and colourfulness."""
+    from genkit.cards import default_model
+    from genkit.evaluate import colorize as measure
+    from genkit.tasks.colorize import ColorizeOptions
+    from genkit.tasks.colorize import colorize as colour
+
+    def method(network: Any) -> measure.Colour:
+        return lambda grey: colour(network, grey, None, ColorizeOptions(), _say)[0]
+
+    methods = _load("colorize", model or [default_model("colorize")], device, method)
+    kept, keep = _keeper(sheet)
+    rows = measure.evaluate(data, methods, names=names, side=side, keep=keep, report=_progress)
+    _draw(sheet, data, list(kept), kept, side)
+    columns = {
+        "psnr": ("PSNR RGB", ".2f"),
+        "gain": ("above grey", "+.2f"),
+        "colourfulness": ("colourfulness", ".1f"),
+        "share": ("of originals'", ".0%"),
+        "lightness_error": ("max |dL|", ".2f"),
+    }
+    _tell(rows, columns, measure.protocol(side), json)
+
+
+@app.command()
+def inpaint(
+    data: Data,
+    model: Model = None,
+    names: Names = None,
+    masks: Masks = None,
+    side: Side = 256,
+    features: Features = None,
+    sheet: Sheet = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """PSNR inside the hole, with OpenCV's methods beside where it is installed."""
+    from genkit.cards import default_model
+    from genkit.evaluate import inpaint as measure
+    from genkit.nets.vgg import load_features
+    from genkit.tasks.inpaint import InpaintOptions
+    from genkit.tasks.inpaint import inpaint as fill
+    from genkit.weights import read_state_dict
+
+    def method(network: Any) -> measure.Fill:
+        return lambda pixels, mask: fill(network, pixels, None, mask, InpaintOptions(grow=0, feather=0), _say)[0]
+
+    methods = measure.classical() | _load("inpaint", model or [default_model("inpaint")], device, method)
+    judge = None if features is None else load_features(read_state_dict(features))
+    kept, keep = _keeper(sheet)
+    rows = measure.evaluate(data, methods, names=names, masks=masks, side=side, features=judge, keep=keep, report=_progress)
+    _draw(sheet, data, list(kept), kept, side)
+    columns = {"psnr": ("PSNR hole", ".2f"), "distance": ("distance", ".5f"), "unmasked_error": ("unmasked", ".0f")}
+    _tell(rows, {key: one for key, one in columns.items() if key in rows[0]}, measure.protocol(side, masks is not None), json)
+
+
+def _load(task: str, names: list[str], device: str, method: Callable[[Any], Any]) -> dict[str, Any]:
+    """Models by name, each as what the measure calls."""
+    from genkit import runtime
+    from genkit.cards import find
+    from genkit.models import load_model
+    from genkit.weights import resolve
+
+    found = {}
+    for card in [find(name, task) for name in names]:
+        place = runtime.choose(device, "auto", card.dtypes)
+        files = resolve(card, announce=_say)
+        found[card.name] = method(load_model(card, files, place.device, place.dtype, fallback=place.fallback))
+    return found
+
+
+def _keeper(sheet: Path | None) -> tuple[dict[str, dict[str, Any]], Callable[[str, str, Any], None]]:
+    """Where results are kept by picture and method, and what keeps them: the first 24 pictures, if a sheet is wanted."""
+    kept: dict[str, dict[str, Any]] = {}
+
+    def keep(method: str, name: str, pixels: Any) -> None:
+        if sheet is not None and (name in kept or len(kept) < SHOWN):
+            kept.setdefault(name, {})[method] = pixels
+
+    return kept, keep
+
+
+def _draw(sheet: Path | None, data: Path, names: list[str], kept: dict[str, dict[str, Any]], side: int) -> None:
+    if sheet is None:
+        return
+    import numpy as np
+    from PIL import Image
+
+    from genkit.evaluate.squares import centre_square
+    from genkit.media.datasets import read_pictures
+
+    originals = {name: centre_square(pixels, side) for name, pixels in read_pictures(data, names)}
+    rows = [np.concatenate([*kept[name].values(), originals[name]], 1) for name in names]
+    rows += [np.zeros_like(rows[0])] * (len(rows) % 2)
+    Image.fromarray(np.concatenate([np.concatenate(rows[place : place + 2], 1) for place in range(0, len(rows), 2)], 0)).save(
+        sheet
+    )
+
+
+def _tell(rows: list[dict[str, Any]], columns: dict[str, tuple[str, str]], said: str, json: bool) -> None:
+    """Print rows as a table, the protocol below, or both as JSON."""
     if json:
         import json as notation
 
         typer.echo(notation.dumps({"schema": "genkit/1", "event": "done", "protocol": said, "rows": rows}))
         return
-    width = max(len(row["model"]) for row in rows)
-    typer.echo(f"{'set':10}  {'model':{width}}  {'n':>4}  {'PSNR Y':>7}  {'SSIM Y':>7}  {'PSNR RGB':>8}  {'SSIM RGB':>8}")
-    for row in rows:
-        figures = f"{row['psnr_y']:7.2f}  {row['ssim_y']:7.4f}  {row['psnr_rgb']:8.2f}  {row['ssim_rgb']:8.4f}"
-        typer.echo(f"{row['set']:10}  {row['model']:{width}}  {row['pictures']:4}  {figures}")
+    heads = {**{key: key for key in ("set", "model") if key in rows[0]}, "pictures": "n"} | {
+        key: title for key, (title, _) in columns.items()
+    }
+    lines = [heads] + [{key: format(row[key], columns[key][1] if key in columns else "") for key in heads} for row in rows]
+    widths = {key: max(len(line[key]) for line in lines) for key in heads}
+    for line in lines:
+        cells = [line[key].ljust(widths[key]) if key in ("set", "model") else line[key].rjust(widths[key]) for key in heads]
+        typer.echo("  ".join(cells))
     typer.echo(said)
 
 

@@ -58,6 +58,42 @@ def upscale(
     _train("upscale", UpscaleJob, config, data, holdout, out, max_minutes, resume, overrides, device, json)
 
 
+@app.command()
+def colorize(
+    config: Config,
+    data: Data,
+    holdout: Holdout = None,
+    out: Out = None,
+    max_minutes: MaxMinutes = None,
+    resume: Resume = False,
+    overrides: Set = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Train a colour network on colour pictures; their colours are taken away on the fly."""
+    from genkit.train.colorize import ColorizeJob
+
+    _train("colorize", ColorizeJob, config, data, holdout, out, max_minutes, resume, overrides, device, json)
+
+
+@app.command()
+def inpaint(
+    config: Config,
+    data: Data,
+    holdout: Holdout = None,
+    out: Out = None,
+    max_minutes: MaxMinutes = None,
+    resume: Resume = False,
+    overrides: Set = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Train an inpainting network on whole pictures; holes are drawn on the fly."""
+    from genkit.train.inpaint import InpaintJob
+
+    _train("inpaint", InpaintJob, config, data, holdout, out, max_minutes, resume, overrides, device, json)
+
+
 def _train(
     task: str,
     make_job: Any,

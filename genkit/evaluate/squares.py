@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+
+from genkit.errors import UsageError
+from genkit.media.datasets import list_pictures
 
 
 def centre_square(pixels: np.ndarray, side: int = 256, reduction: int = 2) -> np.ndarray:
@@ -16,3 +21,19 @@ def centre_square(pixels: np.ndarray, side: int = 256, reduction: int = 2) -> np
     top, left = (pixels.shape[0] - edge) // 2, (pixels.shape[1] - edge) // 2
     square = Image.fromarray(np.ascontiguousarray(pixels[top : top + edge, left : left + edge]))
     return np.asarray(square.resize((side, side), Image.Resampling.BOX))
+
+
+def chosen_names(data: Path, listed: Path | None) -> list[str]:
+    """The pictures of a folder or zip that a text file lists, in its order; all of them without one.
+
+    Raises:
+        UsageError: the file lists a picture that the data does not have.
+    """
+    names = list_pictures(data)
+    if listed is None:
+        return names
+    wanted = [line.strip() for line in listed.read_text(encoding="utf-8").splitlines() if line.strip()]
+    absent = sorted(set(wanted) - set(names))
+    if absent:
+        raise UsageError(f"{listed}: {absent[0]} is not in {data}", f"{len(absent)} of {len(wanted)} names are not there")
+    return wanted

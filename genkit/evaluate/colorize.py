@@ -1,0 +1,86 @@
+"""`genkit eval colorize`: RGB PSNR against the original, what that gains on the grey picture, and colourfulness.
+
+Pictures are measured as centre squares (`genkit.evaluate.squares`). Those without any colour have no error to gain on and are
+left out of the figures. They go through the same task as `genkit colorize`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genkit.errors import UsageError
+from genkit.evaluate.colour import colourfulness, grey_of
+from genkit.evaluate.fidelity import psnr
+from genkit.evaluate.squares import centre_square, chosen_names
+from genkit.media.datasets import read_pictures
+from genkit.nets.lab import rgb_to_lab
+
+Colour = Callable[[np.ndarray], np.ndarray]
+
+
+def evaluate(
+    data: Path,
+    methods: dict[str, Colour],
+    *,
+    names: Path | None = None,
+    side: int = 256,
+    keep: Callable[[str, str, np.ndarray], None] = lambda method, name, pixels: None,
+    report: Callable[[str], None] = lambda name: None,
+) -> list[dict[str, Any]]:
+    """Measure every method, uint8 grey (side, side, 1) in and (side, side, 3) out; one row each, the grey picture first.
+
+    `names` is a text file with the pictures to take; `keep` gets every result. A row holds `psnr`, `gain` (dB above grey),
+    `colourfulness` (mean), `share` (of the originals' mean) and `lightness_error` (largest |L difference|, 8-bit results).
+
+    Raises:
+        UsageError: no picture with colours.
+    """
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in ("grey", *methods)}
+    originals: list[float] = []
+    for name, pixels in read_pictures(data, chosen_names(data, names)):
+        square = centre_square(pixels, side)
+        grey = grey_of(square)
+        base = psnr(grey, square)
+        if not np.isfinite(base):
+            report(f"{name}: has no colour, left out")
+            continue
+        originals.append(colourfulness(square))
+        for method, colour in {"grey": lambda given: given.repeat(3, 2), **methods}.items():
+            result = colour(grey[..., :1])
+            keep(method, name, result)
+            found[method].append(
+                {
+                    "psnr": psnr(result, square),
+                    "gain": psnr(result, square) - base,
+                    "colourfulness": colourfulness(result),
+                    "lightness_error": float(np.abs(_lightness(result) - _lightness(grey)).max()),
+                }
+            )
+        report(name)
+    if not originals:
+        raise UsageError(f"{data}: no picture with colours to measure on")
+    rows = []
+    for method, figures in found.items():
+        means = {key: float(np.mean([one[key] for one in figures])) for key in ("psnr", "gain", "colourfulness")}
+        worst = max(one["lightness_error"] for one in figures)
+        share = means["colourfulness"] / float(np.mean(originals))
+        rows.append({"model": method, "pictures": len(figures), **means, "share": share, "lightness_error": worst})
+    return rows
+
+
+def _lightness(pixels: np.ndarray) -> np.ndarray:
+    import torch
+
+    images = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].double() / 255
+    return rgb_to_lab(images)[0, 0].numpy()
+
+
+def protocol(side: int) -> str:
+    return (
+        f"centre square of {2 * side} reduced to {side} by area; RGB PSNR, 8-bit results, mean over pictures; gain over the "
+        "grey picture of the same L; colourfulness after Hasler and Süsstrunk 2003, and its share of the originals'"
+    )

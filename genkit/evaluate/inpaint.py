@@ -1,0 +1,119 @@
+"""`genkit eval inpaint`: PSNR inside the hole and a VGG distance, with the classical methods beside.
+
+Pictures are measured as centre squares (`genkit.evaluate.squares`) with given masks, or with strokes drawn from seed 0. They go
+through the same task as `genkit inpaint`. Telea 2004 and Navier-Stokes (Bertalmio et al. 2001) are OpenCV's, radius 3, where
+OpenCV is installed; the smooth filling is the one that our own network starts from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genkit.errors import UsageError
+from genkit.evaluate.fidelity import psnr
+from genkit.evaluate.holes import draw_mask
+from genkit.evaluate.squares import centre_square, chosen_names
+from genkit.media.datasets import list_pictures, read_pictures
+from genkit.nets import vgg
+from genkit.nets.pyramid import fill_smoothly
+
+Fill = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def evaluate(
+    data: Path,
+    methods: dict[str, Fill],
+    *,
+    names: Path | None = None,
+    masks: Path | None = None,
+    side: int = 256,
+    features: vgg.Features | None = None,
+    keep: Callable[[str, str, np.ndarray], None] = lambda method, name, pixels: None,
+    report: Callable[[str], None] = lambda name: None,
+) -> list[dict[str, Any]]:
+    """Measure every method, uint8 (side, side, 3) and bool mask (side, side) in; one row each.
+
+    A row holds `psnr` (dB over the masked pixels, RGB, mean over pictures), `unmasked_error` (largest difference outside the
+    mask) and with `features` their `distance`.
+
+    Raises:
+        UsageError: not as many masks as pictures, or one of another size.
+    """
+    chosen = chosen_names(data, names)
+    holes = _holes(masks, len(chosen), side)
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in methods}
+    for (name, pixels), hole in zip(read_pictures(data, chosen), holes, strict=True):
+        square = centre_square(pixels, side)
+        given = np.where(hole[..., None], np.uint8(0), square)
+        wanted = None if features is None else _features(features, square)
+        for method, fill in methods.items():
+            result = fill(given, hole)
+            keep(method, name, result)
+            difference = np.abs(result.astype(np.int16) - square)[~hole]
+            figures = {"psnr": psnr(result[hole], square[hole]), "unmasked_error": float(difference.max(initial=0))}
+            if features is not None and wanted is not None:
+                figures["distance"] = float(vgg.distance(_features(features, result), wanted))
+            found[method].append(figures)
+        report(name)
+    rows = []
+    for method, each in found.items():
+        row: dict[str, Any] = {"model": method, "pictures": len(each)}
+        row |= {key: float(np.mean([one[key] for one in each])) for key in each[0] if key != "unmasked_error"}
+        rows.append(row | {"unmasked_error": max(one["unmasked_error"] for one in each)})
+    return rows
+
+
+def _holes(masks: Path | None, count: int, side: int) -> list[np.ndarray]:
+    if masks is None:
+        rng = np.random.default_rng(0)
+        return [draw_mask(rng, side) for _ in range(count)]
+    found = [pixels[..., 0] > 127 for _, pixels in read_pictures(masks, list_pictures(masks))]
+    if len(found) != count:
+        raise UsageError(f"{masks}: {len(found)} masks for {count} pictures", "one for each, in the order of the names")
+    if any(mask.shape != (side, side) for mask in found):
+        raise UsageError(f"{masks}: a mask is not {side}x{side}", f"measure at the masks' size: --side {found[0].shape[0]}")
+    return found
+
+
+def _features(network: vgg.Features, pixels: np.ndarray) -> Any:
+    import torch
+
+    with torch.inference_mode():
+        return network(torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255)
+
+
+def smooth(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The filling by averages over ever larger neighbourhoods."""
+    import torch
+
+    images = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float()
+    filled = fill_smoothly(images, torch.from_numpy(mask)[None, None].float())[0].permute(1, 2, 0)
+    return np.where(mask[..., None], filled.round().clamp(0, 255).byte().numpy(), pixels)
+
+
+def classical() -> dict[str, Fill]:
+    """OpenCV's two methods where it is installed, and the smooth filling."""
+    methods: dict[str, Fill] = {"smooth": smooth}
+    try:
+        import cv2
+    except ImportError:
+        return methods
+
+    def opencv(pixels: np.ndarray, mask: np.ndarray, kind: int) -> np.ndarray:
+        return np.asarray(cv2.inpaint(pixels, mask.astype(np.uint8) * 255, 3, kind))
+
+    return methods | {"telea": partial(opencv, kind=cv2.INPAINT_TELEA), "navier-stokes": partial(opencv, kind=cv2.INPAINT_NS)}
+
+
+def protocol(side: int, given: bool) -> str:
+    holes = "given masks" if given else "strokes drawn from seed 0"
+    return (
+        f"centre square of {2 * side} reduced to {side} by area; {holes}; PSNR over the masked pixels, RGB, 8-bit results, "
+        "mean over pictures; distance of VGG-19 features (relu1_1, relu2_1, relu3_1, unit length, mean squared difference, "
+        "summed), which is no LPIPS"
+    )
