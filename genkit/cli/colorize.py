@@ -35,7 +35,7 @@ def colorize(
             metavar="PATH",
             rich_help_panel=COLOUR,
             show_default=False,
-            help="Coloured strokes on transparency that say which colour is where: a file, or a folder named as the inputs are.",
+            help="Coloured strokes on transparency that say which colour is where: a file, or a folder named as the inputs.",
         ),
     ] = None,
     reference: Annotated[

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
     from genkit.cards import Card
 
-FAMILIES = ("compact", "zhang", "spandrel", "diffusers")  # in the order in which they are asked to recognise a checkpoint: ours first
+FAMILIES = (
+    "compact",
+    "colorizer",
+    "zhang",
+    "spandrel",
+    "diffusers",
+)  # in the order in which they are asked to recognise a checkpoint: ours first
 
 
 def family_module(name: str) -> ModuleType:

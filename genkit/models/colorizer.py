@@ -11,16 +11,26 @@ Tensors: lightness (N, 1, H, W), 0 to 100, H and W multiples of 16; logits (N, b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from genkit.errors import UsageError, WeightsError
+from genkit.models.colorizing import Colorize
 from genkit.nets.lab import lab_to_rgb
+
+if TYPE_CHECKING:
+    from genkit.cards import Card
 
 BIN = 10  # side of a bin in Lab units
 DEPTHS, WIDTHS, FINE = (0, 2, 4, 2), (32, 64, 144, 224), 96
+STRIDE = 16  # of the coarsest features
+SIZE, TEMPERATURE = 256, 0.5  # where a card does not say
 
 
 def bins() -> Tensor:
@@ -95,3 +105,64 @@ class Colorizer(nn.Module):
 def build(widths: Sequence[int] = WIDTHS, depths: Sequence[int] = DEPTHS, fine: int = FINE) -> Colorizer:
     """Build the network with random weights."""
     return Colorizer(widths, depths, fine)
+
+
+def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Read the sizes from a state dict, or return None if it is not of this layout."""
+    names = [f"levels.{level}.0.weight" for level in range(4)]
+    if any(state.get(name) is None or state[name].ndim != 4 for name in (*names, "head.weight")):
+        return None
+    stems, head = [state[name] for name in names], state["head.weight"]
+    if stems[0].shape[1] != 1:
+        return None
+    depths = [sum(f"levels.{level}.{place}.spread.weight" in state for place in range(2, 64)) for level in range(4)]
+    return {"widths": [int(stem.shape[0]) for stem in stems], "depths": depths, "fine": int(head.shape[1])}
+
+
+def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> Colorize:
+    """Load a checkpoint of this network, kept in any float format.
+
+    Raises:
+        WeightsError: unreadable, not of this network, or not of the sizes that the card gives.
+    """
+    from genkit.weights import read_state_dict
+
+    path = files["weights"]
+    state = read_state_dict(path)
+    sizes = recognise(state)
+    if sizes is None:
+        raise WeightsError(f"{path.name} is not a checkpoint of the colour network")
+    wrong = [f"{key} {value}, not {card.params[key]}" for key, value in sizes.items() if card.params.get(key, value) != value]
+    if wrong:
+        raise WeightsError(f"{path.name} is not what the card {card.name} says: {', '.join(wrong)}")
+    network = build(**sizes)
+    try:
+        network.load_state_dict(state, strict=True, assign=True)
+    except RuntimeError as error:
+        raise WeightsError(f"{path.name} does not fit the colour network: {' '.join(str(error).split())}") from error
+    size, temperature = int(card.params.get("size", SIZE)), float(card.params.get("temperature", TEMPERATURE))
+    return transform(network, device, dtype, size=size, temperature=temperature)
+
+
+def transform(
+    network: Colorizer, device: torch.device, dtype: torch.dtype, *, size: int = SIZE, temperature: float = TEMPERATURE
+) -> Colorize:
+    """The network as the colorize task calls it; option `temperature`, above 0 to 1, is the one given here unless asked for."""
+    return Colorize(
+        network,
+        device=device,
+        dtype=dtype,
+        size=size,
+        chroma=partial(_chroma, default=temperature),
+        multiple=STRIDE,
+        pixel_bytes=2048,
+    )
+
+
+def _chroma(
+    network: Colorizer, lightness: Tensor, hints: Tensor, known: Tensor, *, default: float, temperature: float | None = None
+) -> Tensor:
+    chosen = default if temperature is None else temperature
+    if not 0 < chosen <= 1:
+        raise UsageError(f"temperature {chosen:g}: expected more than 0, at most 1")
+    return network.ab(network(lightness.to(network.head.weight.dtype)), chosen)
