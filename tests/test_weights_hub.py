@@ -174,6 +174,19 @@ def test_a_snapshot_that_another_program_brought_is_used(hub: FakeHub, monkeypat
     assert bool(hub.requests) is not offline
 
 
+def test_files_by_pattern_tell_how_far_they_are(hub: FakeHub) -> None:
+    hub.slow_s = 0.5
+    told: list[tuple[str, int, int | None]] = []
+    weights.resolve(hub_card(patterns=("unet/*",)), announce=lambda text: None, progress=lambda *now: told.append(now))
+    whole = len(BIG) + len(FILES["unet/config.json"])
+    assert told[-1] == (REPO, whole, whole) and len(told) > 1 and all(0 <= done <= whole for _, done, _ in told)
+
+
+def test_a_file_that_the_patterns_name_must_be_there(hub: FakeHub) -> None:
+    with pytest.raises(WeightsError, match=r"maker/thing has no vae/weights\.safetensors"):
+        fetch(hub_card(patterns=("unet/*", "vae/weights.safetensors")))
+
+
 def test_altered_content_through_huggingface_hub_is_caught(hub: FakeHub) -> None:
     card = hub_card(patterns=("unet/*",))
     path = f"/{REPO}/resolve/{COMMIT}/unet/weights.safetensors"

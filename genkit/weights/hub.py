@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -84,8 +86,16 @@ def kept_snapshot(card: Card) -> Path | None:
     return folder if whole and right and record.get("patterns") == list(card.hub.patterns if card.hub else ()) else None
 
 
-def fetch_snapshot(card: Card, offline: bool, notice: Callable[[str], None]) -> Path:
+def fetch_snapshot(
+    card: Card,
+    offline: bool,
+    notice: Callable[[str], None],
+    progress: Callable[[str, int, int | None], None] | None = None,
+    size: int | None = None,
+) -> Path:
     """Let huggingface_hub bring what the patterns name, check the content, and remember that it is whole.
+
+    `progress` is called with the repository's name, the bytes that came so far, and `size`, the bytes to come.
 
     Raises:
         WeightsError: not reachable, not there, or altered.
@@ -99,17 +109,18 @@ def fetch_snapshot(card: Card, offline: bool, notice: Callable[[str], None]) -> 
 
     disable_progress_bars()
     try:
-        folder = Path(
-            huggingface_hub.snapshot_download(
-                hub.repo,
-                revision=hub.revision,
-                allow_patterns=list(hub.patterns),
-                cache_dir=hub_cache(),
-                endpoint=endpoint(),
-                local_files_only=offline,
-                library_name="genkit",
+        with _watched(repository_folder(hub) / "blobs", hub.repo, size, progress):
+            folder = Path(
+                huggingface_hub.snapshot_download(
+                    hub.repo,
+                    revision=hub.revision,
+                    allow_patterns=list(hub.patterns),
+                    cache_dir=hub_cache(),
+                    endpoint=endpoint(),
+                    local_files_only=offline,
+                    library_name="genkit",
+                )
             )
-        )
     except LocalEntryNotFoundError as error:
         where = "is not in the cache" if offline else f"cannot be fetched from {endpoint()}"
         raise WeightsError(f"{card.name}: {hub.repo} {where}", _way_out(card, offline), code="unreachable") from error
@@ -120,6 +131,8 @@ def fetch_snapshot(card: Card, offline: bool, notice: Callable[[str], None]) -> 
     names = _wanted(folder, hub)
     if not names:
         raise WeightsError(f"{card.name}: {hub.repo} has no file like {', '.join(hub.patterns)}", code="unreachable")
+    if lost := [one for one in hub.patterns if not any(sign in one for sign in "*?[") and one not in names]:
+        raise WeightsError(f"{card.name}: {hub.repo} has no {', '.join(lost)}", code="unreachable")
     for name in names:
         _check_blob(card, folder / name)
     record = {
@@ -178,6 +191,39 @@ def check_snapshot(card: Card, folder: Path) -> list[Path]:
         except WeightsError:
             altered.append(folder / name)
     return altered
+
+
+@contextmanager
+def _watched(
+    folder: Path, name: str, size: int | None, progress: Callable[[str, int, int | None], None] | None
+) -> Iterator[None]:
+    """Tell how a folder grows. huggingface_hub's own bars differ from version to version; files on the disk do not."""
+    if progress is None or not size:
+        yield
+        return
+    before, end = _bytes_in(folder), threading.Event()
+
+    def watch() -> None:
+        while not end.wait(0.2):
+            progress(name, min(max(_bytes_in(folder) - before, 0), size), size)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join()
+    progress(name, size, size)
+
+
+def _bytes_in(folder: Path) -> int:
+    total = 0
+    with suppress(OSError):
+        for entry in os.scandir(folder):
+            with suppress(OSError):  # a part gets its final name, or is removed, while we look
+                total += entry.stat().st_size
+    return total
 
 
 def _wanted(folder: Path, hub: Hub) -> list[str]:

@@ -225,10 +225,12 @@ def _fetch_all(card: Card, choice: Choice, announce: Announce, progress: Progres
 
     sources = {key_of(card, one): _source(card, one) for one in choice.missing if one.role != SNAPSHOT}
     sizes = [source.size or size_at(source) for source in sources.values()]
+    by_pattern = None
     if any(one.role == SNAPSHOT for one in choice.missing):
         from genkit.weights.hub import snapshot_size
 
-        sizes.append(snapshot_size(card))
+        by_pattern = snapshot_size(card)
+        sizes.append(by_pattern)
     total = None if None in sizes else sum(size or 0 for size in sizes)
     if total != 0:
         announce(_announcement(card, choice, total))
@@ -237,7 +239,7 @@ def _fetch_all(card: Card, choice: Choice, announce: Announce, progress: Progres
         if one.role == SNAPSHOT:
             from genkit.weights.hub import fetch_snapshot
 
-            fetched[SNAPSHOT] = fetch_snapshot(card, False, announce)
+            fetched[SNAPSHOT] = fetch_snapshot(card, False, announce, progress, by_pattern)
             continue
         key, target = key_of(card, one), place_of(card, one)
         if target.exists():
