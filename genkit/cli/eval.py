@@ -217,9 +217,8 @@ def _tell(rows: list[dict[str, Any]], columns: dict[str, tuple[str, str]], said:
 
         typer.echo(notation.dumps({"schema": "genkit/1", "event": "done", "protocol": said, "rows": rows}))
         return
-    heads = {**{key: key for key in ("set", "model") if key in rows[0]}, "pictures": "n"} | {
-        key: title for key, (title, _) in columns.items()
-    }
+    heads: dict[str, str] = {key: key for key in ("set", "model") if key in rows[0]}
+    heads |= {"pictures": "n", **{key: title for key, (title, _) in columns.items()}}
     lines = [heads] + [{key: format(row[key], columns[key][1] if key in columns else "") for key in heads} for row in rows]
     widths = {key: max(len(line[key]) for line in lines) for key in heads}
     for line in lines:
