@@ -12,15 +12,23 @@ equals the input outside the mask.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import elu, interpolate, pixel_shuffle, pixel_unshuffle
 
+from genkit.errors import WeightsError
+from genkit.models.filling import Fill
 from genkit.nets.pyramid import fill_smoothly
 
+if TYPE_CHECKING:
+    from genkit.cards import Card
+
 WIDTHS, DILATIONS = (32, 64, 128), (1, 2, 4, 8, 1)
+STRIDE, SIZE = 8, 256
 
 
 class Gated(nn.Module):
@@ -70,3 +78,51 @@ def build(widths: Sequence[int] = WIDTHS, dilations: Sequence[int] = DILATIONS) 
         for gated in network.body:
             gated.both.weight.mul_(0.5)
     return network
+
+
+def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Read the sizes from a state dict, or return None if it is not of this layout.
+
+    How far its blocks are dilated no tensor tells: a network with as many blocks as ours is taken to have our dilations, and
+    for any other the card must say them.
+    """
+    names = ("enter.both.weight", "down.0.both.weight", "down.1.both.weight")
+    weights = [state.get(name) for name in names]
+    if any(one is None or one.ndim != 4 for one in weights) or "leave.weight" not in state or state[names[0]].shape[1] != 16:
+        return None
+    blocks = sum(f"body.{place}.both.weight" in state for place in range(64))
+    sizes: dict[str, Any] = {"widths": [int(state[name].shape[0]) // 2 for name in names]}
+    return sizes | ({"dilations": list(DILATIONS)} if blocks == len(DILATIONS) else {})
+
+
+def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> Fill:
+    """Load a checkpoint of this network, kept in any float format.
+
+    Raises:
+        WeightsError: unreadable, not of this network, or not of the sizes that the card gives.
+    """
+    from genkit.weights import read_state_dict
+
+    path = files["weights"]
+    state = read_state_dict(path)
+    sizes = recognise(state)
+    if sizes is None:
+        raise WeightsError(f"{path.name} is not a checkpoint of the inpainting network")
+    if card.params.get("widths", sizes["widths"]) != sizes["widths"]:
+        raise WeightsError(
+            f"{path.name} is not what the card {card.name} says: widths {sizes['widths']}, not {card.params['widths']}"
+        )
+    dilations = card.params.get("dilations", sizes.get("dilations"))
+    if dilations is None:
+        raise WeightsError(f"the card {card.name} must say how its blocks are dilated", "params: dilations = [1, 2, 4]")
+    network = build(sizes["widths"], dilations)
+    try:
+        network.load_state_dict(state, strict=True, assign=True)
+    except RuntimeError as error:
+        raise WeightsError(f"{path.name} does not fit the inpainting network: {' '.join(str(error).split())}") from error
+    return transform(network, device, dtype, size=int(card.params.get("size", SIZE)))
+
+
+def transform(network: Inpainter, device: torch.device, dtype: torch.dtype, *, size: int = SIZE) -> Fill:
+    """The network as the inpaint task calls it."""
+    return Fill(network, device=device, dtype=dtype, size=size, multiple=STRIDE, minimum=2 * STRIDE, pixel_bytes=2048)
