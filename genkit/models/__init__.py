@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 FAMILIES = (
     "compact",
     "colorizer",
+    "inpainter",
     "zhang",
     "spandrel",
     "diffusers",
