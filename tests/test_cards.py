@@ -170,7 +170,7 @@ def test_a_model_of_another_verb_is_named_as_such() -> None:
     with pytest.raises(UsageError, match="is a model for colorize, not for upscale") as caught:
         cards.find("thing-x4", "upscale")
     assert "genkit colorize --model thing-x4" in str(caught.value.hint)
-    assert cards.names("colorize") == ["thing-x4"] and "thing-x4" not in cards.names("upscale")
+    assert "thing-x4" in cards.names("colorize") and "thing-x4" not in cards.names("upscale")
 
 
 def test_a_card_is_found_by_its_path(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ FAMILIES = (
     "colorizer",
     "inpainter",
     "zhang",
+    "ddcolor",
     "spandrel",
     "diffusers",
 )  # in the order in which they are asked to recognise a checkpoint: ours first
