@@ -74,8 +74,10 @@ def build(widths: Sequence[int] = WIDTHS, dilations: Sequence[int] = DILATIONS) 
     network = Inpainter(widths, dilations)
     with torch.no_grad():
         network.leave.weight.mul_(0.1)
+        assert network.leave.bias is not None
         network.leave.bias.zero_()
         for gated in network.body:
+            assert isinstance(gated, Gated)
             gated.both.weight.mul_(0.5)
     return network
 
