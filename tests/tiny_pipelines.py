@@ -236,3 +236,44 @@ def qwen_tokenizer() -> Any:
     from transformers import Qwen2Tokenizer
 
     return Qwen2Tokenizer(vocab=qwen_vocabulary(), merges=[], model_max_length=1024, chat_template=CHAT)
+
+
+# --- as the first repositories were published ---------------------------------------------------------------------------
+
+
+def age(folder: Path) -> Path:
+    """Turn a folder of `stable_diffusion` into what 2022 published: names and buffers that today's libraries have dropped."""
+    import json
+
+    from safetensors.torch import load_file, save_file
+
+    def rename(path: Path, change: Callable[[str], str], **extra: torch.Tensor) -> None:
+        state = {change(name): value for name, value in load_file(path).items()}
+        save_file({**state, **extra}, path, metadata={"format": "pt"})
+
+    positions = torch.arange(77)[None]
+    rename(
+        folder / "text_encoder/model.safetensors",
+        lambda name: f"text_model.{name}",
+        **{"text_model.embeddings.position_ids": positions},
+    )
+    rename(
+        folder / "safety_checker/model.safetensors",
+        lambda name: name,
+        **{"vision_model.vision_model.embeddings.position_ids": torch.arange(5)[None]},
+    )
+    old = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+
+    def older(name: str) -> str:
+        for new, before in old.items():
+            name = name.replace(f".{new}.", f".{before}.")
+        return name
+
+    rename(folder / "vae/diffusion_pytorch_model.safetensors", older)
+    (folder / "tokenizer/tokenizer.json").unlink()
+    (folder / "tokenizer/vocab.json").write_text(json.dumps(clip_vocabulary()))
+    (folder / "tokenizer/merges.txt").write_text("#version: 0.2\n")
+    index = json.loads((folder / "model_index.json").read_text())
+    index["feature_extractor"] = ["transformers", "CLIPFeatureExtractor"]
+    (folder / "model_index.json").write_text(json.dumps(index))
+    return folder

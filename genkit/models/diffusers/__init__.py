@@ -40,7 +40,7 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     from genkit.models.diffusers.settings import kind_of
 
     word = str(dtype).removeprefix("torch.")
-    if word not in card.dtypes:
+    if word not in (*card.dtypes, "float32"):  # which is never wrong, and what remains where a device lacks the others
         raise UsageError(f"{card.name} does not run in {word}", f"--dtype {' or '.join(card.dtypes)}")
     kind = kind_of(card)
     if "root" not in files:

@@ -135,6 +135,8 @@ def _load(part_class: Any, folder: Path, dtype: torch.dtype, variant: str | None
         marked = variant is not None and f".{variant}." in files[0].name
         options |= {"use_safetensors": True, "output_loading_info": True, "variant": variant if marked else None}
         options["torch_dtype" if issubclass(part_class, ModelMixin) else "dtype"] = dtype
+    else:
+        _refuse_wordless(part_class, folder)
     try:
         loaded = part_class.from_pretrained(str(folder), **options)
     except Exception as error:
@@ -158,6 +160,14 @@ def _be_strict(folder: Path, report: Mapping[str, Any]) -> None:
         if keys:
             more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
             raise WeightsError(f"{folder}: its weights {word} {min(keys)}{more}", "fetch it again", code="damaged")
+
+
+def _refuse_wordless(part_class: Any, folder: Path) -> None:
+    """Without its files a tokenizer is made all the same, of nothing but its special words."""
+    names = dict(getattr(part_class, "vocab_files_names", None) or {})
+    whole = names.pop("tokenizer_file", "tokenizer.json")
+    if names and not (folder / whole).is_file() and (lost := [one for one in names.values() if not (folder / one).is_file()]):
+        raise WeightsError(f"{folder} lacks {whole}, or {' and '.join(lost)}", "fetch it again")
 
 
 def _refuse_foreign_settings(folder: Path) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
 from genkit.cards import Card
-from genkit.errors import InputError, RunError
+from genkit.errors import InputError
 from genkit.models.diffusers.pipelines import DENOISE, SAFETY, Kind
 from genkit.models.diffusers.placing import place
 from genkit.models.diffusers.settings import Settings, generators
@@ -26,7 +26,7 @@ class Painter:
     One seed is one picture, whatever the batch. At its default (or above), `denoise` looks at nothing of what is under the
     mask; below, what is there is the start that the picture keeps more of. `progress(done, of)` is called after every step
     if it is set. `size` is the side the pipeline was trained at; `reach`, the largest hole it fills at that size, is all of
-    it. `placement` says where the parts live (see `placing`).
+    it. `placement` says where the parts live (see `placing`). Values that are no numbers are left for the caller to see.
     """
 
     stochastic = True
@@ -60,19 +60,17 @@ class Painter:
         Raises:
             UsageError: options that the model does not have or that do not go together.
             InputError: the safety checker withheld a picture.
-            RunError: the result is not a number.
         """
         values = self.settings.complete(options)
         self.settings.check_texts(self.pipeline, values)
         height, width = images.shape[-2:]
-        images, masks = images.float().clamp(0, 1), (masks > 0.5).float()
+        # prepared on the CPU, where the noise comes from: nearly the same picture on every device
+        images, masks = images.cpu().float().clamp(0, 1), (masks.cpu() >= 0.5).float()
         if values.get(DENOISE) is None or values[DENOISE] >= self.settings.defaults[DENOISE]:
             images = hide(images, masks)
         bottom, right = (-(-max(side, self.minimum) // self.multiple) * self.multiple - side for side in (height, width))
         images, masks = reflect(images, bottom, right), reflect(masks, bottom, right)
         result = self._run(images, masks, generators(seeds if seeds is not None else [0] * len(images)), values)
-        if not torch.isfinite(result).all():
-            raise RunError(f"{self.name}: the result is not a number in {str(self.dtype)[6:]}", "--dtype float32")
         return result[..., :height, :width]
 
     def _run(self, images: Tensor, masks: Tensor, noise: list[torch.Generator], values: dict[str, Any]) -> Tensor:
