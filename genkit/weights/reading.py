@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genkit.errors import WeightsError
+from genkit.weights.torchscript import is_torchscript, read_torchscript
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,7 +40,8 @@ TEXT_BEGINNINGS = {
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Read safetensors, or a PyTorch file with nothing but tensors in it; on the CPU, in the file's own dtypes.
+    """Read safetensors, a PyTorch file with nothing but tensors in it, or the tensors of a TorchScript archive; on the CPU, in
+    the file's own dtypes.
 
     Weights are taken out of the usual wrappers (`params_ema` before `params`), nested parts are joined with dots.
 
@@ -58,6 +60,8 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     for beginning, reason in TEXT_BEGINNINGS.items():
         if head.lower().startswith(beginning):
             raise WeightsError(f"{path}: {reason}", "fetch it again", code="not-a-checkpoint")
+    if head[:2] == b"PK" and is_torchscript(path):
+        return _unwrap(read_torchscript(path), path)
     if head[:2] == b"PK" or head[:1] == b"\x80":
         return _unwrap(_read_torch(path), path)
     raise WeightsError(
@@ -101,10 +105,6 @@ def _read_torch(path: Path) -> Any:
                 f"{path}: a pickle that holds more than tensors ({what}); opening it could run code, so it is refused",
                 "have its author save the state dict alone, best as safetensors",
                 code="pickle",
-            ) from error
-        if "TorchScript" in text:
-            raise WeightsError(
-                f"{path}: a TorchScript program, not a state dict", _ways_out(), code="not-a-checkpoint"
             ) from error
         reason = type(error).__name__ if text.startswith("Weights only load failed") else _first_line(error)
         raise WeightsError(f"{path}: truncated or altered ({reason})", _ways_out(), code="damaged") from error
