@@ -1,4 +1,4 @@
-"""Published super-resolution and restoration networks, all that the spandrel library reads (about 40 architectures).
+"""Published networks for super-resolution, restoration and inpainting, all that spandrel reads (about 40 architectures).
 
 The architecture and its sizes are found from the keys and shapes of the checkpoint. spandrel knows each network's number
 formats and size rules, which are obeyed here. The checkpoint itself is opened by `genkit.weights`, never by a free pickle.
@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from genkit.errors import UsageError, WeightsError
+from genkit.models.filling import Fill
 from genkit.models.transform import Transform
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ FARTHEST = 64  # a halo beyond this costs more than blending
 # life of every tensor, and rounded up for what the kernels take besides.
 PIXEL_BYTES = {"Compact": 2048, "SPAN": 6144, "OmniSR": 6144, "PLKSR": 6144, "SwinIR": 14336, "DAT": 20480, "HAT": 49152}
 PIXEL_BYTES_UNKNOWN = 24576
+FLOAT32_ONLY = ("LaMa",)  # no Fourier transform of torch takes bfloat16, although spandrel promises it for this one
+FILL_SIZE = 512  # the side of a crop that LaMa is best at: twice what it was trained on, by its authors' own tests
 
 
 def build(architecture: str, class_name: str | None = None, **params: Any) -> nn.Module:
@@ -53,13 +56,15 @@ def build(architecture: str, class_name: str | None = None, **params: Any) -> nn
 
 
 def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Ask every architecture of spandrel; None if no one takes the checkpoint or if it is none for pictures alone."""
-    from spandrel import ImageModelDescriptor
+    """Ask every architecture of spandrel; None if no one takes the checkpoint."""
+    from spandrel import ImageModelDescriptor, MaskedImageModelDescriptor
 
     try:
         descriptor = _describe(dict(state), "checkpoint")
     except WeightsError:
         return None
+    if isinstance(descriptor, MaskedImageModelDescriptor):
+        return {"architecture": descriptor.architecture.id}
     if not isinstance(descriptor, ImageModelDescriptor):
         return None
     return {"architecture": descriptor.architecture.id, "scale": descriptor.scale}
@@ -70,20 +75,24 @@ def allowed_dtypes(state: Mapping[str, Any]) -> tuple[str, ...]:
     return _dtypes(_describe(dict(state), "checkpoint"))
 
 
-def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> Transform:
-    """Load any checkpoint that spandrel recognises and that turns one picture into one picture.
+def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> Transform | Fill:
+    """Load any checkpoint that spandrel recognises: for inpaint one that fills holes, else one that turns picture into picture.
 
     Raises:
         WeightsError: unreadable, of no known architecture, or not what the card says.
-        UsageError: a network for faces or for masks, or one that does not run in `dtype`.
+        UsageError: a network for another verb or for faces, or one that does not run in `dtype`.
     """
-    from spandrel import ImageModelDescriptor
+    from spandrel import ImageModelDescriptor, MaskedImageModelDescriptor
 
     from genkit.weights import read_state_dict
 
     path = files["weights"]
     descriptor = _describe(read_state_dict(path), path.name)
     name = descriptor.architecture.name
+    if isinstance(descriptor, MaskedImageModelDescriptor) and "inpaint" in card.tasks:
+        return _fill(card, descriptor, device, dtype)
+    if "inpaint" in card.tasks:
+        raise UsageError(f"{card.name} ({name}) is a network that takes no mask, and fills no holes")
     if not isinstance(descriptor, ImageModelDescriptor) or descriptor.purpose == "FaceSR":
         kind = "faces alone" if descriptor.purpose == "FaceSR" else "pictures with a mask"
         raise UsageError(f"{card.name} is a network for {kind} ({name}), which this verb cannot run")
@@ -92,9 +101,7 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
             raise WeightsError(f"{path.name} is not what the card {card.name} says: {param} {found}, not {card.params[param]}")
     if descriptor.input_channels not in (1, 3, 4):
         raise UsageError(f"{card.name} takes {descriptor.input_channels} channels ({name}); pictures have 1, 3 or 4")
-    word = str(dtype).removeprefix("torch.")
-    if word not in _dtypes(descriptor):
-        raise UsageError(f"{card.name} ({name}) does not run in {word}", f"--dtype {' or '.join(_dtypes(descriptor))}")
+    _check_dtype(card, descriptor, dtype)
     _settle(descriptor.model)
     rules = descriptor.size_requirements
     return Transform(
@@ -112,6 +119,35 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
         run=_one_by_one(descriptor),
         configure=_denoise_blend(card, files, descriptor.model) if "wdn" in files else None,
     )
+
+
+def _fill(card: Card, descriptor: Any, device: torch.device, dtype: torch.dtype) -> Fill:
+    name = descriptor.architecture.id
+    if card.params.get("architecture", name) != name:
+        raise WeightsError(f"the weights of {card.name} are not what its card says: {name}, not {card.params['architecture']}")
+    if descriptor.input_channels != 3:
+        raise UsageError(f"{card.name} takes {descriptor.input_channels} channels besides the mask; pictures have 3")
+    _check_dtype(card, descriptor, dtype)
+    rules = descriptor.size_requirements
+    return Fill(
+        descriptor.model,
+        device=device,
+        dtype=dtype,
+        size=int(card.limits.get("size", FILL_SIZE)),
+        multiple=rules.multiple_of,
+        minimum=rules.minimum,
+        run=_one_by_one(descriptor),
+        pixel_bytes=6144,
+    )
+
+
+def _check_dtype(card: Card, descriptor: ModelDescriptor, dtype: torch.dtype) -> None:
+    word = str(dtype).removeprefix("torch.")
+    if word not in _dtypes(descriptor):
+        raise UsageError(
+            f"{card.name} ({descriptor.architecture.name}) does not run in {word}",
+            f"--dtype {' or '.join(_dtypes(descriptor))}",
+        )
 
 
 def _describe(state: dict[str, Any], name: str) -> ModelDescriptor:
@@ -132,15 +168,17 @@ def _describe(state: dict[str, Any], name: str) -> ModelDescriptor:
 
 
 def _dtypes(descriptor: ModelDescriptor) -> tuple[str, ...]:
+    if descriptor.architecture.id in FLOAT32_ONLY:
+        return ("float32",)
     half = ("float16",) if descriptor.supports_half else ()
     return (*half, *(("bfloat16",) if descriptor.supports_bfloat16 else ()), "float32")
 
 
-def _one_by_one(descriptor: Any) -> Callable[[nn.Module, Tensor], Tensor]:
-    """spandrel promises its call for one picture at a time; some networks append a noise map of that size."""
+def _one_by_one(descriptor: Any) -> Callable[..., Tensor]:
+    """spandrel promises its call for one picture (and mask) at a time; some networks append a noise map of that size."""
 
-    def run(network: nn.Module, images: Tensor) -> Tensor:
-        return torch.cat([descriptor._call_fn(network, image[None]) for image in images])
+    def run(network: nn.Module, *batches: Tensor) -> Tensor:
+        return torch.cat([descriptor._call_fn(network, *(one[None] for one in each)) for each in zip(*batches, strict=True)])
 
     return run
 
