@@ -18,6 +18,7 @@ from genkit.errors import RunError, UsageError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from genkit.tasks.guided import Guided
     from genkit.tasks.hints import Hints
     from genkit.tasks.palette import Palette
 
@@ -170,25 +171,23 @@ def _checked(model: Any, lightness: Tensor, given: Mapping[str, Any], notice: No
     raise RunError(f"out of memory on {model.device} ({reason})", f"close other programs, {way_out}")
 
 
-def _prepare(small: np.ndarray, lightness: Tensor, ab: Tensor, options: ColorizeOptions) -> Any:
-    """Fit the chroma to the lightness at the working size, or at the picture's own where that is smaller."""
+def _prepare(small: np.ndarray, lightness: Tensor, ab: Tensor, options: ColorizeOptions) -> Guided:
+    """The chroma at the model's resolution, or at the picture's own where that is lower, ready to be enlarged."""
     from torch.nn.functional import interpolate
 
     from genkit.tasks.guided import Guided
 
-    size = min(lightness.shape[2], small.shape[0]), min(lightness.shape[3], small.shape[1])
-    native = ab.shape[2:]
-    if tuple(native) != size:
-        ab = interpolate(ab, size, mode="bilinear", antialias=True)
-    guide = lightness if tuple(lightness.shape[2:]) == size else _reduced(small, *size)
+    size = min(ab.shape[2], small.shape[0]), min(ab.shape[3], small.shape[1])
+    ab, lightness = (
+        planes if tuple(planes.shape[2:]) == size else interpolate(planes, size, mode="bilinear", antialias=True)
+        for planes in (ab, lightness)
+    )
     if options.palette is not None:
-        ab = options.palette.apply(guide, ab)
-    exact = native[0] >= small.shape[0] and native[1] >= small.shape[1]  # nothing is enlarged: nothing can bleed
-    coarseness = max(size[0] / native[0], size[1] / native[1])
-    return Guided(guide, ab * options.strength, 0 if exact else max(2, round(coarseness)))
+        ab = options.palette.apply(lightness, ab)
+    return Guided(lightness, ab * options.strength)
 
 
-def _paint(pixels: np.ndarray, guided: Any) -> np.ndarray:
+def _paint(pixels: np.ndarray, guided: Guided) -> np.ndarray:
     """The picture's own L with the chroma, at full size: (H, W, 3)."""
     height, width = pixels.shape[:2]
     peak = int(np.iinfo(pixels.dtype).max)

@@ -1,9 +1,12 @@
 """Enlarge chroma so that its edges lie where the edges of the lightness lie.
 
-The fast guided filter (He and Sun 2015, arXiv 1505.00996, after He et al. 2013): around every pixel of a small grid ab is
-fitted as a line in L, by least squares in a window; the lines' coefficients, which are smooth, are enlarged and applied to L at
-full resolution. A line can overshoot where L leaves what the window held (a glint, a thin dark rim), which would be a halo:
-the result is held between the least and the most that the window held of ab.
+As in the guided filter (He et al. 2013; its fast form He and Sun 2015, arXiv 1505.00996), ab is fitted at the model's size as a
+line in L, by least squares in a window around each pixel. Ours does not put the line in the place of the chroma, which would
+smooth it, but adds what the enlargement lost: the line's slope times the difference between the picture's L and L brought
+through the same reduction and enlargement. At a clean edge that is the edge again; where L is even nothing is added.
+
+A line can overshoot where L leaves what the window held (a glint, a thin dark rim), which would be a halo: the result is held
+between the least and the most that the window held of ab.
 """
 
 from __future__ import annotations
@@ -12,47 +15,42 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, pad
 
+# Chosen on photographs whose own ab was reduced to 64 x 96 and enlarged again: root mean square error 2.5 Lab units, bilinear
+# 2.9, the plain guided filter 2.9; with ab blurred besides, as a model's is, 3.3, 3.6 and 3.6.
+RADIUS = 2
 EPSILON = 4.0  # variance of L (a standard deviation of 2) below which an edge counts as noise
 
 
 class Guided:
-    """ab fitted to a guide at the size of a grid; `rows` gives it at any larger size, a strip at a time."""
+    """ab (1, 2, h, w) with L (1, 1, h, w) of the same size; `rows` gives it at a larger size, a strip at a time."""
 
-    def __init__(self, lightness: Tensor, ab: Tensor, radius: int, epsilon: float = EPSILON):
-        """`lightness` (1, 1, h, w) and `ab` (1, 2, h, w) of one size; `radius` of the window, 0 = plain bilinear."""
-        self.planes, self.radius = ab, radius
-        if radius > 0:
-            slope, offset = fit(lightness, ab, radius, epsilon)
-            self.planes = torch.cat([slope, offset, -_widest(-ab, radius), _widest(ab, radius)], 1)  # (1, 8, h, w)
+    def __init__(self, lightness: Tensor, ab: Tensor, radius: int = RADIUS, epsilon: float = EPSILON):
+        slope = fit(lightness, ab, radius, epsilon)
+        self.planes = torch.cat([ab, slope, -_most(-ab, radius), _most(ab, radius), lightness], 1)  # (1, 9, h, w)
 
     def rows(self, lightness: Tensor, top: int, height: int) -> Tensor:
         """The strip (1, 2, n, W) that begins at row `top` of a picture of `height` rows, whose L (1, 1, n, W) is given."""
         planes = enlarge_rows(self.planes, top, lightness.shape[2], height, lightness.shape[3])
-        if self.radius == 0:
-            return planes
-        slope, offset, least, most = planes.split(2, 1)
-        return torch.minimum(torch.maximum(slope * lightness + offset, least), most)
+        ab, slope, least, most, reduced = planes.split([2, 2, 2, 2, 1], 1)
+        return torch.minimum(torch.maximum(slope.mul_(lightness - reduced).add_(ab), least), most)
 
 
-def fit(lightness: Tensor, ab: Tensor, radius: int, epsilon: float = EPSILON) -> tuple[Tensor, Tensor]:
-    """Slope and offset (1, 2, h, w) of ab = slope * L + offset around each pixel: equations 5, 6 and 8 of He et al. 2013."""
-    mean_l, mean_ab = _box(lightness, radius), _box(ab, radius)
-    variance = _box(lightness * lightness, radius) - mean_l * mean_l
-    covariance = _box(lightness * ab, radius) - mean_l * mean_ab
-    slope = covariance / (variance.clamp_min(0) + epsilon)
-    return _box(slope, radius), _box(mean_ab - slope * mean_l, radius)
+def fit(lightness: Tensor, ab: Tensor, radius: int, epsilon: float) -> Tensor:
+    """Slope (1, 2, h, w) of ab as a line in L around each pixel: equations 5 and 8 of He et al. 2013."""
+    mean_l, mean_ab = _mean(lightness, radius), _mean(ab, radius)
+    variance = _mean(lightness * lightness, radius) - mean_l * mean_l
+    covariance = _mean(lightness * ab, radius) - mean_l * mean_ab
+    return _mean(covariance / (variance.clamp_min(0) + epsilon), radius)
 
 
-def _box(planes: Tensor, radius: int) -> Tensor:
-    """Mean over a window; at the border over what there is of it."""
-    side = 2 * radius + 1
-    return avg_pool2d(planes, side, 1, radius, count_include_pad=False)
+def _mean(planes: Tensor, radius: int) -> Tensor:
+    """Over a window; at the border over what there is of it."""
+    return avg_pool2d(planes, 2 * radius + 1, 1, radius, count_include_pad=False)
 
 
-def _widest(planes: Tensor, radius: int) -> Tensor:
+def _most(planes: Tensor, radius: int) -> Tensor:
     """Maximum over a window."""
-    side = 2 * radius + 1
-    return max_pool2d(pad(planes, (radius,) * 4, value=-torch.inf), side, 1)
+    return max_pool2d(pad(planes, (radius,) * 4, value=-torch.inf), 2 * radius + 1, 1)
 
 
 def enlarge_rows(planes: Tensor, top: int, count: int, height: int, width: int) -> Tensor:
