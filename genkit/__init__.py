@@ -34,6 +34,7 @@ __all__ = [
     "UsageError",
     "WeightsError",
     "__version__",
+    "inpaint",
     "list_models",
     "load",
     "upscale",
@@ -111,6 +112,73 @@ def upscale(
         return _back(result, image)
     recorded = {key: value for key, value in vars(options).items() if value and key != "tile"}
     return _write(result, Path(output), _recipe("upscale", model, recorded, image))
+
+
+def inpaint(
+    image: Any,
+    output: str | Path | None = None,
+    *,
+    mask: Any = None,
+    mask_color: str | None = None,
+    mask_tolerance: int = 0,
+    mask_box: str | None = None,
+    outpaint: str | None = None,
+    invert_mask: bool = False,
+    grow: int = 4,
+    feather: int = 4,
+    seed: int = 0,
+    model: Any = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    **model_options: Any,
+) -> Any:
+    """Repaint a part of a picture (a path, a Pillow picture or an array as `upscale` takes), and not one pixel elsewhere.
+
+    `mask` is "alpha", or a path, a Pillow picture or an array of bools or of pixels; white (True) is repainted. `mask_box` is
+    "X,Y,WIDTH,HEIGHT" and `outpaint` "LEFT,TOP,RIGHT,BOTTOM", in pixels or per cent. `model`, `output` and the result are as in
+    `upscale`; `model_options` are the card's, such as prompt="a bench".
+
+    Raises:
+        GenkitError: its kind says what failed (`genkit.InputError`, `genkit.UsageError`, ...).
+    """
+    from genkit import cards
+    from genkit.cli.inpaint import mask_rule
+    from genkit.tasks import inpaint as task
+    from genkit.tasks import masks
+
+    word = "alpha" if isinstance(mask, str) and mask == "alpha" else None if mask is None else "drawn"
+    rule = mask_rule(word, mask_color, mask_tolerance, mask_box, outpaint, invert_mask)
+    options = task.InpaintOptions(grow=grow, feather=feather, model_options=model_options)
+    task.check(options)
+    if model is None or isinstance(model, str):
+        name = model or cards.default_model("inpaint")
+        model = load(cards.find(name, "inpaint").name if not name.endswith(".toml") else name, device=device, dtype=dtype)
+    picture, drawn = _picture(image), None
+    if word == "drawn":
+        of_mask = _picture(_as_pixels(mask))
+        drawn = masks.Drawn(of_mask.pixels, of_mask.alpha, "the mask")
+    pixels, alpha, hole = masks.lay_out(rule, picture.pixels, picture.alpha, drawn, "the picture")
+    opaque = rule.alpha and not invert_mask
+    result = picture.with_pixels(*task.inpaint(model, pixels, alpha, hole, options, seed=seed, opaque=opaque))
+    if output is None:
+        return _back(result, image)
+    given = {"mask": word if word == "alpha" else None, "mask_color": mask_color, "mask_tolerance": mask_tolerance}
+    given |= {"mask_box": mask_box, "outpaint": outpaint, "invert_mask": invert_mask, "model_options": model_options}
+    recorded = {key: value for key, value in given.items() if value}
+    recorded |= {key: value for key, value in (("grow", grow), ("feather", feather)) if value != 4}
+    recipe = _recipe("inpaint", model, recorded, image) | {"seed": seed}
+    if isinstance(mask, (str, Path)) and word == "drawn":
+        from genkit.media.pairing import facts_of
+
+        recipe["files"] = {"mask": facts_of(Path(mask))}
+    return _write(result, Path(output), recipe)
+
+
+def _as_pixels(mask: Any) -> Any:
+    """A mask of bools as pixels; anything else as it is."""
+    import numpy as np
+
+    return mask.astype(np.uint8) * 255 if isinstance(mask, np.ndarray) and mask.dtype == bool else mask
 
 
 def _picture(image: Any) -> Picture:
