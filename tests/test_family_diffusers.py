@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from conftest import Run
 from hub import COMMIT, FakeHub, serving
+from PIL import Image
 from tiny_pipelines import BUILDERS, age, build
 
-from genkit import cards, models, weights
+from genkit import cards, models
 from genkit.errors import InputError, RunError, UsageError, WeightsError
 from genkit.models import diffusers as family
 from genkit.models.diffusers import opening, painting, placing
@@ -325,6 +327,21 @@ def test_a_loaded_pipeline_moves_to_another_format(tiny: Callable[[str], Path]) 
     assert painter.pipeline.transformer.dtype == torch.float32 and painter(*scene(), steps=1).std() > 0
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+@pytest.mark.parametrize("placement", ["whole", "model", "sequential"])
+def test_a_gpu_gives_nearly_the_same_picture(
+    tiny: Callable[[str], Path], load: Load, placement: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(placing, "choose_placement", lambda sizes, side, free: placement)
+    painter = family.load(card_for(SD), {"root": tiny(SD)}, torch.device("cuda"), FULL)
+    assert painter.placement == placement
+    there = painter(*scene(), steps=2, prompt="a cat", seeds=[1])
+    assert there.device.type == "cuda"
+    assert (there.cpu() - load(SD)(*scene(), steps=2, prompt="a cat", seeds=[1])).abs().mean() < 0.01
+    assert painter.to(CPU, FULL)(*scene(), steps=1).device.type == "cpu"
+
+
 def test_the_family_costs_nothing_until_it_loads() -> None:
     script = "import sys, genkit.models.diffusers; print({'torch', 'diffusers', 'transformers'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
@@ -398,7 +415,19 @@ def test_a_repository_is_pulled_by_its_patterns_and_fills(
     assert not any(path.rpartition("/")[2] in unwanted for _, path, _ in hub.requests if path in hub.files)
     asked = len(hub.requests)
     monkeypatch.setenv("GENKIT_OFFLINE", "1")
-    card = cards.find("tiny-inpaint")
-    painter = models.load_model(card, weights.resolve(card, announce=pytest.fail), CPU, FULL)
-    assert painter(*scene(), steps=2).std() > 0 and painter.size == 64
+    photo = picture(tmp_path / "photo.png", 120, 100)
+    words = ("--mask-box", "40,30,20,20", "--model", "tiny-sd", "--prompt", "a cat", "--steps", "2", "--candidates", "2")
+    done = genkit("inpaint", photo, *words, "--seed", "7", "-o", tmp_path / "out/", "--device", "cpu")
+    assert done.code == 0 and len(done.lines) == 2, done.err
+    assert len(done.err.splitlines()) == 1, "the libraries are silent"
+    before, first, second = (np.asarray(Image.open(one)).astype(int) for one in (photo, *done.lines))
+    changed = np.zeros(before.shape[:2], bool)
+    changed[30 - 8 : 50 + 8, 40 - 8 : 60 + 8] = True
+    for after in (first, second):
+        assert (after == before)[~changed].all() and (after != before)[30:50, 40:60].mean() > 0.5
+    assert np.abs(first - second).max() > 10, "another seed for each"
     assert len(hub.requests) == asked, "nothing is asked again"
+    shown = genkit("show", done.lines[1])
+    assert "--seed 8" in shown.out and "prompt=a cat" in shown.out.replace("'", "")
+    wrong = genkit("inpaint", photo, *words[:4], "--steps", "0", "-o", tmp_path / "out2/")
+    assert wrong.code == 2 and "steps=0" in wrong.err

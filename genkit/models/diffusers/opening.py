@@ -12,7 +12,8 @@ import importlib
 import inspect
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,10 @@ def open_pipeline(folder: Path, kind: Kind, dtype: torch.dtype, *, variant: str 
     index = read_index(folder, kind)
     pipeline_class = getattr(importlib.import_module("diffusers"), kind.name)
     parts: dict[str, Any] = {}
-    for name in _wanted(pipeline_class, index, folder):
-        library, class_name = index[name]
-        parts[name] = _load(_class(folder, name, library, class_name), folder / name, dtype, variant)
+    with _without_bars():
+        for name in _wanted(pipeline_class, index, folder):
+            library, class_name = index[name]
+            parts[name] = _load(_class(folder, name, library, class_name), folder / name, dtype, variant)
     taken = inspect.signature(pipeline_class.__init__).parameters
     settings = {key: value for key, value in index.items() if key in taken and not isinstance(value, list)}
     if "add_watermarker" in taken:
@@ -84,6 +86,22 @@ def weight_bytes(folder: Path, dtype: torch.dtype, variant: str | None = None) -
         if elements:
             sizes[part.name] = elements * dtype.itemsize
     return sizes
+
+
+@contextmanager
+def _without_bars() -> Iterator[None]:
+    """Both libraries draw one for each part, wherever stderr goes."""
+    from diffusers.utils import logging as of_diffusers
+    from transformers.utils import logging as of_transformers
+
+    drawn = [one for one in (of_diffusers, of_transformers) if one.is_progress_bar_enabled()]
+    for one in drawn:
+        one.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for one in drawn:
+            one.enable_progress_bar()
 
 
 def _wanted(pipeline_class: Any, index: Mapping[str, Any], folder: Path) -> list[str]:
