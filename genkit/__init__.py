@@ -142,12 +142,11 @@ def inpaint(
         GenkitError: its kind says what failed (`genkit.InputError`, `genkit.UsageError`, ...).
     """
     from genkit import cards
-    from genkit.cli.inpaint import mask_rule
     from genkit.tasks import inpaint as task
     from genkit.tasks import masks
 
     word = "alpha" if isinstance(mask, str) and mask == "alpha" else None if mask is None else "drawn"
-    rule = mask_rule(word, mask_color, mask_tolerance, mask_box, outpaint, invert_mask)
+    rule = masks.read_rule(word, mask_color, mask_tolerance, mask_box, outpaint, invert_mask)
     options = task.InpaintOptions(grow=grow, feather=feather, model_options=model_options)
     task.check(options)
     if model is None or isinstance(model, str):
@@ -162,7 +161,11 @@ def inpaint(
     result = picture.with_pixels(*task.inpaint(model, pixels, alpha, hole, options, seed=seed, opaque=opaque))
     if output is None:
         return _back(result, image)
-    given = {"mask": word if word == "alpha" else None, "mask_color": mask_color, "mask_tolerance": mask_tolerance}
+    given: dict[str, Any] = {
+        "mask": word if word == "alpha" else None,
+        "mask_color": mask_color,
+        "mask_tolerance": mask_tolerance,
+    }
     given |= {"mask_box": mask_box, "outpaint": outpaint, "invert_mask": invert_mask, "model_options": model_options}
     recorded = {key: value for key, value in given.items() if value}
     recorded |= {key: value for key, value in (("grow", grow), ("feather", feather)) if value != 4}
@@ -179,6 +182,52 @@ def _as_pixels(mask: Any) -> Any:
     import numpy as np
 
     return mask.astype(np.uint8) * 255 if isinstance(mask, np.ndarray) and mask.dtype == bool else mask
+
+
+def colorize(
+    image: Any,
+    output: str | Path | None = None,
+    *,
+    strength: float = 1.0,
+    hint: str | Path | None = None,
+    reference: str | Path | None = None,
+    model: Any = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    **model_options: Any,
+) -> Any:
+    """Give a picture colours and keep its lightness; `image`, `output`, `model` and what comes back are as for `upscale`.
+
+    `strength` is 0 (grey) to 2; `hint` a picture of coloured strokes on transparency, for models that take them; `reference`
+    a picture to take the palette from.
+
+    Raises:
+        GenkitError: its kind says what failed.
+    """
+    from genkit import cards
+    from genkit.cli.colorize import read_hints, read_palette
+    from genkit.media.colour import to_srgb
+    from genkit.media.pairing import facts_of
+    from genkit.tasks.colorize import ColorizeOptions, check
+    from genkit.tasks.colorize import colorize as give_colours
+
+    hints = read_hints(Path(hint)) if hint is not None else None
+    palette = read_palette(Path(reference)) if reference is not None else None
+    options = ColorizeOptions(strength, hints, palette, model_options=model_options)
+    check(options)
+    if model is None or isinstance(model, str):
+        name = model or cards.default_model("colorize")
+        model = load(cards.find(name, "colorize").name if not name.endswith(".toml") else name, device=device, dtype=dtype)
+    picture = to_srgb(_picture(image))
+    result = picture.with_pixels(*give_colours(model, picture.pixels, picture.alpha, options))
+    if output is None:
+        return _back(result, image)
+    recorded = ({"strength": strength} if strength != 1 else {}) | ({"model_options": model_options} if model_options else {})
+    recipe = _recipe("colorize", model, recorded, image)
+    further = {"hint": hint, "reference": reference}
+    if files := {option: facts_of(Path(path)) for option, path in further.items() if path is not None}:
+        recipe["files"] = files
+    return _write(result, Path(output), recipe)
 
 
 def _picture(image: Any) -> Picture:
@@ -226,7 +275,7 @@ def _back(result: Picture, image: Any) -> Any:
     if isinstance(image, np.ndarray):
         parts = [result.pixels] if result.alpha is None else [result.pixels, result.alpha[:, :, None]]
         joined = np.concatenate(parts, axis=2)
-        return joined[:, :, 0] if image.ndim == 2 else joined
+        return joined[:, :, 0] if image.ndim == 2 and joined.shape[2] == 1 else joined
     import io
 
     from PIL import Image
