@@ -152,7 +152,7 @@ def inpaint(
     model_options = parse_model_options(card, with_words(shared.model_options, words))
     options = task.InpaintOptions(grow=grow, feather=feather, model_options=model_options)
     task.check(options)
-    rule = mask_rule(mask, mask_color, mask_tolerance, mask_box, outpaint, invert_mask)
+    rule = masks.read_rule(mask, mask_color, mask_tolerance, mask_box, outpaint, invert_mask)
     files, folders = sort_extra({"mask": None if rule.alpha else mask})
     limit = parse_pixels(shared.max_pixels or MAX_PIXELS)
     refuse_unreadable(files)
@@ -198,39 +198,6 @@ def inpaint(
             companions=folders,
             candidates=candidates if drawing else None,
         ),
-    )
-
-
-def mask_rule(
-    mask: str | None, color: str | None, tolerance: int, box: str | None, outpaint: str | None, invert: bool
-) -> MaskRule:
-    """Read the options that say what is repainted.
-
-    Raises:
-        UsageError: none or several of them, or one that cannot be read.
-    """
-    from genkit.errors import UsageError
-    from genkit.tasks import masks
-
-    given = [name for name, value in (("--mask", mask), ("--mask-color", color), ("--mask-box", box)) if value is not None]
-    if len(given) > 1:
-        raise UsageError(f"{' and '.join(given)} contradict each other", "give one of them")
-    if not given and outpaint is None:
-        raise UsageError("nothing says what to repaint", "give --mask FILE|DIR|alpha, --mask-color, --mask-box or --outpaint")
-    if invert and not given:
-        raise UsageError("--invert-mask without a mask", "give --mask, --mask-color or --mask-box")
-    if tolerance and color is None:
-        raise UsageError("--mask-tolerance without --mask-color", "give the colour")
-    sides = masks.parse_lengths(outpaint, "--outpaint", "LEFT,TOP,RIGHT,BOTTOM") if outpaint is not None else None
-    if sides is not None and not any(side.value for side in sides):
-        raise UsageError(f"--outpaint {outpaint}: the canvas does not grow", "such as --outpaint 0,0,25%,0")
-    return masks.MaskRule(
-        alpha=mask == "alpha",
-        color=masks.parse_color(color) if color is not None else None,
-        tolerance=tolerance,
-        box=masks.parse_lengths(box, "--mask-box", "X,Y,WIDTH,HEIGHT") if box is not None else None,
-        outpaint=sides,
-        invert=invert,
     )
 
 

@@ -95,6 +95,36 @@ def extend(
     return extended, opaque, np.pad(inside, margins, constant_values=True)
 
 
+def read_rule(
+    mask: str | None, color: str | None, tolerance: int, box: str | None, outpaint: str | None, invert: bool
+) -> MaskRule:
+    """Read the options that say what is repainted; `mask` is "alpha", or anything else for a drawn one.
+
+    Raises:
+        UsageError: none or several of them, or one that cannot be read.
+    """
+    given = [name for name, value in (("--mask", mask), ("--mask-color", color), ("--mask-box", box)) if value is not None]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} contradict each other", "give one of them")
+    if not given and outpaint is None:
+        raise UsageError("nothing says what to repaint", "give --mask FILE|DIR|alpha, --mask-color, --mask-box or --outpaint")
+    if invert and not given:
+        raise UsageError("--invert-mask without a mask", "give --mask, --mask-color or --mask-box")
+    if tolerance and color is None:
+        raise UsageError("--mask-tolerance without --mask-color", "give the colour")
+    sides = parse_lengths(outpaint, "--outpaint", "LEFT,TOP,RIGHT,BOTTOM") if outpaint is not None else None
+    if sides is not None and not any(side.value for side in sides):
+        raise UsageError(f"--outpaint {outpaint}: the canvas does not grow", "such as --outpaint 0,0,25%,0")
+    return MaskRule(
+        alpha=mask == "alpha",
+        color=parse_color(color) if color is not None else None,
+        tolerance=tolerance,
+        box=parse_lengths(box, "--mask-box", "X,Y,WIDTH,HEIGHT") if box is not None else None,
+        outpaint=sides,
+        invert=invert,
+    )
+
+
 def parse_lengths(text: str, option: str, names: str) -> tuple[Length, ...]:
     """Read four lengths, `10,20,30%,40`: whole pixels, or per cent.
 
