@@ -173,6 +173,21 @@ def test_the_layout_of_2022_loads_and_gives_the_same_picture(tiny: Callable[[str
     assert torch.allclose(painter(*scene(), **short), load(SD)(*scene(), **short), atol=1e-5)
 
 
+def test_a_text_encoder_saved_with_its_head_is_the_same(tiny: Callable[[str], Path], load: Load, tmp_path: Path) -> None:
+    """Z-Image's is published as the language model that it was taken from, whose names have a prefix."""
+    from tiny_pipelines import qwen_config
+    from transformers import Qwen3ForCausalLM
+
+    name = "ZImageInpaintPipeline"
+    folder = shutil.copytree(tiny(name), tmp_path / "headed")
+    whole = Qwen3ForCausalLM(qwen_config(layers=2))
+    whole.model.load_state_dict(load(name).pipeline.text_encoder.state_dict())
+    whole.save_pretrained(folder / "text_encoder")
+    painter = family.load(card_for(name), {"root": folder}, CPU, FULL)
+    short = {"steps": 1, "prompt": "a cat"}
+    assert torch.allclose(painter(*scene(), **short), load(name)(*scene(), **short), atol=1e-5)
+
+
 def test_the_variant_is_taken_where_there_is_one(tmp_path: Path) -> None:
     folder = build(SD, tmp_path / "half", variant="fp16")
     assert (folder / "unet/diffusion_pytorch_model.fp16.safetensors").is_file()
