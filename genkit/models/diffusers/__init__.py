@@ -45,7 +45,7 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     kind = kind_of(card)
     if "root" not in files:
         raise WeightsError(f"{card.name}: the card names no repository", "a diffusers card has a [hub] table", code="card")
-    # diffusers asks for its news and for remote code by these; neither is wanted, and both are read at import
+    # read when diffusers is imported; no code from a repository is run here in any case, this is a second lock
     os.environ.setdefault("DIFFUSERS_DISABLE_REMOTE_CODE", "1")
     from genkit.models.diffusers.opening import open_pipeline, read_index, weight_bytes
     from genkit.models.diffusers.painting import Painter

@@ -67,8 +67,7 @@ class Settings:
             if name == SAFETY or value is None:
                 continue
             found[parameter] = [value] * count if name in (PROMPT, NEGATIVE) else value
-        if not any(name in values for name in (PROMPT,)):
-            found[self.kind.arguments[PROMPT]] = [""] * count
+        found.setdefault(self.kind.arguments[PROMPT], [""] * count)  # a card may leave it out, the pipelines do not
         return found
 
     def check_texts(self, pipeline: Any, values: Mapping[str, Any]) -> None:
