@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -72,7 +71,7 @@ def colorize(
     if shared.seed:
         _only_with(card, "stochastic", "--seed", "draws nothing by chance, so a seed changes nothing")
     files, folders = sort_extra({"hint": hint, "reference": reference})
-    palette = read_palette(files["reference"] if "reference" not in folders else folders["reference"]) if reference else None
+    palette = read_palette(Path(reference)) if reference is not None else None  # a folder is refused here, as no picture
     common_hints = read_hints(files["hint"]) if "hint" in files else None
 
     def apply(model: Any, picture: Any, notice: Any, partners: Any = None) -> Any:
@@ -114,7 +113,6 @@ def read_palette(path: Path) -> Any:
     return Palette.of(picture.pixels, picture.alpha, f"--reference {path}")
 
 
-@lru_cache(maxsize=1)
 def read_hints(path: Path) -> Any:
     """The hints in a picture of strokes.
 
