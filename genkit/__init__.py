@@ -156,7 +156,7 @@ def inpaint(
     if word == "drawn":
         of_mask = _picture(_as_pixels(mask))
         drawn = masks.Drawn(of_mask.pixels, of_mask.alpha, "the mask")
-    pixels, alpha, hole = masks.lay_out(rule, picture.pixels, picture.alpha, drawn, "the picture")
+    pixels, alpha, hole = masks.lay_out(rule, picture.pixels, picture.alpha, drawn)
     opaque = rule.alpha and not invert_mask
     result = picture.with_pixels(*task.inpaint(model, pixels, alpha, hole, options, seed=seed, opaque=opaque))
     if output is None:

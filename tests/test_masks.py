@@ -21,25 +21,25 @@ def test_half_counts_as_white_and_transparent_as_black(bits: int) -> None:
     scale, kind = (1, np.uint8) if bits == 8 else (257, np.uint16)
     pixels = (grey([0, 127, 128, 255, 255]).astype(np.uint32) * scale).astype(kind)
     alpha = (np.array([[255, 255, 255, 255, 0]], np.uint32) * scale).astype(kind)
-    assert masks.from_picture(pixels, alpha, (5, 1), ("m", "p")).tolist() == [[False, False, True, True, False]]
+    assert masks.from_picture(pixels, alpha, (5, 1), "m").tolist() == [[False, False, True, True, False]]
 
 
 def test_a_coloured_mask_goes_by_its_luma() -> None:
     pixels = np.array([[[255, 255, 255], [255, 0, 0], [255, 255, 0]]], np.uint8)
-    assert masks.from_picture(pixels, None, (3, 1), ("m", "p")).tolist() == [[True, False, True]]
+    assert masks.from_picture(pixels, None, (3, 1), "m").tolist() == [[True, False, True]]
 
 
 def test_a_mask_of_the_same_proportions_is_fitted_and_any_other_refused_with_both_sizes() -> None:
-    mask = masks.from_picture(grey([0, 255], [0, 0]), None, (4, 4), ("m.png", "p.png"))
+    mask = masks.from_picture(grey([0, 255], [0, 0]), None, (4, 4), "m.png")
     assert mask[:2, 2:].all() and mask.sum() == 4
-    with pytest.raises(InputError, match=r"m\.png: the mask is 2x2, and p\.png is 4x3"):
-        masks.from_picture(grey([0, 255], [0, 0]), None, (4, 3), ("m.png", "p.png"))
+    with pytest.raises(InputError, match=r"m\.png is 2x2, and the picture 4x3"):
+        masks.from_picture(grey([0, 255], [0, 0]), None, (4, 3), "m.png")
 
 
 def test_transparency_as_a_mask() -> None:
-    assert masks.from_alpha(np.array([[0, 127, 128, 255]], np.uint8), "p").tolist() == [[True, True, False, False]]
+    assert masks.from_alpha(np.array([[0, 127, 128, 255]], np.uint8)).tolist() == [[True, True, False, False]]
     with pytest.raises(InputError, match="no transparency"):
-        masks.from_alpha(None, "p.png")
+        masks.from_alpha(None)
 
 
 def test_a_colour_as_a_mask() -> None:
@@ -54,10 +54,10 @@ def test_a_colour_as_a_mask() -> None:
 
 def test_a_box_is_cut_at_the_edge_and_refused_outside() -> None:
     box = masks.parse_lengths("50%,2,100,1", "--mask-box", "X,Y,W,H")
-    mask = masks.from_box(box, (10, 5), "p")
+    mask = masks.from_box(box, (10, 5))
     assert mask[2, 5:].all() and mask.sum() == 5
     with pytest.raises(InputError, match="nothing of the box lies in the picture, which is 10x5"):
-        masks.from_box(masks.parse_lengths("10,0,2,2", "--mask-box", ""), (10, 5), "p")
+        masks.from_box(masks.parse_lengths("10,0,2,2", "--mask-box", ""), (10, 5))
 
 
 @pytest.mark.parametrize("text", ["1,2,3", "1,2,3,-4", "a,b,c,d", "", "1,2,3,4,5", "1.5,2,3,4"])
@@ -69,7 +69,7 @@ def test_lengths_that_are_none_are_refused(text: str) -> None:
 def test_outpainting_adds_mask_and_keeps_the_picture() -> None:
     pixels, alpha = np.arange(12, dtype=np.uint8).reshape(3, 4, 1), np.zeros((3, 4), np.uint8)
     rule = MaskRule(box=masks.parse_lengths("0,0,1,1", "", ""), outpaint=masks.parse_lengths("1,0,50%,2", "", ""))
-    canvas, opaque, mask = masks.lay_out(rule, pixels, alpha, None, "p")
+    canvas, opaque, mask = masks.lay_out(rule, pixels, alpha, None)
     assert canvas.shape == (5, 7, 1) and (canvas[:3, 1:5] == pixels).all()
     assert opaque is not None and opaque[0, 0] == 255 and opaque[0, 1] == 0
     assert mask.sum() == 5 * 7 - 12 + 1 and mask[0, 1] and not mask[0, 2]
@@ -78,7 +78,7 @@ def test_outpainting_adds_mask_and_keeps_the_picture() -> None:
 def test_inverting_turns_the_mask_and_not_the_new_canvas() -> None:
     drawn = Drawn(grey([255, 0]), None, "m")
     rule = MaskRule(outpaint=masks.parse_lengths("1,0,0,0", "", ""), invert=True)
-    assert masks.lay_out(rule, grey([1, 2]), None, drawn, "p")[2].tolist() == [[True, False, True]]
+    assert masks.lay_out(rule, grey([1, 2]), None, drawn)[2].tolist() == [[True, False, True]]
 
 
 def test_distances_are_euclidean_up_to_their_limit() -> None:

@@ -164,7 +164,7 @@ def inpaint(
     def apply(model: Any, picture: Any, notice: Any, partners: Any = None, *, seed: int = 0) -> Any:
         path = {**files, **(partners or {})}.get("mask")
         drawn = drawn_of(path) if path is not None else None
-        pixels, alpha, mask = masks.lay_out(rule, picture.pixels, picture.alpha, drawn, "the picture")
+        pixels, alpha, mask = masks.lay_out(rule, picture.pixels, picture.alpha, drawn)
         if not mask.any():
             notice(why_empty(rule, drawn is not None))
             return picture.with_pixels(pixels, alpha)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from genkit.cli.options import ImageOptions
 from genkit.cli.planning import Settings, make_plan, settings_of, show_plan
-from genkit.errors import InputError, OutputError, UsageError
+from genkit.errors import GenkitError, InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from genkit.batch import Process
@@ -206,7 +206,13 @@ class _Work:
 
             further: list[Any] = [dict(item.partners)] if self._verb.companions else []
             keywords = {"seed": loaded.recipe["seed"]} if self._verb.candidates is not None else {}
-            return _Loaded(self._verb.apply(model, loaded.picture, notice, *further, **keywords), loaded.recipe)
+            try:
+                result = self._verb.apply(model, loaded.picture, notice, *further, **keywords)
+            except GenkitError as error:
+                if item.name not in error.message:  # a task knows pixels, and not where they are from
+                    error.message = f"{item.name}: {error.message}"
+                raise
+            return _Loaded(result, loaded.recipe)
 
         return [process] * self._workers(place, model)
 

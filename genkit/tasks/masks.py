@@ -56,9 +56,9 @@ class Drawn:
 
 
 def lay_out(
-    rule: MaskRule, pixels: np.ndarray, alpha: np.ndarray | None, drawn: Drawn | None, name: str
+    rule: MaskRule, pixels: np.ndarray, alpha: np.ndarray | None, drawn: Drawn | None
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-    """Pixels, alpha and mask that are to be worked on, on the extended canvas where one is asked for; `name` is the picture's.
+    """Pixels, alpha and mask that are to be worked on, on the extended canvas where one is asked for.
 
     Raises:
         InputError: the mask does not go with the picture.
@@ -66,13 +66,13 @@ def lay_out(
     size = pixels.shape[1], pixels.shape[0]
     mask = None
     if drawn is not None:
-        mask = from_picture(drawn.pixels, drawn.alpha, size, (drawn.name, name))
+        mask = from_picture(drawn.pixels, drawn.alpha, size, drawn.name)
     elif rule.alpha:
-        mask = from_alpha(alpha, name)
+        mask = from_alpha(alpha)
     elif rule.color is not None:
         mask = from_color(pixels, rule.color, rule.tolerance)
     elif rule.box is not None:
-        mask = from_box(rule.box, size, name)
+        mask = from_box(rule.box, size)
     if mask is not None and rule.invert:
         mask = ~mask
     if rule.outpaint is not None:
@@ -151,10 +151,8 @@ def parse_color(text: str) -> tuple[int, int, int]:
     return int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16)
 
 
-def from_picture(pixels: np.ndarray, alpha: np.ndarray | None, size: tuple[int, int], names: tuple[str, str]) -> np.ndarray:
+def from_picture(pixels: np.ndarray, alpha: np.ndarray | None, size: tuple[int, int], name: str) -> np.ndarray:
     """Threshold a mask's pixels (h, w, 1 or 3) at half, transparent ones black, and fit it to `size` (width, height).
-
-    `names` are those of mask and picture.
 
     Raises:
         InputError: it has other proportions than the picture.
@@ -165,7 +163,7 @@ def from_picture(pixels: np.ndarray, alpha: np.ndarray | None, size: tuple[int, 
     wanted_width, wanted_height = size
     if (width, height) != size and not _alike(width, height, *size):
         raise InputError(
-            f"{names[0]}: the mask is {width}x{height}, and {names[1]} is {wanted_width}x{wanted_height}",
+            f"{name} is {width}x{height}, and the picture {wanted_width}x{wanted_height}",
             "give a mask of the picture's size, or of its proportions",
             code="mask-size",
         )
@@ -190,7 +188,7 @@ def _alike(width: int, height: int, wanted_width: int, wanted_height: int) -> bo
     return abs(across - down) <= PROPORTIONS * max(across, down)
 
 
-def from_alpha(alpha: np.ndarray | None, name: str) -> np.ndarray:
+def from_alpha(alpha: np.ndarray | None) -> np.ndarray:
     """What is more transparent than opaque.
 
     Raises:
@@ -200,7 +198,7 @@ def from_alpha(alpha: np.ndarray | None, name: str) -> np.ndarray:
 
     if alpha is None:
         raise InputError(
-            f"{name}: has no transparency that could be the mask",
+            "it has no transparency that could be the mask",
             "give --mask FILE, --mask-color or --mask-box",
             code="no-alpha",
         )
@@ -221,7 +219,7 @@ def from_color(pixels: np.ndarray, color: tuple[int, int, int], tolerance: int =
     return mask
 
 
-def from_box(box: tuple[Length, ...], size: tuple[int, int], name: str) -> np.ndarray:
+def from_box(box: tuple[Length, ...], size: tuple[int, int]) -> np.ndarray:
     """A rectangle: left, top, width, height; what of it lies outside a picture of `size` (width, height) is cut off.
 
     Raises:
@@ -233,7 +231,7 @@ def from_box(box: tuple[Length, ...], size: tuple[int, int], name: str) -> np.nd
     right, bottom = min(left + box[2].pixels(size[0]), size[0]), min(top + box[3].pixels(size[1]), size[1])
     if right <= left or bottom <= top:
         raise InputError(
-            f"{name}: nothing of the box lies in the picture, which is {size[0]}x{size[1]}",
+            f"nothing of the box lies in the picture, which is {size[0]}x{size[1]}",
             "the box is X,Y,WIDTH,HEIGHT from the upper left",
             code="empty-box",
         )

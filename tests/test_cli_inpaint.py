@@ -1,0 +1,269 @@
+"""`genkit inpaint` through the real command line, with tiny random networks of our own and LaMa's layout."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Run
+from PIL import Image
+
+BOX = ("--mask-box", "8,6,6,5")
+
+
+@pytest.fixture(scope="session")
+def inpaint_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import torch
+    from safetensors.torch import save_file
+
+    from genkit.models import inpainter
+
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("inpaint") / "filler.safetensors"
+    save_file({name: value.contiguous() for name, value in inpainter.build([4, 8, 8], [1, 2]).state_dict().items()}, path)
+    return path
+
+
+@pytest.fixture
+def filler(own_folders: Path, inpaint_weights: Path) -> tuple[str, str]:
+    """The words that choose a model which takes no time, among the user's own cards."""
+    import shutil
+
+    folder = own_folders / "cards" / "inpaint"
+    folder.mkdir(parents=True)
+    shutil.copy(inpaint_weights, folder)
+    digest = hashlib.sha256(inpaint_weights.read_bytes()).hexdigest()
+    (folder / "filler.toml").write_text(
+        'name = "filler"\ntasks = ["inpaint"]\nfamily = "inpainter"\nsummary = "For tests."\nlicence = "Apache-2.0"\n'
+        "commercial = true\n\n[params]\nwidths = [4, 8, 8]\ndilations = [1, 2]\nsize = 64\n\n"
+        f'[files.weights]\npath = "filler.safetensors"\nhash = "sha256:{digest}"\nsize = {inpaint_weights.stat().st_size}\n'
+    )
+    return "--model", "filler"
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+
+
+def save_mask(path: Path, size: tuple[int, int] = (40, 30), box: tuple[int, int, int, int] = (10, 8, 20, 16)) -> Path:
+    mask = np.zeros(size[::-1], np.uint8)
+    mask[box[1] : box[3], box[0] : box[2]] = 255
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(mask).save(path)
+    return path
+
+
+def pixels_of(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.array(image)
+
+
+def changed(before: Path, after: Path) -> np.ndarray:
+    difference = pixels_of(before) != pixels_of(after)
+    return difference.any(2) if difference.ndim == 3 else difference
+
+
+def test_a_mask_file_repaints_that_and_nothing_else(genkit: Run, picture: Any, filler: Any, work: Path) -> None:
+    photo, mask = picture(work / "photo.png", 40, 30), save_mask(work / "mask.png")
+    outcome = genkit("inpaint", photo, "--mask", mask, "--grow", 1, "--feather", 2, *filler)
+    assert outcome.code == 0, outcome.err
+    assert outcome.lines == [str(work / "photo_inpainted.png")]
+    moved = changed(photo, work / "photo_inpainted.png")
+    assert moved[8:16, 10:20].mean() > 0.9
+    moved[5:19, 7:23] = False
+    assert not moved.any()
+
+
+@pytest.mark.parametrize(("mode", "suffix"), [("L", "png"), ("LA", "png"), ("RGBA", "png"), ("I;16", "png"), ("RGB", "tiff")])
+def test_kinds_of_pictures_stay_what_they_are(
+    genkit: Run, picture: Any, filler: Any, work: Path, mode: str, suffix: str
+) -> None:
+    photo = work / f"photo.{suffix}"
+    if mode == "I;16":
+        Image.fromarray((np.arange(1200, dtype=np.uint16) * 50).reshape(30, 40)).save(photo)
+    else:
+        picture(photo, 40, 30, mode)
+    outcome = genkit("inpaint", photo, *BOX, "--feather", 0, "--grow", 0, "--format", "png", "-o", "out/", *filler)
+    assert outcome.code == 0, outcome.err
+    with Image.open(work / "out/photo.png") as image:
+        assert image.mode == mode or (mode == "I;16" and image.mode in ("I;16", "I"))
+    moved = changed(photo, work / "out/photo.png")
+    assert moved[6:11, 8:14].any()
+    moved[6:11, 8:14] = False
+    assert not moved.any()
+
+
+def test_the_transparency_of_the_input_is_the_mask_and_becomes_opaque(
+    genkit: Run, picture: Any, filler: Any, work: Path
+) -> None:
+    photo = picture(work / "photo.png", 40, 30, "RGBA")
+    pixels = pixels_of(photo)
+    pixels[8:16, 10:20, 3] = 0
+    Image.fromarray(pixels).save(photo)
+    assert genkit("inpaint", photo, "--mask", "alpha", *filler).code == 0
+    assert (pixels_of(work / "photo_inpainted.png")[..., 3] == 255).all()
+    assert "--mask alpha" in genkit("show", work / "photo_inpainted.png").out
+    picture(work / "plain.png")
+    outcome = genkit("inpaint", work / "plain.png", "--mask", "alpha", *filler)
+    assert outcome.code == 1 and "plain.png: it has no transparency" in outcome.err
+
+
+def test_a_colour_is_the_mask(genkit: Run, picture: Any, filler: Any, work: Path) -> None:
+    photo = picture(work / "photo.png", 40, 30)
+    pixels = pixels_of(photo)
+    pixels[8:16, 10:20] = (255, 0, 255)
+    Image.fromarray(pixels).save(photo)
+    assert genkit("inpaint", photo, "--mask-color", "#ff00ff", *filler).code == 0
+    assert changed(photo, work / "photo_inpainted.png")[8:16, 10:20].all()
+    outcome = genkit("inpaint", photo, "--mask-color", "#00ff00", "-o", "same.png", *filler)
+    assert outcome.code == 0 and "no pixel has that colour" in outcome.err and not changed(photo, work / "same.png").any()
+
+
+def test_outpainting_extends_the_canvas_and_the_plan_says_so(genkit: Run, picture: Any, filler: Any, work: Path) -> None:
+    photo = picture(work / "photo.png", 40, 30)
+    words = ("inpaint", photo, "--outpaint", "10,0,25%,5", "--grow", 0, "--feather", 0, *filler)
+    planned = genkit(*words, "--dry-run", "--json")
+    assert [(one["width"], one["height"]) for one in planned.events if one["event"] == "planned"] == [(60, 35)]
+    assert genkit(*words).code == 0
+    made = pixels_of(work / "photo_inpainted.png")
+    assert made.shape == (35, 60, 3) and (made[:30, 10:50] == pixels_of(photo)).all()
+
+
+def test_a_full_and_a_wrong_mask_fail_that_picture_alone(genkit: Run, picture: Any, filler: Any, work: Path) -> None:
+    for name, size in (("a", (40, 30)), ("b", (30, 30)), ("c", (20, 15))):
+        picture(work / f"in/{name}.png", *size)
+    outcome = genkit("inpaint", "in", "--mask", save_mask(work / "mask.png"), "-o", "out/", *filler)
+    assert outcome.code == 1 and len(outcome.lines) == 2
+    assert "failed: in/b.png: " in outcome.err and "mask.png is 40x30, and the picture 30x30" in outcome.err
+    save_mask(work / "full.png", box=(0, 0, 40, 30))
+    outcome = genkit("inpaint", "in/a.png", "--mask", "full.png", *filler)
+    assert outcome.code == 1 and "in/a.png: the mask covers the whole picture" in outcome.err
+    assert genkit("inpaint", "in/a.png", "--mask", "full.png", "--invert-mask", *filler).code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((), "nothing says what to repaint"),
+        (("--mask", "alpha", *BOX), "--mask and --mask-box contradict"),
+        (("--mask", "nothing.png"), "--mask nothing.png: not found"),
+        (("--mask", "broken.png"), "--mask broken.png"),
+        (("--mask-box", "1,2,3"), "expected X,Y,WIDTH,HEIGHT"),
+        (("--mask-color", "pink"), "six hexadecimal"),
+        (("--mask-tolerance", "3", *BOX), "--mask-tolerance without"),
+        (("--outpaint", "0,0,0,0"), "does not grow"),
+        (("--outpaint", "5,5,5,5", "--invert-mask"), "--invert-mask without"),
+        ((*BOX, "--prompt", "a cat"), "models with prompt: "),
+        ((*BOX, "--candidates", "3"), "models that can differ: "),
+        ((*BOX, "--steps", "3", "-O", "steps=4"), "say the same thing"),
+        ((*BOX, "-o", "mask.png", "--mask-tolerance", "0", "--steps", "3"), "models with steps: "),
+    ],
+)
+def test_what_cannot_start_says_why(genkit: Run, picture: Any, filler: Any, work: Path, words: Any, says: str) -> None:
+    picture(work / "photo.png")
+    (work / "broken.png").write_bytes(b"no picture")
+    outcome = genkit("inpaint", "photo.png", *words, *filler)
+    assert outcome.code == 2 and says in outcome.err, outcome.err
+    assert "bug" not in outcome.err and not list(work.glob("*_inpainted*"))
+
+
+def test_candidates_are_numbered_seeded_and_replayed(
+    genkit: Run, picture: Any, filler: Any, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A drawing model stands in: random grey from each seed."""
+    import torch
+
+    from genkit.models import inpainter
+    from genkit.models.filling import Fill
+
+    def draw(network: Any, images: torch.Tensor, masks: torch.Tensor, *, seeds: list[int], steps: int) -> torch.Tensor:
+        levels = [torch.rand(1, generator=torch.Generator().manual_seed(one + 1000 * steps)) for one in seeds]
+        return torch.stack([torch.full_like(image, float(level)) for image, level in zip(images, levels, strict=True)])
+
+    def load(card: Any, files: Any, device: Any, dtype: Any) -> Fill:
+        network = inpainter.build([4, 8, 8], [1])
+        return Fill(network, device=device, dtype=dtype, size=64, stochastic=True, run=draw, options=("steps",))
+
+    monkeypatch.setattr(inpainter, "load", load)
+    card = _card()
+    card.write_text(card.read_text() + '\n[options.steps]\ntype = "int"\ndefault = 4\nminimum = 1\n')
+    picture(work / "photo.png", 40, 30)
+    outcome = genkit("inpaint", "photo.png", *BOX, "--candidates", 3, "--seed", 5, "--steps", 2, *filler)
+    assert outcome.code == 0, outcome.err
+    assert outcome.lines == [f"photo_inpainted_{number}.png" for number in (1, 2, 3)]
+    made = [pixels_of(work / name) for name in outcome.lines]
+    assert not (made[0] == made[1]).all() and not (made[1] == made[2]).all()
+    shown = genkit("show", "photo_inpainted_2.png").out
+    assert "--seed 6" in shown and "-O steps=2" in shown and "--candidates" not in shown
+    assert genkit("replay", "photo_inpainted_2.png", "-o", "again.png").code == 0
+    assert (pixels_of(work / "again.png") == made[1]).all()
+    named = genkit("inpaint", "photo.png", *BOX, "--candidates", 2, "--name", "{stem}-{seed}", "-o", "out/", *filler)
+    assert named.lines == ["out/photo-0.png", "out/photo-1.png"]
+    refused = genkit("inpaint", "photo.png", *BOX, "--candidates", 2, "-o", "-", *filler)
+    assert refused.code == 2 and "standard output" in refused.err
+
+
+def _card() -> Path:
+    import os
+
+    return Path(os.environ["GENKIT_HOME"]) / "cards" / "inpaint" / "filler.toml"
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+def test_lama_from_a_torchscript_file_is_imported_and_runs(
+    genkit: Run, picture: Any, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    layers = importlib.import_module("spandrel.architectures.LaMa.__arch.LaMa")
+    tiny = functools.partial(layers.FFCResNetGenerator, ngf=8, n_blocks=1)
+    monkeypatch.setattr(layers, "FFCResNetGenerator", tiny)  # the published one has 51 million weights
+    network = layers.LaMa(in_nc=4, out_nc=3).eval()
+    inputs = torch.rand(1, 3, 32, 32), torch.ones(1, 1, 32, 32)
+    torch.jit.trace(network, inputs, check_trace=False).save(str(work / "big-lama.pt"))
+    imported = genkit("models", "import", "big-lama.pt", "--as", "small-lama", "--task", "inpaint")
+    assert imported.code == 0 and "family spandrel, architecture LaMa" in imported.err, imported.err
+    photo = picture(work / "photo.png", 40, 30)
+    outcome = genkit("inpaint", photo, *BOX, "--model", "small-lama", "--dtype", "float32")
+    assert outcome.code == 0, outcome.err
+    assert changed(photo, work / "photo_inpainted.png")[6:11, 8:14].any()
+    half = genkit("inpaint", photo, *BOX, "--model", "small-lama", "--dtype", "float16", "--overwrite")
+    assert half.code == 2 and "float16" in half.err
+    wrong = genkit("models", "import", "big-lama.pt", "--as", "other", "--task", "upscale")
+    assert wrong.code == 0
+    refused = genkit("upscale", photo, "--model", "other")
+    assert refused.code == 2 and "pictures with a mask" in refused.err
+
+
+def test_a_wrong_file_is_refused_by_name(genkit: Run, picture: Any, filler: Any, work: Path, tiny_weights: Path) -> None:
+    import shutil
+
+    shutil.copy(tiny_weights, _card().with_name("filler.safetensors"))
+    text = _card().read_text().splitlines()
+    _card().write_text("\n".join(line for line in text if not line.startswith(("hash", "size = 1", "size = 2", "size = 3"))))
+    _card().write_text(_card().read_text().replace("commercial = true", "commercial = true\nverified = false"))
+    picture(work / "photo.png")
+    outcome = genkit("inpaint", "photo.png", *BOX, *filler)
+    assert outcome.code == 3 and "filler.safetensors" in outcome.err, outcome.err
+
+
+def test_from_python(picture: Any, filler: Any, work: Path, genkit: Run) -> None:
+    import genkit as api
+
+    photo, mask = picture(work / "photo.png", 40, 30), save_mask(work / "mask.png")
+    made = api.inpaint(pixels_of(photo), mask=pixels_of(mask) > 0, model="filler")
+    written = api.inpaint(photo, "out.png", mask=mask, model="filler", grow=4)
+    assert (made == pixels_of(written)).all()
+    assert genkit("inpaint", photo, "--mask", mask, "-o", "cli.png", *filler).code == 0
+    assert (pixels_of(work / "cli.png") == made).all()
+    assert "--mask mask.png" in genkit("show", written).out
+    wide = api.inpaint(photo, outpaint="0,0,10,0", model=api.load("filler"))
+    assert wide.size == (50, 30)
