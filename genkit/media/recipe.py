@@ -186,8 +186,9 @@ def command_of(recipe: dict[str, Any], places: Mapping[str, Path] | None = None)
             words += _option_words(str(name), value)
     for option, one in files_of(recipe).items():
         path = str((places or {}).get(option, one["name"]))
-        # a bare word can be taken for one of the option's own (--mask alpha)
-        words += [f"--{option.replace('_', '-')}", path if Path(path).suffix and not path.startswith("-") else f"./{path}"]
+        # a bare word could be one of the option's own (--mask alpha)
+        bare = "/" not in path and (path.startswith("-") or not Path(path).suffix)
+        words += [f"--{option.replace('_', '-')}", f"./{path}" if bare and not Path(path).is_absolute() else path]
     if recipe.get("seed") is not None:
         words += ["--seed", str(recipe["seed"])]
     return words
