@@ -58,7 +58,9 @@ def tiny(architecture: str, seed: int = 0) -> torch.nn.Module:
 
 
 def card(limits: Any = None, options: Any = (), **params: Any) -> Any:
-    return SimpleNamespace(name="tiny", family="spandrel", params=params, limits=limits or {}, options=options)
+    return SimpleNamespace(
+        name="tiny", tasks=("upscale",), family="spandrel", params=params, limits=limits or {}, options=options
+    )
 
 
 def saved(folder: Path, network: torch.nn.Module, name: str = "tiny.pth") -> Path:
