@@ -9,22 +9,63 @@ import io
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 HERE = Path(__file__).resolve().parent
-CLEAN, WEB, PICTURES = HERE / "upscale", HERE / "web", HERE / "pictures"
+CLEAN, WEB, GREY, HOLES, PICTURES = HERE / "upscale", HERE / "web", HERE / "colorize", HERE / "inpaint", HERE / "pictures"
 
 
 def inputs() -> None:
-    """Reduce the originals so that enlarging them has something to do; make the web ones blurred, noisy and compressed."""
+    """Everything from what scikit-image carries."""
+    to_enlarge()
+    to_colour()
+    to_fill()
+
+
+def reduced(array: np.ndarray, width: int) -> Image.Image:
+    picture = Image.fromarray(array)
+    return picture.resize((width, round(picture.height * width / picture.width)), Image.Resampling.BICUBIC)
+
+
+def to_colour() -> None:
+    """A photograph that has always been grey, and three that had colours."""
     from skimage import data
 
-    def reduced(array: np.ndarray, width: int) -> Image.Image:
-        picture = Image.fromarray(array)
-        return picture.resize((width, round(picture.height * width / picture.width)), Image.Resampling.BICUBIC)
+    GREY.mkdir(exist_ok=True)
+    for name, array in (
+        ("camera", data.camera()),
+        ("astronaut", data.astronaut()),
+        ("coffee", data.coffee()),
+        ("chelsea", data.chelsea()),
+    ):
+        reduced(array, 320).convert("L").save(GREY / f"{name}.jpg", quality=92)
+
+
+def to_fill() -> None:
+    """Pictures and, in `masks/`, what to repaint in them: strokes as of a pen, and a thing to take away."""
+    from skimage import data
+
+    (HOLES / "masks").mkdir(parents=True, exist_ok=True)
+    for name, array in (("chelsea", data.chelsea()), ("coffee", data.coffee())):
+        picture = reduced(array, 320)
+        picture.save(HOLES / f"{name}.png", optimize=True)
+        mask = Image.new("L", picture.size)
+        pen = ImageDraw.Draw(mask)
+        if name == "chelsea":
+            for line in ([(15, 40), (120, 70), (180, 30), (300, 60)], [(30, 180), (90, 120), (150, 190), (290, 150)]):
+                pen.line(line, fill=255, width=9, joint="curve")
+        else:
+            pen.ellipse((166, 116, 222, 180), fill=255)
+        mask.save(HOLES / "masks" / f"{name}.png", optimize=True)
+
+
+def to_enlarge() -> None:
+    """Reduce the originals so that enlarging them has something to do; make the web ones blurred, noisy and compressed."""
+    from skimage import data
 
     CLEAN.mkdir(exist_ok=True)
     WEB.mkdir(exist_ok=True)
@@ -46,6 +87,14 @@ def pictures() -> None:
         out = Path(temporary)
         _genkit("upscale", CLEAN / "chelsea.jpg", "-o", out / "clean/")
         _genkit("upscale", WEB / "coffee.jpg", "--model", "genkit-x4-photo", "-o", out / "web/")
+        _genkit("colorize", GREY, "-o", out / "colour/")
+        _genkit("inpaint", HOLES, "--mask", HOLES / "masks", "-o", out / "filled/")
+        names = ("astronaut.jpg", "coffee.jpg", "chelsea.jpg")
+        _beside([(GREY / name, out / "colour" / name) for name in names], PICTURES / "colorize.jpg")
+        holes = [
+            (_with_mask(HOLES / name, HOLES / "masks" / name), out / "filled" / name) for name in ("chelsea.png", "coffee.png")
+        ]
+        _beside(holes, PICTURES / "inpaint.jpg")
         _compare(CLEAN / "chelsea.jpg", out / "clean" / "chelsea.jpg", (60, 20, 110, 75), PICTURES / "upscale-clean.jpg")
         _compare(WEB / "coffee.jpg", out / "web" / "coffee.jpg", (75, 25, 135, 90), PICTURES / "upscale-web.jpg")
 
@@ -75,6 +124,27 @@ def _compare(before: Path, after: Path, box: tuple[int, int, int, int], target: 
     buffer = io.BytesIO()
     sheet.save(buffer, "JPEG", quality=88)
     target.write_bytes(buffer.getvalue())
+
+
+def _with_mask(picture: Path, mask: Path) -> Image.Image:
+    """The picture with what is to be repainted in magenta."""
+    shown = Image.open(picture).convert("RGB")
+    return Image.composite(Image.new("RGB", shown.size, (255, 0, 255)), shown, Image.open(mask))
+
+
+def _beside(pairs: Sequence[tuple[Path | Image.Image, Path]], target: Path) -> None:
+    """Before above, after below, 240 pixels high each."""
+    columns = []
+    for before, after in pairs:
+        both = [one if isinstance(one, Image.Image) else Image.open(one).convert("RGB") for one in (before, after)]
+        columns.append([one.resize((round(one.width * 240 / one.height), 240), Image.Resampling.LANCZOS) for one in both])
+    sheet = Image.new("RGB", (sum(column[0].width + 8 for column in columns) - 8, 488), "white")
+    left = 0
+    for above, below in columns:
+        sheet.paste(above, (left, 0))
+        sheet.paste(below, (left, 248))
+        left += above.width + 8
+    sheet.save(target, "JPEG", quality=88)
 
 
 if __name__ == "__main__":

@@ -78,6 +78,7 @@ class Colorizer(nn.Module):
             Level(before, width, depth) for before, width, depth in zip((1, *widths[:-1]), widths, depths, strict=True)
         )
         self.whole = nn.Linear(widths[3], widths[3])
+        self.forget = nn.Dropout2d(0.15)  # a few hundred photographs are soon learnt by heart
         self.rise = nn.ModuleList([nn.Conv2d(widths[3], widths[2], 1), nn.Conv2d(widths[2], fine, 1)])
         self.enter = nn.ModuleList([nn.Conv2d(widths[2], widths[2], 1), nn.Conv2d(widths[1], fine, 1)])
         self.mend = nn.ModuleList([nn.Sequential(Block(widths[2]), Block(widths[2])), Block(fine)])
@@ -91,7 +92,7 @@ class Colorizer(nn.Module):
         for level in self.levels:
             features = level(features)
             kept.append(features)
-        features = features + self.whole(features.mean((2, 3)))[:, :, None, None]
+        features = self.forget(features + self.whole(features.mean((2, 3)))[:, :, None, None])
         for rise, enter, mend, fine in zip(self.rise, self.enter, self.mend, (kept[2], kept[1]), strict=True):
             features = mend(interpolate(rise(features), scale_factor=2, mode="bilinear") + enter(fine))
         return self.head(features)

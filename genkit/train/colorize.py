@@ -188,4 +188,6 @@ class ColorizeJob:
         }
 
     def card_fields(self) -> dict[str, Any]:
-        return {}
+        meaning = "Below 1 the likelier colours gain: more decided, less brownish."
+        temperature = {"type": "float", "default": self.options.temperature, "minimum": 0.05, "maximum": 1.0, "help": meaning}
+        return {"dtypes": ["float32", "bfloat16"], "options": {"temperature": temperature}}

@@ -191,4 +191,4 @@ class InpaintJob:
         return dict(modules["network"].state_dict()), {**self.network_params, "size": self.options.validate_side}
 
     def card_fields(self) -> dict[str, Any]:
-        return {}
+        return {"dtypes": ["float32"]}  # the smooth filling is the result wherever it is right: half formats would band it
