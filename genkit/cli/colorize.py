@@ -94,7 +94,6 @@ def colorize(
             apply=apply,
             size_of=lambda width, height: (width, height),
             options=recorded | ({"model_options": model_options} if model_options else {}),
-            hint=_stronger(card),
             files=files,
             companions=folders,
         ),
@@ -150,13 +149,3 @@ def _only_with(card: Any, param: str, option: str, reason: str) -> None:
     able = [one.name for one in cards.all_cards("colorize") if one.params.get(param)]
     way_out = f"models with it: {', '.join(able)}" if able else "no model does; leave it out"
     raise UsageError(f"{option}: {card.name} {reason}", way_out, code="model-option")
-
-
-def _stronger(card: Any) -> str | None:
-    from genkit import cards
-    from genkit.weights.resolving import size_text
-
-    best = cards.recommended("colorize") if card.origin == "shipped" else None
-    if best is None:
-        return None
-    return f"a stronger model: --model {best.name} ({size_text(best.size)}, {best.licence}); see genkit models list"

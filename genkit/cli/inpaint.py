@@ -193,7 +193,6 @@ def inpaint(
             apply=apply,
             size_of=lambda width, height: canvas_size(rule, width, height),
             options=recorded | ({"model_options": model_options} if model_options else {}),
-            hint=stronger(card),
             files=files,
             companions=folders,
             candidates=candidates if drawing else None,
@@ -268,14 +267,3 @@ def why_empty(rule: MaskRule, drawn: bool) -> str:
     if rule.color is not None:
         return start + "no pixel has that colour (--mask-tolerance takes in near ones)"
     return start + ("nothing in it is transparent" if rule.alpha else "nothing is left to repaint")
-
-
-def stronger(card: Card) -> str | None:
-    """The hint that names the published model that we recommend first."""
-    from genkit import cards
-    from genkit.weights.resolving import size_text
-
-    best = cards.recommended("inpaint") if card.origin == "shipped" else None
-    if best is None:
-        return None
-    return f"a stronger model: --model {best.name} ({size_text(best.size)}, {best.licence}); see genkit models list"

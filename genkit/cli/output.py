@@ -10,7 +10,10 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from genkit.cards import Card
 
 SCHEMA = "genkit/1"
 
@@ -180,12 +183,16 @@ def fetching(reporter: Reporter) -> Callable[[str, int, int | None], None] | Non
     return show
 
 
-def hint_once(verb: str, hint: str, reporter: Reporter) -> None:
-    """Say a verb's hint (its stronger published model) once for each user."""
+def hint_once(verb: str, card: Card, reporter: Reporter) -> None:
+    """Name the published model that we recommend beside a shipped one, once for each user and verb."""
     from contextlib import suppress
 
-    from genkit.cards import cache_folder
+    from genkit.cards import cache_folder, recommended
 
+    best = recommended(verb) if card.origin == "shipped" else None
+    if best is None:
+        return
+    hint = f"a stronger model: --model {best.name} ({size(best.size)}, {best.licence}); see genkit models list"
     flag = cache_folder() / f"hinted-{verb}"
     with suppress(OSError):  # where it cannot be remembered it is not said, rather than said each time
         flag.parent.mkdir(parents=True, exist_ok=True)
@@ -193,7 +200,7 @@ def hint_once(verb: str, hint: str, reporter: Reporter) -> None:
         reporter.say(hint)
 
 
-def size(count: int) -> str:
+def size(count: int | None) -> str:
     from genkit.weights.resolving import size_text
 
     return size_text(count)

@@ -55,7 +55,6 @@ class PictureVerb:
     size_of: Callable[[int, int], tuple[int, int]]
     options: Mapping[str, Any] = field(default_factory=dict)
     fields: Mapping[str, Any] = field(default_factory=dict)
-    hint: str | None = None
     files: Mapping[str, Path] = field(default_factory=dict)
     companions: Mapping[str, Path] = field(default_factory=dict)
     candidates: int | None = None
@@ -118,8 +117,8 @@ def _run(shared: ImageOptions, verb: PictureVerb, settings: Settings, plan: Plan
         finally:
             work.close()
     remember(counts, verb.card.name, settings.device)
-    if verb.hint and counts.done and not counts.interrupted:
-        hint_once(verb.name, verb.hint, reporter)
+    if counts.done and not counts.interrupted:
+        hint_once(verb.name, verb.card, reporter)
     code = counts.exit_code
     speed = counts.megapixels / counts.seconds if counts.done and counts.seconds else None
     reporter(

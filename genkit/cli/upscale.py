@@ -113,7 +113,6 @@ def upscale(
             size_of=lambda width, height: task.target_size(width, height, options, model_scale),
             options=recorded,
             fields={"scale": _number(scale or model_scale)},
-            hint=_stronger(card),
         ),
     )
 
@@ -146,13 +145,3 @@ def mark_of(options: Any, model_scale: int) -> str:
 
 def _number(value: float) -> float | int:
     return int(value) if float(value).is_integer() else value
-
-
-def _stronger(card: Any) -> str | None:
-    from genkit import cards
-    from genkit.weights.resolving import size_text
-
-    best = cards.recommended("upscale") if card.origin == "shipped" else None
-    if best is None:
-        return None
-    return f"a stronger model: --model {best.name} ({size_text(best.size)}, {best.licence}); see genkit models list"
