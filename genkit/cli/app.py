@@ -30,7 +30,7 @@ PICTURES, MODELS, RESULTS, SETUP = "Make pictures", "Models", "Results", "Set-up
 COMMANDS = {
     "upscale": Entry("genkit.cli.upscale", PICTURES, "Enlarge pictures, one or a whole tree of folders."),
     "colorize": Entry("genkit.cli.colorize", PICTURES, "Give black-and-white pictures colours."),
-    "inpaint": Entry("genkit.cli.inpaint", PICTURES, "Repaint a part of pictures: remove things, fill holes, extend the canvas."),
+    "inpaint": Entry("genkit.cli.inpaint", PICTURES, "Remove things from pictures, fill holes, extend the canvas."),
     "models": Entry("genkit.cli.models", MODELS, "List, describe, fetch, check, remove and import models."),
     "train": Entry("genkit.cli.train", MODELS, "Train a model on your own files."),
     "eval": Entry("genkit.cli.eval", MODELS, "Measure a model on a data set, with the protocol."),
