@@ -14,17 +14,27 @@ README = Path(__file__).resolve().parent.parent / "README.md"
 
 
 def models() -> str:
-    rows = ["| model | for | scale | size | licence | commercial use | hash |", "|---|---|---|---|---|---|---|"]
-    for card in sorted(all_cards(), key=lambda card: (card.task, not card.shipped, card.name)):
+    rows: list[str] = []
+    verbs = [name for name in COMMANDS if all_cards(name)]
+    for card in sorted(all_cards(), key=lambda card: (verbs.index(card.task), not card.shipped, card.name)):
         if card.origin == "user":
             continue
+        head = f"**`genkit {card.task}`**"
+        if head not in rows:
+            rows += [
+                "",
+                head,
+                "",
+                "| model | for | scale | size | licence | commercial use | hash |",
+                "|---|---|---|---|---|---|---|",
+            ]
         size = "unknown" if card.size is None else f"{card.size / 1e6:.1f} MB"
         where = "ships with genkit" if card.shipped else size
         use = {True: "yes", False: "no", None: "unclear"}[card.commercial]
         verified = "verified" if card.verified else "not verified"
         scale = f"x{card.params['scale']}" if "scale" in card.params else ""
         rows.append(f"| `{card.name}` | {card.summary} | {scale} | {where} | {card.licence} | {use} | {verified} |")
-    return "\n".join(rows)
+    return "\n".join([*rows, ""])
 
 
 def commands() -> str:
