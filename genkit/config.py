@@ -5,9 +5,7 @@ A setting is the default of the command-line option of its name; an option given
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from genkit.errors import UsageError
+from genkit.files import replace_text
 
 VERBS = ("upscale", "colorize", "inpaint", "style", "translate", "gan", "txt2img", "tts")
 FORMATS = ("jpeg", "jpg", "png", "webp", "tiff", "tif", "avif", "bmp", "heif")
@@ -157,15 +156,6 @@ def _flatten(table: Mapping[str, Any], prefix: str, flat: dict[str, Any]) -> Non
 def _write(settings: Mapping[str, Any]) -> None:
     import json
 
-    target = path()
     # JSON's strings and whole numbers are TOML's too; a quoted key may hold a dot.
     lines = [f"{json.dumps(key)} = {json.dumps(value)}\n" for key, value in sorted(settings.items())]
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=target.parent, prefix=".config-", suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.writelines(lines)
-        os.replace(partial, target)
-    except BaseException:  # an interrupt, too, must leave no partial file
-        Path(partial).unlink(missing_ok=True)
-        raise
+    replace_text(path(), "".join(lines))

@@ -12,11 +12,12 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "genkit"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-WEIGHTS = {"cards", "config", "errors"}
+WEIGHTS = {"cards", "config", "files", "errors"}
 ALLOWED = {
     "errors": set(),
-    "cards": {"config", "errors"},
-    "config": {"errors", "cards"},
+    "files": set(),
+    "cards": {"config", "files", "errors"},
+    "config": {"cards", "files", "errors"},
     "weights": WEIGHTS,
     "runtime": {"cards", "errors"},
     "media": WEIGHTS,
@@ -33,6 +34,7 @@ LIGHT = (
     "cli",
     "cards",
     "errors",
+    "files",
     "config",
     "batch",
     "journal",

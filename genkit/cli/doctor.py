@@ -144,6 +144,6 @@ def _folder_size(folder: Any) -> int:
 
 
 def _size(count: int) -> str:
-    from genkit.weights.resolving import size_text
+    from genkit.files import size_text
 
     return size_text(count)

@@ -201,7 +201,7 @@ def hint_once(verb: str, card: Card, reporter: Reporter) -> None:
 
 
 def size(count: int | None) -> str:
-    from genkit.weights.resolving import size_text
+    from genkit.files import size_text
 
     return size_text(count)
 

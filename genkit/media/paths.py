@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from genkit.errors import GenkitError, UsageError
+from genkit.files import size_text
 from genkit.media.formats import FORMATS, WRITABLE, format_of, plan_format
 from genkit.media.headers import Probe
 from genkit.media.inputs import SHOWN, Found
@@ -279,7 +280,7 @@ def _check_space(result: Plan) -> None:
         free = shutil.disk_usage(place).free
         if size > free:
             raise UsageError(
-                f"about {size / 1e9:.1f} GB are needed in {place}, and {free / 1e9:.1f} GB are free",
+                f"about {size_text(size)} are needed in {place}, and {size_text(free)} are free",
                 "make room, choose another -o, or a smaller --format",
                 code="no-space",
             )

@@ -5,10 +5,11 @@ under a lock, resumed after a break, hashed on the way and moved into place only
 imported until it is needed.
 """
 
+from genkit.files import size_text
 from genkit.weights.adopting import adopt, refuse_taken
 from genkit.weights.choice import Choice, choose
 from genkit.weights.reading import read_state_dict
-from genkit.weights.resolving import Verdict, is_offline, local_files, pull, remove, resolve, size_text, state, verify
+from genkit.weights.resolving import Verdict, is_offline, local_files, pull, remove, resolve, state, verify
 from genkit.weights.store import folder_of
 
 __all__ = [

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from genkit.cards import Card, home
+from genkit.files import replace_text
 
 
 def is_accepted(card: Card) -> bool:
@@ -15,11 +15,7 @@ def is_accepted(card: Card) -> bool:
 
 
 def accept(card: Card) -> None:
-    target = _file()
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial.write_text(json.dumps(_read() | {card.name: card.licence}, indent=1), encoding="utf-8")
-    os.replace(partial, target)
+    replace_text(_file(), json.dumps(_read() | {card.name: card.licence}, indent=1))
 
 
 def _file() -> Path:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from genkit.cards import Card, all_cards, card_text, parse_card, read_card, user_folder
 from genkit.errors import UsageError, WeightsError
+from genkit.files import replace_text
 from genkit.weights.store import digest_file
 
 if TYPE_CHECKING:
@@ -34,9 +35,7 @@ def adopt(fields: Mapping[str, Any], states: Mapping[str, Mapping[str, Tensor]])
         folder.mkdir(parents=True, exist_ok=True)
         for role, path in paths.items():
             files[role] = _save(states[role], path)
-        partial = target.with_name(f"{target.name}.part")
-        partial.write_text(card_text({**fields, "files": files}), encoding="utf-8")
-        os.replace(partial, target)
+        replace_text(target, card_text({**fields, "files": files}))
     except OSError as error:
         for path in paths.values():
             path.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from typing import Literal
 
 from genkit.cards import Card, CardFile, cache_folder, user_folder
 from genkit.errors import UsageError, WeightsError
+from genkit.files import size_text
 from genkit.weights.acceptance import accept, is_accepted
 from genkit.weights.choice import SNAPSHOT, Choice, choose, key_of
 from genkit.weights.store import digest_file, files_under, folder_of, forget, is_good, place_of, remember
@@ -143,17 +144,6 @@ def remove(card: Card) -> int:
 def is_offline() -> bool:
     wishes = (os.environ.get(name, "") for name in ("GENKIT_OFFLINE", "HF_HUB_OFFLINE"))
     return any(wish.strip().lower() in ("1", "on", "yes", "true") for wish in wishes)
-
-
-def size_text(size: int | None) -> str:
-    """Bytes as people say them: 67 MB, 1.2 GB."""
-    if size is None:
-        return "unknown size"
-    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "KB")):
-        if size >= unit:
-            value = size / unit
-            return f"{value:.1f} {name}" if value < 10 else f"{value:.0f} {name}"
-    return f"{size} bytes"
 
 
 # --- looking ------------------------------------------------------------------------------------------------------------

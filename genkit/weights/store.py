@@ -11,10 +11,12 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from genkit.cards import Card, CardFile, Hash, cache_folder
+from genkit.files import replace_text
 
 HASHED_EVERY_TIME = 8 * 2**20
 CHUNK = 2**20
@@ -144,12 +146,5 @@ def _stamps(card: Card) -> dict[str, list[str | int]]:
 
 
 def _write_stamps(card: Card, stamps: dict[str, list[str | int]]) -> None:
-    target = _stamp_file(card)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(stamps, indent=1), encoding="utf-8")
-        os.replace(partial, target)
-    except OSError:
-        # A cache that cannot be written to still serves; the file is then hashed again next time.
-        return
+    with suppress(OSError):  # a cache that cannot be written to still serves; the file is then hashed again next time
+        replace_text(_stamp_file(card), json.dumps(stamps, indent=1))
