@@ -252,6 +252,14 @@ def test_a_dry_run_shows_the_plan_and_does_nothing(genkit: Run, picture: Save):
     assert events[1]["width"] == 2000 and events[0]["seconds"] is None
 
 
+def test_a_name_with_a_dash_is_told_from_an_option(genkit: Run, picture: Save):
+    picture(Path("-o.png"))  # read as -o with the value .png: then there is no input
+    outcome = genkit("upscale", "-o.png")
+    assert outcome.code == 2 and "hint: if it is a file, write ./-o.png, or put -- before it" in outcome.err
+    assert genkit("upscale", "--", "-o.png").lines == ["-o_x2.png"]
+    assert genkit("upscale", "./-o.png", "--overwrite").lines == ["-o_x2.png"]
+
+
 def test_a_run_teaches_the_estimate(genkit: Run, picture: Save, own_folders: Path):
     from genkit.batch import Counts
     from genkit.cli.estimate import remember
@@ -294,7 +302,17 @@ def test_too_many_pixels_are_refused_with_the_way_out(genkit: Run, picture: Save
         (["upscale", "a.png", "--model", "tinny"], "unknown model 'tinny'", "tiny"),
         (["upscale", "a.png", "--scal", "2"], "no such option: --scal", "genkit upscale --help"),
         (["upscale"], "missing argument", "genkit upscale --help"),
-        (["upscale", "a.png", "--quality", "400"], "--quality", "genkit upscale --help"),
+        (["upscale", "a.png", "--quality", "400"], "--quality 400: expected a whole number from 1 to 100", "upscale --help"),
+        (["upscale", "a.png", "--quality=x"], "--quality x: expected a whole number from 1 to 100", "genkit upscale --help"),
+        (["upscale", "a.png", "-s", "abc"], "--scale abc: expected a number", "genkit upscale --help"),
+        (["upscale", "a.png", "--seed", "-1"], "--seed -1: expected a whole number of 0 or more", "genkit upscale --help"),
+        (["upscale", "a.png", "--seed"], "--seed: expected a value after it", "genkit upscale --help"),
+        (["upscale", "a.png", "--tta=3"], "--tta takes no value", "genkit upscale --help"),
+        (["upscale", "a.png", "--qualty", "3"], "no such option: --qualty", "did you mean --quality"),
+        (["upscale", "-photo.jpg"], "no such option: -photo.jpg", "write ./-photo.jpg, or put -- before it"),
+        (["upscale", "-vacation.jpg"], "no such option: -vacation.jpg", "write ./-vacation.jpg, or put -- before it"),
+        (["-photo.jpg"], "no such option: -photo.jpg", "genkit upscale ./-photo.jpg"),
+        (["train", "upscale", "--max-minutes", "x"], "--max-minutes x: expected a number", "genkit train upscale --help"),
         (["upscale", "a.png", "--scale", "2", "--size", "4k"], "contradict", "one of them"),
         (["upscale", "a.png", "--size", "huge"], "--size", ""),
         (["upscale", "a.png", "--tile", "big"], "--tile big", ""),

@@ -162,7 +162,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 import traceback
 
                 traceback.print_exc()
-            code = report(error, as_json="--json" in before, debug=debug)
+            code = report(error, as_json="--json" in before, debug=debug, arguments=arguments)
     except BrokenPipeError:
         # Whoever read our output has gone; so have we. The null device keeps the interpreter's last flush quiet.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -213,7 +213,7 @@ def _dispatch(arguments: list[str]) -> Any:
     return command.main(args=arguments, prog_name=prog, standalone_mode=False)
 
 
-def report(error: Exception, *, as_json: bool, debug: bool) -> int:
+def report(error: Exception, *, as_json: bool, debug: bool, arguments: Sequence[str] = ()) -> int:
     """Say what went wrong, on stderr or as the last events of a JSON stream, and return the exit code."""
     from genkit.errors import GenkitError, system_error
 
@@ -221,10 +221,9 @@ def report(error: Exception, *, as_json: bool, debug: bool) -> int:
     if isinstance(error, GenkitError):
         message, hint, name, code = error.message, error.hint, error.code, error.exit_code
     elif hasattr(error, "format_message"):  # typer's own: an unknown option, a missing value
-        message, name, code = error.format_message(), "usage", 2
-        message = message[:1].lower() + message[1:].rstrip(".")
-        context = getattr(error, "ctx", None)
-        hint = f"see {context.command_path} --help" if context else None
+        from genkit.cli.mistakes import told as words_for
+
+        (message, hint), name, code = words_for(error, arguments), "usage", 2
     elif (told := system_error(error)) is not None:
         message, hint, name, code = told.message, told.hint, told.code, told.exit_code
     else:
