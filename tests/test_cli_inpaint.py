@@ -267,3 +267,10 @@ def test_from_python(picture: Any, filler: Any, work: Path, genkit: Run) -> None
     assert "--mask mask.png" in genkit("show", written).out
     wide = api.inpaint(photo, outpaint="0,0,10,0", model=api.load("filler"))
     assert wide.size == (50, 30)
+
+
+def test_a_canvas_above_max_pixels_fails_before_it_takes_memory(genkit: Run, picture: Any, filler: Any, work: Path) -> None:
+    outcome = genkit("inpaint", picture(work / "photo.png", 40, 30), "--outpaint", "300,0,0,0", "--max-pixels", "2000", *filler)
+    assert outcome.code == 1
+    assert "340x30" in outcome.err
+    assert not (work / "photo_inpainted.png").exists()

@@ -163,6 +163,7 @@ def inpaint(
 
     def apply(model: Any, picture: Any, notice: Any, partners: Any = None, *, seed: int = 0) -> Any:
         path = {**files, **(partners or {})}.get("mask")
+        refuse_canvas(rule, (picture.width, picture.height), limit)
         drawn = drawn_of(path) if path is not None else None
         pixels, alpha, mask = masks.lay_out(rule, picture.pixels, picture.alpha, drawn)
         if not mask.any():
@@ -222,6 +223,17 @@ def canvas_size(rule: MaskRule, width: int, height: int) -> tuple[int, int]:
         return width, height
     left, top, right, bottom = sides_of(rule.outpaint, width, height)
     return width + left + right, height + top + bottom
+
+
+def refuse_canvas(rule: MaskRule, size: tuple[int, int], limit: int) -> None:
+    """Keep a canvas from taking all memory before anything can be said about it."""
+    from genkit.errors import InputError
+
+    width, height = canvas_size(rule, *size)
+    if rule.outpaint is not None and width * height > limit:
+        raise InputError(
+            f"the canvas would be {width}x{height}, which is above --max-pixels", "extend it by less", code="too-large"
+        )
 
 
 def draws(card: Card) -> bool:
