@@ -141,3 +141,13 @@ def test_where_a_weight_is_nothing_no_bit_changes(kind: type) -> None:
     changed = (target != before).any(2)
     assert changed.sum() == 2 and (target[4, 4] == peak).all()
     assert np.allclose(target[4, 5], (before[4, 5].astype(float) + peak) / 2, atol=1)
+
+
+def test_a_distance_in_a_box_counts_what_is_true_beyond_it() -> None:
+    from genkit.tasks.holes import Box, distance_in
+
+    mask = np.zeros((4, 30), bool)
+    mask[:, 2] = mask[:, 20] = True  # the second lies beyond the box around the first, and one pixel from its edge
+    found = distance_in(mask, Box(0, 0, 4, 19), 16)
+    assert found[0, 18] == 2
+    assert found[0, 3] == 1

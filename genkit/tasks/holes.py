@@ -92,6 +92,13 @@ def distance(mask: np.ndarray, limit: int) -> np.ndarray:
     return np.minimum(np.sqrt(best), far)
 
 
+def distance_in(mask: np.ndarray, box: Box, limit: int) -> np.ndarray:
+    """`distance` for the pixels of a box, to what is True beyond its edge as well."""
+    wide = box.grown(limit, mask.shape)
+    own = slice(box.top - wide.top, box.bottom - wide.top), slice(box.left - wide.left, box.right - wide.left)
+    return distance(mask[wide.slices], limit)[own]
+
+
 def depth(mask: np.ndarray, most: int = 192) -> tuple[np.ndarray, int]:
     """How deep in the hole each place lies: chessboard distance to what is known, on a grid of at most `most` a side.
 

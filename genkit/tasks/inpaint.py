@@ -62,7 +62,7 @@ def inpaint(
 
     from genkit.tasks.blending import lay_in, make_opaque, seam_weights
     from genkit.tasks.coarse_to_fine import HoleFiller
-    from genkit.tasks.holes import distance, find_holes
+    from genkit.tasks.holes import distance_in, find_holes
     from genkit.tasks.transparency import bleed
 
     check(options)
@@ -74,7 +74,7 @@ def inpaint(
     boxes = [box.grown(spread, mask.shape) for box in find_holes(mask, max(1, filler.fit() - 2 * spread))]
     unknown = np.zeros(mask.shape, bool)
     for box in boxes:
-        unknown[box.slices] |= distance(mask[box.slices], spread) <= spread
+        unknown[box.slices] |= distance_in(mask, box, spread) <= spread
     if unknown.all() and not options.model_options.get("prompt"):
         covers = "covers the whole picture" if mask.all() else f"covers the whole picture once it is grown by {spread} pixels"
         raise InputError(
@@ -88,7 +88,7 @@ def inpaint(
     seen = result if seen is pixels else seen
     shown = alpha.copy() if alpha is not None and opaque else alpha
     for box in boxes:
-        distances = distance(mask[box.slices], spread)
+        distances = distance_in(mask, box, spread)
         todo = unknown[box.slices] & (distances <= spread)
         if not todo.any():  # it lay in the box of another
             continue
