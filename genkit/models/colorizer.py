@@ -141,29 +141,59 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
         network.load_state_dict(state, strict=True, assign=True)
     except RuntimeError as error:
         raise WeightsError(f"{path.name} does not fit the colour network: {' '.join(str(error).split())}") from error
-    size, temperature = int(card.params.get("size", SIZE)), float(card.params.get("temperature", TEMPERATURE))
-    return transform(network, device, dtype, size=size, temperature=temperature)
+    return transform(
+        network,
+        device,
+        dtype,
+        size=int(card.params.get("size", SIZE)),
+        temperature=float(card.params.get("temperature", TEMPERATURE)),
+        saturation=float(card.params.get("saturation", 1.0)),
+        views=int(card.params.get("views", 1)),
+    )
 
 
 def transform(
-    network: Colorizer, device: torch.device, dtype: torch.dtype, *, size: int = SIZE, temperature: float = TEMPERATURE
+    network: Colorizer,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    size: int = SIZE,
+    temperature: float = TEMPERATURE,
+    saturation: float = 1.0,
+    views: int = 1,
 ) -> Colorize:
-    """The network as the colorize task calls it; option `temperature`, above 0 to 1, is the one given here unless asked for."""
+    """The network as the colorize task calls it; option `temperature`, above 0 to 1, is the one given here unless asked for.
+
+    `saturation` multiplies the chroma, which a mean over what is possible leaves too low; with 2 `views` the colour is the mean
+    of what the picture and its mirror image get.
+    """
     return Colorize(
         network,
         device=device,
         dtype=dtype,
         size=size,
-        chroma=partial(_chroma, default=temperature),
+        chroma=partial(_chroma, default=temperature, saturation=saturation, views=views),
         multiple=STRIDE,
         pixel_bytes=2048,
     )
 
 
 def _chroma(
-    network: Colorizer, lightness: Tensor, hints: Tensor, known: Tensor, *, default: float, temperature: float | None = None
+    network: Colorizer,
+    lightness: Tensor,
+    hints: Tensor,
+    known: Tensor,
+    *,
+    default: float,
+    saturation: float,
+    views: int,
+    temperature: float | None = None,
 ) -> Tensor:
     chosen = default if temperature is None else temperature
     if not 0 < chosen <= 1:
         raise UsageError(f"temperature {chosen:g}: expected more than 0, at most 1")
-    return network.ab(network(lightness.to(network.head.weight.dtype)), chosen)
+    lightness = lightness.to(network.head.weight.dtype)
+    ab = network.ab(network(lightness), chosen)
+    if views == 2:
+        ab = (ab + network.ab(network(lightness.flip(3)), chosen).flip(3)) / 2
+    return saturation * ab

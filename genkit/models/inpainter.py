@@ -122,9 +122,16 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
         network.load_state_dict(state, strict=True, assign=True)
     except RuntimeError as error:
         raise WeightsError(f"{path.name} does not fit the inpainting network: {' '.join(str(error).split())}") from error
-    return transform(network, device, dtype, size=int(card.params.get("size", SIZE)))
+    size, views = int(card.params.get("size", SIZE)), int(card.params.get("views", 1))
+    return transform(network, device, dtype, size=size, views=views)
 
 
-def transform(network: Inpainter, device: torch.device, dtype: torch.dtype, *, size: int = SIZE) -> Fill:
-    """The network as the inpaint task calls it."""
-    return Fill(network, device=device, dtype=dtype, size=size, multiple=STRIDE, minimum=2 * STRIDE, pixel_bytes=2048)
+def transform(network: Inpainter, device: torch.device, dtype: torch.dtype, *, size: int = SIZE, views: int = 1) -> Fill:
+    """The network as the inpaint task calls it; with 2 `views` the filling is the mean of the picture's and its mirror image's,
+    which is nearer to the truth and takes twice the time."""
+    run = _both if views == 2 else None
+    return Fill(network, device=device, dtype=dtype, size=size, multiple=STRIDE, minimum=2 * STRIDE, run=run, pixel_bytes=2048)
+
+
+def _both(network: Inpainter, images: Tensor, masks: Tensor) -> Tensor:
+    return (network(images, masks) + network(images.flip(3), masks.flip(3)).flip(3)) / 2
