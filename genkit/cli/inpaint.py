@@ -158,7 +158,9 @@ def inpaint(
     refuse_unreadable(files)
     drawing = draws(card)
     if candidates > 1 and not drawing:
-        refuse_candidates(card)
+        refuse_candidates(card, "--candidates")
+    if shared.seed and not drawing:
+        refuse_candidates(card, "--seed")
     drawn_of = lru_cache(maxsize=1)(lambda path: read_drawn(path, limit))
 
     def apply(model: Any, picture: Any, notice: Any, partners: Any = None, *, seed: int = 0) -> Any:
@@ -241,13 +243,13 @@ def draws(card: Card) -> bool:
     return any(option.name == "steps" for option in card.options)
 
 
-def refuse_candidates(card: Card) -> None:
+def refuse_candidates(card: Card, option: str) -> None:
     from genkit import cards
     from genkit.errors import UsageError
 
     able = [one.name for one in cards.all_cards("inpaint") if draws(one)]
     raise UsageError(
-        f"--candidates: {card.name} has one answer for a picture and a mask",
+        f"{option}: {card.name} has one answer for a picture and a mask",
         f"models that can differ: {', '.join(able)}" if able else "leave it out",
     )
 
