@@ -163,6 +163,7 @@ def test_a_full_and_a_wrong_mask_fail_that_picture_alone(genkit: Run, picture: A
         (("--outpaint", "5,5,5,5", "--invert-mask"), "--invert-mask without"),
         ((*BOX, "--prompt", "a cat"), "models with prompt: "),
         ((*BOX, "--candidates", "3"), "models that can differ: "),
+        ((*BOX, "--seed", "3"), "models that can differ: "),
         ((*BOX, "--steps", "3", "-O", "steps=4"), "say the same thing"),
         ((*BOX, "-o", "mask.png", "--mask-tolerance", "0", "--steps", "3"), "models with steps: "),
     ],

@@ -144,3 +144,54 @@ def test_published_checkpoints_are_read(name: str, tensors: int | None) -> None:
 def test_the_published_pickled_module_is_refused() -> None:
     with pytest.raises(WeightsError, match=r"vdsr-pickled-module\.pth: a pickle that holds more than tensors"):
         read_state_dict(PUBLISHED / "vdsr-pickled-module.pth")
+
+
+class _Module:
+    pass
+
+
+def _torchscript(path: Path, root: object) -> Path:
+    """A TorchScript archive with a tree of modules in it."""
+    import io
+    import pickle
+    import sys
+    import types
+    import zipfile
+
+    package = types.ModuleType("__torch__")
+    package._Module = _Module  # type: ignore[attr-defined]
+    module, sys.modules["__torch__"], _Module.__module__ = _Module.__module__, package, "__torch__"
+    try:
+        stream = io.BytesIO()
+        pickle.Pickler(stream, 2).dump(root)
+    finally:
+        _Module.__module__ = module
+        del sys.modules["__torch__"]
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("m/data.pkl", stream.getvalue())
+        archive.writestr("m/constants.pkl", b"")
+    return path
+
+
+def test_a_torchscript_file_whose_modules_name_one_another_without_end_is_refused(tmp_path: Path) -> None:
+    from genkit.weights.torchscript import read_torchscript
+
+    module = _Module()
+    for _ in range(40):  # each holds the one before it twice: 2 ** 40 paths
+        holder = _Module()
+        holder.a, holder.b = module, module  # type: ignore[attr-defined]
+        module = holder
+    with pytest.raises(WeightsError, match="too many modules"):
+        read_torchscript(_torchscript(tmp_path / "m.pt", module))
+
+
+def test_a_torchscript_tensor_cannot_be_larger_than_its_numbers(tmp_path: Path) -> None:
+    import torch
+
+    from genkit.weights.torchscript import Part, Storage, _rebuild, _Refused
+
+    numbers = torch.zeros(4)
+    assert _rebuild(numbers, Part(Storage("float32", "0", 4), 0, (2, 2), (2, 1))).shape == (2, 2)
+    for size, stride, offset in (((1 << 40,), (0,), 0), ((2, 2), (2, 1), 1), ((2,), (-1,), 3)):
+        with pytest.raises(_Refused):
+            _rebuild(numbers, Part(Storage("float32", "0", 4), offset, size, stride))

@@ -33,7 +33,7 @@ from genkit.train.feeding import feed
 class DataOptions:
     """`side` is that of a training square in pixels; `reductions` the bounds of how far a picture is reduced before it is cut;
     `squared`, `perceptual` and `adversarial` weigh the terms beside the absolute error, the last two in the finish only.
-    `features` is a file of VGG-19 weights, without which there is no perceptual term."""
+    `features` is a file of VGG-19 weights, without which there is no perceptual term; `views` is what the card will say."""
 
     side: int = 128
     batch: int = 8
@@ -42,6 +42,7 @@ class DataOptions:
     perceptual: float = 0.0
     adversarial: float = 0.0
     features: str = ""
+    views: int = 1
     validate: int = 40
     validate_side: int = 256
 
@@ -188,7 +189,11 @@ class InpaintJob:
         return np.concatenate(rows, 0)
 
     def export(self, modules: dict[str, nn.Module]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        return dict(modules["network"].state_dict()), {**self.network_params, "size": self.options.validate_side}
+        return dict(modules["network"].state_dict()), {
+            **self.network_params,
+            "size": self.options.validate_side,
+            "views": self.options.views,
+        }
 
     def card_fields(self) -> dict[str, Any]:
         return {"dtypes": ["float32"]}  # the smooth filling is the result wherever it is right: half formats would band it
