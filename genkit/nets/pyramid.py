@@ -18,7 +18,7 @@ def fill_smoothly(images: Tensor, masks: Tensor) -> Tensor:
     """
     known = 1 - masks
     levels = [(images * known, known)]
-    while min(levels[-1][1].shape[-2:]) > 1 and not bool((levels[-1][1] > 0).all()):
+    while max(levels[-1][1].shape[-2:]) > 1 and not bool((levels[-1][1] > 0).all()):
         values, weights = levels[-1]
         bottom, right = values.shape[-2] % 2, values.shape[-1] % 2
         values, weights = pad(values, (0, right, 0, bottom)), pad(weights, (0, right, 0, bottom))

@@ -41,7 +41,7 @@ def write_model(
         "name": config.name,
         "tasks": [config.task],
         "family": config.family,
-        "summary": config.summary,
+        "summary": config.summary or f"Trained with genkit: {config.task}.",
         "licence": config.licence,
         "commercial": True,
         "source": "trained with genkit",
