@@ -57,7 +57,7 @@ def to_fill() -> None:
         pen = ImageDraw.Draw(mask)
         if name == "chelsea":
             for line in ([(15, 40), (120, 70), (180, 30), (300, 60)], [(30, 180), (90, 120), (150, 190), (290, 150)]):
-                pen.line(line, fill=255, width=9, joint="curve")
+                pen.line(line, fill=255, width=4, joint="curve")
         else:
             pen.ellipse((166, 116, 222, 180), fill=255)
         mask.save(HOLES / "masks" / f"{name}.png", optimize=True)
