@@ -1,4 +1,4 @@
-"""`genkit train` and `genkit eval` of colorize and inpaint, through the real commands: tiny networks learn and are then used."""
+"""`genkit train` and `genkit eval` of colorize and inpaint, through the real commands: tiny networks learn and are used."""
 
 from __future__ import annotations
 

@@ -2,37 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from genkit.cli.options import spread
+
 app = typer.Typer(name="train", help="Train a model on your own files.", no_args_is_help=True)
 
-Config = Annotated[Path, typer.Option("--config", help="Training configuration (TOML).", rich_help_panel="Run")]
-Data = Annotated[
-    list[Path], typer.Option("--data", help="Folder or zip of training files (repeat for several).", rich_help_panel="Run")
-]
-Holdout = Annotated[
-    Path | None,
-    typer.Option(
-        "--holdout",
-        help="Text file with names that are measured on and never trained on. Default: one in 20.",
-        rich_help_panel="Run",
-    ),
-]
-Out = Annotated[Path | None, typer.Option("--out", help="Run folder. Default: runs/NAME.", rich_help_panel="Run")]
-MaxMinutes = Annotated[
-    float | None,
-    typer.Option("--max-minutes", help="Stop after this many minutes and save; --resume continues.", rich_help_panel="Run"),
-]
-Resume = Annotated[bool, typer.Option("--resume", help="Continue the run in the run folder.", rich_help_panel="Run")]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="Override one field, such as loop.steps=2000 (repeat).", rich_help_panel="Run"),
-]
-Device = Annotated[str, typer.Option("--device", help="auto (CUDA if there is one), cpu or cuda.", rich_help_panel="Run")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON event a line on stdout.", rich_help_panel="Run")]
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What every `genkit train TASK` takes."""
+
+    config: Annotated[Path, typer.Option("--config", help="Training configuration (TOML).", rich_help_panel="Run")]
+    data: Annotated[
+        list[Path], typer.Option("--data", help="Folder or zip of training files (repeat for several).", rich_help_panel="Run")
+    ]
+    holdout: Annotated[
+        Path | None,
+        typer.Option(
+            "--holdout",
+            help="Text file with names that are measured on and never trained on. Default: one in 20.",
+            rich_help_panel="Run",
+        ),
+    ] = None
+    out: Annotated[Path | None, typer.Option("--out", help="Run folder. Default: runs/NAME.", rich_help_panel="Run")] = None
+    max_minutes: Annotated[
+        float | None,
+        typer.Option("--max-minutes", help="Stop after this many minutes and save; --resume continues.", rich_help_panel="Run"),
+    ] = None
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in the run folder.", rich_help_panel="Run")] = False
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Override one field, such as loop.steps=2000 (repeat).", rich_help_panel="Run"),
+    ] = None
+    device: Annotated[
+        str, typer.Option("--device", help="auto (CUDA if there is one), cpu or cuda.", rich_help_panel="Run")
+    ] = "auto"
+    json: Annotated[bool, typer.Option("--json", help="One JSON event a line on stdout.", rich_help_panel="Run")] = False
 
 
 @app.callback()
@@ -41,98 +51,59 @@ def choose() -> None:
 
 
 @app.command()
-def upscale(
-    config: Config,
-    data: Data,
-    holdout: Holdout = None,
-    out: Out = None,
-    max_minutes: MaxMinutes = None,
-    resume: Resume = False,
-    overrides: Set = None,
-    device: Device = "auto",
-    json: Json = False,
-) -> None:
+@spread
+def upscale(options: TrainOptions) -> None:
     """Train a super-resolution network on sharp pictures; they are made small and worse on the fly."""
     from genkit.train.upscale import UpscaleJob
 
-    _train("upscale", UpscaleJob, config, data, holdout, out, max_minutes, resume, overrides, device, json)
+    _train("upscale", UpscaleJob, options)
 
 
 @app.command()
-def colorize(
-    config: Config,
-    data: Data,
-    holdout: Holdout = None,
-    out: Out = None,
-    max_minutes: MaxMinutes = None,
-    resume: Resume = False,
-    overrides: Set = None,
-    device: Device = "auto",
-    json: Json = False,
-) -> None:
+@spread
+def colorize(options: TrainOptions) -> None:
     """Train a colour network on colour pictures; their colours are taken away on the fly."""
     from genkit.train.colorize import ColorizeJob
 
-    _train("colorize", ColorizeJob, config, data, holdout, out, max_minutes, resume, overrides, device, json)
+    _train("colorize", ColorizeJob, options)
 
 
 @app.command()
-def inpaint(
-    config: Config,
-    data: Data,
-    holdout: Holdout = None,
-    out: Out = None,
-    max_minutes: MaxMinutes = None,
-    resume: Resume = False,
-    overrides: Set = None,
-    device: Device = "auto",
-    json: Json = False,
-) -> None:
+@spread
+def inpaint(options: TrainOptions) -> None:
     """Train an inpainting network on whole pictures; holes are drawn on the fly."""
     from genkit.train.inpaint import InpaintJob
 
-    _train("inpaint", InpaintJob, config, data, holdout, out, max_minutes, resume, overrides, device, json)
+    _train("inpaint", InpaintJob, options)
 
 
-def _train(
-    task: str,
-    make_job: Any,
-    config: Path,
-    data: list[Path],
-    holdout: Path | None,
-    out: Path | None,
-    max_minutes: float | None,
-    resume: bool,
-    overrides: list[str] | None,
-    device: str,
-    json: bool,
-) -> None:
+def _train(task: str, make_job: Any, options: TrainOptions) -> None:
     """The part that every trainable task shares."""
     from genkit.errors import UsageError
     from genkit.train.config import read_config
     from genkit.train.run import Request, run
 
+    device = options.device
     if device not in ("auto", "cpu", "cuda"):
         raise UsageError(f"--device {device}: training takes auto, cpu or cuda", "pick one GPU with CUDA_VISIBLE_DEVICES")
     if device == "cuda":
         from genkit import runtime
 
         runtime.choose("cuda")  # an absent device is an error that lists what there is
-    if out is None:
-        out = Path("runs") / read_config(config, overrides or ()).name
+    overrides = tuple(options.overrides or ())
     request = Request(
         task=task,
-        config=config,
-        data=tuple(data),
-        holdout=holdout,
-        out=out,
-        overrides=tuple(overrides or ()),
-        max_minutes=max_minutes,
-        resume=resume,
+        config=options.config,
+        data=tuple(options.data),
+        holdout=options.holdout,
+        out=options.out or Path("runs") / read_config(options.config, overrides).name,
+        overrides=overrides,
+        max_minutes=options.max_minutes,
+        resume=options.resume,
         cpu=device == "cpu",
     )
-    outcome = run(request, make_job, _json_report if json else _text_report)
-    if json:
+    outcome = run(request, make_job, _json_report if options.json else _text_report)
+    if options.json:
         _json_report({"event": "done", **outcome})
         return
     figures = ", ".join(f"{key} {value:.4g}" for key, value in outcome["metrics"].items())

@@ -22,6 +22,7 @@ from torch.nn.functional import interpolate
 
 from genkit.errors import UsageError, WeightsError
 from genkit.models.colorizing import Colorize
+from genkit.models.fitting import fit
 from genkit.nets.lab import lab_to_rgb
 
 if TYPE_CHECKING:
@@ -137,10 +138,7 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     if wrong:
         raise WeightsError(f"{path.name} is not what the card {card.name} says: {', '.join(wrong)}")
     network = build(**sizes)
-    try:
-        network.load_state_dict(state, strict=True, assign=True)
-    except RuntimeError as error:
-        raise WeightsError(f"{path.name} does not fit the colour network: {' '.join(str(error).split())}") from error
+    fit(network, state, path, "the colour network")
     return transform(
         network,
         device,

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from genkit.errors import WeightsError
+from genkit.models.fitting import fit
 from genkit.models.transform import Transform
 
 if TYPE_CHECKING:
@@ -132,10 +133,7 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
         raise WeightsError(f"{path.name} is not what the card {card.name} says: {', '.join(wrong)}")
     with torch.device("meta"):
         network = Compact(**sizes)
-    try:
-        network.load_state_dict(state, strict=True, assign=True)
-    except RuntimeError as error:
-        raise WeightsError(f"{path.name} does not fit the compact network: {' '.join(str(error).split())}") from error
+    fit(network, state, path, "the compact network")
     return transform(network, device, dtype)
 
 

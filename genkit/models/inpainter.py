@@ -22,6 +22,7 @@ from torch.nn.functional import elu, interpolate, pixel_shuffle, pixel_unshuffle
 
 from genkit.errors import WeightsError
 from genkit.models.filling import Fill
+from genkit.models.fitting import fit
 from genkit.nets.pyramid import fill_smoothly
 
 if TYPE_CHECKING:
@@ -118,10 +119,7 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     if dilations is None:
         raise WeightsError(f"the card {card.name} must say how its blocks are dilated", "params: dilations = [1, 2, 4]")
     network = build(sizes["widths"], dilations)
-    try:
-        network.load_state_dict(state, strict=True, assign=True)
-    except RuntimeError as error:
-        raise WeightsError(f"{path.name} does not fit the inpainting network: {' '.join(str(error).split())}") from error
+    fit(network, state, path, "the inpainting network")
     size, views = int(card.params.get("size", SIZE)), int(card.params.get("views", 1))
     return transform(network, device, dtype, size=size, views=views)
 

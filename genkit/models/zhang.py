@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from genkit.errors import WeightsError
 from genkit.models.colorizing import Colorize
+from genkit.models.fitting import fit
 
 if TYPE_CHECKING:
     from genkit.cards import Card
@@ -149,10 +150,7 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     with torch.device("meta"):
         network = build(found["variant"], found["width"], found["classes"])
     counters = {key: torch.zeros((), dtype=torch.long) for key in network.state_dict() if key.endswith(COUNTERS)}
-    try:
-        network.load_state_dict({**counters, **state}, strict=True, assign=True)
-    except RuntimeError as error:
-        raise WeightsError(f"{path.name} does not fit {found['variant']}: {' '.join(str(error).split())}") from error
+    fit(network, {**counters, **state}, path, found["variant"])
     return transform(network, device, dtype, size=int(card.params.get("size", SIZE)))
 
 
