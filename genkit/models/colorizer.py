@@ -28,6 +28,7 @@ from genkit.nets.lab import lab_to_rgb
 if TYPE_CHECKING:
     from genkit.cards import Card
 
+CEILING = 150.0  # beyond any colour of sRGB
 BIN = 10  # side of a bin in Lab units
 DEPTHS, WIDTHS, FINE = (0, 2, 4, 2), (32, 64, 144, 224), 96
 STRIDE = 16  # of the coarsest features
@@ -98,10 +99,14 @@ class Colorizer(nn.Module):
             features = mend(interpolate(rise(features), scale_factor=2, mode="bilinear") + enter(fine))
         return self.head(features)
 
-    def ab(self, logits: Tensor, temperature: float) -> Tensor:
-        """The mean colour (N, 2, h, w) of the distribution raised to 1 / temperature."""
+    def ab(self, logits: Tensor, temperature: float, saturation: float = 1.0, ceiling: float = CEILING) -> Tensor:
+        """The mean colour (N, 2, h, w) of the distribution raised to 1 / temperature, its chroma times `saturation` and bent to
+        stay below `ceiling` (Lab units): a mean is too pale, and where the network is sure of a gaudy colour it is often
+        wrong."""
         chances = (logits.float() / temperature).softmax(1)
-        return torch.einsum("nqhw,qc->nchw", chances, self.centres.float())
+        mean = torch.einsum("nqhw,qc->nchw", chances, self.centres.float())
+        chroma = mean.norm(dim=1, keepdim=True).clamp_min(1e-6)
+        return mean * (ceiling * (saturation * chroma / ceiling).tanh() / chroma)
 
 
 def build(widths: Sequence[int] = WIDTHS, depths: Sequence[int] = DEPTHS, fine: int = FINE) -> Colorizer:
@@ -146,6 +151,7 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
         size=int(card.params.get("size", SIZE)),
         temperature=float(card.params.get("temperature", TEMPERATURE)),
         saturation=float(card.params.get("saturation", 1.0)),
+        ceiling=float(card.params.get("ceiling", CEILING)),
         views=int(card.params.get("views", 1)),
     )
 
@@ -158,19 +164,20 @@ def transform(
     size: int = SIZE,
     temperature: float = TEMPERATURE,
     saturation: float = 1.0,
+    ceiling: float = CEILING,
     views: int = 1,
 ) -> Colorize:
     """The network as the colorize task calls it; option `temperature`, above 0 to 1, is the one given here unless asked for.
 
-    `saturation` multiplies the chroma, which a mean over what is possible leaves too low; with 2 `views` the colour is the mean
-    of what the picture and its mirror image get.
+    `saturation` and `ceiling` are those of `Colorizer.ab`; with 2 `views` the colour is the mean of what the picture and its
+    mirror image get.
     """
     return Colorize(
         network,
         device=device,
         dtype=dtype,
         size=size,
-        chroma=partial(_chroma, default=temperature, saturation=saturation, views=views),
+        chroma=partial(_chroma, default=temperature, saturation=saturation, ceiling=ceiling, views=views),
         multiple=STRIDE,
         pixel_bytes=2048,
     )
@@ -184,6 +191,7 @@ def _chroma(
     *,
     default: float,
     saturation: float,
+    ceiling: float,
     views: int,
     temperature: float | None = None,
 ) -> Tensor:
@@ -191,7 +199,7 @@ def _chroma(
     if not 0 < chosen <= 1:
         raise UsageError(f"temperature {chosen:g}: expected more than 0, at most 1")
     lightness = lightness.to(network.head.weight.dtype)
-    ab = network.ab(network(lightness), chosen)
+    ab = network.ab(network(lightness), chosen, saturation, ceiling)
     if views == 2:
-        ab = (ab + network.ab(network(lightness.flip(3)), chosen).flip(3)) / 2
-    return saturation * ab
+        ab = (ab + network.ab(network(lightness.flip(3)), chosen, saturation, ceiling).flip(3)) / 2
+    return ab

@@ -36,8 +36,8 @@ class DataOptions:
     """`side` is that of a training square in pixels; `largest` the shorter side at which pictures are kept; `shares` how often
     each source is drawn from, in the order of `--data`; `least_crop` the smallest part of a picture's shorter side that is
     cut out; `least_chroma` the mean chroma (Lab units) below which a picture teaches only that things are grey and is left
-    out; `gamma` the deviation of the logarithm of the lightness curve that a square is bent by. `temperature`, `saturation` and
-    `views` are what the card will say of how colours are read from the network."""
+    out; `gamma` the deviation of the logarithm of the lightness curve that a square is bent by. `temperature`, `saturation`,
+    `ceiling` and `views` are what the card will say of how colours are read from the network."""
 
     side: int = 96
     batch: int = 32
@@ -49,6 +49,7 @@ class DataOptions:
     rebalance: float = 0.25
     temperature: float = 0.5
     saturation: float = 1.0
+    ceiling: float = colorizer.CEILING
     views: int = 1
     validate: int = 100
     validate_side: int = 128
@@ -68,7 +69,7 @@ class ColorizeJob:
         self.protocol = (
             f"held-out pictures, centre square of 512 reduced to {side}; RGB PSNR of the result less that of the grey picture, "
             "and colourfulness against the originals' (Hasler and Suesstrunk), at temperature "
-            f"{self.options.temperature:g} and saturation {self.options.saturation:g}"
+            f"{self.options.temperature:g}, saturation {self.options.saturation:g} and ceiling {self.options.ceiling:g}"
         )
         sources = split_sources(data, holdout, self.options.leave_out)
         self._pictures = [[one for _, each in read_pictures(s.path, s.training) for one in self._keep(each)] for s in sources]
@@ -163,7 +164,8 @@ class ColorizeJob:
     def _colour(self, network: Any, pixels: np.ndarray) -> np.ndarray:
         images = torch.from_numpy(pixels.copy()).to(next(network.parameters()).device).permute(2, 0, 1)[None].float() / 255
         lightness = rgb_to_lab(images)[:, :1]
-        ab = self.options.saturation * network.ab(network(lightness), self.options.temperature)
+        chosen = self.options
+        ab = network.ab(network(lightness), chosen.temperature, chosen.saturation, chosen.ceiling)
         ab = interpolate(ab, scale_factor=4, mode="bilinear")
         rgb = lab_to_rgb(torch.cat([lightness, ab], 1)).clamp(0, 1)
         return (rgb[0].permute(1, 2, 0) * 255).round().byte().cpu().numpy()
@@ -190,6 +192,7 @@ class ColorizeJob:
             **self.network_params,
             "temperature": self.options.temperature,
             "saturation": self.options.saturation,
+            "ceiling": self.options.ceiling,
             "views": self.options.views,
             "size": self.options.validate_side,
         }
