@@ -203,7 +203,7 @@ class _Run:
                 self._finished.put(None)
             for writer in writers:
                 writer.join()
-        except BaseException:
+        except BaseException:  # an interrupt too: the threads must not go on without whoever waits for them
             self._stop.set()
             self._dropped.set()
             raise

@@ -124,7 +124,7 @@ def colorize(
     methods = _load("colorize", model or [default_model("colorize")], device, method)
     kept, keep = _keeper(sheet)
     rows = measure.evaluate(data, methods, names=names, side=side, keep=keep, report=_progress)
-    _draw(sheet, data, list(kept), kept, side)
+    _draw(sheet, data, kept, side)
     columns = {
         "psnr": ("PSNR RGB", ".2f"),
         "gain": ("above grey", "+.2f"),
@@ -162,7 +162,7 @@ def inpaint(
     judge = None if features is None else load_features(read_state_dict(features))
     kept, keep = _keeper(sheet)
     rows = measure.evaluate(data, methods, names=names, masks=masks, side=side, features=judge, keep=keep, report=_progress)
-    _draw(sheet, data, list(kept), kept, side)
+    _draw(sheet, data, kept, side)
     columns = {"psnr": ("PSNR hole", ".2f"), "distance": ("distance", ".5f"), "unmasked_error": ("unmasked", ".0f")}
     _tell(rows, {key: one for key, one in columns.items() if key in rows[0]}, measure.protocol(side, masks is not None), json)
 
@@ -193,7 +193,7 @@ def _keeper(sheet: Path | None) -> tuple[dict[str, dict[str, Any]], Callable[[st
     return kept, keep
 
 
-def _draw(sheet: Path | None, data: Path, names: list[str], kept: dict[str, dict[str, Any]], side: int) -> None:
+def _draw(sheet: Path | None, data: Path, kept: dict[str, dict[str, Any]], side: int) -> None:
     if sheet is None:
         return
     import numpy as np
@@ -202,12 +202,11 @@ def _draw(sheet: Path | None, data: Path, names: list[str], kept: dict[str, dict
     from genkit.evaluate.squares import centre_square
     from genkit.media.datasets import read_pictures
 
-    originals = {name: centre_square(pixels, side) for name, pixels in read_pictures(data, names)}
-    rows = [np.concatenate([*kept[name].values(), originals[name]], 1) for name in names]
+    originals = {name: centre_square(pixels, side) for name, pixels in read_pictures(data, list(kept))}
+    rows = [np.concatenate([*kept[name].values(), originals[name]], 1) for name in kept]
     rows += [np.zeros_like(rows[0])] * (len(rows) % 2)
-    Image.fromarray(np.concatenate([np.concatenate(rows[place : place + 2], 1) for place in range(0, len(rows), 2)], 0)).save(
-        sheet
-    )
+    lines = [np.concatenate(rows[place : place + 2], 1) for place in range(0, len(rows), 2)]
+    Image.fromarray(np.concatenate(lines, 0)).save(sheet)
 
 
 def _tell(rows: list[dict[str, Any]], columns: dict[str, tuple[str, str]], said: str, json: bool) -> None:
