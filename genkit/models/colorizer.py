@@ -89,15 +89,20 @@ class Colorizer(nn.Module):
 
     def forward(self, lightness: Tensor) -> Tensor:
         """Lightness (N, 1, H, W), 0 to 100, to logits (N, bins, H/4, W/4)."""
+        return self.read(lightness)[0]
+
+    def read(self, lightness: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits as of `forward`, and the mean of the deepest features (N, widths[3])."""
         features = lightness / 50 - 1
         kept = []
         for level in self.levels:
             features = level(features)
             kept.append(features)
-        features = self.forget(features + self.whole(features.mean((2, 3)))[:, :, None, None])
+        mean = features.mean((2, 3))
+        features = self.forget(features + self.whole(mean)[:, :, None, None])
         for rise, enter, mend, fine in zip(self.rise, self.enter, self.mend, (kept[2], kept[1]), strict=True):
             features = mend(interpolate(rise(features), scale_factor=2, mode="bilinear") + enter(fine))
-        return self.head(features)
+        return self.head(features), mean
 
     def ab(self, logits: Tensor, temperature: float, saturation: float = 1.0, ceiling: float = CEILING) -> Tensor:
         """The mean colour (N, 2, h, w) of the distribution raised to 1 / temperature, its chroma times `saturation` and bent to
