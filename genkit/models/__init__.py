@@ -19,8 +19,12 @@ FAMILIES = (
     "compact",
     "colorizer",
     "inpainter",
+    "stylizer",
+    "microast",
+    "johnson",
     "zhang",
     "ddcolor",
+    "vgg19",
     "spandrel",
     "diffusers",
 )  # in the order in which they are asked to recognise a checkpoint: ours first
