@@ -77,8 +77,8 @@ def inpaint(options: TrainOptions) -> None:
     _train("inpaint", InpaintJob, options)
 
 
-def _train(task: str, make_job: Any, options: TrainOptions) -> None:
-    """The part that every trainable task shares."""
+def _train(task: str, make_job: Any, options: TrainOptions, words: tuple[str, ...] = ()) -> None:
+    """The part that every trainable task shares; `words` are the options of this task alone, for the card."""
     from genkit.errors import UsageError
     from genkit.train.config import read_config
     from genkit.train.run import Request, run
@@ -101,6 +101,7 @@ def _train(task: str, make_job: Any, options: TrainOptions) -> None:
         max_minutes=options.max_minutes,
         resume=options.resume,
         cpu=device == "cpu",
+        words=words,
     )
     outcome = run(request, make_job, _json_report if options.json else _text_report)
     if options.json:

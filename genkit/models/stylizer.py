@@ -11,15 +11,26 @@ Tensors: images (N, 3, H, W) in [0, 1], H and W multiples of 4.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, leaky_relu
 
+from genkit.errors import WeightsError
+from genkit.models.fitting import fit
+from genkit.models.stylizing import Stylize
+
+if TYPE_CHECKING:
+    from genkit.cards import Card
+
 WIDTHS = (24, 48, 80)
 EPSILON = 1e-5
 STRIDE = 4  # of the deep features
+RECEPTIVE = 48  # pixels that an output pixel looks at on every side
+PIXEL_BYTES = 1024
 Statistics = tuple[Tensor, Tensor]  # mean and standard deviation, each (N, C, 1, 1)
 
 
@@ -84,7 +95,7 @@ class Stylizer(nn.Module):
         nn.init.zeros_(self.mark[2].bias)
 
     def code(self, images: Tensor) -> list[Tensor]:
-        """What is kept of a style: mean and deviation at both depths, each (N, C, 1, 1); codes of several styles may be mixed."""
+        """What is kept of a style: mean and deviation at both depths, each (N, C, 1, 1). Codes can be mixed."""
         return [part for features in self.style(images) for part in statistics(features)]
 
     def measured(self, images: Tensor) -> list[Tensor]:
@@ -92,7 +103,7 @@ class Stylizer(nn.Module):
         return self.content(images)
 
     def paint(self, images: Tensor, code: Sequence[Tensor], known: Sequence[Statistics]) -> Tensor:
-        """Images (N, 3, H, W) in [0, 1] in the manner of `code`; `known` are the statistics of `measured` of the whole picture."""
+        """Images (N, 3, H, W) in [0, 1] in the manner of `code`; `known`: statistics of the whole's `measured`."""
         (shallow, deep), marks = self.content(images), self._marks(code)
         features = self.blocks[0](_renewed(deep, known[1], code[2], code[3]), marks[0:2])
         features = features + _renewed(shallow, known[0], code[0], code[1])
@@ -102,9 +113,10 @@ class Stylizer(nn.Module):
             features = leaky_relu(_marked(rise(features), mark), 0.2)
         return torch.sigmoid(self.last(features))
 
-    def forward(self, images: Tensor, styles: Tensor) -> Tensor:
-        """Images in the manner of `styles`, picture by picture; each (N, 3, any H, any W)."""
-        return self.paint(images, self.code(styles), [statistics(one) for one in self.measured(images)])
+    def forward(self, images: Tensor, styles: Tensor, whose: Tensor | None = None) -> Tensor:
+        """Images in the manner of `styles`, both (N, 3, any H, any W): each of its own, or of the one that `whose` says."""
+        code = [part if whose is None else part[whose] for part in self.code(styles)]
+        return self.paint(images, code, [statistics(one) for one in self.measured(images)])
 
     def _marks(self, code: Sequence[Tensor]) -> list[Statistics]:
         values = self.mark(torch.cat(list(code), 1).flatten(1))[:, :, None, None]
@@ -119,3 +131,48 @@ def _renewed(features: Tensor, known: Statistics, mean: Tensor, deviation: Tenso
 def build(widths: Sequence[int] = WIDTHS) -> Stylizer:
     """Build the network with random weights."""
     return Stylizer(widths)
+
+
+def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Read the widths from a state dict, or return None if it is not of this layout."""
+    stems = [state.get(f"content.{name}.weight") for name in ("stem", "halve.0", "halve.1")]
+    if any(stem is None or stem.ndim != 4 for stem in stems) or "mark.2.weight" not in state or "rise.1.weight" not in state:
+        return None
+    return {"widths": [int(stem.shape[0]) for stem in stems if stem is not None]}
+
+
+def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> Stylize:
+    """Load a checkpoint of this network, kept in any float format.
+
+    Raises:
+        WeightsError: unreadable, not of this network, or not of the widths that the card gives.
+    """
+    from genkit.weights import read_state_dict
+
+    path = files["weights"]
+    state = read_state_dict(path)
+    sizes = recognise(state)
+    if sizes is None:
+        raise WeightsError(f"{path.name} is not a checkpoint of the style network")
+    widths = list(card.params.get("widths", sizes["widths"]))
+    if widths != sizes["widths"]:
+        raise WeightsError(f"{path.name} is not what the card {card.name} says: widths {sizes['widths']}, not {widths}")
+    with torch.device("meta"):
+        network = build(widths)
+    fit(network, state, path, "the style network")
+    return transform(network, device, dtype)
+
+
+def transform(network: Stylizer, device: torch.device, dtype: torch.dtype) -> Stylize:
+    """The network as the style task calls it."""
+    return Stylize(
+        network,
+        device=device,
+        dtype=dtype,
+        style=lambda network, images: network.code(images),
+        rounds=[lambda network, images, code, known: network.measured(images)],
+        render=lambda network, images, code, known: network.paint(images, code, known),
+        multiple=STRIDE,
+        receptive=RECEPTIVE,
+        pixel_bytes=PIXEL_BYTES,
+    )

@@ -77,7 +77,8 @@ class ColorizeJob:
         given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in config.data.items()}
         self.options = DataOptions(**given)
         self.network_params = dict(config.network)
-        self.modules: dict[str, nn.Module] = {"network": colorizer.build(**config.network)}
+        network = colorizer.build(**config.network)
+        self.modules: dict[str, nn.Module] = {"network": network}
         self.averaged, self.rivals = ("network",), ()
         side = self.options.validate_side
         self.protocol = (
@@ -92,7 +93,7 @@ class ColorizeJob:
         if self.options.naming and not count:
             raise UsageError(f"data.naming: no source has {self.options.least_kinds} folders of pictures")
         if self.options.naming:
-            self.modules["namer"] = nn.Linear(self.modules["network"].whole.in_features, count)
+            self.modules["namer"] = nn.Linear(network.whole.in_features, count)
         if not all(self._pictures):
             empty = next(s.path for s, found in zip(sources, self._pictures, strict=True) if not found)
             raise UsageError(f"{empty}: no picture in it has colours to learn from", "lower data.least_chroma")
@@ -174,7 +175,8 @@ class ColorizeJob:
     ) -> tuple[Tensor, dict[str, float]]:
         lightness, truth = self._truth(batch["images"].float() / 255)
         bent = (lightness / 100).clamp(0, 1) ** batch["gamma"] * 100
-        logits, deep = modules["network"].read(bent)
+        network: Any = modules["network"]
+        logits, deep = network(bent, deep=True)
         guesses = logits.float().log_softmax(1)
         weights = self._weights.to(truth)
         rarity = torch.einsum("nqhw,q->nhw", truth, weights)

@@ -15,7 +15,7 @@ from genkit.train.loop import Job, Report, train
 
 @dataclass(frozen=True)
 class Request:
-    """The command line of one run."""
+    """The command line of one run; `words` are what a task adds to it, as a card quotes them (`--styles styles.zip`)."""
 
     task: str
     config: Path
@@ -26,6 +26,7 @@ class Request:
     max_minutes: float | None = None
     resume: bool = False
     cpu: bool = False
+    words: tuple[str, ...] = ()
 
 
 def run(
@@ -89,6 +90,7 @@ def _command(request: Request) -> Sequence[str]:
     words = ["genkit", "train", request.task, "--config", _quotable(request.config)]
     for source in request.data:
         words += ["--data", source.name]
+    words += request.words
     if request.holdout is not None:
         words += ["--holdout", request.holdout.name]
     for override in request.overrides:
