@@ -1,4 +1,4 @@
-"""Enlarge chroma so that its edges lie where the edges of the lightness lie.
+"""Enlarge chroma, or whole colours, so that their edges lie where the edges of the lightness lie.
 
 As in the guided filter (He et al. 2013; its fast form He and Sun 2015, arXiv 1505.00996), ab is fitted at the model's size as a
 line in L, by least squares in a window around each pixel. Ours does not put the line in the place of the chroma, which would
@@ -22,21 +22,22 @@ EPSILON = 4.0  # variance of L (a standard deviation of 2) below which an edge c
 
 
 class Guided:
-    """ab (1, 2, h, w) with L (1, 1, h, w) of the same size; `rows` gives it at a larger size, a strip at a time."""
+    """ab (1, C, h, w) with L (1, 1, h, w) of the same size; `rows` gives it at a larger size, a strip at a time."""
 
     def __init__(self, lightness: Tensor, ab: Tensor, radius: int = RADIUS, epsilon: float = EPSILON):
         slope = fit(lightness, ab, radius, epsilon)
-        self.planes = torch.cat([ab, slope, -_most(-ab, radius), _most(ab, radius), lightness], 1)  # (1, 9, h, w)
+        self.planes = torch.cat([ab, slope, -_most(-ab, radius), _most(ab, radius), lightness], 1)  # (1, 4C + 1, h, w)
+        self.sizes = [ab.shape[1]] * 4 + [1]
 
     def rows(self, lightness: Tensor, top: int, height: int) -> Tensor:
-        """The strip (1, 2, n, W) that begins at row `top` of a picture of `height` rows, whose L (1, 1, n, W) is given."""
+        """The strip (1, C, n, W) that begins at row `top` of a picture of `height` rows, whose L (1, 1, n, W) is given."""
         planes = enlarge_rows(self.planes, top, lightness.shape[2], height, lightness.shape[3])
-        ab, slope, least, most, reduced = planes.split([2, 2, 2, 2, 1], 1)
+        ab, slope, least, most, reduced = planes.split(self.sizes, 1)
         return torch.minimum(torch.maximum(slope.mul_(lightness - reduced).add_(ab), least), most)
 
 
 def fit(lightness: Tensor, ab: Tensor, radius: int, epsilon: float) -> Tensor:
-    """Slope (1, 2, h, w) of ab as a line in L around each pixel: equations 5 and 8 of He et al. 2013."""
+    """Slope (1, C, h, w) of ab as a line in L around each pixel: equations 5 and 8 of He et al. 2013."""
     mean_l, mean_ab = _mean(lightness, radius), _mean(ab, radius)
     variance = _mean(lightness * lightness, radius) - mean_l * mean_l
     covariance = _mean(lightness * ab, radius) - mean_l * mean_ab
