@@ -25,6 +25,10 @@ FAMILIES = (
     "zhang",
     "ddcolor",
     "vgg19",
+    "cyclegan",
+    "pix2pix",
+    "animegan2",
+    "stargan",
     "spandrel",
     "diffusers",
 )  # in the order in which they are asked to recognise a checkpoint: ours first
