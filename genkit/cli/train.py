@@ -17,10 +17,13 @@ app = typer.Typer(name="train", help="Train a model on your own files.", no_args
 class TrainOptions:
     """What every `genkit train TASK` takes."""
 
-    config: Annotated[Path, typer.Option("--config", help="Training configuration (TOML).", rich_help_panel="Run")]
     data: Annotated[
         list[Path], typer.Option("--data", help="Folder or zip of training files (repeat for several).", rich_help_panel="Run")
     ]
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", help="Training configuration (TOML). Default: the shipped model's.", rich_help_panel="Run"),
+    ] = None
     holdout: Annotated[
         Path | None,
         typer.Option(
@@ -56,7 +59,7 @@ def upscale(options: TrainOptions) -> None:
     """Train a super-resolution network on sharp pictures; they are made small and worse on the fly."""
     from genkit.train.upscale import UpscaleJob
 
-    _train("upscale", UpscaleJob, options)
+    _train("upscale", "genkit-x4", UpscaleJob, options)
 
 
 @app.command()
@@ -65,7 +68,7 @@ def colorize(options: TrainOptions) -> None:
     """Train a colour network on colour pictures; their colours are taken away on the fly."""
     from genkit.train.colorize import ColorizeJob
 
-    _train("colorize", ColorizeJob, options)
+    _train("colorize", "genkit-colorize", ColorizeJob, options)
 
 
 @app.command()
@@ -74,11 +77,43 @@ def inpaint(options: TrainOptions) -> None:
     """Train an inpainting network on whole pictures; holes are drawn on the fly."""
     from genkit.train.inpaint import InpaintJob
 
-    _train("inpaint", InpaintJob, options)
+    _train("inpaint", "genkit-inpaint-first", InpaintJob, options)
 
 
-def _train(task: str, make_job: Any, options: TrainOptions, words: tuple[str, ...] = ()) -> None:
-    """The part that every trainable task shares; `words` are the options of this task alone, for the card."""
+@app.command()
+@spread
+def style(
+    options: TrainOptions,
+    one: Annotated[
+        Path | None,
+        typer.Option("--style", help="A picture: train a quick network of this style alone.", rich_help_panel="Styles"),
+    ] = None,
+    many: Annotated[
+        Path | None,
+        typer.Option("--styles", help="Folder or zip of pictures: train a network of any style.", rich_help_panel="Styles"),
+    ] = None,
+) -> None:
+    """Train a style network on photographs (--data) and the manner of a picture (--style) or of many (--styles).
+
+    Features of VGG-19 judge the results: genkit models pull vgg19, or --set data.features=FILE.
+    """
+    from functools import partial
+
+    from genkit.errors import UsageError
+    from genkit.train.style import StyleJob
+
+    chosen = [(word, path) for word, path in (("--style", one), ("--styles", many)) if path is not None]
+    if len(chosen) != 1:
+        raise UsageError("give --style PICTURE (one style) or --styles FOLDER (any style)")
+    word, path = chosen[0]
+    default = "one-style" if one is not None else "genkit-style"
+    _train("style", default, partial(StyleJob, styles=[path]), options, (word, path.name))
+
+
+def _train(task: str, default: str, make_job: Any, options: TrainOptions, words: tuple[str, ...] = ()) -> None:
+    """The part that every trainable task shares; `default` names the configuration among the shipped ones, `words` are the
+    options of this task alone, for the card."""
+    from genkit.cards.places import weights_folder
     from genkit.errors import UsageError
     from genkit.train.config import read_config
     from genkit.train.run import Request, run
@@ -91,12 +126,13 @@ def _train(task: str, make_job: Any, options: TrainOptions, words: tuple[str, ..
 
         runtime.choose("cuda")  # an absent device is an error that lists what there is
     overrides = tuple(options.overrides or ())
+    config = options.config or weights_folder() / task / f"{default}.train.toml"
     request = Request(
         task=task,
-        config=options.config,
+        config=config,
         data=tuple(options.data),
         holdout=options.holdout,
-        out=options.out or Path("runs") / read_config(options.config, overrides).name,
+        out=options.out or Path("runs") / read_config(config, overrides).name,
         overrides=overrides,
         max_minutes=options.max_minutes,
         resume=options.resume,

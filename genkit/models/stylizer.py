@@ -90,9 +90,10 @@ class Stylizer(nn.Module):
         self.rise = nn.ModuleList([_conv(quarter, half), _conv(half, full)])
         self.last = _conv(full, 3, 5)
         self.marked = [quarter] * 4 + [half, full]
-        self.mark = nn.Sequential(nn.Linear(4 * quarter, 64), nn.SiLU(), nn.Linear(64, 2 * sum(self.marked)))
-        nn.init.zeros_(self.mark[2].weight)
-        nn.init.zeros_(self.mark[2].bias)
+        marking = nn.Linear(64, 2 * sum(self.marked))
+        nn.init.zeros_(marking.weight)  # at first a style marks nothing
+        nn.init.zeros_(marking.bias)
+        self.mark = nn.Sequential(nn.Linear(4 * quarter, 64), nn.SiLU(), marking)
 
     def code(self, images: Tensor) -> list[Tensor]:
         """What is kept of a style: mean and deviation at both depths, each (N, C, 1, 1). Codes can be mixed."""
