@@ -9,6 +9,8 @@ from genkit.cards.places import user_folder, weights_folder
 from genkit.cards.reading import read_card
 from genkit.errors import UsageError, WeightsError
 
+FIRST = {"translate": "genkit-photo2sketch"}  # where a verb ships several models, the one it takes when none is named
+
 
 def card_paths(task: str | None = None) -> list[Path]:
     """Every card file, shipped ones first, by name. Nothing is opened."""
@@ -83,10 +85,9 @@ def default_model(task: str, *, scale: float | None = None) -> str:
             raise UsageError(f"{config.path()}: {task}.model: {error.message}", hint, code=error.code) from None
     if task == "upscale":
         return "genkit-x2" if scale is not None and scale <= 2 else "genkit-x4"
-    for path in card_paths(task):
-        card = read_card(path)
-        if card.origin == "shipped":
-            return card.name
+    shipped = [card.name for path in card_paths(task) if (card := read_card(path)).origin == "shipped"]
+    if shipped:
+        return FIRST[task] if FIRST.get(task) in shipped else shipped[0]
     raise UsageError(f"{task} has no default model", f"choose one with --model; see genkit models list --task {task}")
 
 

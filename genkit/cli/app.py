@@ -31,6 +31,9 @@ COMMANDS = {
     "upscale": Entry("genkit.cli.upscale", PICTURES, "Enlarge pictures, one or a whole tree of folders."),
     "colorize": Entry("genkit.cli.colorize", PICTURES, "Give black-and-white pictures colours."),
     "inpaint": Entry("genkit.cli.inpaint", PICTURES, "Remove things from pictures, fill holes, extend the canvas."),
+    "translate": Entry(
+        "genkit.cli.translate", PICTURES, "Turn photographs into drawings, edges into photographs, and the like."
+    ),
     "models": Entry("genkit.cli.models", MODELS, "List, describe, fetch, check, remove and import models."),
     "train": Entry("genkit.cli.train", MODELS, "Train a model on your own files."),
     "eval": Entry("genkit.cli.eval", MODELS, "Measure a model on a data set, with the protocol."),

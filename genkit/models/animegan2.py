@@ -27,9 +27,7 @@ if TYPE_CHECKING:
     from genkit.cards import Card
 
 MULTIPLE = 32
-SMALLEST = 256  # smaller pictures give blurred features: the authors enlarge them to this
 DOWN = (0, 1, 0, 1)  # how a strided convolution is padded: to the right and below only
-"""A tile's grid of features has to begin where the whole picture's does; multiples of 4 see to that."""
 
 
 def _layer(before: int, after: int, side: int = 3, stride: int = 1, groups: int = 1, bias: bool = False) -> nn.Sequential:
@@ -133,7 +131,7 @@ def transform(network: AnimeGan2, device: torch.device, dtype: torch.dtype, **op
         # aligned corners stretch a tile a little otherwise than the whole: neighbours are blended
         receptive=None,
         multiple=MULTIPLE,
-        minimum=SMALLEST,
+        minimum=MULTIPLE,
         pixel_bytes=4 * 4 * 4 * network.width,
         **options,
     )

@@ -195,8 +195,9 @@ def transform(network: Pix2Pix, device: torch.device, dtype: torch.dtype, **opti
         network,
         device=device,
         dtype=dtype,
-        whole=True,  # its innermost pixel sees all of the picture
+        whole=True,
         receptive=None,
+        tiles=False,  # its innermost pixel sees all of the picture
         multiple=2**network.downs,
         minimum=2**network.downs,
         pixel_bytes=4 * 4 * network.ngf,

@@ -30,8 +30,8 @@ FITS = ("pad", "squash")
 class Translate(Transform):
     """A `Transform` of scale 1 that knows what it needs of a picture as a whole.
 
-    `whole`: the network takes statistics over the whole picture; `measure` gives those of a (smaller) one, to be handed to
-    `__call__` for each tile. `side`: the side that pictures are brought to first, or None for their own; `fit` says how a
+    `whole`: the network takes statistics over the whole picture. Where `tiles` is true too, `measure` gives those of a smaller
+    copy, to be handed to `__call__` for each tile; else no part can be made without the rest. `side`: the side that pictures are brought to first, or None for their own; `fit` says how a
     picture that is not square gets there, mirrored at the edges (pad) or out of shape (squash). `domains`: what `domain` (an
     index) may choose. `edges`: it wants a drawing of edges.
     """
@@ -44,6 +44,7 @@ class Translate(Transform):
         dtype: torch.dtype,
         whole: bool,
         receptive: int | None,
+        tiles: bool = True,
         multiple: int = 1,
         minimum: int = 1,
         pixel_bytes: int = 4096,
@@ -66,7 +67,7 @@ class Translate(Transform):
             receptive=receptive,
             multiple=multiple,
             minimum=minimum,
-            tiles=not whole,
+            tiles=tiles,
             pixel_bytes=pixel_bytes,
         )
 
