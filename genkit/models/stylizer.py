@@ -105,7 +105,11 @@ class Stylizer(nn.Module):
 
     def paint(self, images: Tensor, code: Sequence[Tensor], known: Sequence[Statistics]) -> Tensor:
         """Images (N, 3, H, W) in [0, 1] in the manner of `code`; `known`: statistics of the whole's `measured`."""
-        (shallow, deep), marks = self.content(images), self._marks(code)
+        return self.painted(self.measured(images), code, known)
+
+    def painted(self, measured: Sequence[Tensor], code: Sequence[Tensor], known: Sequence[Statistics]) -> Tensor:
+        """`paint` from what `measured` gave."""
+        (shallow, deep), marks = measured, self._marks(code)
         features = self.blocks[0](_renewed(deep, known[1], code[2], code[3]), marks[0:2])
         features = features + _renewed(shallow, known[0], code[0], code[1])
         features = self.blocks[1](features, marks[2:4])
@@ -173,7 +177,13 @@ def transform(network: Stylizer, device: torch.device, dtype: torch.dtype) -> St
         style=lambda network, images: network.code(images),
         rounds=[lambda network, images, code, known: network.measured(images)],
         render=lambda network, images, code, known: network.paint(images, code, known),
+        whole=_at_once,
         multiple=STRIDE,
         receptive=RECEPTIVE,
         pixel_bytes=PIXEL_BYTES,
     )
+
+
+def _at_once(network: Stylizer, images: Tensor, code: Sequence[Tensor]) -> Tensor:
+    measured = network.measured(images)
+    return network.painted(measured, code, [statistics(one) for one in measured])
