@@ -119,10 +119,10 @@ def run_tiled(
             out_of_memory = str(error).splitlines()[0] if str(error) else type(error).__name__
         # outside the except block, so that the traceback no longer holds the tensors that did not fit
         runtime.release(model.device)
-        side = _after_out_of_memory(model, pixels, side, automatic, halo, out_of_memory, notice)
+        side = after_out_of_memory(model, pixels, side, automatic, halo, out_of_memory, notice)
 
 
-def _after_out_of_memory(
+def after_out_of_memory(
     model: Any, pixels: np.ndarray, side: int, automatic: bool, halo: int, reason: str, notice: Notice
 ) -> int:
     """Halve the tile, or move to the CPU and choose anew; the next pictures start from what was learnt."""
