@@ -167,6 +167,51 @@ def inpaint(
     _tell(rows, {key: one for key, one in columns.items() if key in rows[0]}, measure.protocol(side, masks is not None), json)
 
 
+@app.command()
+def style(
+    data: Data,
+    styles: Annotated[Path, typer.Option("--styles", help="Folder or zip of style pictures.", rich_help_panel=PANEL)],
+    features: Annotated[Path, typer.Option("--features", help="VGG-19 weights that judge.", rich_help_panel=PANEL)],
+    model: Model = None,
+    names: Names = None,
+    style_names: Annotated[
+        Path | None,
+        typer.Option("--style-names", help="Text file with the styles to take, one a line.", rich_help_panel=PANEL),
+    ] = None,
+    count: Annotated[
+        int, typer.Option("--count", min=1, help="How many photographs, and how many styles.", rich_help_panel=PANEL)
+    ] = 12,
+    side: Side = 256,
+    sheet: Sheet = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Content and style losses over all pairs of photographs and styles, the unchanged photographs beside."""
+    from genkit.cards import default_model
+    from genkit.evaluate import style as measure
+    from genkit.nets.vgg import load_features
+    from genkit.tasks.style import StyleOptions, Styles
+    from genkit.tasks.style import style as stylise
+    from genkit.weights import read_state_dict
+
+    def method(network: Any) -> measure.Stylise:
+        def run(photo: Any, manner: Any) -> Any:
+            return stylise(network, photo, None, StyleOptions(Styles([manner])), _say)[0]
+
+        return run
+
+    methods = {"photograph": lambda photo, manner: photo}
+    methods |= _load("style", model or [default_model("style")], device, method)
+    pictures = measure.Pictures(data, styles, names=names, style_names=style_names, count=count, side=side)
+    judge = load_features(read_state_dict(features))
+    rows, drawn = measure.evaluate(pictures, methods, features=judge, draw=sheet is not None, report=_progress)
+    if sheet is not None:
+        from PIL import Image
+
+        Image.fromarray(drawn).save(sheet)
+    _tell(rows, {"style": ("style", ".4g"), "content": ("content", ".4g")}, measure.protocol(side, count), json)
+
+
 def _load(task: str, names: list[str], device: str, method: Callable[[Any], Any]) -> dict[str, Any]:
     """Models by name, each as what the measure calls."""
     from genkit import runtime

@@ -8,6 +8,7 @@ The features are those of `genkit.nets.vgg`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,52 +44,64 @@ def content_loss(made: Tensor, wanted: Tensor, *, relative: bool = False) -> Ten
     return (errors / wanted.square().mean((1, 2, 3)).clamp_min(1e-6) if relative else errors).mean()
 
 
+@dataclass(frozen=True)
+class Pictures:
+    """What is measured on: the first `count` photographs and styles, or those listed in text files, all as squares of `side`:
+    a photograph's centre at twice that side reduced by area, a style's largest centre square."""
+
+    data: Path
+    styles: Path
+    names: Path | None = None
+    style_names: Path | None = None
+    count: int = 12
+    side: int = 256
+
+    def photographs(self) -> dict[str, np.ndarray]:
+        chosen = chosen_names(self.data, self.names)[: self.count]
+        return {name: centre_square(pixels, self.side) for name, pixels in read_pictures(self.data, chosen)}
+
+    def manners(self) -> dict[str, np.ndarray]:
+        chosen = chosen_names(self.styles, self.style_names)[: self.count]
+        found = read_pictures(self.styles, chosen)
+        return {name: centre_square(pixels, self.side, -(-max(pixels.shape[:2]) // self.side)) for name, pixels in found}
+
+
 def evaluate(
-    contents: Path,
-    styles: Path,
+    pictures: Pictures,
     methods: dict[str, Stylise],
     *,
     features: vgg.Features,
-    names: Path | None = None,
-    style_names: Sequence[str] | None = None,
-    count: int = 12,
-    side: int = 256,
-    keep: Callable[[str, str, str, np.ndarray], None] = lambda method, content, style, pixels: None,
+    draw: bool = False,
     report: Callable[[str], None] = lambda name: None,
-) -> list[dict[str, Any]]:
-    """Measure every method, photograph and style uint8 (side, side, 3) in and the same out, over all pairs; one row each.
+) -> tuple[list[dict[str, Any]], np.ndarray]:
+    """Measure every method, photograph and style uint8 (side, side, 3) in and the same out, over all pairs.
 
-    A row holds `style` and `content`, the losses' means over the pairs. The first `count` photographs and styles are taken, as
-    centre squares: a photograph's of twice the side reduced by area, a style's largest one.
+    One row each, `style` and `content` being the losses' means over the pairs; and with `draw` a sheet (H, W, 3): the
+    photographs above, then for every style a row of each method.
 
     Raises:
         UsageError: a listed picture is missing.
     """
-    photos = [(name, centre_square(p, side)) for name, p in read_pictures(contents, chosen_names(contents, names)[:count])]
-    chosen = list(style_names or chosen_names(styles, None))[:count]
-    manners = [(name, _largest(pixels, side)) for name, pixels in read_pictures(styles, chosen)]
-    wanted = {name: _see(features, pixels)[2] for name, pixels in photos}
-    aims = {name: grams(_see(features, pixels)) for name, pixels in manners}
+    photos, manners = pictures.photographs(), pictures.manners()
+    wanted = {name: _see(features, pixels)[2] for name, pixels in photos.items()}
     found: dict[str, list[tuple[float, float]]] = {method: [] for method in methods}
-    for style_name, manner in manners:
-        for name, photo in photos:
-            for method, stylise in methods.items():
-                result = stylise(photo, manner)
-                keep(method, name, style_name, result)
-                seen = _see(features, result)
-                losses = style_loss(grams(seen), aims[style_name]), content_loss(seen[2], wanted[name])
-                found[method].append((float(losses[0]), float(losses[1])))
+    lines = [np.concatenate([np.full((pictures.side,) * 2 + (3,), 255, np.uint8), *photos.values()], 1)]
+    for style_name, manner in manners.items():
+        aim = grams(_see(features, manner))
+        for method, stylise in methods.items():
+            cells = [manner]
+            for name, photo in photos.items():
+                cells.append(stylise(photo, manner))
+                seen = _see(features, cells[-1])
+                found[method].append((float(style_loss(grams(seen), aim)), float(content_loss(seen[2], wanted[name]))))
+            if draw:
+                lines.append(np.concatenate(cells, 1))
         report(style_name)
     rows = []
     for method, each in found.items():
         style, content = np.mean(each, 0)
         rows.append({"model": method, "pictures": len(each), "style": float(style), "content": float(content)})
-    return rows
-
-
-def _largest(pixels: np.ndarray, side: int) -> np.ndarray:
-    """The largest centre square, reduced to `side` by area."""
-    return centre_square(pixels, side, -(-max(pixels.shape[:2]) // side))
+    return rows, np.concatenate(lines, 0) if draw else lines[0]
 
 
 @torch.inference_mode()
