@@ -108,7 +108,7 @@ def translate(
     \b
       genkit translate photo.jpg
       genkit translate photo.jpg --strength 0.6
-      genkit translate holiday -r -o painted/ --model cyclegan-monet
+      genkit translate holiday -r -o painted/ --model cyclegan-style-monet
       genkit translate shoe.png --model pix2pix-edges2shoes
       genkit translate photo.jpg --model instruct-pix2pix --prompt "make it winter"
     """

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 STRIDE = 4
 SMALLEST = 16  # reflection at a quarter of the side needs more than one pixel
+MARGIN = 8  # zeros beyond the edge draw a coloured seam along it
 WORDS = ("model", "main")
 RUNNING = re.compile(r"\.(running_mean|running_var|num_batches_tracked)$")
 
@@ -65,7 +66,7 @@ class CycleGan(nn.Module):
         dropout: bool = False,
     ):
         super().__init__()
-        self.ngf, self.blocks = ngf, blocks
+        self.ngf, self.blocks, self.padding = ngf, blocks, padding
         self.channels_in, self.channels_out = channels_in, channels_out
         bias = norm != "batch"
         wide: list[nn.Module] = [nn.ReflectionPad2d(3)] if padding == "reflect" else []
@@ -189,5 +190,6 @@ def transform(network: CycleGan, device: torch.device, dtype: torch.dtype, **opt
         # what a layer of full side reads, its padded copy and what it writes
         pixel_bytes=4 * 4 * network.ngf,
         channels_in=network.channels_in,
+        margin=MARGIN if network.padding == "zero" else 0,
         **options,
     )

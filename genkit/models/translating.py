@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from genkit.errors import UsageError, WeightsError
 from genkit.models.fitting import fit
-from genkit.models.transform import Transform
+from genkit.models.transform import Transform, reflect
 from genkit.nets.norms import PictureNorm, Statistics, keeping, using
 
 if TYPE_CHECKING:
@@ -31,9 +31,10 @@ class Translate(Transform):
     """A `Transform` of scale 1 that knows what it needs of a picture as a whole.
 
     `whole`: the network takes statistics over the whole picture. Where `tiles` is true too, `measure` gives those of a smaller
-    copy, to be handed to `__call__` for each tile; else no part can be made without the rest. `side`: the side that pictures are brought to first, or None for their own; `fit` says how a
-    picture that is not square gets there, mirrored at the edges (pad) or out of shape (squash). `domains`: what `domain` (an
-    index) may choose. `edges`: it wants a drawing of edges.
+    copy, to be handed to `__call__` for each tile; else no part can be made without the rest. `side`: the side that pictures
+    are brought to first, or None for their own; `fit` says how a picture that is not square gets there, mirrored at the edges
+    (pad) or out of shape (squash). `margin`: so many mirrored pixels go around what the network sees, for one that draws a
+    seam along the edges of its input. `domains`: what `domain` (an index) may choose. `edges`: it wants a drawing of edges.
     """
 
     def __init__(
@@ -51,13 +52,14 @@ class Translate(Transform):
         channels_in: int = 3,
         side: int | None = None,
         fit: str = "pad",
+        margin: int = 0,
         domains: Sequence[str] = (),
         edges: bool = False,
         forward: Callable[..., Tensor] | None = None,
     ):
         self.whole, self.side, self.fit = whole, side, fit
         self.domains, self.edges = tuple(domains), edges
-        self._channels_in = channels_in
+        self._channels_in, self._margin = channels_in, margin
         self._forward = forward
         super().__init__(
             network,
@@ -78,10 +80,8 @@ class Translate(Transform):
             raise UsageError(f"this model has no option {next(iter(options))!r}")
         if (domain is None) == bool(self.domains):
             raise UsageError("this model has domains, one of which is needed" if self.domains else "this model has no domains")
-        height, width = images.shape[-2:]
         with using(statistics) if statistics is not None else nullcontext():
-            result = self._translate(images, domain, options)
-        return result[..., :height, :width]
+            return self._translate(images, domain, options)
 
     def measure(self, images: Tensor, *, domain: int | None = None) -> Statistics:
         """The statistics of (1, 3, H, W) at each normalisation, for `__call__` on parts of a larger copy of it."""
@@ -90,14 +90,17 @@ class Translate(Transform):
         return statistics
 
     def _translate(self, images: Tensor, domain: int | None, options: Mapping[str, Any]) -> Tensor:
-        from genkit.models.transform import reflect
-
+        height, width = images.shape[-2:]
+        margin = self._margin
         if self._channels_in == 1:
             images = (images * images.new_tensor(GREY).view(1, 3, 1, 1)).sum(1, keepdim=True)
+        if margin:
+            images = reflect(reflect(images, margin, margin).flip((2, 3)), margin, margin).flip((2, 3))
         padded = reflect(images, *self._padding(*images.shape[-2:]))
         inputs = (2 * padded - 1).to(self.dtype).contiguous(memory_format=torch.channels_last)
         further = {"domain": domain} if domain is not None else {}
         made = self._forward(self.network, inputs, **further, **options) if self._forward else self.network(inputs, **further)
+        made = made[..., margin : margin + height, margin : margin + width]
         return (made.float() / 2 + 0.5).expand(-1, 3, -1, -1)
 
 
