@@ -31,6 +31,7 @@ COMMANDS = {
     "upscale": Entry("genkit.cli.upscale", PICTURES, "Enlarge pictures, one or a whole tree of folders."),
     "colorize": Entry("genkit.cli.colorize", PICTURES, "Give black-and-white pictures colours."),
     "inpaint": Entry("genkit.cli.inpaint", PICTURES, "Remove things from pictures, fill holes, extend the canvas."),
+    "style": Entry("genkit.cli.style", PICTURES, "Put pictures into the style of a painting, or of several."),
     "translate": Entry(
         "genkit.cli.translate", PICTURES, "Turn photographs into drawings, edges into photographs, and the like."
     ),

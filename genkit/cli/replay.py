@@ -96,6 +96,7 @@ def _find_files(file: Path, wanted: dict[str, dict[str, Any]], source: Path | No
         UsageError: one is not there, only another file has its name, or --file names an option that the recipe does not have.
     """
     from genkit.errors import UsageError
+    from genkit.media.recipe import flag_of
 
     if unknown := [option for option in given if option not in wanted]:
         has = f"it has {', '.join(wanted)}" if wanted else "it was made without further files"
@@ -103,7 +104,7 @@ def _find_files(file: Path, wanted: dict[str, dict[str, Any]], source: Path | No
     folders = [*([source.absolute().parent] if source else []), file.parent, Path(), file.absolute().parent.parent]
     places: dict[str, Path] = {}
     for option, one in wanted.items():
-        flag = f"--{option.replace('_', '-')}"
+        flag = flag_of(option)
         if option in given:
             places[option] = _accepted(given[option], f"--file {option}", one).absolute()
             continue

@@ -1,7 +1,8 @@
 """The recipe of an output: what made it, kept inside the file (standard library only, so that reading one is quick).
 
 A recipe is a dict: {"genkit": version, "verb", "model", "revision", "options": {...}, "seed", "input": {"name", "sha256"}}, and
-where further files took part (a mask, a reference) "files": {option: {"name", "sha256"}}.
+where further files took part (a mask, a reference) "files": {option: {"name", "sha256"}}; the second and third file of one
+option are `style_2` and `style_3`.
 It is JSON in a PNG text chunk `genkit`, else in EXIF's UserComment, or, where the user's own comment stands there, in XMP
 (`genkit:recipe`). BMP holds none. Files are hostile until read: a recipe that is no JSON object of that kind is none.
 """
@@ -188,10 +189,15 @@ def command_of(recipe: dict[str, Any], places: Mapping[str, Path] | None = None)
         path = str((places or {}).get(option, one["name"]))
         # a bare word could be one of the option's own (--mask alpha)
         bare = "/" not in path and (path.startswith("-") or not Path(path).suffix)
-        words += [f"--{option.replace('_', '-')}", f"./{path}" if bare and not Path(path).is_absolute() else path]
+        words += [flag_of(option), f"./{path}" if bare and not Path(path).is_absolute() else path]
     if recipe.get("seed") is not None:
         words += ["--seed", str(recipe["seed"])]
     return words
+
+
+def flag_of(option: str) -> str:
+    """How the option of a further file is spelled; a number at its end counts files of the same option."""
+    return "--" + re.sub(r"_\d+$", "", option).replace("_", "-")
 
 
 def _is_option(name: Any) -> bool:

@@ -151,7 +151,7 @@ def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     blocks = len({key.split(".")[0] for key in table if re.match(r"res\d+\.", key)})
     widths = [int(stem.shape[0]) for stem in stems if stem is not None]
-    return {"layout": layout, "widths": widths, "blocks": blocks} if blocks else None
+    return {"layout": layout, "widths": widths, "blocks": blocks, "own_style": True} if blocks else None
 
 
 def allowed_dtypes(state: Mapping[str, Any]) -> tuple[str, ...]:
@@ -198,7 +198,7 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
         raise WeightsError(f"{path.name} is not what the card {card.name} says: {', '.join(wrong)}")
     table = state if found["layout"] == "torch" else _named(state) or {}
     with torch.device("meta"):
-        network = build(**found)
+        network = build(found["layout"], found["widths"], found["blocks"])
     kept = {key: value for key, value in table.items() if not RUNNING.search(key)}
     fit(network, kept, path, "a feed-forward network of one style")
     return transform(network, device, dtype)

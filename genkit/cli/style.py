@@ -1,0 +1,214 @@
+"""`genkit style`: put pictures into the style of other pictures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from genkit.cli.options import MAX_PIXELS, ImageOptions, parse_model_options, parse_pixels, spread
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from genkit.cards import Card
+    from genkit.tasks.style import Styles
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+STYLE, RESULT = "Style", "Result"
+
+
+@app.command()
+@spread
+def style(
+    shared: ImageOptions,
+    styles: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--style",
+            metavar="FILE",
+            rich_help_panel=STYLE,
+            show_default=False,
+            help="The picture whose style is wanted; again for each, to blend several. A model of one style takes none.",
+        ),
+    ] = None,
+    weight: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--weight",
+            metavar="N",
+            rich_help_panel=STYLE,
+            show_default="all alike",
+            help="The share of each --style, in their order: --weight 3 --weight 1.",
+        ),
+    ] = None,
+    style_size: Annotated[
+        int | None,
+        typer.Option(
+            "--style-size",
+            metavar="N",
+            rich_help_panel=STYLE,
+            show_default="at most 512",
+            help="Bring the shorter side of each style to N pixels: larger gives broader strokes.",
+        ),
+    ] = None,
+    strength: Annotated[
+        float,
+        typer.Option("--strength", metavar="0-1", rich_help_panel=RESULT, help="How much style: 0 is the input, 1 all of it."),
+    ] = 1.0,
+    keep_colors: Annotated[
+        bool,
+        typer.Option("--keep-colors", rich_help_panel=RESULT, help="Keep the input's colours, and take strokes and light."),
+    ] = False,
+    mask: Annotated[
+        str | None,
+        typer.Option(
+            "--mask",
+            metavar="FILE|DIR",
+            rich_help_panel=RESULT,
+            show_default=False,
+            help="Style only where it is white: one file for all, or a folder paired by name.",
+        ),
+    ] = None,
+    tile: Annotated[
+        str,
+        typer.Option(
+            "--tile",
+            metavar="auto|0|N",
+            rich_help_panel=RESULT,
+            help="Side of the tiles in pixels; 0 takes the whole picture at once. The result is the same.",
+        ),
+    ] = "auto",
+) -> int:
+    """Put pictures into the style of a painting: files, folders, whole trees, at their full resolution.
+
+    Transparency, 16 bits and metadata are kept. Without -o, photo.jpg gives photo_styled.jpg beside it.
+
+    \b
+      genkit style photo.jpg --style starry-night.jpg
+      genkit style photos -r -o styled/ --style monet.jpg --strength 0.6
+      genkit style photo.jpg --style a.jpg --weight 3 --style b.jpg --weight 1
+      genkit style photo.jpg --style wave.jpg --keep-colors --mask sky.png
+    """
+    from genkit import cards
+    from genkit.cli.inpaint import read_drawn, refuse_unreadable
+    from genkit.cli.pictures import PictureVerb, run_pictures
+    from genkit.cli.upscale import parse_tile
+    from genkit.media.pairing import sort_extra
+    from genkit.tasks import masks
+    from genkit.tasks import style as task
+
+    card = cards.find(shared.model or cards.default_model("style"), "style")
+    model_options = parse_model_options(card, shared.model_options)
+    options = task.StyleOptions(strength=strength, keep_colors=keep_colors, tile=parse_tile(tile))
+    task.check(options)
+    refuse_styles(card, {"--style": styles, "--weight": weight, "--style-size": style_size})
+    task.check_styles(len(styles or ()), weight or (), style_size)
+    if shared.seed:
+        refuse_seed(card)
+    limit = parse_pixels(shared.max_pixels or MAX_PIXELS)
+    files, folders = sort_extra({"mask": mask})
+    refuse_unreadable(files)
+    paths = style_files(styles or ())
+    if paths:
+        options = replace(options, styles=read_styles(paths.values(), weight or (), style_size, limit))
+    drawn_of = lru_cache(maxsize=1)(lambda path: read_drawn(path, limit))
+
+    def apply(model: Any, picture: Any, notice: Any, partners: Any = None) -> Any:
+        from genkit.media.colour import to_srgb
+
+        picture = to_srgb(picture, notice)
+        own = options
+        if (path := {**files, **(partners or {})}.get("mask")) is not None:
+            drawn = drawn_of(path)
+            own = replace(own, mask=masks.from_picture(drawn.pixels, drawn.alpha, (picture.width, picture.height), drawn.name))
+        return picture.with_pixels(*task.style(model, picture.pixels, picture.alpha, own, notice))
+
+    given = {"weight": weight, "style_size": style_size, "keep_colors": keep_colors}
+    recorded: dict[str, Any] = {name: value for name, value in given.items() if value}
+    recorded |= {"strength": strength} if strength != 1 else {}
+    return run_pictures(
+        shared,
+        PictureVerb(
+            name="style",
+            card=card,
+            mark="_styled",
+            marks="_styled",
+            apply=apply,
+            size_of=lambda width, height: (width, height),
+            options=recorded | ({"model_options": model_options} if model_options else {}),
+            files=paths | files,
+            companions=folders,
+        ),
+    )
+
+
+def style_files(styles: Sequence[str | Path]) -> dict[str, Path]:
+    """The style pictures by the names they have in a recipe: style, style_2, style_3.
+
+    Raises:
+        UsageError: one is not there, or is a folder.
+    """
+    from genkit.errors import UsageError
+    from genkit.media.pairing import sort_extra
+
+    found: dict[str, Path] = {}
+    for index, style in enumerate(styles):
+        files, folders = sort_extra({"style": style})
+        if folders:
+            raise UsageError(f"--style {style}: is a folder", "give pictures, each with a --style of its own")
+        found["style" if index == 0 else f"style_{index + 1}"] = files["style"]
+    return found
+
+
+def read_styles(paths: Any, weights: Sequence[float], size: int | None, max_pixels: int) -> Styles:
+    """Read the style pictures, in sRGB and with colours under what is transparent.
+
+    Raises:
+        UsageError: one cannot be read.
+    """
+    from genkit.errors import InputError, UsageError
+    from genkit.media import images
+    from genkit.media.colour import to_srgb
+    from genkit.tasks.style import Styles
+    from genkit.tasks.transparency import bleed
+
+    pictures = []
+    for path in paths:
+        try:
+            picture = to_srgb(images.read(path, max_pixels=max_pixels))
+        except InputError as error:  # it is an option's: nothing can be made without it
+            raise UsageError(f"--style {error.message}", error.hint, code=error.code) from error
+        pictures.append(picture.pixels if picture.alpha is None else bleed(picture.pixels, picture.alpha))
+    return Styles(pictures, weights, size)
+
+
+def refuse_styles(card: Card, given: dict[str, Any]) -> None:
+    """Refuse a style for a model of one style, and none for a model of any, naming those that fit.
+
+    Raises:
+        UsageError: the card's `own_style` does not go with what was given.
+    """
+    from genkit import cards
+    from genkit.errors import UsageError
+
+    own = bool(card.params.get("own_style"))
+    wrong = [option for option, value in given.items() if value is not None] if own else []
+    if not wrong and (own or given["--style"]):
+        return
+    able = [one.name for one in cards.all_cards("style") if bool(one.params.get("own_style")) != own]
+    if own:
+        way_out = f"models of any style: {', '.join(able)}" if able else "leave it out"
+        raise UsageError(f"{wrong[0]}: {card.name} has one style, its own", way_out, code="model-option")
+    way_out = f", or take a model of one style: {', '.join(able)}" if able else ""
+    raise UsageError("nothing says which style: --style is missing", f"give --style PICTURE{way_out}", code="missing-style")
+
+
+def refuse_seed(card: Card) -> None:
+    from genkit.errors import UsageError
+
+    raise UsageError(f"--seed: {card.name} draws nothing by chance, so a seed changes nothing", "leave it out")
