@@ -23,6 +23,8 @@ from genkit.errors import RunError, UsageError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from genkit.tasks.doodle import Regions
+
 STEPS, EVERY = 300, 10  # iterations in all; between two checkpoints
 STARTS, OPTIMIZERS = ("content", "style", "noise"), ("lbfgs", "adam")
 SHORTEST = 256  # longest side of a coarse stage at least: below, a picture says too little
@@ -34,15 +36,6 @@ CONTENT_WEIGHT, STYLE_WEIGHT, SMOOTH_WEIGHT, RANGE_WEIGHT = 1.0, 8.0, 0.02, 20.0
 HISTORY = 20  # pairs that L-BFGS remembers
 RATE = 0.03  # of Adam at first, in units of the pixels' range; it falls to 0
 Notice = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Regions:
-    """Labels of the picture (H, W) and of the style (h, w), from 0 to `count` - 1: like takes after like."""
-
-    content: np.ndarray
-    style: np.ndarray
-    count: int
 
 
 @dataclass(frozen=True)
@@ -241,6 +234,8 @@ class _Work:
     def _target(self, width: int, height: int) -> _Target:
         import torch
 
+        from genkit.tasks.doodle import soft_masks
+
         with torch.no_grad():
             found = self._features(self._images(self._pixels, width, height), self._features.content)
             content = {name: (one, one.var() + 1e-6) for name, one in found.items()}
@@ -260,6 +255,8 @@ class _Work:
         regions = self._options.regions
         if regions is None:
             return None, [1.0]
+        from genkit.tasks.doodle import soft_masks
+
         masks = soft_masks(regions.content, regions.count, height, width).to(self._features.device)
         return masks, [float(one) for one in masks.mean((0, 2, 3))]
 
@@ -353,12 +350,3 @@ def grams(features: Tensor, masks: Tensor | None) -> list[Tensor]:
         return [flat @ flat.T / flat.shape[1]]
     small = adaptive_avg_pool2d(masks, (features.shape[2], features.shape[3]))[0].flatten(1)  # (R, h*w)
     return [(flat * one) @ flat.T / one.sum().clamp_min(1e-6) for one in small]
-
-
-def soft_masks(labels: np.ndarray, count: int, height: int, width: int) -> Tensor:
-    """Labels (H, W) as `count` planes (1, count, height, width) of shares that sum to 1 at each place."""
-    import torch
-    from torch.nn.functional import interpolate, one_hot
-
-    planes = one_hot(torch.from_numpy(labels.astype(np.int64)), count).permute(2, 0, 1)[None].float()
-    return interpolate(planes, (height, width), mode="bilinear", antialias=True, align_corners=False)
