@@ -37,6 +37,7 @@ __all__ = [
     "inpaint",
     "list_models",
     "load",
+    "translate",
     "upscale",
 ]
 
@@ -228,6 +229,47 @@ def colorize(
     if files := {option: facts_of(Path(path)) for option, path in further.items() if path is not None}:
         recipe["files"] = files
     return _write(result, Path(output), recipe)
+
+
+def translate(
+    image: Any,
+    output: str | Path | None = None,
+    *,
+    to: str | None = None,
+    strength: float = 1.0,
+    edges: bool = False,
+    work_size: int | None = None,
+    seed: int = 0,
+    model: Any = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    **model_options: Any,
+) -> Any:
+    """Turn a picture into another kind of picture; `image`, `output`, `model` and what comes back are as for `upscale`.
+
+    `to` is a domain of a model that knows several; `strength` 0 (the input) to 1; `edges` draws the picture's edges first, for a
+    model of edges; `work_size` is the longer side that the model sees. `model_options` are the card's, such as prompt="snow".
+
+    Raises:
+        GenkitError: its kind says what failed.
+    """
+    from genkit import cards
+    from genkit.media.colour import to_srgb
+    from genkit.tasks import translate as task
+
+    options = task.TranslateOptions(strength, to, edges, work_size, seed, model_options)
+    task.check(options)
+    if model is None or isinstance(model, str):
+        name = model or cards.default_model("translate")
+        model = load(cards.find(name, "translate").name if not name.endswith(".toml") else name, device=device, dtype=dtype)
+    picture = to_srgb(_picture(image))
+    result = picture.with_pixels(*task.translate(model, picture.pixels, picture.alpha, options))
+    if output is None:
+        return _back(result, image)
+    given = {"to": to, "strength": strength if strength != 1 else None, "edges": edges, "work_size": work_size}
+    recorded = {key: value for key, value in given.items() if value not in (None, False)}
+    recorded |= {"model_options": model_options} if model_options else {}
+    return _write(result, Path(output), _recipe("translate", model, recorded, image) | {"seed": seed})
 
 
 def _picture(image: Any) -> Picture:
