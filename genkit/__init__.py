@@ -247,8 +247,8 @@ def translate(
 ) -> Any:
     """Turn a picture into another kind of picture; `image`, `output`, `model` and what comes back are as for `upscale`.
 
-    `to` is a domain of a model that knows several; `strength` 0 (the input) to 1; `edges` draws the picture's edges first, for a
-    model of edges; `work_size` is the longer side that the model sees. `model_options` are the card's, such as prompt="snow".
+    `to` is a domain of a model that knows several; `strength` 0 (the input) to 1; `edges` draws the picture's edges first, for
+    a model of edges; `work_size` is the longer side that the model sees. `model_options` are the card's, such as prompt="snow".
 
     Raises:
         GenkitError: its kind says what failed.
@@ -266,7 +266,7 @@ def translate(
     result = picture.with_pixels(*task.translate(model, picture.pixels, picture.alpha, options))
     if output is None:
         return _back(result, image)
-    given = {"to": to, "strength": strength if strength != 1 else None, "edges": edges, "work_size": work_size}
+    given: dict[str, Any] = {"to": to, "strength": strength if strength != 1 else None, "edges": edges, "work_size": work_size}
     recorded = {key: value for key, value in given.items() if value not in (None, False)}
     recorded |= {"model_options": model_options} if model_options else {}
     return _write(result, Path(output), _recipe("translate", model, recorded, image) | {"seed": seed})
