@@ -13,10 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import paint
 from PIL import Image, ImageDraw, ImageFilter
 
 HERE = Path(__file__).resolve().parent
 CLEAN, WEB, GREY, HOLES, PICTURES = HERE / "upscale", HERE / "web", HERE / "colorize", HERE / "inpaint", HERE / "pictures"
+PHOTOS, STYLES = HERE / "photos", HERE / "styles"
 
 
 def inputs() -> None:
@@ -24,6 +26,19 @@ def inputs() -> None:
     to_enlarge()
     to_colour()
     to_fill()
+    to_style()
+
+
+def to_style() -> None:
+    """Photographs in colour, for style and translate, and two styles to give them."""
+    from skimage import data
+
+    for folder in (PHOTOS, STYLES):
+        folder.mkdir(exist_ok=True)
+    for name, array in (("astronaut", data.astronaut()), ("chelsea", data.chelsea()), ("coffee", data.coffee())):
+        reduced(array, 400).save(PHOTOS / f"{name}.jpg", quality=92)
+    paint.swirls().save(STYLES / "swirls.jpg", quality=92)
+    paint.panes().save(STYLES / "panes.jpg", quality=92)
 
 
 def reduced(array: np.ndarray, width: int) -> Image.Image:
