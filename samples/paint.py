@@ -1,4 +1,4 @@
-"""Draw the style samples: strokes along a flow with whirls, and stained glass. Both are made by numbers alone, so they are ours."""
+"""Draw the style samples by numbers alone, so that they are ours: strokes along a flow with whirls, and stained glass."""
 
 from __future__ import annotations
 
