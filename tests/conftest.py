@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from loaded_pipelines import load_pipeline, pipeline_folder  # noqa: F401 - fixtures
 
 ECHO = Path(__file__).with_name("echo.py")
 LOOPBACK = ("127.", "::1", "localhost")

@@ -1,7 +1,7 @@
 """Real diffusers folders with random weights, a few hundred kB each, laid out as the published repositories are.
 
 Everything is made here, tokenizers too (bytes and no merges), so nothing is fetched. `build(name, folder)` writes one with
-`save_pretrained`; `BUILDERS` names them by their pipeline class.
+`save_pretrained`; `BUILDERS` names them by the pipeline class that runs them. `loaded_pipelines.py` loads them for tests.
 """
 
 from __future__ import annotations
@@ -32,41 +32,42 @@ def build(name: str, folder: Path, *, variant: str | None = None) -> Path:
     return folder
 
 
-def stable_diffusion(checker: bool = True) -> Any:
-    from diffusers import PNDMScheduler, StableDiffusionInpaintPipeline
+def stable_diffusion(name: str, channels: int) -> Any:
+    import diffusers
     from transformers import CLIPImageProcessor
 
-    return StableDiffusionInpaintPipeline(
+    return getattr(diffusers, name)(
         vae=autoencoder(),
         text_encoder=text_encoder(),
         tokenizer=clip_tokenizer(),
-        unet=unet(9, 16),
-        scheduler=PNDMScheduler(
+        unet=unet(channels, 16),
+        scheduler=diffusers.PNDMScheduler(
             beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1, skip_prk_steps=True
         ),
-        safety_checker=safety_checker() if checker else None,
+        safety_checker=safety_checker(),
         feature_extractor=CLIPImageProcessor(size=16, crop_size=16),
-        requires_safety_checker=checker,
     )
 
 
-def stable_diffusion_xl() -> Any:
-    from diffusers import EulerDiscreteScheduler, StableDiffusionXLInpaintPipeline
+def stable_diffusion_xl(name: str, channels: int) -> Any:
+    import diffusers
 
-    return StableDiffusionXLInpaintPipeline(
+    return getattr(diffusers, name)(
         vae=autoencoder(),
         text_encoder=text_encoder(),
         text_encoder_2=text_encoder(projected=True),
         tokenizer=clip_tokenizer(),
         tokenizer_2=clip_tokenizer(),
         unet=unet(
-            9,
+            channels,
             32,
             addition_embed_type="text_time",
             addition_time_embed_dim=8,
             projection_class_embeddings_input_dim=6 * 8 + 16,
         ),
-        scheduler=EulerDiscreteScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1),
+        scheduler=diffusers.EulerDiscreteScheduler(
+            beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1
+        ),
         add_watermarker=False,
     )
 
@@ -116,11 +117,63 @@ def flux2_klein() -> Any:
     )  # fmt: skip
 
 
+def qwen_image_edit() -> Any:
+    from diffusers import (
+        AutoencoderKLQwenImage,
+        FlowMatchEulerDiscreteScheduler,
+        QwenImageEditPlusPipeline,
+        QwenImageTransformer2DModel,
+    )
+    from transformers import (
+        Qwen2_5_VLConfig,
+        Qwen2_5_VLForConditionalGeneration,
+        Qwen2VLImageProcessor,
+        Qwen2VLProcessor,
+        Qwen2VLVideoProcessor,
+    )
+
+    words = qwen_vocabulary()
+    small = {"hidden_size": 16, "intermediate_size": 16}
+    config = Qwen2_5_VLConfig(
+        text_config={
+            **small, "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1, "vocab_size": len(words),
+            "rope_scaling": {"type": "mrope", "rope_type": "default", "mrope_section": [1, 1, 2]},
+            "bos_token_id": None, "eos_token_id": words["<|im_end|>"], "pad_token_id": words["<|endoftext|>"],
+        },
+        vision_config={**small, "depth": 1, "num_heads": 2, "out_hidden_size": 16, "fullatt_block_indexes": [0]},
+        image_token_id=words["<|image_pad|>"], video_token_id=words["<|video_pad|>"],
+        vision_start_token_id=words["<|vision_start|>"], vision_end_token_id=words["<|vision_end|>"],
+    )  # fmt: skip
+    return QwenImageEditPlusPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True, shift_terminal=0.02),
+        vae=AutoencoderKLQwenImage(
+            base_dim=8, z_dim=4, dim_mult=[1, 1, 1, 1], num_res_blocks=1, temperal_downsample=[False, True, True],
+            latents_mean=[0.0] * 4, latents_std=[1.0] * 4,
+        ),
+        text_encoder=Qwen2_5_VLForConditionalGeneration(config),
+        tokenizer=qwen_tokenizer(),
+        processor=Qwen2VLProcessor(
+            image_processor=Qwen2VLImageProcessor(), tokenizer=qwen_tokenizer(), video_processor=Qwen2VLVideoProcessor(),
+            chat_template=CHAT,
+        ),
+        transformer=QwenImageTransformer2DModel(
+            in_channels=16, out_channels=4, num_layers=1, attention_head_dim=16, num_attention_heads=2,
+            joint_attention_dim=16, axes_dims_rope=(8, 4, 4),
+        ),
+    )  # fmt: skip
+
+
 BUILDERS: dict[str, Callable[[], Any]] = {
-    "StableDiffusionInpaintPipeline": stable_diffusion,
-    "StableDiffusionXLInpaintPipeline": stable_diffusion_xl,
+    "StableDiffusionInpaintPipeline": lambda: stable_diffusion("StableDiffusionInpaintPipeline", 9),
+    "StableDiffusionXLInpaintPipeline": lambda: stable_diffusion_xl("StableDiffusionXLInpaintPipeline", 9),
     "ZImageInpaintPipeline": z_image,
     "Flux2KleinInpaintPipeline": flux2_klein,
+    "StableDiffusionInstructPix2PixPipeline": lambda: stable_diffusion("StableDiffusionInstructPix2PixPipeline", 8),
+    "Flux2KleinPipeline": flux2_klein,
+    "QwenImageEditPlusPipeline": qwen_image_edit,
+    "StableDiffusionImg2ImgPipeline": lambda: stable_diffusion("StableDiffusionPipeline", 4),
+    "StableDiffusionXLImg2ImgPipeline": lambda: stable_diffusion_xl("StableDiffusionXLPipeline", 4),
+    "ZImageImg2ImgPipeline": z_image,
 }
 
 
@@ -228,14 +281,28 @@ def clip_tokenizer() -> Any:
     return CLIPTokenizer(vocab=clip_vocabulary(), merges=[], model_max_length=77)
 
 
+QWEN_SIGNS = (
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+)
+
+
 def qwen_vocabulary() -> dict[str, int]:
-    return {sign: index for index, sign in enumerate([*_bytes(), "<|endoftext|>", "<|im_start|>", "<|im_end|>"])}
+    return {sign: index for index, sign in enumerate([*_bytes(), *QWEN_SIGNS])}
 
 
 def qwen_tokenizer() -> Any:
     from transformers import Qwen2Tokenizer
 
-    return Qwen2Tokenizer(vocab=qwen_vocabulary(), merges=[], model_max_length=1024, chat_template=CHAT)
+    signs = list(QWEN_SIGNS[1:])
+    return Qwen2Tokenizer(
+        vocab=qwen_vocabulary(), merges=[], model_max_length=1024, chat_template=CHAT, additional_special_tokens=signs
+    )
 
 
 # --- as the first repositories were published ---------------------------------------------------------------------------

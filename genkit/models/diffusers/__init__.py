@@ -1,7 +1,8 @@
 """Pipelines of the diffusers library, from local folders laid out as their repositories are.
 
 `pipelines` lists what runs, `opening` loads a folder strictly, `settings` turns a card's options into arguments, `placing`
-decides where the parts live, and one adapter for each shape makes it a callable: `painting` for `genkit inpaint`.
+decides where the parts live, `running` calls it, and one adapter for each shape makes it a callable: `painting` for `genkit
+inpaint`, `editing` for `genkit translate`.
 
 A card says `params.pipeline` (the class) and, where the repository has lighter files, `params.variant`; `limits.size` is the
 side of a picture that the model was trained at; `options` are those of `settings`. diffusers and transformers are imported
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import torch
 
     from genkit.cards import Card
+    from genkit.models.diffusers.editing import Editor
     from genkit.models.diffusers.painting import Painter
 
 
@@ -29,7 +31,7 @@ def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> Painter:
+def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> Painter | Editor:
     """Open the folder `files["root"]` with the pipeline that the card names.
 
     Raises:
@@ -47,12 +49,15 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
         raise WeightsError(f"{card.name}: the card names no repository", "a diffusers card has a [hub] table", code="card")
     # read when diffusers is imported; no code from a repository is run here in any case, this is a second lock
     os.environ.setdefault("DIFFUSERS_DISABLE_REMOTE_CODE", "1")
+    from genkit.models.diffusers.editing import Editor
     from genkit.models.diffusers.opening import open_pipeline, read_index, weight_bytes
     from genkit.models.diffusers.painting import Painter
     from genkit.models.diffusers.placing import refuse_what_does_not_fit
+    from genkit.models.diffusers.running import Runner
 
     folder, variant = files["root"], card.params.get("variant")
     read_index(folder, kind)
     refuse_what_does_not_fit(card.name, weight_bytes(folder, dtype, variant).values(), dtype)
     pipeline = open_pipeline(folder, kind, dtype, variant=variant)
-    return Painter(pipeline, kind, card, device=device, dtype=dtype)
+    runner = Runner(pipeline, kind, card, device=device, dtype=dtype)
+    return Painter(runner) if kind.shape == "fill" else Editor(runner)

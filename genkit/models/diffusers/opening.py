@@ -130,14 +130,14 @@ def _class(folder: Path, part: str, library: Any, class_name: Any) -> Any:
 
 def _kinds_of_parts() -> tuple[type, ...]:
     from diffusers import ModelMixin, SchedulerMixin
-    from transformers import ImageProcessingMixin, PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import ImageProcessingMixin, PreTrainedModel, PreTrainedTokenizerBase, ProcessorMixin
 
-    return (ModelMixin, SchedulerMixin, PreTrainedModel, PreTrainedTokenizerBase, ImageProcessingMixin)
+    return (ModelMixin, SchedulerMixin, PreTrainedModel, PreTrainedTokenizerBase, ImageProcessingMixin, ProcessorMixin)
 
 
 def _load(part_class: Any, folder: Path, dtype: torch.dtype, variant: str | None) -> Any:
     from diffusers import ModelMixin
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, ProcessorMixin
 
     if not folder.is_dir():
         raise WeightsError(f"{folder.parent} has no folder {folder.name}", "fetch it again")
@@ -155,6 +155,8 @@ def _load(part_class: Any, folder: Path, dtype: torch.dtype, variant: str | None
         options["torch_dtype" if issubclass(part_class, ModelMixin) else "dtype"] = dtype
     else:
         _refuse_wordless(part_class, folder)
+        if issubclass(part_class, ProcessorMixin):
+            options["trust_remote_code"] = False  # else a folder that names code of its own has the terminal asked about it
     try:
         loaded = part_class.from_pretrained(str(folder), **options)
     except Exception as error:
@@ -182,7 +184,11 @@ def _be_strict(folder: Path, report: Mapping[str, Any]) -> None:
 
 def _refuse_wordless(part_class: Any, folder: Path) -> None:
     """Without its files a tokenizer is made all the same, of nothing but its special words."""
+    from transformers import ProcessorMixin
+
     names = dict(getattr(part_class, "vocab_files_names", None) or {})
+    if issubclass(part_class, ProcessorMixin):  # it holds a tokenizer beside the preparation of pictures
+        names = {"vocab_file": "vocab.json", "merges_file": "merges.txt"}
     whole = names.pop("tokenizer_file", "tokenizer.json")
     if names and not (folder / whole).is_file() and (lost := [one for one in names.values() if not (folder / one).is_file()]):
         raise WeightsError(f"{folder} lacks {whole}, or {' and '.join(lost)}", "fetch it again")

@@ -12,8 +12,9 @@ from typing import Any
 
 STEPS, GUIDANCE, DENOISE = "steps", "guidance", "denoise"
 PROMPT, NEGATIVE, SAFETY = "prompt", "negative", "safety"
+IMAGE_GUIDANCE = "image_guidance"
 
-# Option of a card: parameter of the pipeline's call. `safety` is no parameter: it takes the checker out (see painting.py).
+# Option of a card: parameter of the pipeline's call. `safety` is no parameter: it takes the checker out (see running.py).
 DIFFUSION = {PROMPT: "prompt", STEPS: "num_inference_steps", DENOISE: "strength"}
 GUIDED = {**DIFFUSION, NEGATIVE: "negative_prompt", GUIDANCE: "guidance_scale"}
 
@@ -25,8 +26,9 @@ class Kind:
     `shape` is the adapter's; `folders` are the classes that a folder's model_index.json may name, for the published
     repositories name the plain text-to-image class; `patch` is how many latent pixels are one token on a side; guidance of
     `unguided` or less never looks at the negative prompt; `fixed` is passed always; `window` is the text encoder's room in
-    tokens (None: what the tokenizer says); `chat` says that the prompt is put into a chat template; `most_pixels` is where
-    the pipeline itself would make a picture smaller.
+    tokens (None: what the tokenizer says); `chat` says that the prompt is put into a chat template; `sized` that the call
+    takes height and width; `most_pixels` is where the pipeline itself would make a picture smaller; `area` is what it brings
+    every picture to; a `single` one edits one picture in a call.
     """
 
     name: str
@@ -38,7 +40,10 @@ class Kind:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     window: int | None = None
     chat: bool = False
+    sized: bool = True
     most_pixels: int | None = None
+    area: int | None = None
+    single: bool = False
 
 
 KINDS = {
@@ -76,7 +81,76 @@ KINDS = {
             fixed={"guidance_scale": 1.0},
             window=512,
             chat=True,
+            sized=False,
             most_pixels=1024 * 1024,
+        ),
+        Kind(
+            "StableDiffusionInstructPix2PixPipeline",
+            "edit",
+            ("StableDiffusionInstructPix2PixPipeline",),
+            {
+                PROMPT: "prompt",
+                NEGATIVE: "negative_prompt",
+                STEPS: "num_inference_steps",
+                GUIDANCE: "guidance_scale",
+                IMAGE_GUIDANCE: "image_guidance_scale",
+                SAFETY: "",
+            },
+            sized=False,
+        ),
+        # Guidance: as for inpainting with these weights.
+        Kind(
+            "Flux2KleinPipeline",
+            "edit",
+            ("Flux2KleinPipeline",),
+            {PROMPT: "prompt", STEPS: "num_inference_steps"},
+            patch=2,
+            fixed={"guidance_scale": 1.0},
+            window=512,
+            chat=True,
+            most_pixels=1024 * 1024,
+            single=True,
+        ),
+        # Guidance by two passes, which the pipeline makes only where a negative prompt, be it empty, is given.
+        Kind(
+            "QwenImageEditPlusPipeline",
+            "edit",
+            ("QwenImageEditPlusPipeline",),
+            {
+                PROMPT: "prompt",
+                NEGATIVE: "negative_prompt",
+                STEPS: "num_inference_steps",
+                GUIDANCE: "true_cfg_scale",
+            },
+            patch=2,
+            window=1024,
+            chat=True,
+            area=1024 * 1024,
+            single=True,
+        ),
+        Kind(
+            "StableDiffusionImg2ImgPipeline",
+            "edit",
+            ("StableDiffusionImg2ImgPipeline", "StableDiffusionPipeline"),
+            {**GUIDED, SAFETY: ""},
+            sized=False,
+        ),
+        Kind(
+            "StableDiffusionXLImg2ImgPipeline",
+            "edit",
+            ("StableDiffusionXLImg2ImgPipeline", "StableDiffusionXLPipeline"),
+            GUIDED,
+            sized=False,
+        ),
+        Kind(
+            "ZImageImg2ImgPipeline",
+            "edit",
+            ("ZImageImg2ImgPipeline", "ZImagePipeline"),
+            GUIDED,
+            patch=2,
+            unguided=0.0,
+            window=512,
+            chat=True,
         ),
     )
 }
