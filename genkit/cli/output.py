@@ -33,7 +33,9 @@ class Reporter:
         self._skipped: dict[str, int] = {}
         self._progress: Any = None
         self._task: Any = None
+        self._steps: Any = None
         self._total: tuple[int, float] = (0, 0.0)
+        self._ended = 0  # since the bar is there
         self._lock = threading.Lock()
 
     def __call__(self, event: str, /, **fields: Any) -> None:
@@ -53,6 +55,24 @@ class Reporter:
             self._progress.stop()
             self._progress = None
 
+    def steps(self) -> Callable[[int, int], None] | None:
+        """Where a model that works in steps may tell `(done, of)` after each; None where no bar is drawn."""
+        return self._show_step if self._draws() else None
+
+    def _draws(self) -> bool:
+        return not self.as_json and not self.quiet and sys.stderr.isatty()
+
+    def _show_step(self, done: int, of: int) -> None:
+        """A second bar under that of the pictures. One picture may take several rounds of steps: each begins anew."""
+        with self._lock:
+            if self._progress is None:
+                return
+            if self._steps is None:
+                self._steps = self._progress.add_task("", total=of, place="", name="", amount="")
+            if done <= 1:
+                self._progress.reset(self._steps, total=of)
+            self._progress.update(self._steps, completed=done, visible=done < of, amount=f"step {done} of {of}")
+
     def _on_plan(self, *, items: int, model: str, megapixels: float, **_: Any) -> None:
         self._total = (items, megapixels)
         if self._verbose:
@@ -65,7 +85,7 @@ class Reporter:
         print(f"{input} -> {output}  ({format}, {shape})")
 
     def _on_start(self, *, input: str, **_: Any) -> None:
-        if self._progress is None and not self.quiet and sys.stderr.isatty():
+        if self._progress is None and self._draws():
             self._progress, self._task = _start_progress(*self._total)
         if self._progress is not None:
             self._progress.update(self._task, name=input[-40:])
@@ -115,10 +135,11 @@ class Reporter:
 
     def _advance(self, megapixels: float) -> None:
         if self._progress is not None:
-            files, _ = self._total
-            count = self._progress.tasks[0].fields["count"] + 1
+            self._ended += 1
             # Inputs whose header could not be read still move the bar a little.
-            self._progress.update(self._task, advance=max(megapixels, 1e-6), count=count, files=files)
+            self._progress.update(self._task, advance=max(megapixels, 1e-6))
+            done = self._progress.tasks[0].completed
+            self._progress.update(self._task, **_fields(self._ended, done, *self._total))
 
     def _talk(self, text: str) -> None:
         if self._progress is not None:
@@ -132,10 +153,10 @@ def _start_progress(files: int, megapixels: float) -> tuple[Any, Any]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     progress = Progress(
-        TextColumn("{task.fields[count]}/{task.fields[files]}"),
+        TextColumn("{task.fields[place]}"),
         BarColumn(),
         TextColumn("{task.fields[name]}", markup=False),
-        TextColumn("{task.completed:.1f}/{task.total:.1f} megapixels"),
+        TextColumn("{task.fields[amount]}"),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
@@ -145,7 +166,11 @@ def _start_progress(files: int, megapixels: float) -> tuple[Any, Any]:
         redirect_stderr=False,
     )
     progress.start()
-    return progress, progress.add_task("", total=max(megapixels, 1e-6), count=0, files=files, name="")
+    return progress, progress.add_task("", total=max(megapixels, 1e-6), name="", **_fields(0, 0.0, files, megapixels))
+
+
+def _fields(count: int, done: float, files: int, megapixels: float) -> dict[str, Any]:
+    return {"place": f"{count}/{files}", "amount": f"{done:.1f}/{megapixels:.1f} megapixels"}
 
 
 @contextmanager

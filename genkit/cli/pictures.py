@@ -43,7 +43,8 @@ class PictureVerb:
     `files` (option name: path) are further files that all pictures use; recipe, --resume and replay know them by name and
     sha256. `companions` (option name: folder) hold one for each picture, see `media/pairing.py`; `apply` then takes a fourth
     argument, the paths by option. With `candidates` each input gives so many outputs, named `_1`, `_2` and so on, and `apply`
-    takes the keyword `seed`: the run's own for the first one, and one more for each other. `media.pairing.sort_extra` parts
+    takes the keyword `seed`: the run's own for the first one, and one more for each other. A verb that `works` for minutes on a
+    picture has its `apply` take the keyword `working`, see `cli/working.py`. `media.pairing.sort_extra` parts
     what options name into the first two.
     """
 
@@ -58,6 +59,7 @@ class PictureVerb:
     files: Mapping[str, Path] = field(default_factory=dict)
     companions: Mapping[str, Path] = field(default_factory=dict)
     candidates: int | None = None
+    works: bool = False
 
 
 @dataclass(frozen=True)
@@ -186,6 +188,7 @@ class _Work:
     def prepare(self) -> list[Process]:
         from genkit import runtime
         from genkit.cli.output import fetching
+        from genkit.cli.working import Working
         from genkit.models import load_model
         from genkit.weights import resolve
 
@@ -198,13 +201,18 @@ class _Work:
             accept_licence=self._shared.accept_licence,
         )
         model = load_model(card, files, place.device, place.dtype, fallback=place.fallback)
+        if hasattr(model, "progress"):  # it works in steps that take long enough to be seen
+            model.progress = self._reporter.steps()
 
         def process(item: Item, loaded: _Loaded) -> _Loaded:
             def notice(message: str) -> None:
                 self._reporter("notice", message=message, input=item.name)
 
             further: list[Any] = [dict(item.partners)] if self._verb.companions else []
-            keywords = {"seed": loaded.recipe["seed"]} if self._verb.candidates is not None else {}
+            keywords: dict[str, Any] = {"seed": loaded.recipe["seed"]} if self._verb.candidates is not None else {}
+            if self._verb.works:
+                bar = self._reporter.steps()
+                keywords["working"] = Working(item, loaded.recipe, self._shared, self._settings, self._reporter, bar)
             try:
                 result = self._verb.apply(model, loaded.picture, notice, *further, **keywords)
             except GenkitError as error:
