@@ -13,6 +13,7 @@ Nothing heavy is imported until a function is called.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,6 @@ from genkit.errors import GenkitError, InputError, OutputError, RunError, UsageE
 
 if TYPE_CHECKING:
     from genkit.cards import Card
-    from genkit.media.images import Picture
 
 
 __version__ = "0.1.0"
@@ -34,9 +34,11 @@ __all__ = [
     "UsageError",
     "WeightsError",
     "__version__",
+    "colorize",
     "inpaint",
     "list_models",
     "load",
+    "style",
     "translate",
     "upscale",
 ]
@@ -99,6 +101,7 @@ def upscale(
         GenkitError: its kind says what failed (`genkit.InputError`, `genkit.UsageError`, ...).
     """
     from genkit import cards
+    from genkit.media import callers
     from genkit.tasks.upscale import UpscaleOptions, check
     from genkit.tasks.upscale import upscale as enlarge
 
@@ -107,12 +110,12 @@ def upscale(
     if model is None or isinstance(model, str):
         name = model or cards.default_model("upscale", scale=scale)
         model = load(cards.find(name, "upscale").name if not name.endswith(".toml") else name, device=device, dtype=dtype)
-    picture = _picture(image)
+    picture = callers.take(image)
     result = picture.with_pixels(*enlarge(model, picture.pixels, picture.alpha, options))
     if output is None:
-        return _back(result, image)
+        return callers.give_back(result, image)
     recorded = {key: value for key, value in vars(options).items() if value and key != "tile"}
-    return _write(result, Path(output), _recipe("upscale", model, recorded, image))
+    return callers.write_to(result, Path(output), _recipe("upscale", model, recorded, image))
 
 
 def inpaint(
@@ -142,7 +145,7 @@ def inpaint(
     Raises:
         GenkitError: its kind says what failed (`genkit.InputError`, `genkit.UsageError`, ...).
     """
-    from genkit import cards
+    from genkit.media import callers
     from genkit.tasks import inpaint as task
     from genkit.tasks import masks
 
@@ -150,18 +153,16 @@ def inpaint(
     rule = masks.read_rule(word, mask_color, mask_tolerance, mask_box, outpaint, invert_mask)
     options = task.InpaintOptions(grow=grow, feather=feather, model_options=model_options)
     task.check(options)
-    if model is None or isinstance(model, str):
-        name = model or cards.default_model("inpaint")
-        model = load(cards.find(name, "inpaint").name if not name.endswith(".toml") else name, device=device, dtype=dtype)
-    picture, drawn = _picture(image), None
+    model = _chosen("inpaint", model, device, dtype)
+    picture, drawn = callers.take(image), None
     if word == "drawn":
-        of_mask = _picture(_as_pixels(mask))
+        of_mask = callers.take(_as_pixels(mask))
         drawn = masks.Drawn(of_mask.pixels, of_mask.alpha, "the mask")
     pixels, alpha, hole = masks.lay_out(rule, picture.pixels, picture.alpha, drawn)
     opaque = rule.alpha and not invert_mask
     result = picture.with_pixels(*task.inpaint(model, pixels, alpha, hole, options, seed=seed, opaque=opaque))
     if output is None:
-        return _back(result, image)
+        return callers.give_back(result, image)
     given: dict[str, Any] = {
         "mask": word if word == "alpha" else None,
         "mask_color": mask_color,
@@ -175,7 +176,7 @@ def inpaint(
         from genkit.media.pairing import facts_of
 
         recipe["files"] = {"mask": facts_of(Path(mask))}
-    return _write(result, Path(output), recipe)
+    return callers.write_to(result, Path(output), recipe)
 
 
 def _as_pixels(mask: Any) -> Any:
@@ -205,8 +206,8 @@ def colorize(
     Raises:
         GenkitError: its kind says what failed.
     """
-    from genkit import cards
     from genkit.cli.colorize import read_hints, read_palette
+    from genkit.media import callers
     from genkit.media.colour import to_srgb
     from genkit.media.pairing import facts_of
     from genkit.tasks.colorize import ColorizeOptions, check
@@ -216,19 +217,75 @@ def colorize(
     palette = read_palette(Path(reference)) if reference is not None else None
     options = ColorizeOptions(strength, hints, palette, model_options=model_options)
     check(options)
-    if model is None or isinstance(model, str):
-        name = model or cards.default_model("colorize")
-        model = load(cards.find(name, "colorize").name if not name.endswith(".toml") else name, device=device, dtype=dtype)
-    picture = to_srgb(_picture(image))
+    model = _chosen("colorize", model, device, dtype)
+    picture = to_srgb(callers.take(image))
     result = picture.with_pixels(*give_colours(model, picture.pixels, picture.alpha, options))
     if output is None:
-        return _back(result, image)
+        return callers.give_back(result, image)
     recorded = ({"strength": strength} if strength != 1 else {}) | ({"model_options": model_options} if model_options else {})
     recipe = _recipe("colorize", model, recorded, image)
     further = {"hint": hint, "reference": reference}
     if files := {option: facts_of(Path(path)) for option, path in further.items() if path is not None}:
         recipe["files"] = files
-    return _write(result, Path(output), recipe)
+    return callers.write_to(result, Path(output), recipe)
+
+
+def style(
+    image: Any,
+    output: str | Path | None = None,
+    *,
+    style: Any = None,
+    weights: Sequence[float] = (),
+    style_size: int | None = None,
+    strength: float = 1.0,
+    keep_colors: bool = False,
+    mask: str | Path | None = None,
+    tile: int | None = None,
+    model: Any = None,
+    device: str = "auto",
+    dtype: str = "auto",
+) -> Any:
+    """Put a picture into the style of others; `image`, `output`, `model` and what comes back are as for `upscale`.
+
+    `style` is a picture (path, Pillow or array) or several, blended by `weights`; a model of one style takes none.
+    `style_size` is the shorter side they are brought to: larger gives broader strokes. `strength` is 0 (the input) to 1;
+    `mask` a picture, white where the style goes.
+
+    Raises:
+        GenkitError: its kind says what failed.
+    """
+    from dataclasses import replace
+
+    from genkit.cli.inpaint import read_drawn
+    from genkit.cli.style import gather, style_files
+    from genkit.media import callers
+    from genkit.media.colour import to_srgb
+    from genkit.media.pairing import facts_of
+    from genkit.tasks import masks
+    from genkit.tasks import style as task
+
+    given = style if isinstance(style, (list, tuple)) else [] if style is None else [style]
+    task.check_styles(len(given), weights, style_size)
+    options = task.StyleOptions(strength=strength, keep_colors=keep_colors, tile=tile)
+    task.check(options)
+    if given:
+        options = replace(options, styles=gather([to_srgb(callers.take(one)) for one in given], weights, style_size))
+    model = _chosen("style", model, device, dtype)
+    picture = to_srgb(callers.take(image))
+    if mask is not None:
+        drawn = read_drawn(Path(mask), picture.width * picture.height)
+        size = picture.width, picture.height
+        options = replace(options, mask=masks.from_picture(drawn.pixels, drawn.alpha, size, drawn.name))
+    result = picture.with_pixels(*task.style(model, picture.pixels, picture.alpha, options))
+    if output is None:
+        return callers.give_back(result, image)
+    recorded: dict[str, Any] = {"weight": list(weights), "style_size": style_size, "keep_colors": keep_colors}
+    recorded = {key: value for key, value in recorded.items() if value} | ({"strength": strength} if strength != 1 else {})
+    recipe = _recipe("style", model, recorded, image)
+    files = style_files([one for one in given if isinstance(one, (str, Path))]) | ({"mask": Path(mask)} if mask else {})
+    if files:
+        recipe["files"] = {option: facts_of(path) for option, path in files.items()}
+    return callers.write_to(result, Path(output), recipe)
 
 
 def translate(
@@ -253,95 +310,31 @@ def translate(
     Raises:
         GenkitError: its kind says what failed.
     """
-    from genkit import cards
+    from genkit.media import callers
     from genkit.media.colour import to_srgb
     from genkit.tasks import translate as task
 
     options = task.TranslateOptions(strength, to, edges, work_size, seed, model_options)
     task.check(options)
-    if model is None or isinstance(model, str):
-        name = model or cards.default_model("translate")
-        model = load(cards.find(name, "translate").name if not name.endswith(".toml") else name, device=device, dtype=dtype)
-    picture = to_srgb(_picture(image))
+    model = _chosen("translate", model, device, dtype)
+    picture = to_srgb(callers.take(image))
     result = picture.with_pixels(*task.translate(model, picture.pixels, picture.alpha, options))
     if output is None:
-        return _back(result, image)
+        return callers.give_back(result, image)
     given: dict[str, Any] = {"to": to, "strength": strength if strength != 1 else None, "edges": edges, "work_size": work_size}
     recorded = {key: value for key, value in given.items() if value not in (None, False)}
     recorded |= {"model_options": model_options} if model_options else {}
-    return _write(result, Path(output), _recipe("translate", model, recorded, image) | {"seed": seed})
+    return callers.write_to(result, Path(output), _recipe("translate", model, recorded, image) | {"seed": seed})
 
 
-def _picture(image: Any) -> Picture:
-    """Take whatever a caller may hold."""
-    import numpy as np
+def _chosen(verb: str, model: Any, device: str, dtype: str) -> Any:
+    """A model by name, the verb's default for None, or what `load` gave."""
+    from genkit import cards
 
-    from genkit.media import images
-    from genkit.media.picture import Picture, split
-
-    if isinstance(image, (str, Path)):
-        return images.read(Path(image))
-    if not isinstance(image, np.ndarray):
-        return _from_pillow(image)
-    if (
-        image.dtype not in (np.uint8, np.uint16)
-        or image.ndim not in (2, 3)
-        or (image.ndim == 3 and not 1 <= image.shape[2] <= 4)
-    ):
-        raise InputError(
-            f"an array of {image.dtype} {image.shape} is no picture", "give (H, W) or (H, W, 1 to 4), uint8 or uint16"
-        )
-    return Picture(*split(image))
-
-
-def _from_pillow(image: Any) -> Picture:
-    import io
-
-    from PIL import Image
-
-    from genkit.media import images
-
-    if not isinstance(image, Image.Image):
-        raise InputError(f"{type(image).__name__} is no picture", "give a path, a Pillow picture or an array")
-    # Through a PNG in memory: palettes, masks, profiles and orientation are then read by the rules that files are read by.
-    stream = io.BytesIO()
-    (image if image.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16") else image.convert("RGB")).save(
-        stream, "PNG", compress_level=0, exif=image.getexif()
-    )
-    return images.read(stream.getvalue(), max_pixels=image.width * image.height, name="the picture")
-
-
-def _back(result: Picture, image: Any) -> Any:
-    import numpy as np
-
-    if isinstance(image, np.ndarray):
-        parts = [result.pixels] if result.alpha is None else [result.pixels, result.alpha[:, :, None]]
-        joined = np.concatenate(parts, axis=2)
-        return joined[:, :, 0] if image.ndim == 2 and joined.shape[2] == 1 else joined
-    import io
-
-    from PIL import Image
-
-    from genkit.media import images
-
-    # Through a file in memory, as above, so that profile, EXIF and 16 bits arrive as Pillow knows them.
-    stream = io.BytesIO()
-    images.write(result, stream, format="PNG")
-    opened = Image.open(io.BytesIO(stream.getvalue()))
-    opened.load()
-    return opened
-
-
-def _write(result: Picture, target: Path, recipe: dict[str, Any]) -> Path:
-    from genkit.media import images
-    from genkit.media.formats import WRITABLE, format_of
-
-    format = format_of(target.suffix)
-    if format not in WRITABLE:
-        raise UsageError(f"{target}: {target.suffix or 'no suffix'} is not a format that can be written")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    images.write(result, target, format=format, recipe=recipe)
-    return target
+    if model is not None and not isinstance(model, str):
+        return model
+    name = model or cards.default_model(verb)
+    return load(cards.find(name, verb).name if not name.endswith(".toml") else name, device=device, dtype=dtype)
 
 
 def _recipe(verb: str, model: Any, options: dict[str, Any], image: Any) -> dict[str, Any]:

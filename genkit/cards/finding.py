@@ -9,7 +9,10 @@ from genkit.cards.places import user_folder, weights_folder
 from genkit.cards.reading import read_card
 from genkit.errors import UsageError, WeightsError
 
-FIRST = {"translate": "genkit-photo2sketch"}  # where a verb ships several models, the one it takes when none is named
+FIRST = {
+    "style": "genkit-style",
+    "translate": "genkit-photo2sketch",
+}  # where a verb ships several models, the one it takes when none is named
 
 
 def card_paths(task: str | None = None) -> list[Path]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from genkit.cli.options import MAX_PIXELS, ImageOptions, parse_model_options, parse_pixels, spread
+from genkit.cli.style_methods import MethodOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +27,7 @@ STYLE, RESULT = "Style", "Result"
 @spread
 def style(
     shared: ImageOptions,
+    ways: MethodOptions,
     styles: Annotated[
         list[str] | None,
         typer.Option(
@@ -93,8 +95,11 @@ def style(
       genkit style photos -r -o styled/ --style monet.jpg --strength 0.6
       genkit style photo.jpg --style a.jpg --weight 3 --style b.jpg --weight 1
       genkit style photo.jpg --style wave.jpg --keep-colors --mask sky.png
+      genkit style photo.jpg --style monet.jpg --photoreal
+      genkit style photo.jpg --style monet.jpg --method optimize --steps 200
+      genkit style doodle.png --semantic doodle.png --style monet.jpg --style-semantic monet-map.png
     """
-    from genkit import cards
+    from genkit.cli import style_methods
     from genkit.cli.inpaint import read_drawn, refuse_unreadable
     from genkit.cli.pictures import PictureVerb, run_pictures
     from genkit.cli.upscale import parse_tile
@@ -102,23 +107,26 @@ def style(
     from genkit.tasks import masks
     from genkit.tasks import style as task
 
-    card = cards.find(shared.model or cards.default_model("style"), "style")
+    style_methods.check(ways, tile, len(styles or ()))
+    card = style_methods.find_card(shared.model, ways)
     model_options = parse_model_options(card, shared.model_options)
     options = task.StyleOptions(strength=strength, keep_colors=keep_colors, tile=parse_tile(tile))
     task.check(options)
-    refuse_styles(card, {"--style": styles, "--weight": weight, "--style-size": style_size})
+    refuse_styles(card, {"--style": styles, "--weight": weight, "--style-size": style_size, "--semantic": ways.semantic})
     task.check_styles(len(styles or ()), weight or (), style_size)
-    if shared.seed:
-        refuse_seed(card)
+    style_methods.refuse_seed(card, shared, ways)
     limit = parse_pixels(shared.max_pixels or MAX_PIXELS)
     files, folders = sort_extra({"mask": mask})
     refuse_unreadable(files)
+    further, further_folders, recorded = style_methods.further_files(ways)
     paths = style_files(styles or ())
     if paths:
         options = replace(options, styles=read_styles(paths.values(), weight or (), style_size, limit))
     drawn_of = lru_cache(maxsize=1)(lambda path: read_drawn(path, limit))
 
-    def apply(model: Any, picture: Any, notice: Any, partners: Any = None) -> Any:
+    methods = style_methods.Methods(ways, card, further, shared.seed, limit)
+
+    def apply(model: Any, picture: Any, notice: Any, partners: Any = None, *, working: Any = None) -> Any:
         from genkit.media.colour import to_srgb
 
         picture = to_srgb(picture, notice)
@@ -126,10 +134,11 @@ def style(
         if (path := {**files, **(partners or {})}.get("mask")) is not None:
             drawn = drawn_of(path)
             own = replace(own, mask=masks.from_picture(drawn.pixels, drawn.alpha, (picture.width, picture.height), drawn.name))
+        own = replace(own, paint=methods.painter(model, own, partners or {}, notice, working, picture.with_pixels))
         return picture.with_pixels(*task.style(model, picture.pixels, picture.alpha, own, notice))
 
     given = {"weight": weight, "style_size": style_size, "keep_colors": keep_colors}
-    recorded: dict[str, Any] = {name: value for name, value in given.items() if value}
+    recorded |= {name: value for name, value in given.items() if value}
     recorded |= {"strength": strength} if strength != 1 else {}
     return run_pictures(
         shared,
@@ -137,12 +146,13 @@ def style(
             name="style",
             card=card,
             mark="_styled",
-            marks="_styled",
+            marks=r"_styled(_step\d+)?",
             apply=apply,
             size_of=lambda width, height: (width, height),
             options=recorded | ({"model_options": model_options} if model_options else {}),
-            files=paths | files,
-            companions=folders,
+            files=paths | files | further,
+            companions=folders | further_folders,
+            works=ways.optimizes,
         ),
     )
 
@@ -174,17 +184,23 @@ def read_styles(paths: Any, weights: Sequence[float], size: int | None, max_pixe
     from genkit.errors import InputError, UsageError
     from genkit.media import images
     from genkit.media.colour import to_srgb
-    from genkit.tasks.style import Styles
-    from genkit.tasks.transparency import bleed
 
     pictures = []
     for path in paths:
         try:
-            picture = to_srgb(images.read(path, max_pixels=max_pixels))
+            pictures.append(to_srgb(images.read(path, max_pixels=max_pixels)))
         except InputError as error:  # it is an option's: nothing can be made without it
             raise UsageError(f"--style {error.message}", error.hint, code=error.code) from error
-        pictures.append(picture.pixels if picture.alpha is None else bleed(picture.pixels, picture.alpha))
-    return Styles(pictures, weights, size)
+    return gather(pictures, weights, size)
+
+
+def gather(pictures: Sequence[Any], weights: Sequence[float], size: int | None) -> Styles:
+    """Style pictures as the task takes them, with colours under what is transparent."""
+    from genkit.tasks.style import Styles
+    from genkit.tasks.transparency import bleed
+
+    visible = [one.pixels if one.alpha is None else bleed(one.pixels, one.alpha) for one in pictures]
+    return Styles(visible, weights, size)
 
 
 def refuse_styles(card: Card, given: dict[str, Any]) -> None:
@@ -206,9 +222,3 @@ def refuse_styles(card: Card, given: dict[str, Any]) -> None:
         raise UsageError(f"{wrong[0]}: {card.name} has one style, its own", way_out, code="model-option")
     way_out = f", or take a model of one style: {', '.join(able)}" if able else ""
     raise UsageError("nothing says which style: --style is missing", f"give --style PICTURE{way_out}", code="missing-style")
-
-
-def refuse_seed(card: Card) -> None:
-    from genkit.errors import UsageError
-
-    raise UsageError(f"--seed: {card.name} draws nothing by chance, so a seed changes nothing", "leave it out")
