@@ -13,6 +13,7 @@ Tensors: images (N, 3, H, W) in [0, 1], H and W multiples of 4.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -166,11 +167,8 @@ def _named(state: Mapping[str, Any]) -> dict[str, Any] | None:
     blocks = (layers - 6) // 2
     if len(numbers) != len(state) or rest or blocks < 1 or layers % 2 or sorted(numbers) != list(range(len(numbers))):
         return None
-    names = [(f"conv{number}", f"in{number}") for number in (1, 2, 3)]
-    names += [(f"res{block}.conv{number}", f"res{block}.in{number}") for block in range(1, blocks + 1) for number in (1, 2)]
-    names += [("deconv1", "in4"), ("deconv2", "in5"), ("deconv3", "in6")]
     table: dict[str, Any] = {}
-    for index, (conv, norm) in enumerate(names):
+    for index, (conv, norm) in enumerate(_names(blocks)):
         kernel, shift, scale = (numbers[3 * index + place] for place in range(3))
         if kernel.ndim != 4 or shift.ndim != 1 or shift.shape != scale.shape:
             return None
@@ -178,6 +176,38 @@ def _named(state: Mapping[str, Any]) -> dict[str, Any] | None:
         table[f"{conv}.conv2d.weight"] = kernel.permute(3, 2, 0, 1).contiguous()
         table |= {f"{norm}.bias": shift, f"{norm}.weight": scale}
     return table
+
+
+def _names(blocks: int) -> list[tuple[str, str]]:
+    """Convolution and normalisation of every layer, in TensorFlow's order."""
+    names = [(f"conv{number}", f"in{number}") for number in (1, 2, 3)]
+    names += [(f"res{block}.conv{number}", f"res{block}.in{number}") for block in range(1, blocks + 1) for number in (1, 2)]
+    return [*names, ("deconv1", "in4"), ("deconv2", "in5"), ("deconv3", "in6")]
+
+
+def _read_variables(card: Card, files: Mapping[str, Path]) -> dict[str, Tensor]:
+    """Variables that lie in a file each (roles `variable`, `variable_1`, ...): float32, little endian, and nothing else.
+
+    Raises:
+        WeightsError: one is missing, or not of the size that the card's parameters give.
+    """
+    with torch.device("meta"):
+        expected = build(**{key: card.params[key] for key in ("layout", "widths", "blocks")}).state_dict()
+    shapes: list[tuple[int, ...]] = []
+    for conv, norm in _names(int(card.params["blocks"])):
+        after, before, height, width = expected[f"{conv}.conv2d.weight"].shape
+        shapes += [(height, width, before, after), *[tuple(expected[f"{norm}.weight"].shape)] * 2]
+    state: dict[str, Tensor] = {}
+    for number, shape in enumerate(shapes):
+        name = f"Variable_{number}" if number else "Variable"
+        path = files.get(name.lower())
+        if path is None:
+            raise WeightsError(f"{card.name} lacks the file of {name}")
+        data = path.read_bytes()
+        if len(data) != 4 * math.prod(shape):
+            raise WeightsError(f"{path.name} is not {name} of {card.name}: {len(data)} bytes, not {4 * math.prod(shape)}")
+        state[name] = torch.frombuffer(bytearray(data), dtype=torch.float32).reshape(shape)
+    return state
 
 
 def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> Stylize:
@@ -188,8 +218,8 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     """
     from genkit.weights import read_state_dict
 
-    path = files["weights"]
-    state = read_state_dict(path)
+    path = files["weights"] if "weights" in files else files["variable"]
+    state = read_state_dict(path) if "weights" in files else _read_variables(card, files)
     found = recognise(state)
     if found is None:
         raise WeightsError(f"{path.name} is not a feed-forward network of one style")
