@@ -12,6 +12,8 @@ an item carries its input, its output and the input's megapixels):
     plan       items, model, megapixels, bytes (estimate), seconds (estimate or null)
     planned    input, output, width, height, format, bytes          one an item, with --dry-run only
     start      input, output                                        the item's work begins
+    step       input, step, steps, and what the verb adds           of work that takes minutes
+    saved      input, output                                        a picture on the way, beside the output
     done-item  input, output, seconds, and what the writer adds (width, height, bytes, format)
     skipped    input, output, reason                                --resume found the output whole and the same
     failed     input, output, code, message, hint                   passed over

@@ -67,6 +67,8 @@ class Vgg19(nn.Module):
     def _fitted(layer: nn.Module, pool: str) -> nn.Module:
         if isinstance(layer, nn.ReLU):
             return nn.ReLU()  # torchvision's overwrites the convolution's result, which may be asked for
+        if isinstance(layer, nn.Conv2d):
+            layer.padding_mode = "replicate"  # with the published zeros, an optimised picture gets coloured rims
         return nn.AvgPool2d(2) if isinstance(layer, nn.MaxPool2d) and pool == "average" else layer
 
     def stages(self, images: Tensor) -> Iterator[tuple[str, Tensor]]:

@@ -32,7 +32,7 @@ ONE_STAGE = 512  # up to this side there is nothing to gain from coarse stages
 LARGEST = {"cpu": 1024, "cuda": 2048}  # longest side that is optimised, by kind of device
 SHARES = (0.3, 0.3, 0.4)  # of the steps, coarse to fine
 MEMORY_SHARE = 0.4
-CONTENT_WEIGHT, STYLE_WEIGHT, SMOOTH_WEIGHT, RANGE_WEIGHT = 1.0, 8.0, 0.02, 20.0
+CONTENT_WEIGHT, STYLE_WEIGHT, SMOOTH_WEIGHT, RANGE_WEIGHT = 1.0, 30.0, 0.02, 20.0
 HISTORY = 20  # pairs that L-BFGS remembers
 RATE = 0.03  # of Adam at first, in units of the pixels' range; it falls to 0
 Notice = Callable[[str], None]
@@ -41,7 +41,7 @@ Notice = Callable[[str], None]
 @dataclass(frozen=True)
 class OptimizeOptions:
     """`style_weight` is relative to the default; `size` is the longest side that is optimised (None: from device and memory);
-    `style_size` the longest side of the styles at the picture's full size (None: as many pixels as the picture)."""
+    `style_size` the shorter side of the styles at the picture's full size (None: as many pixels as the picture)."""
 
     steps: int = STEPS
     optimizer: str = "lbfgs"
@@ -225,7 +225,7 @@ class _Work:
         for style in self._styles:
             height, across = style.shape[:2]
             if self._options.style_size is not None:
-                factor = self._options.style_size * scale / max(height, across)
+                factor = self._options.style_size * scale / min(height, across)
             else:
                 factor = scale * (self._pixels.shape[0] * self._pixels.shape[1] / (height * across)) ** 0.5
             least = self._features.minimum

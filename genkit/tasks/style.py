@@ -74,13 +74,15 @@ class Styles:
 @dataclass(frozen=True)
 class StyleOptions:
     """`strength` blends the result with the input: 0 the input, 1 the style. `mask` (H, W): True where the style goes.
-    `tile`: None = from the free memory, 0 = whole, else a side in pixels."""
+    `tile`: None = from the free memory, 0 = whole, else a side in pixels. `paint` makes of visible pixels (H, W, 1 or 3) styled
+    ones (H, W, 3) in place of the network's plain pass."""
 
     styles: Styles | None = None
     strength: float = 1.0
     keep_colors: bool = False
     mask: np.ndarray | None = None
     tile: int | None = None
+    paint: Callable[[np.ndarray], np.ndarray] | None = None
 
 
 def check(options: StyleOptions) -> None:
@@ -131,19 +133,26 @@ def style(
     from genkit.tasks.transparency import bleed
 
     check(options)
+    if options.paint is None:
+        _fits(model, options)
+    if options.mask is not None and not options.mask.any():
+        notice("the mask is empty, so the picture stays as it is: white is styled, black and transparent are kept")
+    elif options.strength:
+        visible = pixels if alpha is None else bleed(pixels, alpha)
+        if options.paint is not None:
+            return lay_over(pixels, options.paint(visible), options), alpha
+        code = options.styles.code(model, notice) if options.styles is not None else []
+        return lay_over(pixels, stylize(model, visible, code, tile=options.tile, notice=notice), options), alpha
+    return np.repeat(pixels, 3, 2) if pixels.shape[2] == 1 else pixels, alpha
+
+
+def _fits(model: Any, options: StyleOptions) -> None:
     if not hasattr(model, "own_style"):
         raise UsageError("this model gives no style", "see genkit models list --task style")
     if model.own_style and options.styles is not None:
         raise UsageError("this model has one style of its own, and takes no other")
     if not model.own_style and options.styles is None:
         raise UsageError("this model needs a style picture")
-    if options.mask is not None and not options.mask.any():
-        notice("the mask is empty, so the picture stays as it is: white is styled, black and transparent are kept")
-    elif options.strength:
-        visible = pixels if alpha is None else bleed(pixels, alpha)
-        code = options.styles.code(model, notice) if options.styles is not None else []
-        return lay_over(pixels, stylize(model, visible, code, tile=options.tile, notice=notice), options), alpha
-    return np.repeat(pixels, 3, 2) if pixels.shape[2] == 1 else pixels, alpha
 
 
 def fitted(picture: np.ndarray, size: int | None) -> np.ndarray:
