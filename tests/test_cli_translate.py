@@ -144,6 +144,32 @@ def test_resume_knows_the_options(imported: Import, genkit: Run, picture: Callab
     assert (other.events[-1]["done"], other.events[-1]["skipped"]) == (1, 0)
 
 
+def test_a_pipeline_changes_a_picture_as_told(
+    genkit: Run,
+    picture: Callable[..., Path],
+    pipeline_folder: Callable[[str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A tiny pipeline by the card of the real one: the options arrive, and another seed is another picture."""
+    from genkit import weights
+
+    folder = pipeline_folder("StableDiffusionInstructPix2PixPipeline")
+    monkeypatch.setattr(weights, "resolve", lambda card, **options: {"root": folder})
+    source = picture(tmp_path / "a.png", 300, 200)
+    words = ("translate", source, "--model", "instruct-pix2pix", "--prompt", "make it snow", "--steps", 1, "-O", "safety=no")
+    first = genkit(*words, "--image-guidance", 1.2, "--seed", 3)
+    assert first.code == 0, first.err
+    assert first.lines == [str(tmp_path / "a_instruct-pix2pix.png")]
+    other = genkit(*words, "--image-guidance", 1.2, "--seed", 4, "-o", tmp_path / "other.png")
+    assert other.code == 0, other.err
+    pictures = [np.asarray(Image.open(path)) for path in (first.lines[0], tmp_path / "other.png")]
+    assert pictures[0].shape == (200, 300, 3) and (pictures[0] != pictures[1]).any()
+    for extra, words_of_error in ((("--denoise", 0.5), "sdxl-img2img"), (("-O", "steps=3"), "say the same thing")):
+        refused = genkit(*words, *extra, "-o", tmp_path / "no.png")
+        assert refused.code == 2 and words_of_error in refused.err
+
+
 def test_the_listing_says_what_each_turns_into_what(genkit: Run) -> None:
     listing = genkit("models", "list", "--task", "translate")
     assert listing.code == 0

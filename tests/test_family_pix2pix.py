@@ -93,7 +93,7 @@ def test_statistics_of_the_picture_are_what_the_authors_run(tmp_path: Path) -> N
 
 def test_dropout_is_off_by_default_and_goes_by_the_seed(tmp_path: Path) -> None:
     network = pix2pix.build(6, 4)
-    torch.nn.init.normal_(network.model.model[3].weight, 0, 0.5)  # so that what is dropped shows
+    torch.nn.init.normal_(network.state_dict()["model.model.3.weight"], 0, 0.5)  # so that what is dropped shows
     model = load(network.state_dict(), tmp_path, statistics="picture")
     images = torch.rand(1, 3, 64, 64).expand(2, -1, -1, -1)
     plain = model(images)

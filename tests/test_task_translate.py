@@ -133,7 +133,8 @@ def test_a_model_of_one_side_keeps_proportions_or_not() -> None:
     pixels = photo(40, 80)
     for fit in ("pad", "squash"):
         model: Any = Echo()
-        model.fit, notices = fit, []
+        notices: list[str] = []
+        model.fit = fit
         made = run(model, pixels, notices)
         assert model.seen.shape == (1, 3, 32, 32) and np.abs(made.astype(int) - pixels).mean() < 12
         assert notices == ["the model draws 32 x 32 pixels: its result is enlarged to 80 x 40"]
@@ -164,7 +165,7 @@ def test_transparency_is_kept_and_hides_nothing() -> None:
 
 def test_the_work_size_bounds_what_the_model_sees() -> None:
     class Echo:
-        device, dtype, scale, seen = CPU, torch.float32, 1, (0, 0)
+        device, dtype, scale = CPU, torch.float32, 1
         stochastic = True
 
         def __call__(self, images: torch.Tensor, *, seeds: list[int]) -> torch.Tensor:
