@@ -326,3 +326,15 @@ def test_lightness_is_read_through_the_files_profile(dtype: Any) -> None:
     assert to_srgb(none) is none
     damaged = Picture(texture(4, 4, 3), metadata=Metadata(icc=b"x" * 200))
     assert (to_srgb(damaged, notices.append).pixels == damaged.pixels).all() and "damaged" in notices[-1]
+
+
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_the_lightness_that_is_looked_up_is_that_of_lab(depth: type) -> None:
+    from genkit.nets.lab import rgb_to_lab
+
+    peak = int(np.iinfo(depth).max)
+    pixels = np.random.default_rng(0).integers(0, peak, (40, 50, 3), depth, endpoint=True)
+    images = torch.from_numpy(pixels.astype(np.float32) / peak).permute(2, 0, 1)[None]
+    assert (lightness_of(pixels) - rgb_to_lab(images)[:, :1]).abs().max() < 1e-3
+    grey = lightness_of(pixels[..., :1])
+    assert (grey - rgb_to_lab(images[:, :1].expand(-1, 3, -1, -1))[:, :1]).abs().max() < 1e-3

@@ -21,12 +21,25 @@ EPSILON, KAPPA = 216 / 24389, 24389 / 27  # where the cube root gives way to a l
 
 def rgb_to_lab(images: Tensor) -> Tensor:
     """(N, 3, H, W) sRGB [0, 1] to (N, 3, H, W): L 0 to 100, a and b about -110 to 110."""
-    linear = torch.where(images <= 0.04045, images / 12.92, ((images.clamp_min(0) + 0.055) / 1.055) ** 2.4)
+    linear = to_linear(images)
     matrix = linear.new_tensor(TO_XYZ) / linear.new_tensor(WHITE).view(3, 1)
     xyz = torch.einsum("rc,nchw->nrhw", matrix, linear)
-    f = torch.where(xyz > EPSILON, xyz.clamp_min(EPSILON) ** (1 / 3), (KAPPA * xyz + 16) / 116)
-    x, y, z = f.unbind(1)
+    x, y, z = _root(xyz).unbind(1)
     return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], 1)
+
+
+def to_linear(values: Tensor) -> Tensor:
+    """sRGB values in [0, 1], of any shape, as amounts of light."""
+    return torch.where(values <= 0.04045, values / 12.92, ((values.clamp_min(0) + 0.055) / 1.055) ** 2.4)
+
+
+def luminance_to_lightness(luminance: Tensor) -> Tensor:
+    """Y in [0, 1], of any shape, as L, 0 to 100."""
+    return 116 * _root(luminance) - 16
+
+
+def _root(amounts: Tensor) -> Tensor:
+    return torch.where(amounts > EPSILON, amounts.clamp_min(EPSILON) ** (1 / 3), (KAPPA * amounts + 16) / 116)
 
 
 def lab_to_rgb(lab: Tensor) -> Tensor:

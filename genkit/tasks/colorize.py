@@ -91,7 +91,7 @@ def lightness_of(pixels: np.ndarray) -> Tensor:
     """L (1, 1, H, W) float32, 0 to 100, of (H, W, 1 or 3) sRGB pixels."""
     import torch
 
-    from genkit.nets.lab import EPSILON, KAPPA, TO_XYZ
+    from genkit.nets.lab import TO_XYZ, luminance_to_lightness
 
     values = torch.from_numpy(pixels.astype(np.int32))
     table = _linear_table(int(np.iinfo(pixels.dtype).max))
@@ -101,16 +101,16 @@ def lightness_of(pixels: np.ndarray) -> Tensor:
         weights = torch.tensor(TO_XYZ[1], dtype=torch.float64)
         weights = (weights / weights.sum()).to(torch.float32)
         luminance = torch.stack([table[values[..., channel]] * weights[channel] for channel in range(3)]).sum(0)
-    root = torch.where(luminance > EPSILON, luminance.clamp_min(EPSILON) ** (1 / 3), (KAPPA * luminance + 16) / 116)
-    return (116 * root - 16).clamp_(0, 100)[None, None]
+    return luminance_to_lightness(luminance).clamp_(0, 100)[None, None]
 
 
 def _linear_table(peak: int) -> Tensor:
-    """The luminance of every grey value, by the curve of sRGB (IEC 61966-2-1)."""
+    """The luminance of every grey value: looked up, it takes no power for each pixel."""
     import torch
 
-    values = torch.arange(peak + 1, dtype=torch.float64) / peak
-    return torch.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4).float()
+    from genkit.nets.lab import to_linear
+
+    return to_linear(torch.arange(peak + 1, dtype=torch.float64) / peak).float()
 
 
 def _strips(pixels: np.ndarray) -> list[tuple[int, int]]:
