@@ -131,6 +131,7 @@ def inpaint(
     grow: int = 4,
     feather: int = 4,
     seed: int = 0,
+    max_pixels: int = 100_000_000,
     model: Any = None,
     device: str = "auto",
     dtype: str = "auto",
@@ -139,8 +140,8 @@ def inpaint(
     """Repaint a part of a picture (a path, a Pillow picture or an array as `upscale` takes), and not one pixel elsewhere.
 
     `mask` is "alpha", or a path, a Pillow picture or an array of bools or of pixels; white (True) is repainted. `mask_box` is
-    "X,Y,WIDTH,HEIGHT" and `outpaint` "LEFT,TOP,RIGHT,BOTTOM", in pixels or per cent. `model`, `output` and the result are as in
-    `upscale`; `model_options` are the card's, such as prompt="a bench".
+    "X,Y,WIDTH,HEIGHT" and `outpaint` "LEFT,TOP,RIGHT,BOTTOM", in pixels or per cent, up to a canvas of `max_pixels`. `model`,
+    `output` and the result are as in `upscale`; `model_options` are the card's, such as prompt="a bench".
 
     Raises:
         GenkitError: its kind says what failed (`genkit.InputError`, `genkit.UsageError`, ...).
@@ -155,6 +156,7 @@ def inpaint(
     task.check(options)
     model = _chosen("inpaint", model, device, dtype)
     picture, drawn = callers.take(image), None
+    masks.refuse_canvas(rule, picture.width, picture.height, max_pixels)
     if word == "drawn":
         of_mask = callers.take(_as_pixels(mask))
         drawn = masks.Drawn(of_mask.pixels, of_mask.alpha, "the mask")
@@ -172,10 +174,8 @@ def inpaint(
     recorded = {key: value for key, value in given.items() if value}
     recorded |= {key: value for key, value in (("grow", grow), ("feather", feather)) if value != 4}
     recipe = _recipe("inpaint", model, recorded, image) | {"seed": seed}
-    if isinstance(mask, (str, Path)) and word == "drawn":
-        from genkit.media.pairing import facts_of
-
-        recipe["files"] = {"mask": facts_of(Path(mask))}
+    if drawn is not None:
+        recipe["files"] = {"mask": callers.facts_of(mask, of_mask)}
     return callers.write_to(result, Path(output), recipe)
 
 
@@ -206,15 +206,22 @@ def colorize(
     Raises:
         GenkitError: its kind says what failed.
     """
-    from genkit.cli.colorize import read_hints, read_palette
     from genkit.media import callers
     from genkit.media.colour import to_srgb
+    from genkit.media.further import read_further
     from genkit.media.pairing import facts_of
     from genkit.tasks.colorize import ColorizeOptions, check
     from genkit.tasks.colorize import colorize as give_colours
+    from genkit.tasks.hints import Hints
+    from genkit.tasks.palette import Palette
 
-    hints = read_hints(Path(hint)) if hint is not None else None
-    palette = read_palette(Path(reference)) if reference is not None else None
+    hints = palette = None
+    if hint is not None:
+        strokes = read_further("hint", Path(hint))
+        hints = Hints.of(strokes.pixels, strokes.alpha, f"hint {hint}")
+    if reference is not None:
+        shown = read_further("reference", Path(reference))
+        palette = Palette.of(shown.pixels, shown.alpha, f"reference {reference}")
     options = ColorizeOptions(strength, hints, palette, model_options=model_options)
     check(options)
     model = _chosen("colorize", model, device, dtype)

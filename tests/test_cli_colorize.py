@@ -138,6 +138,38 @@ def test_hints_by_name_from_a_folder(tiny_colour: str, genkit: Run, picture: Cal
     assert [path.name for path in (tmp_path / "out").glob("[!.]*")] == ["a.png"]
 
 
+def test_a_picture_without_hints_in_the_folder_is_coloured_all_the_same(
+    tiny_colour: str, genkit: Run, picture: Callable[..., Path], tmp_path: Path
+) -> None:
+    for name in ("a", "b"):
+        picture(tmp_path / "in" / f"{name}.png", mode="L")
+    (tmp_path / "hints").mkdir()
+    hint_file(tmp_path / "hints" / "a.png")
+    done = genkit("colorize", tmp_path / "in", "-o", tmp_path / "out", "--hint", tmp_path / "hints", "--model", tiny_colour)
+    assert done.code == 0 and "b.png: nothing of that name in --hint" in done.err and "made without" in done.err
+    assert genkit("colorize", tmp_path / "in", "-o", tmp_path / "plain", "--model", tiny_colour).code == 0
+    for name in ("a.png", "b.png"):
+        with Image.open(tmp_path / "out" / name) as with_folder, Image.open(tmp_path / "plain" / name) as plain:
+            assert (np.asarray(with_folder) == np.asarray(plain)).all() == (name == "b.png")
+            recipe = json.loads(with_folder.text["genkit"])  # type: ignore[attr-defined]
+            assert ("files" in recipe) == (name == "a.png")
+
+
+@pytest.mark.parametrize("option", ["--hint", "--reference"])
+def test_the_bound_on_pixels_holds_for_further_pictures(
+    tiny_colour: str, genkit: Run, picture: Callable[..., Path], tmp_path: Path, option: str
+) -> None:
+    further = hint_file(tmp_path / "h.png", 40, 32) if option == "--hint" else picture(tmp_path / "r.png", 40, 32)
+    words = ("colorize", picture(tmp_path / "a.png"), option, further, "--model", tiny_colour, "--max-pixels")
+    refused = genkit(*words, 1000)
+    assert refused.code == 2 and option in refused.err and "--max-pixels 1280" in refused.err
+    assert genkit(*words, 2000).code == 0, "as for the inputs, so also above the default of 100 megapixels"
+
+
+def test_the_help_says_which_way_up_hints_are(genkit: Run) -> None:
+    assert "upright" in genkit("colorize", "--help").out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -275,3 +275,36 @@ def test_a_canvas_above_max_pixels_fails_before_it_takes_memory(genkit: Run, pic
     assert outcome.code == 1
     assert "340x30" in outcome.err
     assert not (work / "photo_inpainted.png").exists()
+
+
+def test_the_bound_of_the_configuration_holds_for_masks(genkit: Run, picture: Any, filler: Any, work: Path) -> None:
+    photo, mask = picture(work / "photo.png", 20, 15), save_mask(work / "mask.png")
+    assert genkit("config", "set", "inpaint.max-pixels", "1000").code == 0
+    outcome = genkit("inpaint", photo, "--mask", mask, *filler)
+    assert outcome.code == 1 and "--max-pixels 1200" in outcome.err, "the mask has 1200 pixels, the photo 300"
+    assert genkit("inpaint", photo, "--mask", mask, "--max-pixels", "2000", *filler).code == 0
+
+
+def test_the_help_says_which_way_up_a_mask_is(genkit: Run) -> None:
+    assert "upright" in genkit("inpaint", "--help").out
+
+
+def test_a_canvas_from_python_is_bounded(picture: Any, filler: Any, work: Path) -> None:
+    import genkit as api
+
+    with pytest.raises(api.InputError, match="340x30"):
+        api.inpaint(picture(work / "photo.png", 40, 30), outpaint="300,0,0,0", max_pixels=2000, model="filler")
+
+
+def test_a_mask_that_is_no_file_is_in_the_recipe(picture: Any, filler: Any, work: Path, genkit: Run) -> None:
+    import genkit as api
+    from genkit.media.recipe import read_recipe
+
+    photo, mask = picture(work / "photo.png", 40, 30), pixels_of(save_mask(work / "mask.png"))
+    facts = []
+    for one in (mask > 0, mask > 0, np.roll(mask, 2, 0) > 0):
+        recipe = read_recipe(api.inpaint(photo, "out.png", mask=one, model="filler"))
+        facts.append(recipe["files"]["mask"] if recipe else {})
+    assert facts[0] == facts[1] != facts[2] and len(facts[0]["sha256"]) == 64
+    assert facts[0]["name"] == "a picture without a file of 40x30"
+    assert "--mask 'a picture without a file of 40x30'" in genkit("show", "out.png").out

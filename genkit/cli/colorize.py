@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from genkit.cli.options import ImageOptions, parse_model_options, spread
+
+if TYPE_CHECKING:
+    from genkit.tasks.hints import Hints
+    from genkit.tasks.palette import Palette
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -50,7 +54,8 @@ def colorize(
 ) -> int:
     """Colour black-and-white pictures: files, folders, whole trees. Lightness, transparency, 16 bits and metadata are kept.
 
-    Pictures in colour are turned to grey first. Without -o, photo.jpg gives photo_colorized.jpg beside it.
+    Pictures in colour are turned to grey first. Hints are drawn on the picture as it is shown: upright, whichever way the
+    camera was held. Without -o, photo.jpg gives photo_colorized.jpg beside it.
 
     \b
       genkit colorize portrait.jpg
@@ -60,10 +65,12 @@ def colorize(
     """
     from genkit import cards
     from genkit.cli.pictures import PictureVerb, run_pictures
+    from genkit.cli.planning import settings_of
     from genkit.media.pairing import sort_extra
     from genkit.tasks import colorize as task
 
     card = cards.find(shared.model or cards.default_model("colorize"), "colorize")
+    limit = settings_of(shared, "colorize").max_pixels
     model_options = parse_model_options(card, shared.model_options)
     task.check(task.ColorizeOptions(strength=strength))
     if hint is not None:
@@ -71,13 +78,14 @@ def colorize(
     if shared.seed:
         _only_with(card, "stochastic", "--seed", "draws nothing by chance, so a seed changes nothing")
     files, folders = sort_extra({"hint": hint, "reference": reference})
-    palette = read_palette(Path(reference)) if reference is not None else None  # a folder is refused here, as no picture
-    common_hints = read_hints(files["hint"]) if "hint" in files else None
+    palette = read_palette(Path(reference), limit) if reference is not None else None  # a folder is refused here, as no picture
+    common_hints = read_hints(files["hint"], limit) if "hint" in files else None
 
     def apply(model: Any, picture: Any, notice: Any, partners: Any = None) -> Any:
         from genkit.media.colour import to_srgb
 
-        own_hints = read_hints(partners["hint"]) if partners else common_hints
+        own = (partners or {}).get("hint")  # a picture of a folder need not have any
+        own_hints = read_hints(own, limit) if own is not None else common_hints
         options = task.ColorizeOptions(strength, own_hints, palette, shared.seed, model_options)
         picture = to_srgb(picture, notice)
         pixels, alpha = task.colorize(model, picture.pixels, picture.alpha, options, notice)
@@ -96,43 +104,35 @@ def colorize(
             options=recorded | ({"model_options": model_options} if model_options else {}),
             files=files,
             companions=folders,
+            optional=("hint",),
         ),
     )
 
 
-def read_palette(path: Path) -> Any:
+def read_palette(path: Path, max_pixels: int) -> Palette:
     """The palette of a reference picture.
 
     Raises:
         UsageError: it cannot be read, or has no colours.
     """
+    from genkit.media.further import read_further
     from genkit.tasks.palette import Palette
 
-    picture = _read("--reference", path)
+    picture = read_further("--reference", path, max_pixels)
     return Palette.of(picture.pixels, picture.alpha, f"--reference {path}")
 
 
-def read_hints(path: Path) -> Any:
+def read_hints(path: Path, max_pixels: int) -> Hints:
     """The hints in a picture of strokes.
 
     Raises:
         UsageError: it cannot be read, or is not strokes on transparency.
     """
+    from genkit.media.further import read_further
     from genkit.tasks.hints import Hints
 
-    picture = _read("--hint", path)
+    picture = read_further("--hint", path, max_pixels)
     return Hints.of(picture.pixels, picture.alpha, f"--hint {path}")
-
-
-def _read(option: str, path: Path) -> Any:
-    from genkit.errors import InputError, UsageError
-    from genkit.media import images
-    from genkit.media.colour import to_srgb
-
-    try:
-        return to_srgb(images.read(path))
-    except InputError as error:  # it is an option's: nothing can be made without it
-        raise UsageError(f"{option} {error.message}", error.hint, code=error.code) from error
 
 
 def _only_with(card: Any, param: str, option: str, reason: str) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genkit.cli.options import MAX_PIXELS, ImageOptions, parse_model_options, parse_pixels, spread
+from genkit.cli.options import ImageOptions, parse_model_options, spread
 
 if TYPE_CHECKING:
     from genkit.cards import Card
@@ -133,7 +133,8 @@ def inpaint(
 
     Not one pixel changes outside the mask, its --grow and its --feather. PNG, TIFF and lossless formats so keep every other
     pixel bit for bit; JPEG, and what else is lossy, is encoded again as a whole. A mask counts as white from half on, and what
-    is transparent in it as black; one of another size must have the picture's proportions.
+    is transparent in it as black; one of another size must have the picture's proportions. It is drawn on the picture as it is
+    shown: upright, whichever way the camera was held.
 
     \b
       genkit inpaint photo.jpg --mask mask.png
@@ -143,6 +144,7 @@ def inpaint(
     """
     from genkit import cards
     from genkit.cli.pictures import PictureVerb, run_pictures
+    from genkit.cli.planning import settings_of
     from genkit.media.pairing import sort_extra
     from genkit.tasks import inpaint as task
     from genkit.tasks import masks
@@ -154,7 +156,7 @@ def inpaint(
     task.check(options)
     rule = masks.read_rule(mask, mask_color, mask_tolerance, mask_box, outpaint, invert_mask)
     files, folders = sort_extra({"mask": None if rule.alpha else mask})
-    limit = parse_pixels(shared.max_pixels or MAX_PIXELS)
+    limit = settings_of(shared, "inpaint").max_pixels
     refuse_unreadable(files)
     drawing = draws(card)
     if candidates > 1 and not drawing:
@@ -165,7 +167,7 @@ def inpaint(
 
     def apply(model: Any, picture: Any, notice: Any, partners: Any = None, *, seed: int = 0) -> Any:
         path = {**files, **(partners or {})}.get("mask")
-        refuse_canvas(rule, (picture.width, picture.height), limit)
+        masks.refuse_canvas(rule, picture.width, picture.height, limit)
         drawn = drawn_of(path) if path is not None else None
         pixels, alpha, mask = masks.lay_out(rule, picture.pixels, picture.alpha, drawn)
         if not mask.any():
@@ -194,7 +196,7 @@ def inpaint(
             mark="_inpainted",
             marks=r"_inpainted(_\d+)?",
             apply=apply,
-            size_of=lambda width, height: canvas_size(rule, width, height),
+            size_of=partial(masks.canvas_size, rule),
             options=recorded | ({"model_options": model_options} if model_options else {}),
             files=files,
             companions=folders,
@@ -216,26 +218,6 @@ def with_words(given: list[str] | None, words: dict[str, str | None]) -> list[st
         if value is not None and name in keys:
             raise UsageError(f"--{name} and -O {name} say the same thing", "give one of them")
     return [*(given or ()), *(f"{name}={value}" for name, value in words.items() if value is not None)]
-
-
-def canvas_size(rule: MaskRule, width: int, height: int) -> tuple[int, int]:
-    from genkit.tasks.masks import sides_of
-
-    if rule.outpaint is None:
-        return width, height
-    left, top, right, bottom = sides_of(rule.outpaint, width, height)
-    return width + left + right, height + top + bottom
-
-
-def refuse_canvas(rule: MaskRule, size: tuple[int, int], limit: int) -> None:
-    """Keep a canvas from taking all memory before anything can be said about it."""
-    from genkit.errors import InputError
-
-    width, height = canvas_size(rule, *size)
-    if rule.outpaint is not None and width * height > limit:
-        raise InputError(
-            f"the canvas would be {width}x{height}, which is above --max-pixels", "extend it by less", code="too-large"
-        )
 
 
 def draws(card: Card) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,10 +42,10 @@ class PictureVerb:
 
     `files` (option name: path) are further files that all pictures use; recipe, --resume and replay know them by name and
     sha256. `companions` (option name: folder) hold one for each picture, see `media/pairing.py`; `apply` then takes a fourth
-    argument, the paths by option. With `candidates` each input gives so many outputs, named `_1`, `_2` and so on, and `apply`
-    takes the keyword `seed`: the run's own for the first one, and one more for each other. A verb that `works` for minutes on a
-    picture has its `apply` take the keyword `working`, see `cli/working.py`. `media.pairing.sort_extra` parts
-    what options name into the first two.
+    argument, the paths by option, None where a picture has none and the option is among the `optional`. With `candidates` each
+    input gives so many outputs, named `_1`, `_2` and so on, and `apply` takes the keyword `seed`: the run's own for the first
+    one, and one more for each other. A verb that `works` for minutes on a picture has its `apply` take the keyword `working`,
+    see `cli/working.py`. `media.pairing.sort_extra` parts what options name into the first two.
     """
 
     name: str
@@ -58,6 +58,7 @@ class PictureVerb:
     fields: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, Path] = field(default_factory=dict)
     companions: Mapping[str, Path] = field(default_factory=dict)
+    optional: Collection[str] = ()
     candidates: int | None = None
     works: bool = False
 
@@ -151,7 +152,7 @@ class _Work:
         from genkit.media import images
 
         for option, path in item.partners.items():
-            if path is None:
+            if path is None and option not in self._verb.optional:
                 folder = self._verb.companions[option]
                 raise InputError(
                     f"{item.name}: nothing of that name in --{option} {folder}",

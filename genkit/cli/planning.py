@@ -139,7 +139,8 @@ def _find_partners(found: list[Found], verb: PictureVerb, reporter: Reporter) ->
         alone = [one for one in each.missing if one in found]
         if alone:
             more = f" and {len(alone) - 1} more" if len(alone) > 1 else ""
-            reporter.say(f"{alone[0].name}{more}: nothing of that name in {_flag(each.option)} {each.folder}")
+            without = ", made without" if each.option in verb.optional else ""
+            reporter.say(f"{alone[0].name}{more}: nothing of that name in {_flag(each.option)} {each.folder}{without}")
     return found, pairs
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from genkit.errors import InputError, UsageError
-from genkit.media import images
+from genkit.media import images, pairing
 from genkit.media.formats import WRITABLE, format_of
 from genkit.media.picture import Picture, split
+
+NO_FILE = "a picture without a file"
 
 
 def take(image: Any) -> Picture:
@@ -46,6 +49,16 @@ def _from_pillow(image: Any) -> Picture:
         stream, "PNG", compress_level=0, exif=image.getexif()
     )
     return images.read(stream.getvalue(), max_pixels=image.width * image.height, name="the picture")
+
+
+def facts_of(image: Any, picture: Picture) -> dict[str, Any]:
+    """What a recipe says of a further picture that a caller gave: of a file its name and sha256, of anything else that it was
+    none, and the sha256 of its pixels."""
+    if isinstance(image, (str, Path)):
+        return pairing.facts_of(Path(image))
+    content = hashlib.sha256(picture.pixels.tobytes())
+    content.update(b"" if picture.alpha is None else picture.alpha.tobytes())
+    return {"name": f"{NO_FILE} of {picture.width}x{picture.height}", "sha256": content.hexdigest()}
 
 
 def give_back(result: Picture, image: Any) -> Any:

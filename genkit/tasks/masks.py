@@ -95,6 +95,27 @@ def extend(
     return extended, opaque, np.pad(inside, margins, constant_values=True)
 
 
+def canvas_size(rule: MaskRule, width: int, height: int) -> tuple[int, int]:
+    """(width, height) of what comes of a picture: larger than it where the canvas is extended."""
+    if rule.outpaint is None:
+        return width, height
+    left, top, right, bottom = sides_of(rule.outpaint, width, height)
+    return width + left + right, height + top + bottom
+
+
+def refuse_canvas(rule: MaskRule, width: int, height: int, most: int) -> None:
+    """Keep an extended canvas of more than `most` pixels from taking all memory before anything can be said about it.
+
+    Raises:
+        InputError: it is larger.
+    """
+    wide, high = canvas_size(rule, width, height)
+    if rule.outpaint is not None and wide * high > most:
+        raise InputError(
+            f"the canvas would be {wide}x{high}, which is above --max-pixels", "extend it by less", code="too-large"
+        )
+
+
 def read_rule(
     mask: str | None, color: str | None, tolerance: int, box: str | None, outpaint: str | None, invert: bool
 ) -> MaskRule:
