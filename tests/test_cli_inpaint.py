@@ -307,4 +307,4 @@ def test_a_mask_that_is_no_file_is_in_the_recipe(picture: Any, filler: Any, work
         facts.append(recipe["files"]["mask"] if recipe else {})
     assert facts[0] == facts[1] != facts[2] and len(facts[0]["sha256"]) == 64
     assert facts[0]["name"] == "a picture without a file of 40x30"
-    assert "--mask 'a picture without a file of 40x30'" in genkit("show", "out.png").out
+    assert "a picture without a file of 40x30" in genkit("show", "out.png").out
