@@ -134,7 +134,7 @@ def style(
         if (path := {**files, **(partners or {})}.get("mask")) is not None:
             drawn = drawn_of(path)
             own = replace(own, mask=masks.from_picture(drawn.pixels, drawn.alpha, (picture.width, picture.height), drawn.name))
-        own = replace(own, paint=methods.painter(model, own, partners or {}, notice, working, picture.with_pixels))
+        own = replace(own, paint=methods.painter(model, own, partners or {}, notice, working, picture))
         return picture.with_pixels(*task.style(model, picture.pixels, picture.alpha, own, notice))
 
     given = {"weight": weight, "style_size": style_size, "keep_colors": keep_colors}

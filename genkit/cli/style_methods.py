@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from genkit.cards import Card
     from genkit.cli.options import ImageOptions
     from genkit.cli.working import Working
+    from genkit.media.images import Picture
     from genkit.tasks.doodle import Map, Regions
     from genkit.tasks.style import StyleOptions
 
@@ -239,11 +240,11 @@ class Methods:
     read: Callable[..., np.ndarray] = field(default_factory=lambda: lru_cache(maxsize=2)(read_other))
 
     def painter(
-        self, model: Any, options: StyleOptions, partners: Mapping[str, Path], notice: Any, working: Working, finish: Any
+        self, model: Any, options: StyleOptions, partners: Mapping[str, Path], notice: Any, working: Working, picture: Picture
     ) -> Callable[[np.ndarray], np.ndarray] | None:
         """How a picture's visible pixels become styled ones, or None for the plain pass of the network.
 
-        `finish` makes of styled pixels the picture that is written, for what is saved on the way.
+        `picture` is the one they are of, for what is saved on the way.
         """
         ways, paths = self.ways, {**self.files, **partners}
         if not (ways.optimizes or ways.photoreal or ways.semantic):
@@ -252,7 +253,7 @@ class Methods:
         def paint(pixels: np.ndarray) -> np.ndarray:
             regions = self._regions(pixels, options, paths, notice) if "semantic" in paths else None
             if ways.optimizes:
-                return self._optimized(model, pixels, options, regions, paths, notice, working, finish)
+                return self._optimized(model, pixels, options, regions, paths, notice, working, picture)
             return self._fast(model, pixels, options, regions, notice)
 
         if not ways.photoreal:
@@ -306,7 +307,7 @@ class Methods:
         paths: Mapping[str, Path],
         notice: Any,
         working: Working,
-        finish: Any,
+        picture: Picture,
     ) -> np.ndarray:
         from dataclasses import replace
 
@@ -330,7 +331,7 @@ class Methods:
             facts = {"loss": round(point.loss, 6), "width": point.width, "height": point.height}
             working.step(point.step, point.steps, **facts)
             if point.save:
-                working.save(finish(point.picture()), f"step{point.step:04}")
+                working.save(picture.with_pixels(point.picture(), None), f"step{point.step:04}")
 
         return optimize(features, pixels, options.styles.pictures, options.styles.shares, own, progress, notice)
 
