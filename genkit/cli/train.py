@@ -48,6 +48,16 @@ class TrainOptions:
     json: Annotated[bool, typer.Option("--json", help="One JSON event a line on stdout.", rich_help_panel="Run")] = False
 
 
+@dataclass(frozen=True)
+class TranslateTrainOptions(TrainOptions):
+    """The same, where --data can be left out."""
+
+    data: Annotated[
+        list[Path] | None,
+        typer.Option("--data", help="Photographs that pairs are made from, with --config.", rich_help_panel="Run"),
+    ] = None
+
+
 @app.callback()
 def choose() -> None:
     """Train a model on your own files. Runs are resumable, and end with safetensors and a card that `--model` takes."""
@@ -110,6 +120,46 @@ def style(
     _train("style", default, partial(StyleJob, styles=[path]), options, (word, path.name))
 
 
+@app.command()
+@spread
+def translate(
+    options: TranslateTrainOptions,
+    pairs: Annotated[
+        str | None,
+        typer.Option("--pairs", help="Pairs: A:B (two folders, equal names), or a folder of A and B or side by side."),
+    ] = None,
+    unpaired: Annotated[
+        tuple[Path, Path] | None, typer.Option("--unpaired", help="Two folders that need not show the same things.")
+    ] = None,
+    domains: Annotated[Path | None, typer.Option("--domains", help="A folder of folders, each one kind of picture.")] = None,
+) -> None:
+    """Train a network that turns pictures of one kind into another: from --pairs, from two folders without pairs, or between
+    several kinds.
+
+    With --config and --data pairs are made from photographs, as the shipped models' were.
+    """
+    from functools import partial
+
+    from genkit.errors import UsageError
+    from genkit.train.translate import make_job
+
+    given: dict[str, Any] = {"pairs": pairs, "unpaired": unpaired, "domains": domains}
+    chosen = [word for word, value in given.items() if value is not None]
+    if len(chosen) > 1 or (not chosen and options.config is None):
+        raise UsageError(
+            "give one of --pairs, --unpaired and --domains, or --config",
+            "genkit train translate --pairs drawings:photos",
+        )
+    if not chosen:
+        _train("translate", "genkit-photo2sketch", make_job, options)
+        return
+    word = chosen[0]
+    source: Any = [str(one) for one in unpaired] if unpaired is not None else str(given[word])
+    names = [Path(one).name for one in (source if unpaired is not None else source.split(":"))]
+    words = (f"--{word}", *(names if unpaired is not None else [":".join(names)]))
+    _train("translate", word, partial(make_job, **{word: source}), options, words)
+
+
 def _train(task: str, default: str, make_job: Any, options: TrainOptions, words: tuple[str, ...] = ()) -> None:
     """The part that every trainable task shares; `default` names the configuration among the shipped ones, `words` are the
     options of this task alone, for the card."""
@@ -130,7 +180,7 @@ def _train(task: str, default: str, make_job: Any, options: TrainOptions, words:
     request = Request(
         task=task,
         config=config,
-        data=tuple(options.data),
+        data=tuple(options.data or ()),
         holdout=options.holdout,
         out=options.out or Path("runs") / read_config(config, overrides).name,
         overrides=overrides,

@@ -191,7 +191,7 @@ def choose_domain(card: Card, to: str | None) -> str | None:
     domains = domains_of(card)
     if to is not None and not domains:
         refuse(f"--to {to}", f"{card.name} makes one kind of picture only", lambda one: bool(domains_of(one)))
-    return task.choose_domain(domains, to, card.name)
+    return task.choose_domain(domains, to, card.name, optional=bool(card.params.get("domain_optional", False)))
 
 
 def domains_of(card: Card) -> list[str]:

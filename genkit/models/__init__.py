@@ -19,6 +19,8 @@ FAMILIES = (
     "compact",
     "colorizer",
     "inpainter",
+    "sketcher",
+    "unet",
     "stylizer",
     "microast",
     "johnson",

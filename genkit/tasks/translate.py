@@ -51,8 +51,10 @@ def check(options: TranslateOptions) -> None:
         raise UsageError(f"--work-size {options.work_size}: expected {SMALLEST_WORK_SIZE} pixels or more")
 
 
-def choose_domain(domains: Sequence[str], wanted: str | None, model: str = "this model") -> str | None:
-    """The domain that `wanted` means, whatever its case; None for a model without domains.
+def choose_domain(
+    domains: Sequence[str], wanted: str | None, model: str = "this model", *, optional: bool = False
+) -> str | None:
+    """The domain that `wanted` means, whatever its case; None for a model without domains, or where it is `optional`.
 
     Raises:
         UsageError: none is given where one is needed, one where there are none, or an unknown one; names those there are.
@@ -62,6 +64,8 @@ def choose_domain(domains: Sequence[str], wanted: str | None, model: str = "this
             raise UsageError(f"--to {wanted}: {model} makes one kind of picture only", "leave it out", code="model-option")
         return None
     listing = f"one of {', '.join(domains)}"
+    if wanted is None and optional:
+        return None
     if wanted is None:
         raise UsageError(f"{model} makes several kinds of pictures: say which", f"--to {listing}", code="no-domain")
     found = next((one for one in domains if _plain(one) == _plain(wanted)), None)
@@ -90,7 +94,7 @@ def translate(
 
     check(options)
     domains = tuple(getattr(model, "domains", ()))
-    domain = choose_domain(domains, options.to)
+    domain = choose_domain(domains, options.to, optional=getattr(model, "domain_optional", False))
     if options.edges and not getattr(model, "edges", False):
         raise UsageError("--edges: this model does not start from edges", "leave it out", code="model-option")
     source = np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
