@@ -194,6 +194,22 @@ def test_domains() -> None:
         run(cycle(), pixels, to="day")
 
 
+def test_a_domain_may_be_left_to_a_model_that_can_do_without() -> None:
+    class Echo:
+        device, dtype, scale, domains, domain_optional = CPU, torch.float32, 1, ("shirt", "dress"), True
+        stochastic = False
+
+        def __call__(self, images: torch.Tensor, *, domain: int | None = None) -> torch.Tensor:
+            self.domain = domain
+            return images
+
+    model: Any = Echo()
+    run(model, photo(20, 20))
+    assert model.domain is None
+    run(model, photo(20, 20), to="Dress")
+    assert model.domain == 1
+
+
 def test_edges_are_drawn_at_the_size_of_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     from genkit.tasks import edges
 

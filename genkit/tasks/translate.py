@@ -21,7 +21,7 @@ Notice = Callable[[str], None]
 
 SMALLEST_WORK_SIZE = 16
 CPU_SHARE, GPU_SHARE = 0.15, 0.4  # of the free memory: on a CPU up to four pictures are under way at once
-COPY_PIXELS = 1 << 20  # of the reduced copy that statistics are taken from
+COPY_PIXELS = 1 << 20  # the least that statistics are taken from where memory allows
 ENLARGED = 2  # times from which on it is said that a result was enlarged
 PHOTO_WHITE = 0.4  # a drawing of edges is nearly all white; with less of it this is likely a photograph
 
@@ -209,7 +209,8 @@ def _in_memory(model: Any, pixels: np.ndarray, given: Mapping[str, Any], notice:
         # outside the except block, so that the traceback no longer holds the tensors that did not fit
         runtime.release(model.device)
         model.whole_limit = room
-    area = room if not model.tiles else min(room, COPY_PIXELS)
+    # statistics change with the size of what is seen, so a copy of half the side is as small as it gets while there is room
+    area = room if not model.tiles else min(room, max(COPY_PIXELS, height * width // 4))
     copy_width, copy_height = fitted(width, height, max(1, int(max(height, width) * min(1.0, area / (height * width)) ** 0.5)))
     copy = resize(pixels, copy_width, copy_height)
     if not model.tiles:
