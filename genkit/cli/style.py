@@ -216,7 +216,8 @@ def refuse_styles(card: Card, given: dict[str, Any]) -> None:
     wrong = [option for option, value in given.items() if value is not None] if own else []
     if not wrong and (own or given["--style"]):
         return
-    able = [one.name for one in cards.all_cards("style") if bool(one.params.get("own_style")) != own]
+    networks = [one for one in cards.all_cards("style") if one.family != "vgg19"]  # that one only looks at pictures
+    able = [one.name for one in networks if bool(one.params.get("own_style")) != own]
     if own:
         way_out = f"models of any style: {', '.join(able)}" if able else "leave it out"
         raise UsageError(f"{wrong[0]}: {card.name} has one style, its own", way_out, code="model-option")
