@@ -13,11 +13,11 @@ import torch
 from conftest import Run, save_picture
 
 from genkit.errors import UsageError
+from genkit.evaluate import colours
+from genkit.evaluate.pairs import folder_pairs, made_pairs, sketch
 from genkit.models import sketcher, unet
 from genkit.tasks.edges import LineOptions, edge_map, lines
-from genkit.train import colours
 from genkit.train.config import parse_config
-from genkit.train.pairs import folder_pairs, made_pairs, sketch
 
 STEPS = {"steps": 2, "finish_steps": 1, "log_every": 1, "eval_every": 1, "save_every": 2, "sheet_every": 2, "warmup": 1}
 
@@ -195,6 +195,17 @@ def test_made_training_from_the_command_line(kind: str, clothes: Path, tmp_path:
     further = ["--to", "red"] if kind == "recolour" else []
     made = genkit("translate", tmp_path / "in.png", "--model", out / "tiny.toml", "-o", tmp_path / "out.png", *further)
     assert made.code == 0, made.err
+    if kind == "recolour":
+        return
+    names = tmp_path / "names.txt"
+    names.write_text("red/0.png\nblue/1.png\n")
+    sheet = tmp_path / "eval.png"
+    words = ["--data", clothes, "--names", names, "--model", out / "tiny.toml", "--side", "32", "--sheet", sheet, "--json"]
+    measured = genkit("eval", "translate", *words)
+    assert measured.code == 0, measured.err
+    rows = measured.events[-1]["rows"]
+    assert len(rows) == (2 if kind == "edges" else 1) and all(row["pictures"] == 2 for row in rows)
+    assert sheet.exists()
 
 
 def _pairs(folder: Path) -> tuple[list[Any], str]:
@@ -232,6 +243,19 @@ def test_a_users_own_data(make: Callable[[Path], tuple[list[Any], str]], tmp_pat
     further = ["--to", "b"] if kind == "domains" else []
     made = genkit("translate", tmp_path / "data/a/0.png", "--model", card, "-o", tmp_path / "out.png", *further)
     assert made.code == 0, made.err
+
+
+def test_copies_of_training_pictures_are_noticed(clothes: Path) -> None:
+    from genkit.evaluate import translate as measure
+    from genkit.nets.vgg import Features
+
+    judge = Features().eval()
+    seen = garment(0, (200, 20, 30))
+    training = measure.places(judge, clothes, [], 32)
+    truth = garment(9, (30, 160, 60))[:32, :32]
+    methods = {"copies": lambda given, colour: measure.whole_square(seen, 32), "does not": lambda given, colour: truth}
+    rows = measure.evaluate([("one", truth, truth, 0)], methods, features=judge, training=training)
+    assert rows[0]["near_ratio"] < 0.2 < rows[1]["near_ratio"] == pytest.approx(1)
 
 
 def test_what_to_learn_from_must_be_said(genkit: Run, tmp_path: Path) -> None:

@@ -212,6 +212,86 @@ def style(
     _tell(rows, {"style": ("style", ".4g"), "content": ("content", ".4g")}, measure.protocol(side, count), json)
 
 
+@app.command()
+def translate(
+    data: Annotated[Path | None, typer.Option("--data", help="Folder or zip of pictures.", rich_help_panel=PANEL)] = None,
+    pairs: Annotated[
+        str | None,
+        typer.Option("--pairs", help="Pairs: A:B, or a folder of A and B or side by side.", rich_help_panel=PANEL),
+    ] = None,
+    model: Model = None,
+    names: Names = None,
+    features: Features = None,
+    copies: Annotated[
+        bool,
+        typer.Option(
+            "--copies",
+            help="Tell whether results copy pictures of --data that --names leaves out (with --features).",
+            rich_help_panel=PANEL,
+        ),
+    ] = False,
+    side: Annotated[
+        int | None,
+        typer.Option("--side", min=16, help="Side in pixels of what is measured. Default: the model's.", rich_help_panel=PANEL),
+    ] = None,
+    sheet: Sheet = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """PSNR and feature distance on pairs: --pairs, or pictures and their edges, or photographs and a filter's drawings."""
+    from genkit.cards import default_model, find
+    from genkit.errors import UsageError
+    from genkit.evaluate import translate as measure
+    from genkit.evaluate.pairs import folder_pairs, measured_pairs
+    from genkit.evaluate.squares import chosen_names
+    from genkit.nets.vgg import load_features
+    from genkit.tasks.translate import TranslateOptions
+    from genkit.tasks.translate import translate as turn
+    from genkit.weights import read_state_dict
+
+    if (data is None) == (pairs is None):
+        raise UsageError("give --data or --pairs", "genkit eval translate --data photos/")
+    if copies and (data is None or names is None or features is None):
+        raise UsageError("--copies needs --data, --names and --features")
+    chosen = model or [default_model("translate")]
+    params = find(chosen[0], "translate").params
+    kind = "pairs" if pairs is not None else "edges" if params.get("edges") else "sketch"
+    size = side or int(params.get("size", 256))
+
+    def method(network: Any, told: bool) -> measure.Translate:
+        def run(given: Any, colour: int) -> Any:
+            to = network.domains[colour - 1] if told and colour else None
+            return turn(network, given, None, TranslateOptions(to=to), _say)[0]
+
+        return run
+
+    methods: dict[str, Any] = {}
+    for name, network in _load("translate", chosen, device, lambda network: network).items():
+        methods[name] = method(network, False)
+        if kind == "edges" and getattr(network, "domain_optional", False):
+            methods[f"{name}, told the colour"] = method(network, True)
+    judge = None if features is None else load_features(read_state_dict(features))
+    kept, keep = _keeper(sheet)
+    training = None
+    each: Any
+    if pairs is not None:
+        found = folder_pairs(pairs, names, size)
+        each = ((str(number), *pair) for number, pair in enumerate(found[1] if names is not None else [*found[0], *found[1]]))
+    else:
+        assert data is not None
+        listed = chosen_names(data, names)
+        each = measured_pairs(kind, data, listed, size, named=len(methods) > len(chosen))
+        if copies and judge is not None:
+            training = measure.places(judge, data, listed, size)
+    rows = measure.evaluate(each, methods, features=judge, training=training, keep=keep, report=_progress)
+    if sheet is not None:
+        _stack(sheet, [list(one.values()) for one in kept.values()])
+    columns = {"psnr": ("PSNR RGB", ".2f"), "distance": ("distance", ".5f"), "near_ratio": ("near ratio", ".3f")}
+    _tell(
+        rows, {key: one for key, one in columns.items() if key in rows[0]}, measure.protocol(kind, training is not None), json
+    )
+
+
 def _load(task: str, names: list[str], device: str, method: Callable[[Any], Any]) -> dict[str, Any]:
     """Models by name, each as what the measure calls."""
     from genkit import runtime
@@ -241,14 +321,19 @@ def _keeper(sheet: Path | None) -> tuple[dict[str, dict[str, Any]], Callable[[st
 def _draw(sheet: Path | None, data: Path, kept: dict[str, dict[str, Any]], side: int) -> None:
     if sheet is None:
         return
-    import numpy as np
-    from PIL import Image
-
     from genkit.evaluate.squares import centre_square
     from genkit.media.datasets import read_pictures
 
     originals = {name: centre_square(pixels, side) for name, pixels in read_pictures(data, list(kept))}
-    rows = [np.concatenate([*kept[name].values(), originals[name]], 1) for name in kept]
+    _stack(sheet, [[*kept[name].values(), originals[name]] for name in kept])
+
+
+def _stack(sheet: Path, pictures: list[list[Any]]) -> None:
+    """Write rows of pictures of one size, two rows beside each other."""
+    import numpy as np
+    from PIL import Image
+
+    rows = [np.concatenate(row, 1) for row in pictures]
     rows += [np.zeros_like(rows[0])] * (len(rows) % 2)
     lines = [np.concatenate(rows[place : place + 2], 1) for place in range(0, len(rows), 2)]
     Image.fromarray(np.concatenate(lines, 0)).save(sheet)

@@ -101,7 +101,8 @@ class DomainsJob:
         images, network = batch["images"].float() / 255, modules["network"]
         own, wanted = batch["own"] + self._first, batch["wanted"] + self._first
         made = adapt(self.family, network, images, wanted)
-        opinions, logits = modules["discriminator"].both(made)
+        rival: Any = modules["discriminator"]
+        opinions, logits = rival.both(made)
         figures = {
             "adversarial": -opinions.mean(),
             "naming": cross_entropy(logits, batch["wanted"]),

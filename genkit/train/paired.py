@@ -18,13 +18,13 @@ import torch
 from torch import Tensor, nn
 
 from genkit.errors import UsageError
+from genkit.evaluate import colours
 from genkit.evaluate.fidelity import psnr
+from genkit.evaluate.pairs import folder_pairs, made_pairs
 from genkit.evaluate.squares import centre_square
 from genkit.nets import vgg
-from genkit.train import colours
 from genkit.train.config import TrainConfig
 from genkit.train.feeding import feed
-from genkit.train.pairs import folder_pairs, made_pairs
 from genkit.train.rivals import PatchRival, differences, hinge
 from genkit.train.translating import Pictures, adapt, matrices, network_of, to_pixels, to_tensor
 

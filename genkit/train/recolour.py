@@ -2,7 +2,7 @@
 anything.
 
 StarGAN's task (Choi et al. 2018, arXiv 1711.09020) with a surer teacher than its cycle: where the thing is and what colour it
-has is found by `train/colours.py`, and its colours are moved to those of the asked domain by their mean and deviation
+has is found by `evaluate/colours.py`, and its colours are moved to those of the asked domain by their mean and deviation
 (Reinhard et al. 2001, "Color Transfer between Images"), prints left as they are. The network learns to do that from the
 picture and the name alone; what is found badly in one picture it has seen found well in a hundred others. A discriminator with
 StarGAN's domain classifier (its equations 1 and 3) can be added for the finish, so that results look like photographs of
@@ -21,9 +21,9 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from genkit.errors import UsageError
+from genkit.evaluate import colours
 from genkit.media.datasets import read_pictures, split_sources
 from genkit.nets.lab import lab_to_rgb, rgb_to_lab
-from genkit.train import colours
 from genkit.train.config import TrainConfig
 from genkit.train.feeding import feed
 from genkit.train.rivals import PatchRival, hinge
@@ -188,13 +188,15 @@ class RecolourJob:
         images, masks = batch["images"].float() / 255, batch["masks"].float() / 255
         same = batch["codes"] == batch["domains"]
         truth, share = self._truth(images, masks, batch["colours"], batch["wanted"], same)
-        parts = modules["network"].parts(images, batch["codes"] + 1).float()
+        network: Any = modules["network"]
+        parts = network.parts(images, batch["codes"] + 1).float()
         made = images + torch.sigmoid(parts[:, 3:]) * parts[:, :3]
         figures = {"l1": (made - truth).abs().mean(), "mask": binary_cross_entropy_with_logits(parts[:, 3:], share)}
         loss = figures["l1"] + self.options.masking * figures["mask"]
         self._made = None
         if finishing and self.rivals:
-            opinions, logits = modules["discriminator"].both(made)
+            rival: Any = modules["discriminator"]
+            opinions, logits = rival.both(made)
             figures["adversarial"], figures["naming"] = -opinions.mean(), cross_entropy(logits, batch["codes"])
             loss = loss + self.options.adversarial * figures["adversarial"] + self.options.naming * figures["naming"]
             self._made = made.detach()
@@ -203,9 +205,10 @@ class RecolourJob:
     def rival_loss(self, modules: dict[str, nn.Module], batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]] | None:
         if self._made is None:
             return None
-        real, logits = modules["discriminator"].both(batch["images"].float() / 255)
+        rival: Any = modules["discriminator"]
+        real, logits = rival.both(batch["images"].float() / 255)
         naming = cross_entropy(logits, batch["domains"])
-        loss = hinge(real, modules["discriminator"](self._made)) + naming
+        loss = hinge(real, rival(self._made)) + naming
         return loss, {"discriminator": float(loss.detach()), "naming_real": float(naming.detach())}
 
     def _recolour(self, network: nn.Module, pixels: np.ndarray, domains: Sequence[int]) -> np.ndarray:

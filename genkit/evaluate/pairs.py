@@ -1,7 +1,9 @@
-"""Pairs to learn a translation from: two folders of equal names, pictures side by side, or pairs made from photographs.
+"""Pairs to learn a translation from and to measure one on: two folders of equal names, pictures side by side, or made from
+photographs.
 
 A pair is two uint8 arrays (H, W, 3) of one size, what is given and what shall come of it, and the number of the colour of the
-thing in it (1 + its place in `colours.NAMES`), 0 where nobody asked."""
+thing in it (1 + its place in `colours.NAMES`), 0 where nobody asked.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +15,12 @@ import torch
 from torch import Tensor
 
 from genkit.errors import UsageError
+from genkit.evaluate import colours
+from genkit.evaluate.squares import centre_square
 from genkit.evaluate.translate import whole_square
 from genkit.media.datasets import Source, list_pictures, read_pictures, split_names, split_sources
 from genkit.nets.guided import window_mean
 from genkit.tasks.edges import EDGES, LineOptions, lines, luma
-from genkit.train import colours
 
 Pair = tuple[np.ndarray, np.ndarray, int]
 INK, DEPTH, TONE_RADIUS = 0.9, 0.45, 6  # how black a line is, how dark the darkest tone is, and its window
@@ -129,6 +132,16 @@ def made_pairs(
                 yield given, wanted, 1 + colours.NAMES.index(colours.find(pixels)[0]) if named else 0
 
     return list(make(lambda source: source.training)), list(make(lambda source: source.held[:count]))
+
+
+def measured_pairs(
+    kind: str, data: Path, names: Sequence[str], side: int, named: bool
+) -> Iterator[tuple[str, np.ndarray, np.ndarray, int]]:
+    """(name, given, truth, colour) of pictures of a folder or zip: `edges`, or `sketch` of the middle square of `side`."""
+    for name, pixels in read_pictures(data, names):
+        picture = pixels if kind == "edges" else centre_square(pixels, side, 1)
+        given, wanted = _edge_pair(picture, side, 0) if kind == "edges" else _sketch_pair(picture, side, 0)
+        yield name, given, wanted, 1 + colours.NAMES.index(colours.find(pixels)[0]) if named else 0
 
 
 def _edge_pair(pixels: np.ndarray, side: int, number: int) -> tuple[np.ndarray, np.ndarray]:
