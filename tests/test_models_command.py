@@ -196,3 +196,9 @@ def test_published_checkpoints_are_imported(say: Say, file: str, family: str, pa
 def test_the_published_pickled_module_is_refused(say: Say) -> None:
     _, err = say("import", PUBLISHED / "vdsr-pickled-module.pth", "--as", "vdsr", "--task", "upscale", code=3)
     assert "vdsr-pickled-module.pth" in err and "vdsr.Net" in err
+
+
+def test_a_network_is_not_taken_for_a_verb_that_it_cannot_serve(say: Say, tmp_path: Path) -> None:
+    _, err = say("import", compact(tmp_path), "--as", "mine", "--task", "inpaint", code=2)
+    assert "--task inpaint: this is a compact network, which is for upscale" in err
+    assert not list(cards.user_folder().glob("*/mine*"))

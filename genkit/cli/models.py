@@ -191,6 +191,7 @@ def import_model(
     sources = {"weights": file} | {role: Path(path) for role, path in (_pair(text, "--file ROLE=FILE") for text in files or ())}
     states = {role: weights.read_state_dict(path) for role, path in sources.items()}
     family, found, dtypes = _recognise(states["weights"], family, file)
+    _refuse_other_task(family, task)
     found |= {key: _value(text) for key, text in (_pair(text, "-O PARAM=VALUE") for text in params or ())}
     fields: dict[str, Any] = {
         "name": name,
@@ -205,6 +206,21 @@ def import_model(
     typer.echo(f"{card.name}: family {family}, {', '.join(f'{key} {value}' for key, value in found.items())}", err=True)
     typer.echo(f"use it: genkit {task} --model {card.name} ...", err=True)
     typer.echo(card.toml)
+
+
+def _refuse_other_task(family: str, task: str) -> None:
+    """Hold a task against those that the family's published models are for; a family without any may be for all.
+
+    Raises:
+        UsageError: none of them is for it; names theirs.
+    """
+    from genkit import cards
+    from genkit.errors import UsageError
+
+    published = [card for card in map(cards.read_card, cards.card_paths()) if card.toml.is_relative_to(cards.weights_folder())]
+    tasks = sorted({one for card in published if card.family == family for one in card.tasks})
+    if tasks and task not in tasks:
+        raise UsageError(f"--task {task}: this is a {family} network, which is for {' and '.join(tasks)}", f"--task {tasks[0]}")
 
 
 @app.command()

@@ -292,11 +292,12 @@ class _Work:
 
     def _recipe(self, item: Item, digest: str) -> dict[str, Any]:
         from genkit import __version__
+        from genkit.media.formats import LOSSY
 
         options = dict(self._verb.options)
         options |= {"dtype": self._settings.dtype} if self._settings.dtype != "auto" else {}
         options |= {"format": item.format.lower()} if self._settings.format else {}
-        options |= {"quality": self._settings.quality} if self._settings.quality else {}
+        options |= {"quality": self._settings.quality} if self._settings.quality and item.format in LOSSY else {}
         options |= {"strip_metadata": True} if self._shared.strip_metadata else {}
         name = item.source.name if item.source else "stdin"
         files = self._files | {option: _facts(option, path) for option, path in item.partners.items() if path}

@@ -52,7 +52,7 @@ def settings_of(shared: ImageOptions, verb: str) -> Settings:
 
 def make_plan(shared: ImageOptions, verb: PictureVerb, settings: Settings, reporter: Reporter) -> Plan:
     from genkit.media import paths
-    from genkit.media.formats import FORMATS
+    from genkit.media.formats import FORMATS, LOSSY
     from genkit.media.inputs import find_inputs
 
     folder = paths.output_folder(shared.output)
@@ -64,6 +64,8 @@ def make_plan(shared: ImageOptions, verb: PictureVerb, settings: Settings, repor
         if sys.stdin.isatty():
             raise UsageError("standard input is the terminal", f"pipe a picture in: genkit {verb.name} - < photo.jpg > out.jpg")
         data = sys.stdin.buffer.read()
+        if not data:
+            raise UsageError("standard input is empty", "what is before the pipe wrote nothing", code="missing-input")
     elif shared.output is None and not shared.again:
         found = _without_own(found, verb, reporter)
     found, pairs = _find_partners(found, verb, reporter)
@@ -89,6 +91,11 @@ def make_plan(shared: ImageOptions, verb: PictureVerb, settings: Settings, repor
     )
     for notice in plan.notices:
         reporter.say(notice)
+    whole = sorted({item.format for item in plan.items} - set(LOSSY))
+    if shared.quality is not None and whole:
+        reporter.say(
+            f"--quality changes nothing in {' and '.join(whole)} files, which are lossless; it is for {', '.join(LOSSY)}"
+        )
     return plan
 
 

@@ -46,6 +46,7 @@ LIMITS: dict[str, int] = {
     "TIFF": 2**31 - 1,
 }
 ALPHA = frozenset({"PNG", "WEBP", "TIFF", "AVIF", "HEIF"})
+LOSSY = ("JPEG", "WEBP", "AVIF", "HEIF")  # what --quality is for
 DEEP = frozenset({"PNG", "TIFF"})  # 16 bits a channel
 TIFF_BYTES = 4_000_000_000  # classic TIFF counts its bytes in 32 bits
 BMP_BYTES = 2_000_000_000

@@ -52,10 +52,10 @@ def find_inputs(
     search = _Search(suffixes, recursive, leave_out.resolve() if leave_out else None)
     for argument, origin in _expand_lists(arguments):
         search.take(argument, origin)
-    if search.missing:
-        more = f" and {len(search.missing) - SHOWN} more" if len(search.missing) > SHOWN else ""
+    if search.missing or search.unmatched:
+        named = ((search.missing, "not found:"), (search.unmatched, "nothing matches"))
         raise UsageError(
-            f"not found: {', '.join(search.missing[:SHOWN])}{more}",
+            "; ".join(f"{word} {_first(names)}" for names, word in named if names),
             "check the spelling; folders, quoted globs and @list.txt are taken too",
             code="missing-input",
         )
@@ -82,6 +82,7 @@ class _Search:
         self.suffixes, self.recursive, self.leave_out = suffixes, recursive, leave_out
         self.found: list[Found] = []
         self.missing: list[str] = []
+        self.unmatched: list[str] = []  # globs
         self._seen: set[str] = set()
         self._others: list[str] = []
         self._links: list[str] = []
@@ -97,8 +98,10 @@ class _Search:
             self._walk(path, path, named=True)
         elif path.exists():
             self._add(Found(path, PurePath(path.name)))
-        elif not (glob.has_magic(argument) and self._match(argument)):
+        elif not glob.has_magic(argument):
             self.missing.append(argument + origin)
+        elif not self._match(argument):
+            self.unmatched.append(argument + origin)
 
     def _match(self, pattern: str) -> bool:
         fixed = Path(*_before_magic(Path(pattern).parts))
@@ -192,6 +195,11 @@ def _before_magic(parts: Sequence[str]) -> Iterator[str]:
         if glob.has_magic(part):
             return
         yield part
+
+
+def _first(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{', '.join(names[:SHOWN])}{more}"
 
 
 def _count(names: Sequence[str], word: str) -> str:
