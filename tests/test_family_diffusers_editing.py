@@ -8,11 +8,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from conftest import Run
+from hub import COMMIT, FakeHub, serving
 from loaded_pipelines import EDITING, card_for
+from PIL import Image
 
-from genkit import models
+from genkit import cards, models
 from genkit.errors import InputError, UsageError, WeightsError
 from genkit.models.diffusers import editing
 from genkit.models.diffusers import load as load_family
@@ -152,3 +156,50 @@ def test_another_folder_is_refused_by_name(pipeline_folder: Folders, tmp_path: P
         path.unlink()
     with pytest.raises(WeightsError, match=r"processor lacks tokenizer\.json, or vocab\.json and merges\.txt"):
         load_family(card_for(QWEN), {"root": folder}, CPU, FULL)
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
+    with serving() as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        yield server
+
+
+CARD = f"""
+name = "tiny-edit"
+tasks = ["translate"]
+family = "diffusers"
+summary = "For tests."
+licence = "MIT"
+commercial = true
+source = "https://example.org"
+verified = false
+params = {{ pipeline = "{PIX2PIX}" }}
+limits = {{ size = {SIDE} }}
+options.prompt = {{ type = "str", default = "" }}
+options.steps = {{ type = "int", default = 2, minimum = 1, maximum = 9 }}
+hub = {{ repo = "maker/tiny", revision = "{COMMIT}", patterns = ["model_index.json", "*/*.json", "*/*.safetensors"] }}
+"""
+
+
+def test_genkit_translate_edits_as_told(
+    hub: FakeHub, pipeline_folder: Folders, genkit: Run, tmp_path: Path, picture: Callable[..., Path]
+) -> None:
+    folder = pipeline_folder(PIX2PIX)
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    hub.add_repo("maker/tiny", {path.relative_to(folder).as_posix(): path.read_bytes() for path in files})
+    path = cards.user_folder() / "translate" / "tiny-edit.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text(CARD, encoding="utf-8")
+    photo = picture(tmp_path / "photo.png", 190, 140)
+    words = ("translate", photo, "--model", "tiny-edit", "--prompt", "make it winter", "--device", "cpu")
+    made = {}
+    for name, seed in (("a", 7), ("b", 7), ("c", 8)):
+        done = genkit(*words, "--seed", seed, "-o", tmp_path / f"{name}.png", terminals="stderr")
+        assert done.code == 0, done.err
+        made[name] = np.asarray(Image.open(tmp_path / f"{name}.png"))
+    assert made["a"].shape == (140, 190, 3) and (made["a"] == made["b"]).all() and (made["a"] != made["c"]).any()
+    shown = genkit("show", tmp_path / "c.png").out
+    assert "--seed 8" in shown and "prompt=make it winter" in shown.replace("'", "")
+    refused = genkit(*words, "--denoise", "0.5", "-o", tmp_path / "d.png")
+    assert refused.code == 2 and "sd15-img2img" in refused.err, "it names the models that have it"
