@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 MOST_REGIONS = 16
 LEAST_SHARE = 0.004  # of a map's pixels: a colour with less is an edge between others
 NEAR = 36  # of 255: colours nearer than this, by their farthest channel, are one
+EVEN = 12  # of 255: neighbours that differ by more lie on an edge
 PROPORTIONS = 0.01  # how much the aspect ratios of map and picture may differ
 SOFT = 4  # pixels over which regions blend, to each side
 CALM = 0.35  # of the whole picture's deviation: no region counts as calmer, or its noise would be painted
@@ -109,8 +110,8 @@ def colours_of(pixels: np.ndarray, name: str) -> list[Colour]:
     Raises:
         InputError: they are more than a map of regions has.
     """
-    packed = (pixels.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)).ravel()
-    values, counts = np.unique(packed, return_counts=True)
+    packed = pixels.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
+    values, counts = np.unique(packed[_even(pixels)], return_counts=True)
     order = np.argsort(-counts, kind="stable")[:4096]
     found: list[Colour] = []
     amounts: list[int] = []
@@ -130,6 +131,17 @@ def colours_of(pixels: np.ndarray, name: str) -> list[Colour]:
             code="not-a-map",
         )
     return kept
+
+
+def _even(pixels: np.ndarray) -> np.ndarray:
+    """Where (H, W) a map is of one colour with its neighbours: the mixtures on soft edges are not."""
+    even = np.ones(pixels.shape[:2], bool)
+    for axis in (0, 1):
+        steps = (np.abs(np.diff(pixels.astype(np.int16), axis=axis)) <= EVEN).all(2)
+        before, after = (np.s_[:-1], np.s_[1:]) if axis == 0 else (np.s_[:, :-1], np.s_[:, 1:])
+        even[before] &= steps
+        even[after] &= steps
+    return even
 
 
 def _apart(one: Sequence[int], other: Sequence[int]) -> int:
@@ -325,6 +337,10 @@ def mirrored(inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
                 nearer = np.hypot(other_row - rows, other_column - columns) < np.hypot(near_row - rows, near_column - columns)
                 near_row, near_column = np.where(nearer, other_row, near_row), np.where(nearer, other_column, near_column)
         step //= 2
-    over_row, over_column = (2 * near_row - rows).clip(0, height - 1), (2 * near_column - columns).clip(0, width - 1)
+    over_row, over_column = np.abs(2 * near_row - rows), np.abs(2 * near_column - columns)  # and again at the borders
+    over_row, over_column = (
+        np.minimum(over_row, 2 * height - 2 - over_row),
+        np.minimum(over_column, 2 * width - 2 - over_column),
+    )
     found = inside[over_row, over_column]
     return np.where(found, over_row, near_row), np.where(found, over_column, near_column)
