@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from genkit.cards import Card
 
 STRIDE = 4
-PIXEL_BYTES = 1536
+PIXEL_BYTES = 1024
 WIDTHS, BLOCKS = (32, 64, 128), 5
 EPSILON = {"torch": 1e-5, "tensorflow": 1e-3}
 RUNNING = re.compile(r"(^|\.)in\d+\.(running_(mean|var)|num_batches_tracked)$")
