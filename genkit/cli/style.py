@@ -97,7 +97,7 @@ def style(
       genkit style photo.jpg --style wave.jpg --keep-colors --mask sky.png
       genkit style photo.jpg --style monet.jpg --photoreal
       genkit style photo.jpg --style monet.jpg --method optimize --steps 200
-      genkit style doodle.png --semantic doodle.png --style monet.jpg --style-semantic monet-map.png
+      genkit style map.png --semantic map.png --style a.jpg --style-semantic b.png
     """
     from genkit.cli import style_methods
     from genkit.cli.inpaint import read_drawn, refuse_unreadable
