@@ -109,6 +109,8 @@ def optimize(
     """
     import torch
 
+    from genkit import runtime
+
     check(options)
     limit = options.size or _limit(features, pixels, notice)
     sizes = stages(pixels.shape[1], pixels.shape[0], limit, features.minimum)
@@ -118,6 +120,13 @@ def optimize(
     try:
         with torch.inference_mode(False), torch.enable_grad():
             result = work.run(sizes)
+    except (RuntimeError, MemoryError) as error:
+        if not runtime.is_out_of_memory(error):
+            raise
+        raise RunError(
+            f"out of memory on {features.device}, at {sizes[-1][0]}x{sizes[-1][1]}",
+            f"--optimize-size {max(sizes[-1]) // 2} takes a quarter of it",
+        ) from error
     finally:
         torch.backends.cudnn.deterministic = before
     small = _pixels(result, pixels.dtype)
