@@ -31,6 +31,7 @@ FAMILIES = (
     "pix2pix",
     "animegan2",
     "stargan",
+    "stylegan2",
     "spandrel",
     "diffusers",
 )  # in the order in which they are asked to recognise a checkpoint: ours first

@@ -71,10 +71,15 @@ class Sample:
         self.to(device, dtype)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Sample:
-        """Move the network."""
+        """Move the network; its precise parts never pass through a shorter format."""
+        parts = list(self._precise(self.network)) if self._precise else []
+        kept = [(part, name, one.data) for part in parts for name, one in part.named_parameters(recurse=False)]
+        held = [(part, name, one) for part in parts for name, one in part.named_buffers(recurse=False)]
         self.network.to(device, dtype)
-        for part in self._precise(self.network) if self._precise else ():
-            part.float()
+        for part, name, numbers in kept:
+            part.get_parameter(name).data = numbers.to(device, torch.float32)
+        for part, name, numbers in held:
+            part.register_buffer(name, numbers.to(device, torch.float32))
         self.device, self.dtype = device, dtype
         return self
 

@@ -1,0 +1,305 @@
+"""StyleGAN2: a generator whose latent is first mapped to styles, one for each of its layers.
+
+Karras et al. 2020, "Analyzing and Improving the Image Quality of StyleGAN" (arXiv 1912.04958), in the configuration with skip
+connections to the picture; classes as in Karras et al. 2020, "Training Generative Adversarial Networks with Limited Data"
+(arXiv 2006.06676): the normalised embedding of the class joins the normalised latent. Key names are those of the published
+StyleGAN2-ADA networks (`mapping.fc0.weight`, `synthesis.b4.const`, ...); this implementation is our own. Their `.pkl` files
+come in through `genkit models import`, which reads them without running what is in them.
+
+Tensors in and out of the network: z (N, z_dim), classes (N, c_dim), w (N, layers, w_dim), RGB -1 to 1.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+
+from genkit.errors import WeightsError
+from genkit.models.fitting import fit
+from genkit.models.sampling import Sample
+from genkit.models.stylegan2_layers import FullyConnected, SynthesisBlock
+from genkit.models.translating import check_params, read
+
+if TYPE_CHECKING:
+    from genkit.cards import Card
+
+SMALLEST = 4
+MAPPING_RATE = 0.01  # the mapping learns a hundred times more slowly
+CENTRE_SAMPLES = 4096
+CENTRES = ("global", "class")
+
+
+def normalised(numbers: Tensor) -> Tensor:
+    """Rows of unit mean square."""
+    return numbers * (numbers.square().mean(1, keepdim=True) + 1e-8).rsqrt()
+
+
+def widths_of(side: int, channel_base: int, channel_max: int) -> dict[int, int]:
+    """The channels at each resolution from 4 to `side`."""
+    return {at: min(channel_base // at, channel_max) for at in resolutions(side)}
+
+
+def resolutions(side: int) -> list[int]:
+    """4, 8, ... `side`."""
+    return [1 << power for power in range(2, side.bit_length())]
+
+
+def class_rows(labels: Tensor | None, c_dim: int) -> Tensor | None:
+    """Class indices (N,) as rows (N, c_dim) of zeros and a one; rows as they are; None where there are no classes."""
+    if labels is None or not c_dim:
+        return None
+    return one_hot(labels, c_dim).float() if labels.ndim == 1 else labels
+
+
+class MappingNetwork(nn.Module):
+    """z (N, z_dim) and classes (N, c_dim) to w (N, w_dim), float32; without z where `z_dim` is 0.
+
+    `w_avg` is the running mean of w, towards which it is truncated.
+    """
+
+    w_avg: Tensor
+
+    def __init__(self, z_dim: int, c_dim: int, w_dim: int, depth: int, average: bool = True):
+        super().__init__()
+        self.z_dim, self.c_dim, self.depth = z_dim, c_dim, depth
+        if c_dim:
+            self.embed = FullyConnected(c_dim, w_dim)
+        width = z_dim + (w_dim if c_dim else 0)
+        for number in range(depth):
+            layer = FullyConnected(width if not number else w_dim, w_dim, active=True, rate=MAPPING_RATE)
+            self.add_module(f"fc{number}", layer)
+        if average:
+            self.register_buffer("w_avg", torch.zeros(w_dim))
+
+    def forward(self, z: Tensor | None, classes: Tensor | None = None) -> Tensor:
+        parts = [normalised(z.float())] if z is not None and self.z_dim else []
+        if self.c_dim:
+            if classes is None:
+                raise ValueError("this network has classes, which are needed")
+            parts.append(normalised(self.embed(classes)))
+        features = torch.cat(parts, 1)
+        for number in range(self.depth):
+            features = self.get_submodule(f"fc{number}")(features)
+        return features
+
+    @torch.no_grad()
+    def follow(self, w: Tensor, keep: float = 0.998) -> None:
+        """Let the running mean follow a batch of w (N, w_dim): for training."""
+        self.w_avg.lerp_(w.detach().float().mean(0), 1 - keep)
+
+
+class Synthesis(nn.Module):
+    """w (N, layers, w_dim) to pictures (N, channels, side, side)."""
+
+    def __init__(self, w_dim: int, side: int, channels: int, channel_base: int, channel_max: int):
+        super().__init__()
+        widths = widths_of(side, channel_base, channel_max)
+        self.sides = resolutions(side)
+        before = 0
+        for at in self.sides:
+            self.add_module(f"b{at}", SynthesisBlock(before, widths[at], w_dim, at, channels))
+            before = widths[at]
+
+    @property
+    def blocks(self) -> list[SynthesisBlock]:
+        return [self.get_submodule(f"b{at}") for at in self.sides]  # type: ignore[misc]
+
+    @property
+    def noise_sides(self) -> list[int]:
+        return [layer.side for block in self.blocks for layer in block.convolutions]
+
+    def forward(self, w: Tensor, noise: Sequence[Tensor | None] | None = None) -> Tensor:
+        """`noise`: a map (N or 1, 1, side, side) for each convolution; None for the constant one."""
+        maps = list(noise) if noise is not None else [None] * len(self.noise_sides)
+        features: Tensor | None = None
+        image: Tensor | None = None
+        place = 0
+        for block in self.blocks:
+            count = len(block.convolutions)
+            # the picture of one resolution and the first convolution of the next share their w
+            features, image = block(features, image, w[:, place : place + count + 1], maps[place : place + count])
+            place += count
+        assert image is not None
+        return image
+
+
+class Generator(nn.Module):
+    """z (N, z_dim) and classes (N, c_dim), or their indices (N,), to pictures (N, channels, side, side), -1 to 1."""
+
+    def __init__(
+        self,
+        side: int = 64,
+        z_dim: int = 512,
+        c_dim: int = 0,
+        w_dim: int = 512,
+        depth: int = 8,
+        channels: int = 3,
+        channel_base: int = 32768,
+        channel_max: int = 512,
+    ):
+        super().__init__()
+        if side < SMALLEST or side & (side - 1):
+            raise ValueError(f"the side is 4, 8, 16 and so on, not {side}")
+        self.side, self.z_dim, self.c_dim, self.w_dim, self.channels = side, z_dim, c_dim, w_dim, channels
+        self.synthesis = Synthesis(w_dim, side, channels, channel_base, channel_max)
+        self.mapping = MappingNetwork(z_dim, c_dim, w_dim, depth)
+        self.layers = len(self.synthesis.noise_sides) + 1
+
+    def styles(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """w (N, layers, w_dim), the same for every layer."""
+        return self.mapping(z, class_rows(labels, self.c_dim))[:, None].expand(-1, self.layers, -1)
+
+    def forward(self, z: Tensor, labels: Tensor | None = None, noise: Sequence[Tensor | None] | None = None) -> Tensor:
+        return self.synthesis(self.styles(z, labels), noise)
+
+
+def build(
+    side: int = 64,
+    z_dim: int = 512,
+    c_dim: int = 0,
+    w_dim: int = 512,
+    depth: int = 8,
+    channels: int = 3,
+    channel_base: int = 32768,
+    channel_max: int = 512,
+) -> Generator:
+    """Build the generator with random weights.
+
+    At a resolution r it has min(channel_base // r, channel_max) channels; `depth` layers map z to w; `c_dim` classes.
+    """
+    return Generator(side, z_dim, c_dim, w_dim, depth, channels, channel_base, channel_max)
+
+
+def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Tell the sizes from the state dict of a generator, or return None if it is not of this layout.
+
+    Any sequence of widths that `channel_base` and `channel_max` can give is found; others are not of this kind.
+    """
+    const, first = state.get("synthesis.b4.const"), state.get("mapping.fc0.weight")
+    if const is None or first is None or const.ndim != 3 or first.ndim != 2 or "synthesis.b4.torgb.weight" not in state:
+        return None
+    sides = sorted({int(found[1]) for key in state if (found := re.match(r"synthesis\.b(\d+)\.", key))})
+    depth = len({found[1] for key in state if (found := re.match(r"mapping\.(fc\d+)\.weight$", key))})
+    if sides != resolutions(sides[-1]):
+        return None
+    weights = [state.get(f"synthesis.b{at}.conv1.weight") for at in sides]
+    if any(one is None or one.ndim != 4 for one in weights):
+        return None
+    widths = {at: int(one.shape[0]) for at, one in zip(sides, weights, strict=True) if one is not None}
+    channel_max = max(widths.values())
+    channel_base = max(at * width for at, width in widths.items() if width < channel_max or at == sides[-1])
+    if widths_of(sides[-1], channel_base, channel_max) != widths:
+        return None
+    embed = state.get("mapping.embed.weight")
+    w_dim = int(first.shape[0])
+    return {
+        "side": sides[-1],
+        "z_dim": int(first.shape[1]) - (w_dim if embed is not None else 0),
+        "c_dim": int(embed.shape[1]) if embed is not None else 0,
+        "w_dim": w_dim,
+        "depth": depth,
+        "channels": int(state["synthesis.b4.torgb.weight"].shape[0]),
+        "channel_base": channel_base,
+        "channel_max": channel_max,
+    }
+
+
+def allowed_dtypes(state: Mapping[str, Any]) -> tuple[str, ...]:
+    """The number formats for a card."""
+    return ("float32", "float16", "bfloat16")
+
+
+def options_of(params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The options of a card."""
+    truncation = {"type": "float", "default": 0.7, "minimum": 0.0, "maximum": 1.0, "help": "less: fewer failures, less variety"}
+    label = {"type": "str", "help": "a class, by name or number"}
+    return {"truncation": truncation} | ({"label": label} if params.get("c_dim") else {})
+
+
+def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> Sample:
+    """Load a generator. `params.labels` are the classes' names; `params.centre = "class"` truncates towards each class's own
+    mean, which keeps classes apart, and not towards that of all, as published networks do.
+
+    Raises:
+        WeightsError: unreadable, not of this layout, or not what the card says.
+    """
+    path = files["weights"]
+    state = read(path)
+    found = recognise(state)
+    if found is None:
+        raise WeightsError(f"{path.name} is not a checkpoint of a StyleGAN2 generator")
+    check_params(card, found, path)
+    names = card.params.get("labels", found["c_dim"])
+    centre = str(card.params.get("centre", "global"))
+    if (names if isinstance(names, int) else len(names)) != found["c_dim"] or centre not in CENTRES:
+        wrong = f"centre {centre!r}" if centre not in CENTRES else f"{names if isinstance(names, int) else len(names)} classes"
+        raise WeightsError(f"{card.name} says {wrong}, {path.name} has {found['c_dim']} classes", code="card")
+    with torch.device("meta"):
+        network = Generator(**found)
+    fit(network, state, path, "the StyleGAN2 generator")
+    return sample(network, device, dtype, names, centre)
+
+
+def sample(
+    network: Generator, device: torch.device, dtype: torch.dtype, labels: Sequence[str] | int = 0, centre: str = "global"
+) -> Sample:
+    """The network as the gan task calls it."""
+    network.float()
+    means: Tensor | None = None
+    if centre == "class" and network.c_dim:
+        with torch.no_grad():
+            network.eval().cpu()
+            drawn = torch.randn(CENTRE_SAMPLES, network.z_dim, generator=torch.Generator().manual_seed(0))
+            rows = [
+                network.mapping(drawn, torch.eye(network.c_dim)[[one]].expand(len(drawn), -1)) for one in range(network.c_dim)
+            ]
+            means = torch.stack([one.mean(0) for one in rows])
+
+    def embed(network: Generator, z: Tensor, labels: Tensor | None, truncation: float) -> Tensor:
+        w = network.styles(z, labels)
+        if truncation == 1:
+            return w
+        middle = network.mapping.w_avg.float() if means is None else means.to(w.device)[labels][:, None]
+        return middle + truncation * (w - middle)
+
+    return Sample(
+        network,
+        device=device,
+        dtype=dtype,
+        latent=network.z_dim,
+        labels=labels or network.c_dim,
+        side=network.side,
+        channels=max(3, network.channels),
+        draw=_draw,
+        embed=embed,
+        truncation=0.7,
+        layers=network.layers,
+        noise_sides=network.synthesis.noise_sides,
+        mean=lambda network: network.mapping.w_avg,
+        modulation=modulation,
+        precise=lambda network: [one for one in network.modules() if isinstance(one, (FullyConnected, MappingNetwork))],
+        pixel_bytes=4 * 6 * network.synthesis.blocks[-1].conv1.weight.shape[0],
+    )
+
+
+def modulation(network: Generator) -> list[Tensor]:
+    """For each layer's w the rows (channels, w_dim) by which it scales channels, those of the picture's layer included."""
+    rows: list[list[Tensor]] = [[] for _ in range(network.layers)]
+    place = 0
+    for block in network.synthesis.blocks:
+        for layer in block.convolutions:
+            rows[place].append(layer.affine.weight)
+            place += 1
+        rows[place].append(block.torgb.affine.weight)
+    return [torch.cat(one) for one in rows]
+
+
+def _draw(network: Generator, w: Tensor, noise: Sequence[Tensor] | None, truncation: float) -> Tensor:
+    dtype = network.synthesis.blocks[0].conv1.weight.dtype
+    return network.synthesis(w, [one.to(dtype) for one in noise] if noise is not None else None)
