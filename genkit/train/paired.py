@@ -35,7 +35,9 @@ class DataOptions:
     and, but for sketches, of pictures on the shorter side; `reduction` the largest by which a square is reduced before;
     `noise` and `blur` how much worse than the truth the given picture may be made (deviation in 8-bit steps and in pixels);
     `turn` allows quarter turns. `gradient`, `perceptual` and `adversarial` weigh the terms beside the absolute error;
-    `features` is a file of VGG-19 weights and `patch` the part of a square whose features are compared."""
+    `features` is a file of VGG-19 weights and `patch` the part of a square whose features are compared. With `colours` the
+    network is told the thing's colour but in the share `unsaid`, and pairs of a colour of n pairs are drawn in proportion to n
+    to the power of `-balance`."""
 
     make: str = ""
     pairs: str = ""
@@ -52,6 +54,7 @@ class DataOptions:
     patch: int = 64
     colours: bool = False
     unsaid: float = 0.35
+    balance: float = 0.0
     validate: int = 40
     validate_side: int = 128
     leave_out: tuple[str, ...] = ()
@@ -94,6 +97,9 @@ class PairedJob:
         self._pairs = [pair for pair in self._pairs if min(pair[0].shape[:2]) >= chosen.side]
         if not self._pairs:
             raise UsageError(f"no pair has {chosen.side} pixels on its shorter side", "smaller squares: --set data.side=64")
+        numbers = [colour for *_, colour in self._pairs]
+        shares = np.bincount(numbers)[numbers] ** -chosen.balance
+        self._shares = shares / shares.sum()
         side = chosen.validate_side
         held = held[:: max(1, len(held) // chosen.validate)][: chosen.validate]
         self._held = [(centre_square(a, side, 1), centre_square(b, side, 1), code) for a, b, code in held]
@@ -110,8 +116,7 @@ class PairedJob:
     def _batch(self, rng: np.random.Generator) -> dict[str, Tensor]:
         chosen, given, wanted, codes = self.options, [], [], []
         for _ in range(chosen.batch):
-            which = int(rng.integers(len(self._pairs)))
-            *both, colour = self._pairs[which]
+            *both, colour = self._pairs[int(rng.choice(len(self._pairs), p=self._shares))]
             first, second = self._square(both, rng)
             given.append(self._worse(first, rng))
             wanted.append(second)
