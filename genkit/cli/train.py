@@ -105,7 +105,7 @@ def style(
 ) -> None:
     """Train a style network on photographs (--data) and the manner of a picture (--style) or of many (--styles).
 
-    Features of VGG-19 judge the results: genkit models pull vgg19, or --set data.features=FILE.
+    Features of VGG-19 judge the results: genkit models pull vgg19 and --set data.features=vgg19, or a file of its own.
     """
     from functools import partial
 

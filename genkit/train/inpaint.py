@@ -27,13 +27,14 @@ from genkit.models import inpainter
 from genkit.nets import vgg
 from genkit.train.config import TrainConfig
 from genkit.train.feeding import feed
+from genkit.train.judging import load_judge
 
 
 @dataclass(frozen=True)
 class DataOptions:
     """`side` is that of a training square in pixels; `reductions` the bounds of how far a picture is reduced before it is cut;
     `squared`, `perceptual` and `adversarial` weigh the terms beside the absolute error, the last two in the finish only.
-    `features` is a file of VGG-19 weights, without which there is no perceptual term; `views` is what the card will say."""
+    `features` is a file of VGG-19 weights, or the model vgg19, for the perceptual term; `views` is what the card will say."""
 
     side: int = 128
     batch: int = 8
@@ -78,13 +79,9 @@ class InpaintJob:
         if self.options.adversarial:
             self.modules["discriminator"] = Discriminator()
             self.rivals = ("discriminator",)
-        self._features: vgg.Features | None = None
-        if self.options.features:
-            from genkit.weights import read_state_dict
-
-            self._features = vgg.load_features(read_state_dict(Path(self.options.features)))
-        elif self.options.perceptual:
-            raise UsageError("data.perceptual needs VGG-19 weights", "give the file: --set data.features=vgg19.safetensors")
+        self._features: nn.Module | None = None
+        if self.options.features or self.options.perceptual:
+            self._features = load_judge(self.options.features, "data.perceptual")
         self._made: Tensor | None = None
         side = self.options.validate_side
         self.protocol = (

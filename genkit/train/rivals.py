@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, relu
 
@@ -52,7 +51,3 @@ def differences(first: Tensor, second: Tensor) -> Tensor:
     """Mean absolute difference of the gradients of (N, C, H, W), which keeps lines sharp; a scalar."""
     across = (first.diff(dim=3) - second.diff(dim=3)).abs().mean()
     return across + (first.diff(dim=2) - second.diff(dim=2)).abs().mean()
-
-
-def stacked(*planes: Tensor) -> Tensor:
-    return torch.cat(planes, 1)

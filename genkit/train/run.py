@@ -94,7 +94,8 @@ def _command(request: Request) -> Sequence[str]:
     if request.holdout is not None:
         words += ["--holdout", request.holdout.name]
     for override in request.overrides:
-        words += ["--set", override]
+        key, equals, value = override.partition("=")
+        words += ["--set", key + equals + (Path(value).name if Path(value).is_absolute() else value)]
     return words
 
 

@@ -21,9 +21,9 @@ from genkit.errors import UsageError
 from genkit.evaluate.squares import centre_square
 from genkit.evaluate.style import content_loss, grams, style_loss
 from genkit.media.datasets import list_pictures, read_pictures, split_sources
-from genkit.nets import vgg
 from genkit.train.config import TrainConfig
 from genkit.train.feeding import feed
+from genkit.train.judging import load_judge
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class DataOptions:
     shorter side to which a photograph is reduced before it is cut, `style_reductions` those of a style. `crops` and
     `style_crops` are how many of each are drawn from a picture. `borrowed` is the share of steps' styles that are photographs,
     which teach the network that a style may be anything. `content` and `style` weigh the two terms, `smooth` the total
-    variation. `features` is a file of VGG-19 weights."""
+    variation. `features` is a file of VGG-19 weights, or the model vgg19."""
 
     side: int = 128
     style_side: int = 160
@@ -72,7 +72,7 @@ class StyleJob:
         self.modules: dict[str, nn.Module] = {"network": _build(config)}
         self.averaged: tuple[str, ...] = ("network",)
         self.rivals: tuple[str, ...] = ()
-        self._features = self._load_features()
+        self._features = load_judge(self.options.features, "training a style network")
         options = self.options
         self.protocol = (
             f"held-out photographs, centre square of 512 reduced to {options.validate_side}, each with a style; VGG-19 relu3_1 "
@@ -96,15 +96,6 @@ class StyleJob:
         held = [pixels for s in sources for _, pixels in read_pictures(s.path, s.held[: options.validate])]
         self._held = [centre_square(pixels, options.validate_side, 512 // options.validate_side) for pixels in held]
         self._shown_styles = [_reduced(pixels, options.validate_side) for pixels in paintings]
-
-    def _load_features(self) -> vgg.Features:
-        from genkit.weights import read_state_dict
-
-        if not self.options.features:
-            raise UsageError(
-                "training a style network needs VGG-19 weights", "give the file: --set data.features=vgg19.safetensors"
-            )
-        return vgg.load_features(read_state_dict(Path(self.options.features)))
 
     @staticmethod
     def _crops(rng: np.random.Generator, pictures: list[np.ndarray], count: int, side: int, bounds: Sequence[float]) -> Tensor:
@@ -211,7 +202,8 @@ class StyleJob:
         return np.concatenate(rows, 0)
 
     def export(self, modules: dict[str, nn.Module]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        return dict(modules["network"].state_dict()), self.network_params
+        params = {**self.network_params, "own_style": True} if self._single else self.network_params
+        return dict(modules["network"].state_dict()), params
 
     def card_fields(self) -> dict[str, Any]:
         return {"dtypes": ["float32", "bfloat16"]}
