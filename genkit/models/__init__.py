@@ -32,6 +32,9 @@ FAMILIES = (
     "animegan2",
     "stargan",
     "stylegan2",
+    "pgan",
+    "biggan_deep",
+    "dcgan",
     "spandrel",
     "diffusers",
 )  # in the order in which they are asked to recognise a checkpoint: ours first
