@@ -14,27 +14,28 @@ README = Path(__file__).resolve().parent.parent / "README.md"
 
 
 def models() -> str:
-    rows: list[str] = []
-    verbs = [name for name in COMMANDS if all_cards(name)]
-    for card in sorted(all_cards(), key=lambda card: (verbs.index(card.task), not card.shipped, card.name)):
-        if card.origin == "user":
+    """One table for each verb; only super-resolution has scales."""
+    lines: list[str] = []
+    for verb in COMMANDS:
+        cards = sorted(
+            (card for card in all_cards(verb) if card.origin != "user"), key=lambda card: (not card.shipped, card.name)
+        )
+        if not cards:
             continue
-        head = f"**`genkit {card.task}`**"
-        if head not in rows:
-            rows += [
-                "",
-                head,
-                "",
-                "| model | for | scale | size | licence | commercial use | hash |",
-                "|---|---|---|---|---|---|---|",
+        scaled = any("scale" in card.params for card in cards)
+        heads = ("model", "for", *(["scale"] if scaled else []), "size", "licence", "commercial use", "hash")
+        lines += ["", f"**`genkit {verb}`**", "", "| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+        for card in cards:
+            size = "unknown" if card.size is None else f"{card.size / 1e6:.1f} MB"
+            cells = [f"`{card.name}`", card.summary]
+            cells += [f"x{card.params['scale']}" if "scale" in card.params else ""] if scaled else []
+            cells += ["ships with genkit" if card.shipped else size, card.licence]
+            cells += [
+                {True: "yes", False: "no", None: "unclear"}[card.commercial],
+                "verified" if card.verified else "not verified",
             ]
-        size = "unknown" if card.size is None else f"{card.size / 1e6:.1f} MB"
-        where = "ships with genkit" if card.shipped else size
-        use = {True: "yes", False: "no", None: "unclear"}[card.commercial]
-        verified = "verified" if card.verified else "not verified"
-        scale = f"x{card.params['scale']}" if "scale" in card.params else ""
-        rows.append(f"| `{card.name}` | {card.summary} | {scale} | {where} | {card.licence} | {use} | {verified} |")
-    return "\n".join([*rows, ""])
+            lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join([*lines, ""])
 
 
 def commands() -> str:
