@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 HERE = Path(__file__).resolve().parent
 CLEAN, WEB, GREY, HOLES, PICTURES = HERE / "upscale", HERE / "web", HERE / "colorize", HERE / "inpaint", HERE / "pictures"
-PHOTOS, STYLES = HERE / "photos", HERE / "styles"
+PHOTOS, STYLES, DRAWINGS = HERE / "photos", HERE / "styles", HERE / "drawings"
 
 
 def inputs() -> None:
@@ -30,15 +30,17 @@ def inputs() -> None:
 
 
 def to_style() -> None:
-    """Photographs in colour, for style and translate, and two styles to give them."""
+    """Photographs in colour, for style and translate, two styles to give them, and drawings to make photographs of."""
     from skimage import data
 
-    for folder in (PHOTOS, STYLES):
+    for folder in (PHOTOS, STYLES, DRAWINGS):
         folder.mkdir(exist_ok=True)
     for name, array in (("astronaut", data.astronaut()), ("chelsea", data.chelsea()), ("coffee", data.coffee())):
         reduced(array, 400).save(PHOTOS / f"{name}.jpg", quality=92)
     paint.swirls().save(STYLES / "swirls.jpg", quality=92)
     paint.panes().save(STYLES / "panes.jpg", quality=92)
+    for name, drawing in paint.drawings().items():
+        drawing.save(DRAWINGS / f"{name}.png", optimize=True)
 
 
 def reduced(array: np.ndarray, width: int) -> Image.Image:
@@ -110,8 +112,46 @@ def pictures() -> None:
             (_with_mask(HOLES / name, HOLES / "masks" / name), out / "filled" / name) for name in ("chelsea.png", "coffee.png")
         ]
         _beside(holes, PICTURES / "inpaint.jpg")
+        _styled(out)
+        _translated(out)
         _compare(CLEAN / "chelsea.jpg", out / "clean" / "chelsea.jpg", (60, 20, 110, 75), PICTURES / "upscale-clean.jpg")
         _compare(WEB / "coffee.jpg", out / "web" / "coffee.jpg", (75, 25, 135, 90), PICTURES / "upscale-web.jpg")
+
+
+def _styled(out: Path) -> None:
+    """A row for each style: the style, and photographs in it."""
+    rows = []
+    for style in sorted(STYLES.iterdir()):
+        _genkit("style", PHOTOS, "--style", style, "-o", out / style.stem)
+        rows.append([style, *(out / style.stem / name for name in ("chelsea.jpg", "coffee.jpg"))])
+    _table(rows, PICTURES / "style.jpg")
+
+
+def _translated(out: Path) -> None:
+    """Photographs above their drawings; drawings of clothes above what came of them, and those in another colour."""
+    _genkit("translate", PHOTOS, "-o", out / "drawn/")
+    _genkit("translate", DRAWINGS, "--model", "genkit-edges2clothes", "--to", "red", "-o", out / "clothes/")
+    _genkit("translate", out / "clothes", "--model", "genkit-recolor", "--to", "blue", "--again", "-o", out / "blue/")
+    photos, clothes = ("chelsea.jpg", "coffee.jpg", "astronaut.jpg"), [path.name for path in sorted(DRAWINGS.iterdir())]
+    _table([[folder / name for name in photos] for folder in (PHOTOS, out / "drawn")], PICTURES / "translate.jpg")
+    made = [[folder / name for name in clothes] for folder in (DRAWINGS, out / "clothes", out / "blue")]
+    _table(made, PICTURES / "clothes.jpg", height=160)
+
+
+def _table(rows: Sequence[Sequence[Path]], target: Path, height: int = 220) -> None:
+    """Rows of pictures, each of this height in pixels."""
+    cells = [[Image.open(path).convert("RGB") for path in row] for row in rows]
+    cells = [
+        [one.resize((round(one.width * height / one.height), height), Image.Resampling.LANCZOS) for one in row] for row in cells
+    ]
+    wide = max(sum(one.width + 8 for one in row) - 8 for row in cells)
+    sheet = Image.new("RGB", (wide, len(cells) * (height + 8) - 8), "white")
+    for place, row in enumerate(cells):
+        left = 0
+        for one in row:
+            sheet.paste(one, (left, place * (height + 8)))
+            left += one.width + 8
+    sheet.save(target, "JPEG", quality=88)
 
 
 def _genkit(*words: object) -> None:

@@ -1,4 +1,4 @@
-"""Draw the style samples by numbers alone, so that they are ours: strokes along a flow with whirls, and stained glass."""
+"""Draw style samples and outlines of clothes by numbers alone, so that they are ours: strokes along a flow, stained glass."""
 
 from __future__ import annotations
 
@@ -58,3 +58,28 @@ def panes() -> Image.Image:
     pixels = glass * (0.85 + 0.3 * np.exp(-nearest / 40))[..., None] + rng.normal(0, 6, (high, wide, 1))
     pixels[second - nearest < 9] = (22, 20, 22)
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
+
+
+def drawings() -> dict[str, Image.Image]:
+    """Outlines of a shirt, a dress and trousers, dark on white."""
+    shirt = [(92, 40), (60, 58), (22, 112), (52, 134), (74, 108), (72, 224), (184, 224), (182, 108), (204, 134), (234, 112)]
+    shirt += [(196, 58), (164, 40), (148, 56), (128, 62), (108, 56), (92, 40)]
+    dress = [(104, 26), (100, 66), (86, 84), (96, 118), (58, 232), (96, 240), (160, 240), (198, 232), (160, 118), (170, 84)]
+    dress += [(156, 66), (152, 26), (142, 50), (128, 58), (114, 50), (104, 26)]
+    trousers = [(84, 20), (172, 20), (178, 70), (190, 238), (146, 240), (130, 104), (112, 240), (66, 238), (78, 70), (84, 20)]
+    folds = {
+        "shirt": (shirt, [[(74, 108), (78, 90)], [(182, 108), (178, 90)], [(100, 150), (112, 190)], [(150, 140), (146, 186)]]),
+        "dress": (
+            dress,
+            [[(96, 118), (128, 124), (160, 118)], [(110, 130), (92, 228)], [(128, 132), (130, 232)], [(146, 130), (166, 228)]],
+        ),
+        "trousers": (trousers, [[(82, 34), (174, 34)], [(128, 34), (130, 104)], [(90, 34), (98, 58)], [(166, 34), (158, 58)]]),
+    }
+    found = {}
+    for name, (outline, lines) in folds.items():
+        picture = Image.new("RGB", (512, 512), "white")
+        pen = ImageDraw.Draw(picture)
+        for line, width in ((outline, 16), *((fold, 7) for fold in lines)):
+            pen.line([(2 * x, 2 * y) for x, y in line], fill=(12, 12, 12), width=width, joint="curve")
+        found[name] = picture.resize((256, 256), Image.Resampling.LANCZOS)
+    return found
