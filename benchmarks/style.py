@@ -1,9 +1,10 @@
-"""Style networks against each other, on the same pictures: `python benchmarks/style.py --data photos.zip --styles paintings.zip
---features vgg19.safetensors [--names photos.txt] [--model NAME]...`
+"""Style networks against each other, on the same pictures.
 
-First the losses of `genkit eval style` (12 photographs x 12 styles, both ways of losing: from the photograph and from the style),
-then the time of one megapixel: the whole command, medians of three runs in turn, less that of the start-up, which is measured as
-the same command on a picture of 64 x 64.
+`python benchmarks/style.py --data photos.zip --styles paintings.zip --features vgg19.safetensors [--names FILE] [--model NAME]...`
+
+First the losses of `genkit eval style`: 12 photographs in 12 styles, how far from the photograph and how far from the style. Then
+the time of one megapixel: the whole command, medians of three runs in turn, less the start-up, which is the same command on a
+picture of 64 x 64.
 """
 
 from __future__ import annotations
