@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def run(command: Sequence[str], **environment: str) -> Cost:
     return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
-def in_turn(commands: dict[str, Sequence[str]], runs: int) -> dict[str, Cost]:
+def in_turn(commands: Mapping[str, Sequence[str]], runs: int) -> dict[str, Cost]:
     """Run all commands in turn, `runs` times after one warm-up, so that a drifting machine meets all of them; medians."""
     costs: dict[str, list[Cost]] = {name: [] for name in commands}
     for turn in range(runs + 1):

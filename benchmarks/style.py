@@ -1,10 +1,10 @@
 """Style networks against each other, on the same pictures.
 
-`python benchmarks/style.py --data photos.zip --styles paintings.zip --features vgg19.safetensors [--names FILE] [--model NAME]...`
+`python benchmarks/style.py --data photos.zip --styles styles.zip --features vgg19.safetensors [--names FILE] [--model NAME]...`
 
-First the losses of `genkit eval style`: 12 photographs in 12 styles, how far from the photograph and how far from the style. Then
-the time of one megapixel: the whole command, medians of three runs in turn, less the start-up, which is the same command on a
-picture of 64 x 64.
+First the losses of `genkit eval style`: 12 photographs in 12 styles, how far from the photograph and how far from the style.
+Then the time of one megapixel: the whole command, medians of three runs in turn, less the start-up, which is the same command
+on a picture of 64 x 64.
 """
 
 from __future__ import annotations
