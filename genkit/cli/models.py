@@ -184,14 +184,20 @@ def import_model(
         str | None, typer.Option("--summary", metavar="TEXT", help="What it is for.", show_default=False)
     ] = None,
 ) -> None:
-    """Make a checkpoint on your disk a model of your own. It is opened without running anything that is in it."""
+    """Make a checkpoint on your disk a model of your own. It is opened without running anything that is in it.
+
+    StyleGAN's .pkl files are read, too: their tensors are taken out, and the source that they carry is left where it is.
+    """
     from genkit import weights
+    from genkit.cli.importing import options, recognise, refuse_other_settings, refuse_other_task
 
     weights.refuse_taken(name)
     sources = {"weights": file} | {role: Path(path) for role, path in (_pair(text, "--file ROLE=FILE") for text in files or ())}
-    states = {role: weights.read_state_dict(path) for role, path in sources.items()}
-    family, found, dtypes = _recognise(states["weights"], family, file)
-    _refuse_other_task(family, task)
+    read = {role: weights.read_any(path) for role, path in sources.items()}
+    states = {role: state for role, (state, _) in read.items()}
+    family, found, dtypes = recognise(states["weights"], family, file)
+    refuse_other_settings(found, read["weights"][1], file)
+    refuse_other_task(family, task)
     found |= {key: _value(text) for key, text in (_pair(text, "-O PARAM=VALUE") for text in params or ())}
     fields: dict[str, Any] = {
         "name": name,
@@ -202,25 +208,12 @@ def import_model(
         "dtypes": list(dtypes),
         "params": found,
     }
+    if own := options(family, found):
+        fields["options"] = own
     card = weights.adopt(fields, states)
     typer.echo(f"{card.name}: family {family}, {', '.join(f'{key} {value}' for key, value in found.items())}", err=True)
     typer.echo(f"use it: genkit {task} --model {card.name} ...", err=True)
     typer.echo(card.toml)
-
-
-def _refuse_other_task(family: str, task: str) -> None:
-    """Hold a task against those that the family's published models are for; a family without any may be for all.
-
-    Raises:
-        UsageError: none of them is for it; names theirs.
-    """
-    from genkit import cards
-    from genkit.errors import UsageError
-
-    published = [card for card in map(cards.read_card, cards.card_paths()) if card.toml.is_relative_to(cards.weights_folder())]
-    tasks = sorted({one for card in published if card.family == family for one in card.tasks})
-    if tasks and task not in tasks:
-        raise UsageError(f"--task {task}: this is a {family} network, which is for {' and '.join(tasks)}", f"--task {tasks[0]}")
 
 
 @app.command()
@@ -366,27 +359,3 @@ def _value(text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except ValueError:
         return text
-
-
-def _recognise(state: dict[str, Any], family: str | None, file: Path) -> tuple[str, dict[str, Any], Sequence[str]]:
-    """Family, parameters and number formats of a checkpoint."""
-    import warnings
-
-    from genkit import models
-    from genkit.errors import WeightsError
-
-    warnings.simplefilter("ignore")  # the libraries' own notes, while they build networks to compare with
-    if family is None:
-        match = models.recognise(state)
-        if match is None:
-            hint = f"families: {', '.join(models.FAMILIES)}; name one with --family if you know better"
-            raise WeightsError(f"{file}: its tensors are of no network that genkit knows", hint, code="not-recognised")
-        family, params = match
-    else:
-        params = models.family_module(family).recognise(state)
-        if params is None:
-            raise WeightsError(
-                f"{file}: its tensors are not of the family {family}", "leave --family out", code="not-recognised"
-            )
-    formats = getattr(models.family_module(family), "allowed_dtypes", None)
-    return family, dict(params), formats(state) if formats else ("float32", "bfloat16", "float16")

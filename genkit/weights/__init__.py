@@ -6,7 +6,7 @@ imported until it is needed.
 """
 
 from genkit.files import size_text
-from genkit.weights.adopting import adopt, refuse_taken
+from genkit.weights.adopting import adopt, read_any, refuse_taken
 from genkit.weights.choice import Choice, choose
 from genkit.weights.reading import read_state_dict
 from genkit.weights.resolving import Verdict, is_offline, local_files, pull, remove, resolve, state, verify
@@ -21,6 +21,7 @@ __all__ = [
     "is_offline",
     "local_files",
     "pull",
+    "read_any",
     "read_state_dict",
     "refuse_taken",
     "remove",

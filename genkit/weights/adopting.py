@@ -10,10 +10,24 @@ from typing import TYPE_CHECKING, Any
 from genkit.cards import Card, all_cards, card_text, parse_card, read_card, user_folder
 from genkit.errors import UsageError, WeightsError
 from genkit.files import replace_text
+from genkit.weights.reading import read_state_dict
 from genkit.weights.store import digest_file
+from genkit.weights.stylegan_pickle import is_plain_pickle, read_stylegan
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+def read_any(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read a checkpoint, or the generator of a StyleGAN pickle: its tensors, and what else it says of its network.
+
+    Raises:
+        WeightsError: unreadable, or it holds more than tensors and plain values.
+    """
+    if is_plain_pickle(path):
+        network = read_stylegan(path)
+        return network.state, network.params
+    return read_state_dict(path), {}
 
 
 def adopt(fields: Mapping[str, Any], states: Mapping[str, Mapping[str, Tensor]]) -> Card:
