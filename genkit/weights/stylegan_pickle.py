@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from genkit.errors import WeightsError
-from genkit.weights.reading import CODE
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,6 +36,7 @@ KEYS = (str, int, float, bytes, type(None))  # what may be a key: none that runs
 NUMBERS = {"f2": "e", "f4": "f", "f8": "d", "i1": "b", "i2": "h", "i4": "i", "i8": "q"}
 NUMBERS |= {"u1": "B", "u2": "H", "u4": "I", "u8": "Q", "b1": "?"}
 PUSHED = re.compile(r"(BIN)?INT[12]?|LONG[14]?|(BIN)?FLOAT|(SHORT_)?(BIN)?(STRING|UNICODE|BYTES)8?|BYTEARRAY8")  # plain values
+GLOBAL = re.compile(r"(?:GLOBAL|function) (\S+)")  # what torch's restricted reader says when it meets one
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 PARAMS = {"img_resolution": "side", "img_channels": "channels", "z_dim": "z_dim", "c_dim": "c_dim", "w_dim": "w_dim"}
 WAY_OUT = "only PyTorch networks of the StyleGAN2-ADA kind are read; nothing in the file was run"
@@ -106,6 +106,8 @@ MEANINGS = {
     "numpy.ndarray": "array class",
     "numpy.core.multiarray._reconstruct": "array",
     "numpy._core.multiarray._reconstruct": "array",
+    "numpy.core.numeric._frombuffer": "array",
+    "numpy._core.numeric._frombuffer": "array",
 }
 
 
@@ -354,8 +356,8 @@ class _Reader:
                 if isinstance(found, torch.storage.TypedStorage):
                     return Numbers(found.untyped(), found.dtype)
         except Exception as error:
-            refused = CODE.search(str(error))
-            what = next((one for one in refused.groups() if one), "code") if refused else "what is no tensor"
+            refused = GLOBAL.search(str(error))
+            what = refused[1] if refused else "what is no tensor"
             self.refuse(f"{what} inside a tensor's bytes", "the restricted reader does not take it")
         return self.refuse(f"a {type(found).__name__} where a tensor's numbers should be", "nothing is known of it")
 
