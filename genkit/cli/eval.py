@@ -2,61 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-app = typer.Typer(name="eval", help="Measure models, with the protocol beside the figures.", no_args_is_help=True)
+from genkit.cli.measuring import (
+    PANEL,
+    SHOWN,
+    Border,
+    Data,
+    Degradation,
+    Device,
+    Features,
+    Json,
+    Masks,
+    Model,
+    Names,
+    PairedData,
+    Scale,
+    Sheet,
+    Side,
+    draw_rows,
+    draw_sheet,
+    keeper,
+    load_methods,
+    progress,
+    say,
+    tell,
+)
 
-PANEL = "Measure"
-SHOWN = 24  # pictures on a sheet
-Data = Annotated[Path, typer.Option("--data", help="Folder or zip of pictures.", rich_help_panel=PANEL)]
-PairedData = Annotated[
-    Path, typer.Option("--data", help="Folder or zip of pictures, or of HR_x4 and LR_x4 pairs.", rich_help_panel=PANEL)
-]
-Model = Annotated[
-    list[str] | None,
-    typer.Option("--model", help="Model name (repeat to compare). Default: the shipped one.", rich_help_panel=PANEL),
-]
-Scale = Annotated[int | None, typer.Option("--scale", min=1, help="Default: the model's own.", rich_help_panel=PANEL)]
-Degradation = Annotated[
-    str,
-    typer.Option(
-        "--degradation",
-        help="given (the data's own small pictures), clean (bicubic) or web-photo. Default: given where there are pairs.",
-        rich_help_panel=PANEL,
-    ),
-]
-Border = Annotated[
-    int | None,
-    typer.Option("--border", min=0, help="Pixels left out on each side. Default: the scale.", rich_help_panel=PANEL),
-]
-Names = Annotated[
-    Path | None,
-    typer.Option("--names", help="Text file with the pictures to take, one a line. Default: all.", rich_help_panel=PANEL),
-]
-Side = Annotated[
-    int, typer.Option("--side", min=16, help="Side in pixels of the centre square that is measured.", rich_help_panel=PANEL)
-]
-Masks = Annotated[
-    Path | None,
-    typer.Option(
-        "--masks",
-        help="Folder or zip of masks, one for each picture, white = repaint. Default: drawn from seed 0.",
-        rich_help_panel=PANEL,
-    ),
-]
-Features = Annotated[
-    Path | None,
-    typer.Option("--features", help="VGG-19 weights, to tell a feature distance too.", rich_help_panel=PANEL),
-]
-Sheet = Annotated[
-    Path | None, typer.Option("--sheet", help="Write inputs, results and originals side by side (PNG).", rich_help_panel=PANEL)
-]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=PANEL)]
-Json = Annotated[bool, typer.Option("--json", help="Print the rows as JSON.", rich_help_panel=PANEL)]
+app = typer.Typer(name="eval", help="Measure models, with the protocol beside the figures.", no_args_is_help=True)
 
 
 @app.callback()
@@ -89,17 +65,17 @@ def upscale(
         degradation = "given" if measure.has_pairs(data, wanted) else "clean"
 
     def method(network: Any) -> measure.Enlarge:
-        return lambda small: enlarge(network, small, None, UpscaleOptions(scale=wanted), _say)[0]
+        return lambda small: enlarge(network, small, None, UpscaleOptions(scale=wanted), say)[0]
 
-    methods = {"bicubic": measure.bicubic(wanted)} | _load("upscale", names, device, method)
-    rows = measure.evaluate(data, methods, wanted, degradation=degradation, border=border, report=_progress)
+    methods = {"bicubic": measure.bicubic(wanted)} | load_methods("upscale", names, device, method)
+    rows = measure.evaluate(data, methods, wanted, degradation=degradation, border=border, report=progress)
     columns = {
         "psnr_y": ("PSNR Y", ".2f"),
         "ssim_y": ("SSIM Y", ".4f"),
         "psnr_rgb": ("PSNR RGB", ".2f"),
         "ssim_rgb": ("SSIM RGB", ".4f"),
     }
-    _tell(rows, columns, measure.protocol(wanted, degradation, border), json)
+    tell(rows, columns, measure.protocol(wanted, degradation, border), json)
 
 
 @app.command()
@@ -119,12 +95,12 @@ def colorize(
     from genkit.tasks.colorize import colorize as colour
 
     def method(network: Any) -> measure.Colour:
-        return lambda grey: colour(network, grey, None, ColorizeOptions(), _say)[0]
+        return lambda grey: colour(network, grey, None, ColorizeOptions(), say)[0]
 
-    methods = _load("colorize", model or [default_model("colorize")], device, method)
-    kept, keep = _keeper(sheet)
-    rows = measure.evaluate(data, methods, names=names, side=side, keep=keep, report=_progress)
-    _draw(sheet, data, kept, side)
+    methods = load_methods("colorize", model or [default_model("colorize")], device, method)
+    kept, keep = keeper(sheet)
+    rows = measure.evaluate(data, methods, names=names, side=side, keep=keep, report=progress)
+    draw_sheet(sheet, data, kept, side)
     columns = {
         "psnr": ("PSNR RGB", ".2f"),
         "gain": ("above grey", "+.2f"),
@@ -132,7 +108,7 @@ def colorize(
         "share": ("of originals'", ".0%"),
         "lightness_error": ("max |dL|", ".2f"),
     }
-    _tell(rows, columns, measure.protocol(side), json)
+    tell(rows, columns, measure.protocol(side), json)
 
 
 @app.command()
@@ -156,15 +132,15 @@ def inpaint(
     from genkit.weights import read_state_dict
 
     def method(network: Any) -> measure.Fill:
-        return lambda pixels, mask: fill(network, pixels, None, mask, InpaintOptions(grow=0, feather=0), _say)[0]
+        return lambda pixels, mask: fill(network, pixels, None, mask, InpaintOptions(grow=0, feather=0), say)[0]
 
-    methods = measure.classical() | _load("inpaint", model or [default_model("inpaint")], device, method)
+    methods = measure.classical() | load_methods("inpaint", model or [default_model("inpaint")], device, method)
     judge = None if features is None else load_features(read_state_dict(features))
-    kept, keep = _keeper(sheet)
-    rows = measure.evaluate(data, methods, names=names, masks=masks, side=side, features=judge, keep=keep, report=_progress)
-    _draw(sheet, data, kept, side)
+    kept, keep = keeper(sheet)
+    rows = measure.evaluate(data, methods, names=names, masks=masks, side=side, features=judge, keep=keep, report=progress)
+    draw_sheet(sheet, data, kept, side)
     columns = {"psnr": ("PSNR hole", ".2f"), "distance": ("distance", ".5f"), "unmasked_error": ("unmasked", ".0f")}
-    _tell(rows, {key: one for key, one in columns.items() if key in rows[0]}, measure.protocol(side, masks is not None), json)
+    tell(rows, {key: one for key, one in columns.items() if key in rows[0]}, measure.protocol(side, masks is not None), json)
 
 
 @app.command()
@@ -196,20 +172,20 @@ def style(
 
     def method(network: Any) -> measure.Stylise:
         def run(photo: Any, manner: Any) -> Any:
-            return stylise(network, photo, None, StyleOptions(Styles([manner])), _say)[0]
+            return stylise(network, photo, None, StyleOptions(Styles([manner])), say)[0]
 
         return run
 
     methods = {"photograph": lambda photo, manner: photo}
-    methods |= _load("style", model or [default_model("style")], device, method)
+    methods |= load_methods("style", model or [default_model("style")], device, method)
     pictures = measure.Pictures(data, styles, names=names, style_names=style_names, count=count, side=side)
     judge = load_features(read_state_dict(features))
-    rows, drawn = measure.evaluate(pictures, methods, features=judge, draw=sheet is not None, report=_progress)
+    rows, drawn = measure.evaluate(pictures, methods, features=judge, draw=sheet is not None, report=progress)
     if sheet is not None:
         from PIL import Image
 
         Image.fromarray(drawn).save(sheet)
-    _tell(rows, {"style": ("style", ".4g"), "content": ("content", ".4g")}, measure.protocol(side, count), json)
+    tell(rows, {"style": ("style", ".4g"), "content": ("content", ".4g")}, measure.protocol(side, count), json)
 
 
 @app.command()
@@ -261,17 +237,17 @@ def translate(
     def method(network: Any, told: bool) -> measure.Translate:
         def run(given: Any, colour: int) -> Any:
             to = network.domains[colour - 1] if told and colour else None
-            return turn(network, given, None, TranslateOptions(to=to), _say)[0]
+            return turn(network, given, None, TranslateOptions(to=to), say)[0]
 
         return run
 
     methods: dict[str, Any] = {}
-    for name, network in _load("translate", chosen, device, lambda network: network).items():
+    for name, network in load_methods("translate", chosen, device, lambda network: network).items():
         methods[name] = method(network, False)
         if kind == "edges" and getattr(network, "domain_optional", False):
             methods[f"{name}, told the colour"] = method(network, True)
     judge = None if features is None else load_features(read_state_dict(features))
-    kept, keep = _keeper(sheet)
+    kept, keep = keeper(sheet)
     training = None
     each: Any
     if pairs is not None:
@@ -283,85 +259,91 @@ def translate(
         each = measured_pairs(kind, data, listed, size, named=len(methods) > len(chosen))
         if copies and judge is not None:
             training = measure.places(judge, data, listed, size)
-    rows = measure.evaluate(each, methods, features=judge, training=training, keep=keep, report=_progress)
+    rows = measure.evaluate(each, methods, features=judge, training=training, keep=keep, report=progress)
     if sheet is not None:
-        _stack(sheet, [list(one.values()) for one in kept.values()])
+        draw_rows(sheet, [list(one.values()) for one in kept.values()])
     columns = {"psnr": ("PSNR RGB", ".2f"), "distance": ("distance", ".5f"), "near_ratio": ("near ratio", ".3f")}
-    _tell(
-        rows, {key: one for key, one in columns.items() if key in rows[0]}, measure.protocol(kind, training is not None), json
-    )
+    tell(rows, {key: one for key, one in columns.items() if key in rows[0]}, measure.protocol(kind, training is not None), json)
 
 
-def _load(task: str, names: list[str], device: str, method: Callable[[Any], Any]) -> dict[str, Any]:
-    """Models by name, each as what the measure calls."""
-    from genkit import runtime
-    from genkit.cards import find
-    from genkit.models import load_model
-    from genkit.weights import resolve
+@app.command()
+def gan(
+    data: Data,
+    features: Annotated[
+        str, typer.Option("--features", help="VGG-19 that judges: a file of its weights, or vgg19.", rich_help_panel=PANEL)
+    ],
+    model: Model = None,
+    names: Annotated[
+        Path | None,
+        typer.Option(
+            "--names",
+            help="Text file with pictures of --data that were not trained on: what is as near as they are is no copy.",
+            rich_help_panel=PANEL,
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            help="The training configuration: how pictures were read. Default: as the model's card says.",
+            rich_help_panel=PANEL,
+        ),
+    ] = None,
+    count: Annotated[
+        int, typer.Option("--count", min=8, help="Pictures to draw; at most half of the real ones.", rich_help_panel=PANEL)
+    ] = 2000,
+    truncation: Annotated[
+        float,
+        typer.Option(
+            "--truncation", min=0, max=1, help="For models that have it; 1 measures the model.", rich_help_panel=PANEL
+        ),
+    ] = 1.0,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(
+            "--sheet", help="Write drawn pictures beside their nearest training pictures (PNG).", rich_help_panel=PANEL
+        ),
+    ] = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Frechet and kernel distance, precision and recall, and whether drawn pictures are copies; real pictures beside."""
+    from genkit.cards import default_model, find
+    from genkit.errors import UsageError
+    from genkit.evaluate import gan as measure
+    from genkit.evaluate.distribution import Features as Judge
+    from genkit.train.config import read_config
+    from genkit.train.judging import load_judge
 
-    found = {}
-    for card in [find(name, task) for name in names]:
-        place = runtime.choose(device, "auto", card.dtypes)
-        files = resolve(card, announce=_say)
-        found[card.name] = method(load_model(card, files, place.device, place.dtype, fallback=place.fallback))
-    return found
+    chosen = model or [default_model("gan")]
+    cards = {card.name: card for card in (find(name, "gan") for name in chosen)}
+    read = dict(read_config(config).data) if config is not None else {}
+    judge = Judge(load_judge(features, "genkit eval gan"))
+    found: dict[int, Any] = {}
+    rows: list[dict[str, Any]] = []
+    pairs: list[Any] = []
+    for name, network in load_methods("gan", chosen, device, lambda network: network).items():
+        if found and network.side not in found:
+            raise UsageError(f"{name} draws a side of {network.side}: measure models of one side together")
+        if not found:
+            training, held = measure.read_sets(data, names, network, {**cards[name].params, **read})
+            found[network.side] = reals = measure.Reals(judge, training, held, count, network.device)
+            rows.append(measure.reference(reals).row)
+        progress(name)
+        draw, labels = measure.drawing(network, reals.training.classes, truncation)
+        one = measure.measure(name, draw, labels, reals, pairs=SHOWN if sheet is not None else 0)
+        rows.append(one.row)
+        pairs += one.nearest
+    if sheet is not None:
+        from PIL import Image
 
-
-def _keeper(sheet: Path | None) -> tuple[dict[str, dict[str, Any]], Callable[[str, str, Any], None]]:
-    """Where results are kept by picture and method, and what keeps them: the first 24 pictures, if a sheet is wanted."""
-    kept: dict[str, dict[str, Any]] = {}
-
-    def keep(method: str, name: str, pixels: Any) -> None:
-        if sheet is not None and (name in kept or len(kept) < SHOWN):
-            kept.setdefault(name, {})[method] = pixels
-
-    return kept, keep
-
-
-def _draw(sheet: Path | None, data: Path, kept: dict[str, dict[str, Any]], side: int) -> None:
-    if sheet is None:
-        return
-    from genkit.evaluate.squares import centre_square
-    from genkit.media.datasets import read_pictures
-
-    originals = {name: centre_square(pixels, side) for name, pixels in read_pictures(data, list(kept))}
-    _stack(sheet, [[*kept[name].values(), originals[name]] for name in kept])
-
-
-def _stack(sheet: Path, pictures: list[list[Any]]) -> None:
-    """Write rows of pictures of one size, two rows beside each other."""
-    import numpy as np
-    from PIL import Image
-
-    rows = [np.concatenate(row, 1) for row in pictures]
-    rows += [np.zeros_like(rows[0])] * (len(rows) % 2)
-    lines = [np.concatenate(rows[place : place + 2], 1) for place in range(0, len(rows), 2)]
-    Image.fromarray(np.concatenate(lines, 0)).save(sheet)
-
-
-def _tell(rows: list[dict[str, Any]], columns: dict[str, tuple[str, str]], said: str, json: bool) -> None:
-    """Print rows as a table, the protocol below, or both as JSON."""
-    if json:
-        import json as notation
-
-        typer.echo(notation.dumps({"schema": "genkit/1", "event": "done", "protocol": said, "rows": rows}))
-        return
-    heads: dict[str, str] = {key: key for key in ("set", "model") if key in rows[0]}
-    heads |= {"pictures": "n", **{key: title for key, (title, _) in columns.items()}}
-    lines = [heads] + [{key: format(row[key], columns[key][1] if key in columns else "") for key in heads} for row in rows]
-    widths = {key: max(len(line[key]) for line in lines) for key in heads}
-    for line in lines:
-        cells = [line[key].ljust(widths[key]) if key in ("set", "model") else line[key].rjust(widths[key]) for key in heads]
-        typer.echo("  ".join(cells))
-    typer.echo(said)
-
-
-def _say(text: str) -> None:
-    typer.echo(text, err=True)
-
-
-def _progress(name: str) -> None:
-    import sys
-
-    if sys.stderr.isatty():
-        typer.echo(f"\r\x1b[2K{name}", nl=False, err=True)
+        Image.fromarray(measure.sheet(pairs)).save(sheet)
+    columns = {
+        "frechet": ("Frechet", ".3f"),
+        "kernel": ("kernel", ".3f"),
+        "precision": ("precision", ".3f"),
+        "recall": ("recall", ".3f"),
+        "near_ratio": ("near ratio", ".3f"),
+        "copies": ("copies", ".1%"),
+    }
+    tell(rows, columns, measure.protocol(names is not None, int(rows[0]["pictures"]), truncation), json)

@@ -160,6 +160,38 @@ def translate(
     _train("translate", word, partial(make_job, **{word: source}), options, words)
 
 
+@app.command()
+@spread
+def gan(
+    options: TrainOptions,
+    size: Annotated[
+        int | None,
+        typer.Option("--size", help="Side of the pictures: 32, 64, 128 or 256. Default: the configuration's."),
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option("--classes", help="folders (a class for each folder) or none. Default: the configuration's."),
+    ] = None,
+) -> None:
+    """Train a network that draws pictures like yours: a few hundred at least, better some thousands.
+
+    It ends by itself where it draws only one thing, or has nothing left to learn from. --set data.features=vgg19 adds a
+    distance from your pictures to the report (genkit models pull vgg19).
+    """
+    from dataclasses import replace
+
+    from genkit.errors import UsageError
+    from genkit.train.gan import GanJob
+
+    if size is not None and (size < 8 or size & (size - 1)):
+        raise UsageError(f"--size {size}: give 32, 64, 128 or 256")
+    if classes not in (None, "folders", "none"):
+        raise UsageError(f"--classes {classes}: give folders or none")
+    told = {"data.side": size, "data.classes": classes}
+    words = [f"{key}={value}" for key, value in told.items() if value is not None]
+    _train("gan", "own", GanJob, replace(options, overrides=[*(options.overrides or ()), *words]))
+
+
 def _train(task: str, default: str, make_job: Any, options: TrainOptions, words: tuple[str, ...] = ()) -> None:
     """The part that every trainable task shares; `default` names the configuration among the shipped ones, `words` are the
     options of this task alone, for the card."""

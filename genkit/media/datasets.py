@@ -46,8 +46,9 @@ def list_pictures(source: Path) -> list[str]:
     return names
 
 
-def read_pictures(source: Path, names: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield (name, uint8 (H, W, 3)) for every picture that can be read; the others are passed over."""
+def read_pictures(source: Path, names: Sequence[str], mode: str = "RGB") -> Iterator[tuple[str, np.ndarray]]:
+    """Yield (name, uint8 (H, W, 3)) for every picture that can be read, with `mode` RGBA (H, W, 4); the others are passed
+    over."""
     archive = None if source.is_dir() else zipfile.ZipFile(source)
     try:
         for name in names:
@@ -55,7 +56,7 @@ def read_pictures(source: Path, names: Sequence[str]) -> Iterator[tuple[str, np.
                 raw = (source / name).read_bytes() if archive is None else archive.read(name)
                 with Image.open(io.BytesIO(raw)) as picture:
                     upright = ImageOps.exif_transpose(picture)
-                    pixels = np.asarray(upright.convert("RGB"))
+                    pixels = np.asarray(upright.convert(mode))
             except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, *_ARCHIVE_ERRORS):
                 continue
             yield name, pixels

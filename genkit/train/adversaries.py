@@ -1,0 +1,123 @@
+"""A generator and the discriminator that it learns against, by family, and how training calls the two.
+
+`stylegan2` as in `genkit.models.stylegan2`; `dcgan` with a discriminator that mirrors it (Radford, Metz, Chintala 2015, arXiv
+1511.06434, section 3): strided convolutions of kernel 4, batch normalisation but for the first, leaky rectifiers; classes by
+projection (Miyato and Koyama 2018, arXiv 1802.05637).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from genkit.errors import UsageError
+from genkit.models import dcgan, stylegan2, stylegan2_discriminator
+
+FAMILIES = ("stylegan2", "dcgan")
+W_AVERAGE = 0.998  # of the running mean of w, a step
+
+
+@dataclass(frozen=True)
+class Adversaries:
+    """`latent` is the length of z; `styles(generator, z, labels) -> w` and `draw(generator, w, random | None) -> images`, -1
+    to 1, are the generator's stages; `mixes` is whether w has a row for each layer. Without a generator of random numbers the
+    noise is the network's constant one."""
+
+    generator: nn.Module
+    rival: nn.Module
+    latent: int
+    styles: Callable[[Any, Tensor, Tensor | None], Tensor]
+    draw: Callable[[Any, Tensor, torch.Generator | None], Tensor]
+    mixes: bool = False
+
+
+def adversaries_of(
+    family: str, side: int, channels: int, classes: int, network: Mapping[str, Any], rival: Mapping[str, Any]
+) -> Adversaries:
+    """Build both with random weights. `network` are the generator's sizes, `rival` what is different for its adversary.
+
+    Raises:
+        UsageError: a family that cannot be trained here, sizes that it does not take, or a side that it does not draw.
+    """
+    if family not in FAMILIES:
+        raise UsageError(f"family {family}: only {', '.join(FAMILIES)} can be trained")
+    try:
+        return (_stylegan2 if family == "stylegan2" else _dcgan)(side, channels, classes, network, rival)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"the network of this configuration cannot be built: {error}") from error
+
+
+def _stylegan2(side: int, channels: int, classes: int, network: Mapping[str, Any], rival: Mapping[str, Any]) -> Adversaries:
+    shared = {"side": side, "c_dim": classes, "channels": channels}
+    widths = {key: network[key] for key in ("channel_base", "channel_max") if key in network}
+    generator = stylegan2.build(**{**network, **shared})
+    judge = stylegan2_discriminator.build(**{**widths, **rival, **shared})
+    return Adversaries(generator, judge, generator.z_dim, _mapped, _synthesised, mixes=True)
+
+
+def _mapped(generator: Any, z: Tensor, labels: Tensor | None) -> Tensor:
+    # Half precision is too coarse for a mapping whose weights are scaled a hundredfold.
+    with torch.autocast(z.device.type, enabled=False):
+        w = generator.mapping(z, stylegan2.class_rows(labels, generator.c_dim))
+    if generator.training:
+        generator.mapping.follow(w, W_AVERAGE)
+    return w[:, None].expand(-1, generator.layers, -1)
+
+
+def _synthesised(generator: Any, w: Tensor, random: torch.Generator | None) -> Tensor:
+    if random is None:
+        return generator.synthesis(w)
+    sides = generator.synthesis.noise_sides
+    noise = [torch.randn((len(w), 1, side, side), generator=random, device=w.device) for side in sides]
+    return generator.synthesis(w, noise)
+
+
+def _dcgan(side: int, channels: int, classes: int, network: Mapping[str, Any], rival: Mapping[str, Any]) -> Adversaries:
+    generator = dcgan.build(**{**network, "channels": channels, **({"classes": classes} if classes else {})})
+    if generator.side != side or network.get("output", "tanh") != "tanh":
+        raise UsageError(f"this DCGAN draws a side of {generator.side}, not {side}", "network.kernels and network.widths")
+    widths = tuple(rival.get("widths", tuple(network.get("widths", (512, 256, 128, 64)))[::-1]))
+    latent = int(network.get("latent", 100))
+
+    def styles(generator: Any, z: Tensor, labels: Tensor | None) -> Tensor:
+        return generator.join(z, labels)[:, None]
+
+    def draw(generator: Any, w: Tensor, random: torch.Generator | None) -> Tensor:
+        return generator(w[:, 0])
+
+    return Adversaries(generator, DcganRival(side, channels, widths, classes), latent, styles, draw)
+
+
+class DcganRival(nn.Module):
+    """Pictures (N, channels, side, side), -1 to 1, and classes (N,) to one number an item (N, 1)."""
+
+    def __init__(self, side: int, channels: int, widths: Sequence[int], classes: int = 0):
+        super().__init__()
+        layers: list[nn.Module] = []
+        for before, after in pairwise((channels, *widths)):
+            layers.append(nn.Conv2d(before, after, 4, 2, 1, bias=False))
+            layers += [nn.BatchNorm2d(after)] if before != channels else []
+            layers.append(nn.LeakyReLU(0.2))
+        rest = side >> len(widths)
+        if rest < 1:
+            raise ValueError(f"{len(widths)} halvings are too many for a side of {side}")
+        self.layers = nn.Sequential(*layers)
+        self.opinion = nn.Conv2d(widths[-1], 1, rest)
+        self.classes = nn.Embedding(classes, widths[-1]) if classes else None
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.normal_(layer.weight, 0, 0.02)
+            elif isinstance(layer, nn.BatchNorm2d):
+                nn.init.normal_(layer.weight, 1, 0.02)
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        features = self.layers(images)
+        opinion = self.opinion(features).flatten(1)
+        if self.classes is None or labels is None:
+            return opinion
+        return opinion + (features.mean((2, 3)) * self.classes(labels)).sum(1, keepdim=True)
