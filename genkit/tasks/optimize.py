@@ -113,7 +113,8 @@ def optimize(
 
     check(options)
     limit = options.size or _limit(features, pixels, notice)
-    sizes = stages(pixels.shape[1], pixels.shape[0], limit, features.minimum)
+    # each stage takes a step at least, so fewer steps than stages leave out the coarse ones
+    sizes = stages(pixels.shape[1], pixels.shape[0], limit, features.minimum)[-options.steps :]
     work = _Work(features, _three(pixels), [_three(one) for one in styles], weights, options, progress)
     before = torch.backends.cudnn.deterministic
     torch.backends.cudnn.deterministic = True
