@@ -131,10 +131,24 @@ def test_regions_are_styled_apart_and_without_seams_between_tiles(weights: Path,
     monkeypatch.setattr(tiling, "CPU_TILE", 64)
     tiled = task.doodle(model, pixels, style, regions)
     assert whole.shape == pixels.shape and np.abs(whole.astype(int) - tiled).max() <= 1
+    sides: list[int] = []
+    render = model.render
+    monkeypatch.setattr(model, "render", lambda images, *rest: sides.append(max(images.shape[2:])) or render(images, *rest))
+    asked = task.doodle(model, pixels, style, regions, tile=96)
+    assert np.abs(whole.astype(int) - asked).max() <= 1 and 96 < max(sides) < 190, "tiles of the side that was asked for"
+    assert (task.doodle(model, pixels, style, regions, tile=0) == whole).all() and max(sides) >= 190
     other = style.copy()
     other[32:] = 255 - other[32:]
     changed = np.abs(task.doodle(model, pixels, other, regions).astype(int) - tiled).mean((1, 2))
     assert changed[:80].max() == 0 < changed[110:].mean()
+
+
+def test_a_map_fits_a_picture_whose_reduced_side_was_rounded() -> None:
+    """A long strip as --photoreal reduces it: 4000 x 100 becomes 1024 x 26, whose proportions are 1.5 per cent others."""
+    one = task.Map(np.zeros((100, 4000, 3), np.uint8), "map")
+    assert task.fit_map(one, (26, 1024)).shape == (26, 1024, 3)
+    with pytest.raises(InputError, match="map is 4000x100"):
+        task.fit_map(one, (28, 1024))
 
 
 def save(path: Path, pixels: np.ndarray) -> Path:
@@ -192,7 +206,8 @@ def test_optimisation_goes_by_regions_too(tiny_style: str, genkit: Run, tmp_path
         ({"--semantic": "nowhere.png"}, "--semantic nowhere.png: not found", 2),
         ({"--semantic": "tall.png"}, "tall.png is 30x60, and its picture 48x40", 1),
         ({"--semantic": "sun.png"}, "#fadc00", 1),
-        ({"--semantic": "notes.png"}, "--semantic", 1),
+        ({"--semantic": "notes.png"}, "--semantic notes.png", 2),
+        ({"--style-semantic": "notes.png"}, "--style-semantic notes.png", 2),
         ({"--seed": "3", "--semantic": None, "--style-semantic": None}, "--seed", 2),
     ],
 )

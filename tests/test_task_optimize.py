@@ -119,6 +119,30 @@ def test_large_pictures_go_from_coarse_to_fine(size: tuple[int, int], limit: int
     assert sum(task.shares(100, len(wanted))) == 100
 
 
+def test_fewer_steps_than_stages_take_no_more_than_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from genkit.models import stylizer
+    from genkit.models.perceptual import encoder_of
+
+    monkeypatch.setattr(task, "ONE_STAGE", 32)
+    monkeypatch.setattr(task, "SHORTEST", 16)
+    features = encoder_of(stylizer.transform(stylizer.build((2, 3, 4)), torch.device("cpu"), torch.float32))
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 40, 3), np.uint8)
+    assert len(task.stages(40, 64, 1024, 16)) == 3
+    for steps in (1, 2, 4):
+        seen: list[Any] = []
+        task.optimize(features, pixels, [pixels[::2]], [1], task.OptimizeOptions(steps=steps), seen.append)
+        assert [one.step for one in seen][-1] == steps and all(one.steps == steps for one in seen)
+        assert (seen[-1].width, seen[-1].height) == (40, 64)
+
+
+def test_a_seed_is_for_what_begins_with_noise(shallow: str, files: tuple[Path, Path], genkit: Run) -> None:
+    photo, style = files
+    done = genkit("style", photo, "--style", style, "--model", shallow, "--method", "optimize", "--seed", 3)
+    assert done.code == 2 and "--seed" in done.err and "--start noise" in done.err
+
+
 def test_regions_have_gram_matrices_of_their_own() -> None:
     import torch
 

@@ -241,11 +241,12 @@ def refuse_unreadable(files: dict[str, Path]) -> None:
     from genkit.errors import InputError
     from genkit.media.headers import probe
 
-    for path in files.values():
+    for option, path in files.items():
         try:
             probe(path)
         except InputError as error:
-            raise InputError(f"--mask {error.message}", error.hint, code=error.code, exit_code=2) from error
+            flag = f"--{option.replace('_', '-')}"
+            raise InputError(f"{flag} {error.message}", error.hint, code=error.code, exit_code=2) from error
 
 
 def read_drawn(path: Path, max_pixels: int) -> Drawn:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genkit.cli.options import MAX_PIXELS, ImageOptions, parse_model_options, parse_pixels, spread
+from genkit.cli.options import ImageOptions, parse_model_options, spread
 from genkit.cli.style_methods import MethodOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from genkit.cards import Card
     from genkit.tasks.style import Styles
@@ -88,7 +88,8 @@ def style(
 ) -> int:
     """Put pictures into the style of a painting: files, folders, whole trees, at their full resolution.
 
-    Transparency, 16 bits and metadata are kept. Without -o, photo.jpg gives photo_styled.jpg beside it.
+    Transparency, 16 bits and metadata are kept. Masks and maps are drawn on the picture as it is shown: upright, whichever way
+    the camera was held. Without -o, photo.jpg gives photo_styled.jpg beside it.
 
     \b
       genkit style photo.jpg --style starry-night.jpg
@@ -102,6 +103,7 @@ def style(
     from genkit.cli import style_methods
     from genkit.cli.inpaint import read_drawn, refuse_unreadable
     from genkit.cli.pictures import PictureVerb, run_pictures
+    from genkit.cli.planning import settings_of
     from genkit.cli.upscale import parse_tile
     from genkit.media.pairing import sort_extra
     from genkit.tasks import masks
@@ -115,10 +117,10 @@ def style(
     refuse_styles(card, {"--style": styles, "--weight": weight, "--style-size": style_size, "--semantic": ways.semantic})
     task.check_styles(len(styles or ()), weight or (), style_size)
     style_methods.refuse_seed(card, shared, ways)
-    limit = parse_pixels(shared.max_pixels or MAX_PIXELS)
+    limit = settings_of(shared, "style").max_pixels
     files, folders = sort_extra({"mask": mask})
-    refuse_unreadable(files)
     further, further_folders, recorded = style_methods.further_files(ways)
+    refuse_unreadable(files | further)
     paths = style_files(styles or ())
     if paths:
         options = replace(options, styles=read_styles(paths.values(), weight or (), style_size, limit))
@@ -175,23 +177,15 @@ def style_files(styles: Sequence[str | Path]) -> dict[str, Path]:
     return found
 
 
-def read_styles(paths: Any, weights: Sequence[float], size: int | None, max_pixels: int) -> Styles:
+def read_styles(paths: Iterable[Path], weights: Sequence[float], size: int | None, max_pixels: int) -> Styles:
     """Read the style pictures, in sRGB and with colours under what is transparent.
 
     Raises:
         UsageError: one cannot be read.
     """
-    from genkit.errors import InputError, UsageError
-    from genkit.media import images
-    from genkit.media.colour import to_srgb
+    from genkit.media.further import read_further
 
-    pictures = []
-    for path in paths:
-        try:
-            pictures.append(to_srgb(images.read(path, max_pixels=max_pixels)))
-        except InputError as error:  # it is an option's: nothing can be made without it
-            raise UsageError(f"--style {error.message}", error.hint, code=error.code) from error
-    return gather(pictures, weights, size)
+    return gather([read_further("--style", path, max_pixels) for path in paths], weights, size)
 
 
 def gather(pictures: Sequence[Any], weights: Sequence[float], size: int | None) -> Styles:

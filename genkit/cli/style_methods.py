@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genkit.errors import InputError, UsageError
+from genkit.errors import UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -126,8 +126,8 @@ class MethodOptions:
 
     @property
     def draws(self) -> bool:
-        """Whether a seed can change anything."""
-        return self.optimizes or self.semantic is not None
+        """Whether a seed can change anything: noise to begin with, or patches that are looked for by chance."""
+        return self.start == "noise" if self.optimizes else self.semantic is not None
 
     def own(self) -> dict[str, Any]:
         """What was given of the options that only --method optimize has."""
@@ -217,14 +217,10 @@ def read_other(option: str, path: Path, max_pixels: int) -> np.ndarray:
     Raises:
         UsageError: it cannot be read.
     """
-    from genkit.media import images
-    from genkit.media.colour import to_srgb
+    from genkit.media.further import read_further
     from genkit.tasks.transparency import bleed
 
-    try:
-        picture = to_srgb(images.read(path, max_pixels=max_pixels))
-    except InputError as error:
-        raise UsageError(f"--{option.replace('_', '-')} {error.message}", error.hint, code=error.code) from error
+    picture = read_further(f"--{option.replace('_', '-')}", path, max_pixels)
     return picture.pixels if picture.alpha is None else bleed(picture.pixels, picture.alpha)
 
 
@@ -237,7 +233,7 @@ class Methods:
     files: Mapping[str, Path]
     seed: int
     max_pixels: int
-    read: Callable[..., np.ndarray] = field(default_factory=lambda: lru_cache(maxsize=2)(read_other))
+    read: Callable[..., np.ndarray] = field(default_factory=lambda: lru_cache(maxsize=3)(read_other))
 
     def painter(
         self, model: Any, options: StyleOptions, partners: Mapping[str, Path], notice: Any, working: Working, picture: Picture
@@ -295,8 +291,10 @@ class Methods:
         style = options.styles.pictures[0]
         if is_flat(pixels, regions):
             notice("nothing but regions: painted from patches of the style, without a network")
+            if options.styles.size is not None:
+                notice("--style-size changes nothing here: patches are as large as the style's own strokes")
             return paint(regions.content, _deep(style, pixels), regions.style, regions.count, self.seed)
-        return doodle(model, pixels, fitted(style, options.styles.size), regions, notice)
+        return doodle(model, pixels, fitted(style, options.styles.size), regions, tile=options.tile, notice=notice)
 
     def _optimized(
         self,
@@ -364,7 +362,8 @@ def refuse_seed(card: Card, shared: ImageOptions, ways: MethodOptions) -> None:
     """Refuse a seed where nothing is drawn by chance.
 
     Raises:
-        UsageError: the pass of a network draws nothing.
+        UsageError: neither the pass of a network nor what begins with a picture draws anything.
     """
     if shared.seed and not ways.draws:
-        raise UsageError(f"--seed: {card.name} draws nothing by chance, so a seed changes nothing", "leave it out")
+        way_out = "leave it out, or --start noise" if ways.optimizes else "leave it out"
+        raise UsageError(f"--seed: {card.name} draws nothing by chance, so a seed changes nothing", way_out)

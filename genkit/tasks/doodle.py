@@ -89,7 +89,8 @@ def fit_map(one: Map, size: tuple[int, int]) -> np.ndarray:
     """
     height, width = one.pixels.shape[:2]
     down, across = size[0] / height, size[1] / width
-    if abs(across - down) > PROPORTIONS * max(across, down):
+    rounding = 0.5 / width + 0.5 / height  # of a picture that was reduced to whole pixels
+    if abs(across - down) > PROPORTIONS * max(across, down) + rounding:
         raise InputError(
             f"{one.name} is {width}x{height}, and its picture {size[1]}x{size[0]}",
             "give a map of the picture's size, or of its proportions",
@@ -179,11 +180,18 @@ def soft_masks(labels: np.ndarray, count: int, height: int, width: int) -> Tenso
 
 
 def doodle(
-    model: Any, pixels: np.ndarray, style: np.ndarray, regions: Regions, notice: Notice = lambda message: None
+    model: Any,
+    pixels: np.ndarray,
+    style: np.ndarray,
+    regions: Regions,
+    *,
+    tile: int | None = None,
+    notice: Notice = lambda message: None,
 ) -> np.ndarray:
     """Pixels (H, W, 1 or 3) through a `Stylize` model, each region in the manner of the style's (h, w, 3): (H, W, 3).
 
-    `style` has the size at which the network is to see it, and the regions' style labels any.
+    `style` has the size at which the network is to see it, and the regions' style labels any. `tile`: None = from the free
+    memory, 0 = the whole picture at once, else the side in pixels.
 
     Raises:
         RunError: out of memory, or a model that fails.
@@ -196,14 +204,15 @@ def doodle(
     try:
         with runtime.inference():
             codes = {one: model.style(region_sample(style, regions.style, one, model)) for one in present}
-            known = {one: _measure(model, pixels, regions.content == one, codes[one]) for one in present}
+            known = {one: _measure(model, pixels, regions.content == one, codes[one], tile) for one in present}
     except (RuntimeError, MemoryError) as error:
         if not runtime.is_out_of_memory(error):
             raise
         raise RunError(f"out of memory on {model.device}", "take a smaller style picture, or --device cpu") from error
     # the labels travel as a fourth channel, so that every tile knows its own
     marked = np.concatenate([pixels, regions.content[..., None].astype(pixels.dtype)], 2)
-    return np.ascontiguousarray(run_tiled(_ByRegion(model, codes, known, _peak(pixels)), marked, notice=notice)[..., :3])
+    painted = run_tiled(_ByRegion(model, codes, known, _peak(pixels)), marked, tile=tile, notice=notice)
+    return np.ascontiguousarray(painted[..., :3])
 
 
 def _peak(pixels: np.ndarray) -> int:
@@ -261,7 +270,7 @@ def extend(model: Any, images: Tensor) -> Tensor:
     return images
 
 
-def _measure(model: Any, pixels: np.ndarray, mask: np.ndarray, code: Any) -> list[tuple[Tensor, Tensor]]:
+def _measure(model: Any, pixels: np.ndarray, mask: np.ndarray, code: Any, tile: int | None) -> list[tuple[Tensor, Tensor]]:
     """The statistics that a model wants, of the places of `mask` (H, W) alone; taken in tiles."""
     import torch
     from torch.nn.functional import adaptive_avg_pool2d
@@ -269,7 +278,8 @@ def _measure(model: Any, pixels: np.ndarray, mask: np.ndarray, code: Any) -> lis
     from genkit.tasks.tiling import choose_tile, spans, to_images
 
     known: list[tuple[Tensor, Tensor]] = []
-    side, halo = choose_tile(model, model.receptive), model.receptive
+    halo = model.receptive
+    side = choose_tile(model, halo) if tile is None else tile
     rows, columns = (spans(length, side, halo, 0, model.multiple) for length in pixels.shape[:2])
     for index in range(model.rounds):
         sums: dict[int, list[Any]] = {}
