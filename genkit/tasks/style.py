@@ -62,11 +62,13 @@ class Styles:
             return self._codes[key]
 
     def _mixed(self, model: Any, notice: Notice) -> list[Tensor]:
+        import torch
+
         codes = [_encoded(model, fitted(picture, self.size), notice) for picture in self.pictures]
         parts = zip(*codes, strict=True)
         # a move to another device while they were made must not leave them on two
         return [
-            sum((share * one.to(model.device) for share, one in zip(self.shares, part, strict=True)), start=0 * part[0])
+            sum((share * one.to(model.device) for share, one in zip(self.shares, part, strict=True)), start=torch.zeros(()))
             for part in parts
         ]
 
