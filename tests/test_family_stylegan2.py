@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -88,7 +89,7 @@ def test_a_network_comes_back_as_it_went(sizes: dict[str, int], tmp_path: Path) 
     model = load(network.state_dict(), tmp_path)
     made = model([1, 2, 3])
     assert made.shape == (3, 3, sizes["side"], sizes["side"]) and made.min() >= 0 and made.max() <= 1
-    assert torch.equal(made, sample(network)([1, 2, 3]))
+    assert torch.allclose(made, sample(network)([1, 2, 3]), atol=1e-6)
 
 
 def test_a_modulated_convolution_is_that_of_the_paper() -> None:
@@ -116,10 +117,8 @@ def test_twice_the_side_keeps_what_is_smooth() -> None:
     spread[..., ::2, ::2] = features
     # a transposed convolution turns its kernel
     by_hand = F.conv2d(F.pad(spread, (2, 1, 2, 1)), weight.flip(2, 3))
-    by_hand = F.conv2d(F.pad(by_hand, (2, 2, 2, 2)).flatten(0, 1)[:, None], 4 * filter_taps()[None, None])[:, 0][None]
-    assert made.shape == (1, 4, 10, 10) and torch.allclose(
-        made[..., 3:-3, 3:-3], by_hand[..., 3:-3, 3:-3][..., :4, :4], atol=1e-4
-    )
+    by_hand = F.conv2d(F.pad(by_hand, (1, 1, 1, 1)).transpose(0, 1), 4 * filter_taps()[None, None]).transpose(0, 1)
+    assert made.shape == (1, 4, 10, 10) and torch.allclose(made, by_hand, atol=1e-4)
 
 
 def test_learning_rates_are_equalised() -> None:
@@ -165,7 +164,7 @@ def test_styles_mix_by_layers() -> None:
     coarse, fine = model.mapping(model.latents([1, 2]))
     assert torch.equal(model.synthesis(torch.stack([coarse])), model.synthesis(coarse[None]))
     made = [model.synthesis(torch.cat([coarse[:at], fine[at:]])[None]) for at in range(model.layers + 1)]
-    differences = [float((one - two).abs().mean()) for one, two in zip(made, made[1:], strict=False)]
+    differences = [float((one - two).abs().mean()) for one, two in pairwise(made)]
     assert all(one > 0 for one in differences), "every layer's w acts"
     assert torch.equal(made[-1], model.synthesis(coarse[None]))
 
@@ -175,7 +174,7 @@ def test_classes_are_chosen_by_name_or_number() -> None:
     same = model([4], label="shoe")
     assert torch.equal(same, model([4], label=1)) and torch.equal(same, model([4], label="1"))
     assert torch.equal(model([4]), same), "without one the seeds go through the classes"
-    assert torch.equal(model([4, 5], label=[1, "dress"])[0], same[0])
+    assert torch.allclose(model([4, 5], label=[1, "dress"])[0], same[0], atol=1e-5)
     with pytest.raises(UsageError, match="no class 'shoes'") as refused:
         model([4], label="shoes")
     assert "Shoe" in str(refused.value.hint)
