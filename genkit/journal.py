@@ -148,7 +148,7 @@ def _is_cut_short(path: Path) -> bool:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a picture file is there to its end, by its own structure; no pixel is decoded.
+    """Whether a picture or a film is there to its end, by its own structure; no pixel is decoded.
 
     Raises:
         OSError: it cannot be opened.
@@ -156,8 +156,9 @@ def is_whole(path: Path) -> bool:
     from genkit.media import containers, formats
 
     with path.open("rb") as stream:
-        format = formats.sniff(stream.read(32))
-        if format is None:
+        head = stream.read(32)
+        format = formats.sniff(head)
+        if format is None and head[4:8] != b"ftyp":
             return False
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
             try:
@@ -168,6 +169,10 @@ def is_whole(path: Path) -> bool:
                 if format == "WEBP":
                     size = 8 + struct.unpack_from("<I", data, 4)[0]
                     return size <= len(data) and any(True for _ in containers.riff_chunks(data))
+                if format == "GIF":
+                    return data[-1:] == b";"
+                if format is None:
+                    return {b"moov", b"mdat"} <= {kind for kind, _, _ in containers.boxes(data, 0, len(data))}
                 if format in ("AVIF", "HEIF"):
                     return {b"meta", b"mdat"} <= {kind for kind, _, _ in containers.boxes(data, 0, len(data))}
                 if format == "BMP":

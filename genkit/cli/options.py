@@ -99,6 +99,49 @@ Name = Annotated[
         help="Output name, with {stem} {parent} {model} {verb} {scale} {seed} {index} {ext}: '{stem}-{index:03}'.",
     ),
 ]
+DrawnOutput = Annotated[
+    str | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="PATH",
+        rich_help_panel=OUTPUT,
+        show_default="the current folder",
+        help="A folder (exists, ends in / or has no suffix), a file, or - for standard output.",
+    ),
+]
+DrawnFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="NAME",
+        rich_help_panel=OUTPUT,
+        show_default="png",
+        help="jpeg, png, webp, tiff, avif, bmp or heif.",
+    ),
+]
+DrawnQuality = Annotated[
+    int | None,
+    typer.Option(
+        "--quality",
+        metavar="1-100",
+        min=1,
+        max=100,
+        rich_help_panel=OUTPUT,
+        show_default="the format's",
+        help="Quality of jpeg, webp, avif and heif, and of mp4.",
+    ),
+]
+DrawnName = Annotated[
+    str | None,
+    typer.Option(
+        "--name",
+        metavar="TEMPLATE",
+        rich_help_panel=OUTPUT,
+        show_default="the verb's own",
+        help="Output name, with {stem} {model} {verb} {seed} {index} {ext}: '{stem}-{index:03}'.",
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", rich_help_panel=OUTPUT, help="Replace outputs that exist.")]
 Resume = Annotated[
     bool,
@@ -208,6 +251,30 @@ class ImageOptions:
     dtype: Dtype = None
     seed: Seed = 0
     max_pixels: MaxPixels = None
+    dry_run: DryRun = False
+    json: Json = False
+    quiet: Quiet = False
+    verbose: Verbose = False
+    debug: Debug = False
+
+
+@dataclass(frozen=True)
+class DrawOptions:
+    """What every verb takes that draws pictures, and has none to begin with."""
+
+    output: DrawnOutput = None
+    format: DrawnFormat = None
+    quality: DrawnQuality = None
+    name: DrawnName = None
+    overwrite: Overwrite = False
+    resume: Resume = False
+    strip_metadata: Strip = False
+    sidecar: Sidecar = False
+    model: Model = None
+    model_options: ModelOptions = None
+    accept_licence: AcceptLicence = False
+    device: Device = None
+    dtype: Dtype = None
     dry_run: DryRun = False
     json: Json = False
     quiet: Quiet = False

@@ -7,23 +7,23 @@ codes are the same for all and live here.
 from __future__ import annotations
 
 import hashlib
-import sys
-import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genkit.cli.making import Making, facts_of_file, reporting, run_plan
 from genkit.cli.options import ImageOptions
-from genkit.cli.planning import Settings, make_plan, settings_of, show_plan
-from genkit.errors import GenkitError, InputError, OutputError, UsageError
+from genkit.cli.planning import Settings, make_plan, settings_of
+from genkit.errors import GenkitError, InputError
 
 if TYPE_CHECKING:
     from genkit.batch import Process
     from genkit.cards import Card
     from genkit.cli.output import Reporter
     from genkit.media.images import Picture
-    from genkit.media.paths import Item, Plan
+    from genkit.media.paths import Item
     from genkit.runtime import Runtime
 
 MOST_WORKERS = 4
@@ -75,68 +75,12 @@ def run_pictures(shared: ImageOptions, verb: PictureVerb) -> int:
     Raises:
         GenkitError: the plan cannot start, or the model cannot be had.
     """
-    from genkit.cli.estimate import estimate
-    from genkit.cli.output import Reporter, quiet_libraries
-
     pipe = shared.output == "-" or (shared.output is None and "-" in shared.paths)
-    if pipe and shared.json:
-        raise UsageError("--json and -o - both want standard output", "write to a file: -o FILE")
-    if pipe and not shared.dry_run and sys.stdout.isatty():
-        raise UsageError("a picture would be written to the terminal", "redirect it (> FILE), or give -o FILE")
-    reporter = Reporter(as_json=shared.json, quiet=shared.quiet, verbose=shared.verbose, pipe=pipe)
-    with quiet_libraries(shared.verbose):
+    with reporting(shared, pipe=pipe) as reporter:
         settings = settings_of(shared, verb.name)
         plan = make_plan(shared, verb, settings, reporter)
-        reporter(
-            "plan",
-            items=len(plan.items),
-            model=verb.card.name,
-            megapixels=round(plan.megapixels, 3),
-            bytes=plan.bytes,
-            seconds=estimate(plan.megapixels, verb.card.name, settings.device),
-        )
-        if shared.dry_run:
-            return show_plan(plan, verb, settings, reporter)
-        try:
-            return _run(shared, verb, settings, plan, reporter)
-        finally:
-            reporter.close()
-
-
-def _run(shared: ImageOptions, verb: PictureVerb, settings: Settings, plan: Plan, reporter: Reporter) -> int:
-    from genkit import batch
-    from genkit.cli.estimate import remember
-    from genkit.cli.output import hint_once
-    from genkit.media.atomic import clean_leftovers
-
-    for folder in plan.folders:
-        for leftover in clean_leftovers(folder):
-            reporter.say(f"{leftover}: unfinished output of a killed run, deleted")
-    stop = threading.Event()
-    work = _Work(shared, verb, settings, len(plan.items), reporter)
-    with batch.interruptible(stop, "" if shared.json else "\nfinishing the file in hand; Ctrl-C again drops it\n"):
-        try:
-            counts = batch.run(plan.items, read=work.read, prepare=work.prepare, write=work.write, emit=reporter, stop=stop)
-        finally:
-            work.close()
-    remember(counts, verb.card.name, settings.device)
-    if counts.done and not counts.interrupted:
-        hint_once(verb.name, verb.card, reporter)
-    code = counts.exit_code
-    speed = counts.megapixels / counts.seconds if counts.done and counts.seconds else None
-    reporter(
-        "done",
-        done=counts.done,
-        failed=counts.failed,
-        skipped=counts.skipped,
-        left=counts.left,
-        seconds=round(counts.seconds, 3),
-        speed=round(speed, 4) if speed else None,
-        exit=code,
-    )
-    if counts.interrupted and not shared.json:
-        print("interrupted; the same command with --resume goes on where it stopped", file=sys.stderr)
-    return code
+        work = partial(_Work, shared, verb, settings, len(plan.items), reporter)
+        return run_plan(shared, verb, settings, plan, reporter, work)
 
 
 class _Work:
@@ -144,8 +88,9 @@ class _Work:
 
     def __init__(self, shared: ImageOptions, verb: PictureVerb, settings: Settings, count: int, reporter: Reporter):
         self._shared, self._verb, self._settings, self._reporter = shared, verb, settings, reporter
+        self._making = Making(shared, verb, settings, reporter)
         self._count, self._threads = count, 0
-        self._files = {option: _facts(option, path) for option, path in verb.files.items()}
+        self._files = {option: facts_of_file(option, path) for option, path in verb.files.items()}
 
     def read(self, item: Item) -> Any:
         from genkit.batch import Skip
@@ -161,49 +106,16 @@ class _Work:
                 )
         data = images.load(item.source if item.source is not None else item.data or b"", item.name)
         recipe = self._recipe(item, hashlib.sha256(data).hexdigest())
-        if self._shared.resume and item.target is not None and self._is_made(item.target, recipe, item.exists):
+        if self._making.is_made(item, recipe):
             return Skip("already made")
         picture = images.read(data, max_pixels=self._settings.max_pixels, name=item.name)
-        self._tell(item, picture.metadata.notices)
+        self._making.tell(item, picture.metadata.notices)
         return _Loaded(picture, recipe)
 
-    def _is_made(self, target: Path, recipe: dict[str, Any], exists: bool) -> bool:
-        """Whether an output need not be made again; refuse to replace what is not genkit's."""
-        from genkit import journal
-        from genkit.media.paths import sidecar_of
-
-        state = journal.state_of(target, recipe) if exists else "other"
-        sidecar = sidecar_of(target)
-        foreign = [target] if state == "foreign" else []
-        foreign += [sidecar] if self._shared.sidecar and sidecar.exists() and not journal.is_sidecar(sidecar) else []
-        if foreign and not self._shared.overwrite:
-            raise OutputError(
-                f"{foreign[0]}: is there already, and was not made by genkit", "--overwrite replaces it", code="foreign"
-            )
-        return state == "same"
-
-    def _tell(self, item: Item, notices: list[str]) -> None:
-        for notice in notices:
-            self._reporter("notice", message=notice, input=item.name)
-
     def prepare(self) -> list[Process]:
-        from genkit import runtime
-        from genkit.cli.output import fetching
         from genkit.cli.working import Working
-        from genkit.models import load_model
-        from genkit.weights import resolve
 
-        card = self._verb.card
-        place = runtime.choose(self._settings.device, self._settings.dtype, card.dtypes)  # before anything is fetched for it
-        files = resolve(
-            card,
-            announce=self._reporter.say,
-            progress=fetching(self._reporter),
-            accept_licence=self._shared.accept_licence,
-        )
-        model = load_model(card, files, place.device, place.dtype, fallback=place.fallback)
-        if hasattr(model, "progress"):  # it works in steps that take long enough to be seen
-            model.progress = self._reporter.steps()
+        place, model = self._making.load()
 
         def process(item: Item, loaded: _Loaded) -> _Loaded:
             def notice(message: str) -> None:
@@ -257,66 +169,14 @@ class _Work:
             torch.set_num_threads(self._threads)
 
     def write(self, item: Item, result: _Loaded) -> dict[str, Any]:
-        from genkit import journal
-        from genkit.media import images
-
-        strip = self._shared.strip_metadata
-        target: Any = sys.stdout.buffer
-        if item.target is not None:
-            target = item.target
-            try:
-                target.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise OutputError(f"{target.parent}: cannot be made: {error.strerror}", "choose another -o") from error
-
-        def keep_recipe(written: Path) -> None:
-            """Before the output has its name: a kill must not leave one that a resume does not know."""
-            if strip or item.format in journal.WITHOUT_RECIPE:
-                journal.note_down(target, written, result.recipe)
-            if self._shared.sidecar:
-                journal.write_sidecar(target, result.recipe)
-
-        notices = result.picture.metadata.notices
-        told = len(notices)
-        size = images.write(
-            result.picture,
-            target,
-            format=item.format,
-            quality=self._settings.quality,
-            recipe=None if strip else result.recipe,
-            strip=strip,
-            before_naming=keep_recipe,
-        )
-        self._tell(item, notices[told:])
-        return {"width": result.picture.width, "height": result.picture.height, "format": item.format, "bytes": size}
+        return self._making.write(item, result.picture, result.recipe)
 
     def _recipe(self, item: Item, digest: str) -> dict[str, Any]:
-        from genkit import __version__
-        from genkit.media.formats import LOSSY
-
-        options = dict(self._verb.options)
-        options |= {"dtype": self._settings.dtype} if self._settings.dtype != "auto" else {}
-        options |= {"format": item.format.lower()} if self._settings.format else {}
-        options |= {"quality": self._settings.quality} if self._settings.quality and item.format in LOSSY else {}
-        options |= {"strip_metadata": True} if self._shared.strip_metadata else {}
         name = item.source.name if item.source else "stdin"
-        files = self._files | {option: _facts(option, path) for option, path in item.partners.items() if path}
-        return {
-            "genkit": __version__,
-            "verb": self._verb.name,
-            "model": self._verb.card.name,
-            "revision": self._verb.card.revision,
-            "options": options,
-            "seed": self._shared.seed + max(item.variant - 1, 0),
-            "input": {"name": name, "sha256": digest},
-            **({"files": files} if files else {}),
-        }
-
-
-def _facts(option: str, path: Path) -> dict[str, Any]:
-    from genkit.media.pairing import facts_of
-
-    try:
-        return facts_of(path)
-    except OSError as error:
-        raise InputError(f"--{option} {path}: cannot be read: {error.strerror}", exit_code=2) from error
+        return self._making.recipe(
+            item,
+            self._verb.options,
+            seed=self._shared.seed + max(item.variant - 1, 0),
+            source={"name": name, "sha256": digest},
+            files=self._files | {option: facts_of_file(option, path) for option, path in item.partners.items() if path},
+        )

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genkit.cli.options import MAX_PIXELS, ImageOptions, parse_pixels
+from genkit.cli.options import MAX_PIXELS, DrawOptions, ImageOptions, parse_pixels
 from genkit.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -34,25 +34,27 @@ class Settings:
     max_pixels: int
 
 
-def settings_of(shared: ImageOptions, verb: str) -> Settings:
+def settings_of(shared: ImageOptions | DrawOptions, verb: str) -> Settings:
+    """The settings of a command (`gan`, `gan project`)."""
     from genkit import config
     from genkit.media.paths import names_format
 
     def pick(given: Any, key: str, fallback: Any = None) -> Any:
-        return given if given is not None else (config.get(f"{verb}.{key}") or fallback)
+        return given if given is not None else (config.get(f"{task}.{key}") or fallback)
 
+    task = verb.partition(" ")[0]
     return Settings(
         device=pick(shared.device, "device", "auto"),
         dtype=pick(shared.dtype, "dtype", "auto"),
         format=shared.format if names_format(shared.name, shared.output) else pick(shared.format, "format"),
         quality=pick(shared.quality, "quality"),
-        max_pixels=parse_pixels(pick(shared.max_pixels, "max-pixels", MAX_PIXELS)),
+        max_pixels=parse_pixels(pick(getattr(shared, "max_pixels", None), "max-pixels", MAX_PIXELS)),
     )
 
 
 def make_plan(shared: ImageOptions, verb: PictureVerb, settings: Settings, reporter: Reporter) -> Plan:
     from genkit.media import paths
-    from genkit.media.formats import FORMATS, LOSSY
+    from genkit.media.formats import FORMATS
     from genkit.media.inputs import find_inputs
 
     folder = paths.output_folder(shared.output)
@@ -89,14 +91,21 @@ def make_plan(shared: ImageOptions, verb: PictureVerb, settings: Settings, repor
         partners={one: {each.option: each.partners.get(one) for each in pairs} for one in found} if pairs else {},
         others={_flag(option): path for option, path in verb.files.items()},
     )
+    tell_of_plan(plan, shared.quality, reporter)
+    return plan
+
+
+def tell_of_plan(plan: Plan, quality: int | None, reporter: Reporter) -> None:
+    """Say what is not as one might expect."""
+    from genkit.media.formats import LOSSY
+
     for notice in plan.notices:
         reporter.say(notice)
-    whole = sorted({item.format for item in plan.items} - set(LOSSY))
-    if shared.quality is not None and whole:
+    whole = sorted({item.format for item in plan.items} - {*LOSSY, "MP4"})
+    if quality is not None and whole:
         reporter.say(
             f"--quality changes nothing in {' and '.join(whole)} files, which are lossless; it is for {', '.join(LOSSY)}"
         )
-    return plan
 
 
 def _probe(source: Path | bytes, max_pixels: int) -> Probe:
@@ -169,8 +178,8 @@ def _flag(option: str) -> str:
     return f"--{option.replace('_', '-')}"
 
 
-def show_plan(plan: Plan, verb: PictureVerb, settings: Settings, reporter: Reporter) -> int:
-    from genkit.cli.estimate import estimate
+def show_plan(plan: Plan, model: str, seconds: float | None, reporter: Reporter) -> int:
+    """Tell what would be made, and in how many seconds, where that is known."""
     from genkit.cli.output import duration, size
 
     for item in plan.items:
@@ -184,8 +193,7 @@ def show_plan(plan: Plan, verb: PictureVerb, settings: Settings, reporter: Repor
             format=item.format,
             bytes=item.bytes,
         )
-    seconds = estimate(plan.megapixels, verb.card.name, settings.device)
-    time = f"about {duration(seconds)}" if seconds is not None else f"not known, {verb.card.name} has not run here yet"
+    time = f"about {duration(seconds)}" if seconds is not None else f"not known, {model} has not run here yet"
     reporter.say(f"{len(plan.items)} to make, about {size(plan.bytes)}; time: {time}; nothing was written")
     if reporter.as_json:
         reporter("done", done=0, failed=0, skipped=0, left=len(plan.items), seconds=0.0, speed=None, exit=0)

@@ -43,18 +43,18 @@ def replay(
 ) -> Any:
     """Make an output again: the same verb, model, options and seed on the same input give the same pixels."""
     from genkit import config
-    from genkit.cli.app import COMMANDS, load_command
+    from genkit.cli.app import COMMANDS, PICTURES, load_command
     from genkit.cli.show import recipe_in
     from genkit.errors import InputError
-    from genkit.media.recipe import command_of, files_of
+    from genkit.media.recipe import command_of, files_of, verb_of
 
     recipe = recipe_in(file)
-    verb = str(recipe["verb"])
-    if verb not in COMMANDS:
-        raise InputError(f"{file}: made by {verb!r}, which this genkit does not have", "install the newest genkit")
+    verb, *command = verb_of(recipe)
+    if verb not in COMMANDS or COMMANDS[verb].panel != PICTURES:  # a stranger's recipe must not remove models
+        raise InputError(f"{file}: made by {recipe['verb']!r}, which this genkit does not have", "install the newest genkit")
     found = _find_input(file, recipe["input"], source) if isinstance(recipe.get("input"), dict) else None
     places = _find_files(file, files_of(recipe), found, _given(files))
-    words = command_of(recipe, places)[2:]
+    words = command_of(recipe, places)[2 + len(command) :]
     if found is not None:
         # An input may begin with - or @: its own path, made absolute, cannot be taken for anything else.
         words = [str(found.absolute()), *words[1:]]
@@ -65,7 +65,7 @@ def replay(
     words += [name for name, wanted in (("--overwrite", overwrite), ("--json", json), ("--quiet", quiet)) if wanted]
     words += ["--max-pixels", max_pixels] if max_pixels else []
     with config.leaving_out("format", "quality", "dtype"):
-        return load_command(verb).main(args=words, prog_name=f"genkit {verb}", standalone_mode=False)
+        return load_command(verb).main(args=[*command, *words], prog_name=f"genkit {verb}", standalone_mode=False)
 
 
 def _find_input(file: Path, wanted: dict[str, Any], given: Path | None) -> Path:

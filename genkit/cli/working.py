@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from genkit.errors import OutputError
 
 if TYPE_CHECKING:
-    from genkit.cli.options import ImageOptions
+    from genkit.cli.options import DrawOptions, ImageOptions
     from genkit.cli.output import Reporter
     from genkit.cli.planning import Settings
     from genkit.media.images import Picture
@@ -23,7 +23,7 @@ class Working:
 
     item: Item
     recipe: dict[str, Any]
-    shared: ImageOptions
+    shared: ImageOptions | DrawOptions
     settings: Settings
     reporter: Reporter
     bar: Callable[[int, int], None] | None

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+XMP_BOX = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")  # which `uuid` box of an MP4 holds XMP
 BLOCK_LIMIT = 16 << 20  # bytes that one metadata block may unpack to; the same order as what browsers accept
 
 

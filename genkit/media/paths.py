@@ -19,7 +19,18 @@ from genkit.media.headers import Probe
 from genkit.media.inputs import SHOWN, Found
 from genkit.media.naming import Naming, names_format, output_folder, target_of, wanted_format
 
-__all__ = ["Item", "Naming", "Plan", "names_format", "nearest_existing", "output_folder", "plan", "sidecar_of"]
+__all__ = [
+    "Item",
+    "Naming",
+    "Plan",
+    "Wanted",
+    "names_format",
+    "nearest_existing",
+    "output_folder",
+    "plan",
+    "plan_drawn",
+    "sidecar_of",
+]
 
 # Bytes per pixel and channel that photographs usually take; the plan's estimate of space, nothing else.
 DENSITY = {"JPEG": 0.15, "PNG": 0.55, "WEBP": 0.1, "TIFF": 0.8, "AVIF": 0.08, "BMP": 1.0, "HEIF": 0.08}
@@ -27,7 +38,8 @@ DENSITY = {"JPEG": 0.15, "PNG": 0.55, "WEBP": 0.1, "TIFF": 0.8, "AVIF": 0.08, "B
 
 @dataclass(frozen=True)
 class Item:
-    """One output to make. `source` None is standard input (`data` holds it); `target` None is standard output. Sizes are
+    """One output to make. `source` None is standard input (`data` holds it), or, without `data`, nothing: the picture is drawn,
+    and its own size is what `input_size` says. `target` None is standard output. Sizes are
     (width, height), None where the header could not be read; `pixel_bytes` are those of a decoded pixel; `bytes` is an
     estimate of the output's. `variant` counts the outputs of one input from 1 (0: it has one); `partners` are the files that
     go with this picture alone, by option, None where one is missing."""
@@ -116,6 +128,71 @@ def plan(
     result.items = _check_existing(result.items, overwrite, resume, sidecar)
     _check_space(result)
     return result
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A picture that is drawn from nothing. `name` is what messages call it, `stem` what its file is called, `fields` are for
+    its template; `size` (width, height) is None where only the network knows it. A `film` is MP4 or GIF."""
+
+    name: str
+    stem: str
+    size: tuple[int, int] | None = None
+    alpha: bool = False
+    film: str | None = None
+    seed: int | None = None
+
+
+def plan_drawn(
+    wanted: Sequence[Wanted],
+    naming: Naming,
+    *,
+    overwrite: bool = False,
+    resume: bool = False,
+    sidecar: bool = False,
+    suffixes: Sequence[str] = (),
+    others: Mapping[str, Path] | None = None,
+) -> Plan:
+    """Give every picture that is to be drawn its place, as `plan` does for those that have an input. Without -o that is the
+    current folder. `suffixes` are those of further files that each output gets beside it.
+
+    Raises:
+        UsageError: as for `plan`.
+    """
+    naming = replace(naming, output=naming.output or os.curdir)
+    folder = output_folder(naming.output)
+    if folder is None and len(wanted) > 1:
+        where = "standard output" if naming.output == "-" else f"the file {naming.output}"
+        raise UsageError(f"{len(wanted)} outputs cannot all go to {where}", "give -o a folder, ending in /")
+    drawn = [_drawn(index, one, naming, folder) for index, one in enumerate(wanted)]
+    result = Plan([item for item, _ in drawn], list(dict.fromkeys(reason for _, reason in drawn if reason)))
+    _check_plugin(result.items)
+    _check_collisions(result.items)
+    _check_others(result.items, others or {})
+    _check_folders(result)
+    beside = [path for one in suffixes for item in result.items if item.target and (path := item.target.with_suffix(one))]
+    result.items = _check_existing(result.items, overwrite, resume, sidecar, beside)
+    _check_space(result)
+    return result
+
+
+def _drawn(index: int, one: Wanted, naming: Naming, folder: Path | None) -> tuple[Item, str | None]:
+    reason = None
+    if one.film is not None:
+        format = one.film
+        suffix = f".{format.lower()}"
+    else:
+        format, reason = plan_format("PNG", one.alpha, 8, *(one.size or (1, 1)), wanted=wanted_format(naming))
+        suffix = output_suffix(format)
+    named = Found(None, Path(f"{one.stem}{suffix}"))
+    if one.film is not None and folder is None:
+        target = Path(str(naming.output))
+    else:
+        fields = dict(naming.fields) | ({"seed": one.seed} if one.seed is not None else {})
+        target = target_of(index, named, replace(naming, fields=fields), folder, format, format)
+    width, height = one.size or (0, 0)
+    space = int(width * height * (4 if one.alpha else 3) * DENSITY.get(format, 1.0))
+    return Item(index, one.name, None, target, format, None, one.size, one.size, 3, space), reason
 
 
 def _item(
@@ -248,14 +325,16 @@ def _check_folders(result: Plan) -> None:
             )
 
 
-def _check_existing(items: Sequence[Item], overwrite: bool, resume: bool, sidecar: bool) -> list[Item]:
+def _check_existing(
+    items: Sequence[Item], overwrite: bool, resume: bool, sidecar: bool, further: Sequence[Path] = ()
+) -> list[Item]:
     marked = [replace(item, exists=True) if item.target and os.path.lexists(item.target) else item for item in items]
     # A device or a pipe (-o /dev/null) is written to, never replaced.
     old = [
         item.target for item in marked if item.exists and item.target and (item.target.is_file() or item.target.is_symlink())
     ]
     beside = [sidecar_of(item.target) for item in items if item.target and sidecar]
-    old += [path for path in beside if os.path.lexists(path)]
+    old += [path for path in (*beside, *further) if os.path.lexists(path)]
     if old and not overwrite and not resume:
         more = f" and {len(old) - SHOWN} more" if len(old) > SHOWN else ""
         raise UsageError(

@@ -4,7 +4,8 @@ A recipe is a dict: {"genkit": version, "verb", "model", "revision", "options": 
 where further files took part (a mask, a reference) "files": {option: {"name", "sha256"}}; the second and third file of one
 option are `style_2` and `style_3`.
 It is JSON in a PNG text chunk `genkit`, else in EXIF's UserComment, or, where the user's own comment stands there, in XMP
-(`genkit:recipe`). BMP holds none. Files are hostile until read: a recipe that is no JSON object of that kind is none.
+(`genkit:recipe`), which is where an MP4 has it; in a GIF it is a comment. BMP holds none. Files are hostile until read: a
+recipe that is no JSON object of that kind is none.
 """
 
 from __future__ import annotations
@@ -76,7 +77,9 @@ def read_recipe(path: Path) -> dict[str, Any] | None:
     with path.open("rb") as stream:
         head = stream.read(32)
         format = formats.sniff(head)
-        if format in (None, "BMP", "GIF"):
+        if format is None and head[4:8] == b"ftyp":
+            format = "MP4"
+        if format in (None, "BMP"):
             return None
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return recipe_of(data, format)
@@ -85,6 +88,7 @@ def read_recipe(path: Path) -> dict[str, Any] | None:
 def recipe_of(data: Any, format: str | None) -> dict[str, Any] | None:
     """Read the recipe from a file's bytes (or a map of them)."""
     reader = {"PNG": _of_png, "JPEG": _of_jpeg, "WEBP": _of_webp, "TIFF": _of_tiff, "AVIF": _of_items, "HEIF": _of_items}
+    reader |= {"GIF": _of_gif, "MP4": _of_film}
     if format not in reader:
         return None
     try:
@@ -126,6 +130,24 @@ def _of_items(data: Any) -> dict[str, Any] | None:
             block = containers.item_bytes(data, items, number)
             found = found or _of_block(block[4:] if kind == b"Exif" else block)
     return found
+
+
+def _of_gif(data: Any) -> dict[str, Any] | None:
+    at = data.rfind(b"\x21\xfe")  # ours is the last comment, right before the end
+    if at < 0 or len(data) - at > _LIMIT:
+        return None
+    pieces, at = [], at + 2
+    while length := data[at]:
+        pieces.append(bytes(data[at + 1 : at + 1 + length]))
+        at += 1 + length
+    return load(b"".join(pieces).decode("ascii"))
+
+
+def _of_film(data: Any) -> dict[str, Any] | None:
+    for kind, start, end in containers.boxes(data, 0, len(data)):
+        if kind == b"uuid" and data[start : start + 16] == containers.XMP_BOX and end - start < containers.BLOCK_LIMIT:
+            return _of_packet(bytes(data[start + 16 : end]))
+    return None
 
 
 def _of_tiff(data: Any) -> dict[str, Any] | None:
@@ -171,7 +193,7 @@ def files_of(recipe: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def command_of(recipe: dict[str, Any], places: Mapping[str, Path] | None = None) -> list[str]:
     """Write the command line that makes the output again, as argv; `places` are where its further files lie, by option."""
-    words = ["genkit", str(recipe["verb"])]
+    words = ["genkit", *verb_of(recipe)]
     source = recipe.get("input")
     if isinstance(source, dict) and source.get("name"):
         name = str(source["name"])
@@ -193,6 +215,13 @@ def command_of(recipe: dict[str, Any], places: Mapping[str, Path] | None = None)
     if recipe.get("seed") is not None:
         words += ["--seed", str(recipe["seed"])]
     return words
+
+
+def verb_of(recipe: Mapping[str, Any]) -> list[str]:
+    """The verb, and the command of it where it has several: `gan project`. Words that are none are left out, for a stranger's
+    recipe must not bring options of its own."""
+    verb, *commands = str(recipe["verb"]).split(" ")
+    return [verb, *(one for one in commands if re.fullmatch(r"[a-z]+", one))]
 
 
 def flag_of(option: str) -> str:

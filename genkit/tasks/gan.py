@@ -1,0 +1,157 @@
+"""Draw pictures with a generator: from seeds, or from w, in batches that memory bears; and lay them out in grids.
+
+A seed gives the same picture alone, in a batch and in a grid: its latent and its noise are drawn from it alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from genkit.errors import RunError, UsageError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+CPU_BATCH, GPU_BATCH = 4, 16
+MEMORY_SHARE = 0.4
+GAP = 2  # white pixels between the pictures of a grid
+LARGEST_GRID = 100  # pictures on a side
+Notice = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A picture: pixels (H, W, 3) uint8, alpha (H, W) or None; and its w (L, D) float32."""
+
+    pixels: np.ndarray
+    alpha: np.ndarray | None
+    w: np.ndarray
+
+
+def parse_grid(text: str) -> tuple[int, int]:
+    """Read `4x3`: columns and rows.
+
+    Raises:
+        UsageError: no such thing.
+    """
+    match = re.fullmatch(r"\s*(\d{1,3})\s*[xX]\s*(\d{1,3})\s*", text)
+    columns, rows = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not (1 <= columns <= LARGEST_GRID and 1 <= rows <= LARGEST_GRID):
+        raise UsageError(f"--grid {text}: expected columns x rows, such as 4x4, each at most {LARGEST_GRID}")
+    return columns, rows
+
+
+def batch_size(model: Any, given: int | None) -> int:
+    """How many pictures to draw at once: as given, else what the device and its memory bear."""
+    if given is not None:
+        return given
+    from genkit import runtime
+
+    usual = CPU_BATCH if model.device.type == "cpu" else GPU_BATCH
+    room = MEMORY_SHARE * runtime.free_memory(model.device) / max(1, model.pixel_bytes * model.side**2)
+    return max(1, min(usual, int(room)))
+
+
+def draw(
+    model: Any,
+    seeds: Sequence[int],
+    *,
+    label: str | int | None = None,
+    truncation: float | None = None,
+    batch: int | None = None,
+    notice: Notice = lambda message: None,
+) -> Iterator[Drawn]:
+    """Pictures of seeds, in order.
+
+    Raises:
+        UsageError: a class or a truncation that this model has not got. RunError: out of memory, or numbers that are none.
+    """
+    w = model.mapping(model.latents(seeds), model.labels_for(seeds, label), truncation)
+    return render(model, w, list(seeds), truncation=truncation, batch=batch, notice=notice)
+
+
+def render(
+    model: Any,
+    w: Tensor,
+    noise_seeds: Sequence[int | None],
+    *,
+    truncation: float | None = None,
+    batch: int | None = None,
+    notice: Notice = lambda message: None,
+) -> Iterator[Drawn]:
+    """Pictures of w (N, L, D), each with the noise of its seed, or the network's constant noise for None.
+
+    Where memory runs out, the batch is halved; a picture that fits alone on no GPU is drawn on the CPU if the device was left
+    to us. Numbers out of range in a half format are drawn again in float32, and so from there on.
+
+    Raises:
+        RunError: out of memory all the same, or numbers that are none in float32 too.
+    """
+    count = batch_size(model, batch)
+    start = 0
+    while start < len(w):
+        stop = start + 1
+        alike = noise_seeds[start] is None
+        while stop < min(len(w), start + count) and (noise_seeds[stop] is None) == alike:
+            stop += 1
+        images, count = _fitting(model, w[start:stop], list(noise_seeds[start:stop]), truncation, count, notice)
+        for index, image in enumerate(images):
+            pixels = image.permute(1, 2, 0).mul(255).round_().clamp_(0, 255).byte().cpu().numpy()
+            alpha = np.ascontiguousarray(pixels[..., 3]) if pixels.shape[2] == 4 else None
+            yield Drawn(np.ascontiguousarray(pixels[..., :3]), alpha, w[start + index].float().cpu().numpy())
+        start += len(images)
+
+
+def _fitting(
+    model: Any, w: Tensor, seeds: Sequence[Any], truncation: float | None, count: int, notice: Notice
+) -> tuple[Tensor, int]:
+    """The pictures of the first of w that fit into memory, and how many may be tried next."""
+    import torch
+
+    from genkit import runtime
+
+    while True:
+        try:
+            with runtime.inference():
+                noise = None if seeds[0] is None else seeds[: len(w)]
+                images = model.synthesis(w, noise_seed=noise, truncation=truncation)
+        except (RuntimeError, MemoryError) as error:
+            if not runtime.is_out_of_memory(error):
+                raise
+            runtime.release(model.device)
+            if len(w) > 1:
+                count = len(w) // 2
+                w = w[:count]
+                notice(f"out of memory on {model.device}: {count} at once from here on")
+                continue
+            if not (model.fallback and model.device.type != "cpu"):
+                raise RunError(f"out of memory on {model.device}, with one picture at a time", "--device cpu") from error
+            notice(f"out of memory on {model.device}, with one picture at a time: going on on the CPU")
+            model.to(torch.device("cpu"), torch.float32)
+            continue
+        if torch.isfinite(images).all():
+            return images, count
+        if model.dtype == torch.float32:
+            raise RunError("the model gave numbers that are none", "is it a model that was trained to its end?")
+        notice(f"numbers out of range in {str(model.dtype).removeprefix('torch.')}: float32 from here on")
+        model.to(model.device, torch.float32)
+
+
+def grid(pictures: Sequence[Drawn], columns: int, rows: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Lay pictures out row by row: pixels (H, W, 3) and alpha (H, W) or None. Gaps, and cells without a picture, are white, or
+    transparent where the pictures have an alpha."""
+    height, width = pictures[0].pixels.shape[:2]
+    size = rows * (height + GAP) - GAP, columns * (width + GAP) - GAP
+    pixels = np.full((*size, 3), 255, np.uint8)
+    alpha = None if pictures[0].alpha is None else np.zeros(size, np.uint8)
+    for index, one in enumerate(pictures):
+        top, left = index // columns * (height + GAP), index % columns * (width + GAP)
+        pixels[top : top + height, left : left + width] = one.pixels
+        if alpha is not None and one.alpha is not None:
+            alpha[top : top + height, left : left + width] = one.alpha
+    return pixels, alpha

@@ -1,0 +1,227 @@
+"""Latents as commands name them: lists of seeds and layers, paths between latents, mixtures of them, and files that keep one.
+
+Interpolation is along the great circle in z (Shoemake 1985; White 2016, arXiv 1609.04468: numbers of a normal distribution lie
+near a sphere, and a straight line would leave it) or along the straight line in w. Mixing gives some layers the w of another
+latent (Karras et al. 2019, arXiv 1812.04948, section 3.1).
+
+A file is an uncompressed `.npz` of plain arrays, read without unpickling: `w` (L, D) float32, and what else the picture needs.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from genkit.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SPACES = ("z", "w")
+MOST_SEEDS = 100_000
+MOST_FRAMES = 20_000
+LARGEST_FILE = 256 << 20  # bytes unpacked; ours take some kilobytes
+LARGEST_SEED = 2**63 - 1
+
+
+# --- what is typed --------------------------------------------------------------------------------------------------------
+
+
+def parse_seeds(text: str, option: str = "--seeds") -> list[int]:
+    """Read `0-15`, `3,7,9` or `0-3,9`, in that order, each seed once.
+
+    Raises:
+        UsageError: no such list, or one that is too long.
+    """
+    found: dict[int, None] = {}
+    for piece in text.split(","):
+        match = re.fullmatch(r"\s*(\d{1,19})\s*(?:-\s*(\d{1,19})\s*)?", piece)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if last < first or last > LARGEST_SEED:
+            raise UsageError(f"{option} {text}: expected seeds, such as 0-15 or 3,7,9")
+        if last - first + len(found) >= MOST_SEEDS:
+            raise UsageError(f"{option} {text}: more than {MOST_SEEDS:,} seeds", "draw them in several runs")
+        found |= dict.fromkeys(range(first, last + 1))
+    return list(found)
+
+
+def parse_layers(text: str, count: int, option: str) -> list[int]:
+    """Read `4-7` or `0,2,5` as layers of a network that has `count` of them.
+
+    Raises:
+        UsageError: no such list, or a layer that is not there.
+    """
+    layers = sorted(parse_seeds(text, option)) if re.fullmatch(r"[\d\s,-]+", text) else []
+    if not layers:
+        raise UsageError(f"{option}: {text!r} are no layers", "such as 4-7 or 0,1,2")
+    if layers[-1] >= count:
+        raise UsageError(f"{option}: there is no layer {layers[-1]}", f"this model has layers 0 to {count - 1}")
+    return layers
+
+
+# --- paths and mixtures ---------------------------------------------------------------------------------------------------
+
+
+def positions(points: int, frames: int, loop: bool) -> list[tuple[int, float]]:
+    """For each frame the leg that it is on and how far along it (0 to 1). A loop's last leg leads to the first point again,
+    where the next round begins, so that no frame is shown twice."""
+    legs = points if loop else points - 1
+    whole = max(1, frames if loop else frames - 1)
+    found = []
+    for frame in range(frames):
+        place = frame * legs / whole
+        leg = min(int(place), legs - 1)
+        found.append((leg, place - leg))
+    return found
+
+
+def spherical(first: Tensor, second: Tensor, share: float) -> Tensor:
+    """The point of the great circle between z (D,) and z (D,); lengths in between go from one to the other."""
+    import torch
+
+    lengths = first.norm(), second.norm()
+    cosine = torch.dot(first / lengths[0], second / lengths[1]).clamp(-1, 1)
+    angle = torch.arccos(cosine)
+    if angle.sin() < 1e-4:  # the same, or opposite: every way is as good
+        return torch.lerp(first, second, share)
+    weights = torch.sin((1 - share) * angle) / angle.sin(), torch.sin(share * angle) / angle.sin()
+    return weights[0] * first + weights[1] * second
+
+
+def walk(
+    model: Any,
+    seeds: Sequence[int],
+    frames: int,
+    *,
+    space: str = "w",
+    loop: bool = False,
+    label: str | int | None = None,
+    truncation: float | None = None,
+) -> Tensor:
+    """w (frames, L, D) from seed to seed. Classes that differ are blended, whichever the space.
+
+    Raises:
+        UsageError: fewer than two seeds, or impossible numbers of frames.
+    """
+    import torch
+
+    if len(seeds) < 2:
+        raise UsageError("--walk: a walk leads from one seed to another", "name two or more: --walk 3,7,9")
+    if not len(seeds) <= frames <= MOST_FRAMES:
+        raise UsageError(
+            f"{frames} frames for {len(seeds)} seeds", f"--seconds and --fps give from {len(seeds)} to {MOST_FRAMES}"
+        )
+    z = model.latents(seeds)
+    labels = model.labels_for(seeds, label)
+    points = model.mapping(z, labels, truncation)
+    found = []
+    for leg, share in positions(len(seeds), frames, loop):
+        ends = leg, (leg + 1) % len(seeds)
+        if share in (0, 1):
+            found.append(points[ends[int(share)]])
+        elif space == "w":
+            found.append(torch.lerp(points[ends[0]], points[ends[1]], share))
+        else:
+            between = spherical(z[ends[0]], z[ends[1]], share)[None].expand(2, -1)
+            both = model.mapping(between, None if labels is None else labels[list(ends)], truncation)
+            found.append(torch.lerp(both[0], both[1], share))
+    return torch.stack(found)
+
+
+def mix(w: Tensor, layers: Sequence[int]) -> Tensor:
+    """w (1, L, D) of the first of two (2, L, D), with the second's in some layers."""
+    mixed = w[:1].clone()
+    mixed[:, list(layers)] = w[1:2, list(layers)]
+    return mixed
+
+
+# --- files ----------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Latent:
+    """`w` (L, D) float32 of one model, with what else makes the picture: the seed of its noise (None: the network's own
+    constant noise), the truncation that w was made with, and its class, where these are known."""
+
+    w: np.ndarray
+    model: str
+    revision: str = ""
+    noise_seed: int | None = None
+    truncation: float | None = None
+    label: int | None = None
+
+    def dump(self) -> bytes:
+        """The bytes of a file; the same latent gives the same bytes."""
+        arrays: dict[str, Any] = {"w": np.asarray(self.w, np.float32), "model": np.array(self.model)}
+        arrays |= {"revision": np.array(self.revision)}
+        optional = {"noise_seed": self.noise_seed, "truncation": self.truncation, "label": self.label}
+        arrays |= {key: np.array(value) for key, value in optional.items() if value is not None}
+        return dump_arrays(arrays)
+
+
+def load_latent(data: bytes, name: str) -> Latent:
+    """Read a latent's file.
+
+    Raises:
+        InputError: not such a file, or numbers in it that cannot be.
+    """
+    arrays = load_arrays(data, name)
+    w = arrays.get("w")
+    if w is None or w.dtype.kind != "f" or w.ndim != 2 or not w.size:
+        raise InputError(f"{name}: holds no latent", "genkit gan project and --save-latent write such files", code="latent")
+    if not np.isfinite(w).all():
+        raise InputError(f"{name}: the latent holds numbers that are none", code="latent")
+    noise_seed = _scalar(arrays, "noise_seed", int)
+    if noise_seed is not None and not 0 <= noise_seed <= LARGEST_SEED:
+        raise InputError(f"{name}: {noise_seed} is no seed", code="latent")
+    return Latent(
+        w.astype(np.float32),
+        str(arrays.get("model", "")),
+        str(arrays.get("revision", "")),
+        noise_seed,
+        _scalar(arrays, "truncation", float),
+        _scalar(arrays, "label", int),
+    )
+
+
+def dump_arrays(arrays: dict[str, Any]) -> bytes:
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)
+    return stream.getvalue()
+
+
+def load_arrays(data: bytes, name: str) -> dict[str, np.ndarray]:
+    """Read an `.npz` of plain arrays: nothing is unpickled, and what would unpack to too much is refused.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if sum(one.file_size for one in archive.infolist()) > LARGEST_FILE:
+                raise InputError(f"{name}: too large for a file of latents", code="latent")
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            return {key: file[key] for key in file.files}
+    except (
+        ValueError,
+        OSError,
+        EOFError,
+        KeyError,
+        MemoryError,
+        zipfile.BadZipFile,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{name}: not a file of latents (.npz): {reason}", code="latent") from error
+
+
+def _scalar(arrays: dict[str, np.ndarray], key: str, kind: type) -> Any:
+    value = arrays.get(key)
+    return kind(value) if value is not None and value.ndim == 0 and value.dtype.kind in "iuf" and np.isfinite(value) else None
