@@ -160,3 +160,8 @@ def test_the_card_of_the_wave_is_of_the_published_variables() -> None:
         data = value.numpy().tobytes()
         one = pinned[name.lower()]
         assert one.hash is not None and one.hash.value == hashlib.sha256(data).hexdigest() and one.size == len(data)
+
+
+def test_the_wave_wants_its_terms_accepted() -> None:
+    card = cards.find("fast-style-wave")
+    assert card.commercial is False and "research only" in card.summary, "its publisher's MIT does not cover what made it"
