@@ -264,10 +264,9 @@ def style(
     from dataclasses import replace
 
     from genkit.cli.inpaint import read_drawn
-    from genkit.cli.style import gather, style_files
-    from genkit.media import callers
+    from genkit.cli.style import gather, style_names
+    from genkit.media import callers, images, pairing
     from genkit.media.colour import to_srgb
-    from genkit.media.pairing import facts_of
     from genkit.tasks import masks
     from genkit.tasks import style as task
 
@@ -275,12 +274,13 @@ def style(
     task.check_styles(len(given), weights, style_size)
     options = task.StyleOptions(strength=strength, keep_colors=keep_colors, tile=tile)
     task.check(options)
+    taken = [callers.take(one) for one in given]
     if given:
-        options = replace(options, styles=gather([to_srgb(callers.take(one)) for one in given], weights, style_size))
+        options = replace(options, styles=gather([to_srgb(one) for one in taken], weights, style_size))
     model = _chosen("style", model, device, dtype)
     picture = to_srgb(callers.take(image))
     if mask is not None:
-        drawn = read_drawn(Path(mask), picture.width * picture.height)
+        drawn = read_drawn(Path(mask), images.MAX_PIXELS)
         size = picture.width, picture.height
         options = replace(options, mask=masks.from_picture(drawn.pixels, drawn.alpha, size, drawn.name))
     result = picture.with_pixels(*task.style(model, picture.pixels, picture.alpha, options))
@@ -289,9 +289,10 @@ def style(
     recorded: dict[str, Any] = {"weight": list(weights), "style_size": style_size, "keep_colors": keep_colors}
     recorded = {key: value for key, value in recorded.items() if value} | ({"strength": strength} if strength != 1 else {})
     recipe = _recipe("style", model, recorded, image)
-    files = style_files([one for one in given if isinstance(one, (str, Path))]) | ({"mask": Path(mask)} if mask else {})
-    if files:
-        recipe["files"] = {option: facts_of(path) for option, path in files.items()}
+    named = zip(style_names(len(given)), given, taken, strict=True)
+    files = {name: callers.facts_of(one, read) for name, one, read in named}
+    files |= {"mask": pairing.facts_of(Path(mask))} if mask is not None else {}
+    recipe |= {"files": files} if files else {}
     return callers.write_to(result, Path(output), recipe)
 
 

@@ -243,6 +243,12 @@ def test_from_python(tiny_style: str, picture: Callable[..., Path], painting: Pa
     with Image.open(target) as image:
         recipe = json.loads(image.text["genkit"])  # type: ignore[attr-defined]
     assert [*recipe["files"]] == ["style", "style_2", "mask"] and recipe["options"]["weight"] == [2, 1]
+    Image.new("L", (60, 48), 255).save(mask)  # larger than the picture, of its proportions: as on the command line
+    styles = [np.asarray(Image.open(source)), painting]
+    target = genkit.style(source, tmp_path / "mixed.png", style=styles, mask=mask, model=model)
+    with Image.open(target) as image:
+        files = json.loads(image.text["genkit"])["files"]  # type: ignore[attr-defined]
+    assert "without a file" in files["style"]["name"] and files["style_2"]["name"] == "painting.png"
     with pytest.raises(genkit.UsageError, match="--strength"):
         genkit.style(source, style=painting, strength=9, model=model)
     with pytest.raises(genkit.UsageError, match="needs a style"):

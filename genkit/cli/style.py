@@ -160,7 +160,7 @@ def style(
 
 
 def style_files(styles: Sequence[str | Path]) -> dict[str, Path]:
-    """The style pictures by the names they have in a recipe: style, style_2, style_3.
+    """The style pictures by the names they have in a recipe: style, style_2, style_3 (`style_names`).
 
     Raises:
         UsageError: one is not there, or is a folder.
@@ -169,12 +169,16 @@ def style_files(styles: Sequence[str | Path]) -> dict[str, Path]:
     from genkit.media.pairing import sort_extra
 
     found: dict[str, Path] = {}
-    for index, style in enumerate(styles):
+    for name, style in zip(style_names(len(styles)), styles, strict=True):
         files, folders = sort_extra({"style": style})
         if folders:
             raise UsageError(f"--style {style}: is a folder", "give pictures, each with a --style of its own")
-        found["style" if index == 0 else f"style_{index + 1}"] = files["style"]
+        found[name] = files["style"]
     return found
+
+
+def style_names(count: int) -> list[str]:
+    return ["style" if index == 0 else f"style_{index + 1}" for index in range(count)]
 
 
 def read_styles(paths: Iterable[Path], weights: Sequence[float], size: int | None, max_pixels: int) -> Styles:
