@@ -237,3 +237,19 @@ def test_numbers_that_are_none_are_said() -> None:
         model.network.model[1].weight.fill_(float("nan"))
     with pytest.raises(RunError, match="no numbers"):
         run(model, photo(20, 20))
+
+
+def test_recolouring_a_strip_looks_at_no_more_than_a_strip() -> None:
+    from genkit.models import unet
+
+    model = unet.Recolour(
+        unet.build((2, 2, 2, 2), 1, ("red", "blue"), kept=True),
+        device=torch.device("cpu"),
+        dtype=torch.float32,
+        domains=("red", "blue"),
+        size=32,
+    )
+    seen: list[tuple[int, ...]] = []
+    model.network.register_forward_pre_hook(lambda network, inputs: seen.append(tuple(inputs[0].shape[2:])))
+    made = model(torch.rand(1, 3, 2, 600), domain=1)
+    assert made.shape == (1, 3, 2, 600) and seen == [(16, 128)]

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 WIDTHS = (32, 64, 96, 128)
 STRIDE, CODE = 16, 64
+LONGEST = 4  # of the copy that a recolouring sees, in its shorter sides: a strip's copy would be larger than any photograph's
 
 
 class Block(nn.Module):
@@ -209,7 +210,7 @@ class Recolour(Translate):
 
     def _translate(self, images: Tensor, domain: int | None, options: Mapping[str, Any]) -> Tensor:
         height, width = images.shape[-2:]
-        share = self.size / min(height, width)
+        share = min(self.size / min(height, width), LONGEST * self.size / max(height, width))
         small_size = [max(STRIDE, round(side * share / STRIDE) * STRIDE) for side in (height, width)]
         small = interpolate(images, small_size, mode="area" if share < 1 else "bilinear")
         codes = torch.full((len(images),), 0 if domain is None else domain + 1, device=images.device)
