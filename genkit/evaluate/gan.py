@@ -53,12 +53,18 @@ class Reals:
         order = np.random.default_rng(0).permutation(len(self.whole))
         self.count = min(self.count, len(order) // 2)
         self.halves = order[: self.count], order[self.count : 2 * self.count]
-        if self.held is not None:
-            apart = distances(self.features.places(opaque(self.held.pixels), self.device), self.places)
-        else:
-            apart = distances(self.places, self.places)
+        pictures = opaque((self.held or self.training).pixels)
+        apart = self.apart(pictures, None if self.held is not None else self.places)
+        if self.held is None:
             np.fill_diagonal(apart, np.inf)
         self.near = apart.min(1)
+
+    def apart(self, pictures: np.ndarray, places: np.ndarray | None = None) -> np.ndarray:
+        """The distances (N, M) of pictures, which have `places` if they are known, from training pictures, as they are or
+        mirrored, whichever is less: networks learn from both."""
+        found = self.features.places(pictures, self.device) if places is None else places
+        mirrored = self.features.places(pictures[:, :, ::-1], self.device)
+        return np.minimum(distances(found, self.places), distances(mirrored, self.places))
 
     def compare(self, vectors: np.ndarray) -> dict[str, float]:
         """Vectors (count, D) against the first half."""
@@ -80,7 +86,11 @@ def read_sets(
     `params`: `classes` (what `read_labelled` takes), `leave_out`, `squeeze`, `pixel_art`, as a training configuration has them;
     classes are otherwise folders, if the network has any."""
     how = Preparation(
-        network.side, float(params.get("squeeze", 1.0)), bool(params.get("pixel_art", False)), network.channels == 4
+        network.side,
+        float(params.get("squeeze", 1.0)),
+        bool(params.get("pixel_art", False)),
+        network.channels == 4,
+        float(params.get("covered", 0.0)),
     )
     classes: Any = params.get("classes")
     if not isinstance(classes, (str, Mapping)):
@@ -123,7 +133,7 @@ def measure(name: str, draw: Draw, labels: Mapping[int, int] | None, reals: Real
     """Measure what `draw(seeds, labels)` gives, uint8 (N, side, side, 3 or 4), for seeds from 0 on.
 
     `labels` maps classes of the real pictures to the model's, in the proportion of which it draws; None for a model without
-    classes. Drawn pictures are compared with training ones as they are and mirrored. With `pairs` so many drawn pictures are
+    classes. With `pairs` so many drawn pictures are
     kept, the nearest to training pictures first.
     """
     kinds = None
@@ -140,8 +150,7 @@ def measure(name: str, draw: Draw, labels: Mapping[int, int] | None, reals: Real
         )
     shown = opaque(pixels)
     whole, places = reals.features.both(shown, reals.device)
-    mirrored = reals.features.places(shown[:, :, ::-1], reals.device)
-    apart = np.minimum(distances(places, reals.places), distances(mirrored, reals.places))
+    apart = reals.apart(shown, places)
     near = apart.min(1)
     row = {
         "model": name,

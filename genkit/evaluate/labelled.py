@@ -22,16 +22,17 @@ class Preparation:
     """How a picture becomes a square of `side`: its centre is cut out, after its longer side was pressed by up to `squeeze`,
     which keeps more of a long thing in sight. With `pixel_art` no pixel is ever mixed with another: smaller pictures are put
     in the middle, whole multiples are reduced, others are left out. With `alpha` transparency is a fourth channel, the colour
-    of what is wholly transparent being black."""
+    of what is wholly transparent being black; pictures of which less than the share `covered` is to be seen are left out."""
 
     side: int
     squeeze: float = 1.15
     pixel_art: bool = False
     alpha: bool = False
+    covered: float = 0.0
 
     def params(self) -> dict[str, Any]:
         """What a card says of it, besides the side."""
-        return {"squeeze": self.squeeze, "pixel_art": self.pixel_art}
+        return {"squeeze": self.squeeze, "pixel_art": self.pixel_art, "covered": self.covered}
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,11 @@ def class_of(name: str, classes: Classes) -> str | None:
 
 
 def prepare(pixels: np.ndarray, chosen: Preparation) -> np.ndarray | None:
-    """uint8 (H, W, C) as (side, side, C), or None where it cannot be had without being enlarged more than twice."""
+    """uint8 (H, W, C) as (side, side, C), or None where it would have to be enlarged more than twice, or is left out."""
     square = _as_pixel_art(pixels, chosen.side) if chosen.pixel_art else _pressed(pixels, chosen)
     if square is not None and chosen.alpha:
+        if (square[..., 3] > 127).mean() < chosen.covered:
+            return None
         square = np.where(square[..., 3:] > 0, square, 0).astype(np.uint8)
     return square
 

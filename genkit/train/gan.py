@@ -45,8 +45,8 @@ PATH_EVERY, PATH_MEMORY = 4, 0.99
 @dataclass(frozen=True)
 class DataOptions:
     """`classes`: none, folders, or patterns for each class; `leave_out` are patterns of names that are never trained on;
-    `balance` draws classes as often as they are pictures (0) up to all alike (1). `squeeze`, `pixel_art`, `alpha`: see
-    `Preparation`.
+    `balance` draws classes as often as they are pictures (0) up to all alike (1). `squeeze`, `pixel_art`, `alpha`,
+    `covered`: see `Preparation`.
 
     `r1` weighs the penalty, made every `r1_every` steps; 0 for none, below 0 for what arXiv 2006.06676 (appendix C) gives for
     the side and the batch. `path_length` weighs the regulariser of the generator (0: none, 2 in the paper); `mixing` is the
@@ -65,6 +65,7 @@ class DataOptions:
     squeeze: float = 1.15
     pixel_art: bool = False
     alpha: bool = False
+    covered: float = 0.0
     flip: bool = True
     r1: float = -1.0
     r1_every: int = 16
@@ -95,7 +96,7 @@ class GanJob:
             raise UsageError("genkit train gan runs on one device", "start it without accelerate launch")
         self.options = chosen = _options(config)
         self.family, self.network_params = config.family, dict(config.network)
-        self.preparation = Preparation(chosen.side, chosen.squeeze, chosen.pixel_art, chosen.alpha)
+        self.preparation = Preparation(chosen.side, chosen.squeeze, chosen.pixel_art, chosen.alpha, chosen.covered)
         self.pictures = _read(data, holdout, chosen, self.preparation)
         self.classes = self.pictures.classes
         channels = 4 if chosen.alpha else 3
