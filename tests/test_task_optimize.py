@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -141,6 +142,23 @@ def test_a_seed_is_for_what_begins_with_noise(shallow: str, files: tuple[Path, P
     photo, style = files
     done = genkit("style", photo, "--style", style, "--model", shallow, "--method", "optimize", "--seed", 3)
     assert done.code == 2 and "--seed" in done.err and "--start noise" in done.err
+
+
+@pytest.mark.parametrize(("works", "wanted"), [(True, 1), (False, 4)])
+def test_optimisations_go_one_after_another(works: bool, wanted: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from genkit import runtime
+    from genkit.cli import pictures
+
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
+    monkeypatch.setattr(runtime, "free_memory", lambda device: 1 << 36)
+    verb: Any = SimpleNamespace(files={}, works=works)
+    place: Any = SimpleNamespace(device=torch.device("cpu"), dtype=torch.float32)
+    nothing: Any = None
+    work = pictures._Work(nothing, verb, nothing, 40, nothing)
+    assert work._workers(place, SimpleNamespace(pixel_bytes=3200)) == wanted
 
 
 def test_regions_have_gram_matrices_of_their_own() -> None:

@@ -145,6 +145,8 @@ class _Work:
             return 1
         import torch
 
+        if self._verb.works:  # one optimisation alone takes as much memory as there is to be had
+            return 1
         if getattr(model, "stochastic", False):  # a pipeline that draws noise keeps the step it is at, for one picture
             return 1
         if place.dtype != torch.float32:  # one picture's fault turns the model to float32, which others must not meet half done
