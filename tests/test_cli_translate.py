@@ -112,6 +112,13 @@ def test_options_that_a_model_has_not_are_refused_by_name(
     assert not list(tmp_path.glob("a_*"))
 
 
+def test_a_seed_wants_the_dropout_that_it_is_for(genkit: Run, picture: Callable[..., Path], tmp_path: Path) -> None:
+    words = ("translate", picture(tmp_path / "a.png"), "--model", "pix2pix-edges2shoes", "--seed", 4, "--dry-run")
+    refused = genkit(*words)
+    assert refused.code == 2 and "-O dropout=yes" in refused.err
+    assert genkit(*words, "-O", "dropout=yes").code == 0
+
+
 def test_strength_work_size_depth_and_transparency(
     imported: Import, genkit: Run, picture: Callable[..., Path], tmp_path: Path
 ) -> None:

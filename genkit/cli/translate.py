@@ -114,6 +114,7 @@ def translate(
     """
     from genkit import cards
     from genkit.cli.pictures import PictureVerb, run_pictures
+    from genkit.errors import UsageError
     from genkit.tasks import translate as task
 
     card = cards.find(shared.model or cards.default_model("translate"), "translate")
@@ -125,6 +126,10 @@ def translate(
         refuse("--edges", f"{card.name} does not start from edges", lambda one: bool(one.params.get("edges")))
     if shared.seed and not draws(card):
         refuse("--seed", f"{card.name} draws nothing by chance, so a seed changes nothing", draws)
+    if shared.seed and not has_option(card, "steps") and not model_options.get("dropout"):
+        raise UsageError(
+            f"--seed: {card.name} draws nothing by chance without its dropout", "add -O dropout=yes, or leave it out"
+        )
     options = task.TranslateOptions(strength, domain, edges, work_size, shared.seed, model_options)
     task.check(options)
 
@@ -176,7 +181,7 @@ def has_option(card: Card, name: str) -> bool:
 
 
 def draws(card: Card) -> bool:
-    """Whether a model can begin with noise: those that work in steps do, and those with dropout where it is asked for."""
+    """Whether a model can draw by chance: those that work in steps do, and those with dropout where it is asked for."""
     return has_option(card, "steps") or has_option(card, "dropout")
 
 
