@@ -120,6 +120,8 @@ class Drawings:
         from genkit.tasks.latents import SPACES, parse_seeds, walk
 
         seeds = parse_seeds(str(film.walk), "--walk")
+        if len(seeds) < 2:
+            raise UsageError(f"--walk {film.walk}: a walk leads from one seed to another", "name two or more: --walk 3,7,9")
         space = film.interpolate or ("w" if is_style_based(self.card) else "z")
         if space not in SPACES:
             raise UsageError(f"--interpolate {space}: expected one of {', '.join(SPACES)}")
@@ -132,6 +134,8 @@ class Drawings:
         format, folder = _film_format(self.shared, film), output_folder(self.shared.output)
         fps = gif_rate(fps) if format == "GIF" else fps
         frames = round(seconds * fps)
+        if frames < len(seeds):
+            raise UsageError(f"--walk {film.walk}: {frames} pictures for {len(seeds)} seeds", "more --seconds, or more --fps")
 
         @lru_cache(maxsize=1)
         def path(model: Any) -> Any:
@@ -141,8 +145,6 @@ class Drawings:
         options |= {"loop": True} if film.loop else {}
         stem = self._stem(f"walk{'-'.join(map(str, seeds[:6]))}")
         size = size_of(self.card)
-        if len(seeds) < 2 or frames < len(seeds):
-            raise UsageError(f"--walk {film.walk}: {frames} pictures for {len(seeds)} seeds", "a walk needs two seeds or more")
         if format is not None:
             quality = self.shared.quality
 

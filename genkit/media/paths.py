@@ -14,7 +14,7 @@ from pathlib import Path
 
 from genkit.errors import GenkitError, UsageError
 from genkit.files import size_text
-from genkit.media.formats import FORMATS, WRITABLE, format_of, plan_format
+from genkit.media.formats import FORMATS, WRITABLE, format_of, output_suffix, plan_format
 from genkit.media.headers import Probe
 from genkit.media.inputs import SHOWN, Found
 from genkit.media.naming import Naming, names_format, output_folder, target_of, wanted_format

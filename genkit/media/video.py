@@ -12,7 +12,8 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import PurePath
+from pathlib import Path, PurePath
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from genkit.errors import OutputError
@@ -107,29 +108,33 @@ def _gif(first: np.ndarray, rest: Iterator[np.ndarray], fps: float, loop: bool) 
 
 
 def _mp4(first: np.ndarray, rest: Iterator[np.ndarray], fps: float, quality: int) -> bytes:
-    import numpy as np
-
     try:
         import av
     except ImportError as error:
         raise OutputError("MP4 needs PyAV", "pip install av, or write a GIF: -o walk.gif") from error
+    with TemporaryDirectory(prefix="genkit-") as folder:  # to put the index first, the file is read again by its name
+        path = Path(folder, "film.mp4")
+        try:
+            _encode(av, path, first, rest, fps, quality)
+        except av.FFmpegError as error:
+            raise OutputError(f"MP4 cannot be written: {error}", "write a GIF: -o walk.gif") from error
+        return path.read_bytes()
+
+
+def _encode(av: Any, path: Path, first: np.ndarray, rest: Iterator[np.ndarray], fps: float, quality: int) -> None:
+    import numpy as np
+
     height, width = first.shape[:2]
     spare = (0, height % 2), (0, width % 2), (0, 0)  # H.264 with its usual colours takes even sides only
-    stream = io.BytesIO()
-    try:
-        with av.open(stream, "w", format="mp4", options={"movflags": "faststart"}) as container:
-            rate = Fraction(fps).limit_denominator(1001)
-            track: Any = container.add_stream("libx264", rate=rate)
-            track.width, track.height, track.pix_fmt = width + width % 2, height + height % 2, "yuv420p"
-            track.options = {"crf": str(round(50 - 0.4 * quality)), "preset": "medium", "threads": "1"}
-            track.codec_context.color_primaries = track.codec_context.color_trc = track.codec_context.colorspace = 1
-            for frame in _chained(first, rest):
-                picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(np.pad(frame, spare, "edge")), format="rgb24")
-                container.mux(track.encode(picture.reformat(format="yuv420p", dst_colorspace="ITU709")))
-            container.mux(track.encode(None))
-    except (av.FFmpegError, ValueError) as error:
-        raise OutputError(f"MP4 cannot be written: {error}", "write a GIF: -o walk.gif") from error
-    return stream.getvalue()
+    with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
+        track: Any = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
+        track.width, track.height, track.pix_fmt = width + width % 2, height + height % 2, "yuv420p"
+        track.options = {"crf": str(round(50 - 0.4 * quality)), "preset": "medium", "threads": "1"}
+        track.codec_context.color_primaries = track.codec_context.color_trc = track.codec_context.colorspace = 1
+        for frame in _chained(first, rest):
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(np.pad(frame, spare, "edge")), format="rgb24")
+            container.mux(track.encode(picture.reformat(format="yuv420p", dst_colorspace="ITU709")))
+        container.mux(track.encode(None))
 
 
 def _chained(first: np.ndarray, rest: Iterator[np.ndarray]) -> Iterator[np.ndarray]:

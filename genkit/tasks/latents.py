@@ -207,7 +207,7 @@ def load_arrays(data: bytes, name: str) -> dict[str, np.ndarray]:
             if sum(one.file_size for one in archive.infolist()) > LARGEST_FILE:
                 raise InputError(f"{name}: too large for a file of latents", code="latent")
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            return {key: file[key] for key in file.files}
+            arrays = {key: file[key] for key in file.files}
     except (
         ValueError,
         OSError,
@@ -220,6 +220,9 @@ def load_arrays(data: bytes, name: str) -> dict[str, np.ndarray]:
     ) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{name}: not a file of latents (.npz): {reason}", code="latent") from error
+    if not all(isinstance(one, np.ndarray) for one in arrays.values()):  # numpy gives the bytes of what is no array
+        raise InputError(f"{name}: not a file of latents (.npz): it holds other things than arrays", code="latent")
+    return arrays
 
 
 def _scalar(arrays: dict[str, np.ndarray], key: str, kind: type) -> Any:

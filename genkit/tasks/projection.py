@@ -187,7 +187,7 @@ class _Search:
             shaken = w + strength * torch.randn(w.shape, generator=self._noise).to(w.device)
             near, exact = self._distances(shaken.expand(-1, layers, -1))
             loss = near[0] / self._scale[0] + PIXELS * exact[0] / self._scale[1]
-            whole = float(loss)
+            whole = float(loss.detach())
             if not math.isfinite(whole):
                 raise RunError("the search left all bounds", "fewer --steps, or --dtype float32")
             first = whole if step == 0 else first
