@@ -151,6 +151,17 @@ def test_a_map_fits_a_picture_whose_reduced_side_was_rounded() -> None:
         task.fit_map(one, (28, 1024))
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (5, 40)])
+def test_a_small_picture_goes_on_as_the_network_has_it_go_on(size: tuple[int, int]) -> None:
+    import torch
+
+    from genkit.models import stylizer
+
+    model = stylizer.transform(stylizer.build((2, 3, 4)), torch.device("cpu"), torch.float32)
+    images = torch.rand(1, 3, *size)
+    assert torch.equal(task.extend(model, images), model._whole(images))
+
+
 def save(path: Path, pixels: np.ndarray) -> Path:
     Image.fromarray(pixels).save(path)
     return path

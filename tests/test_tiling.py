@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from genkit import runtime
 from genkit.errors import RunError, UsageError
 from genkit.models import compact
-from genkit.models.transform import Transform, reflect
+from genkit.models.transform import Transform
+from genkit.nets.mirror import reflect
 from genkit.tasks import tiling
 from genkit.tasks.tiling import run_tiled, spans
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from genkit.errors import UsageError
-from genkit.models.transform import reflect
+from genkit.nets.mirror import reflect
 
 
 class Fill:

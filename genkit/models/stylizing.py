@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from genkit.errors import UsageError
-from genkit.models.transform import reflect
+from genkit.nets.mirror import reflect
 
 Code = list[Tensor]
 Statistics = tuple[Tensor, Tensor]  # mean and standard deviation, each (N, C, 1, 1)

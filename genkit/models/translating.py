@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from genkit.errors import UsageError, WeightsError
 from genkit.models.fitting import fit
-from genkit.models.transform import Transform, reflect
+from genkit.models.transform import Transform
+from genkit.nets.mirror import reflect
 from genkit.nets.norms import PictureNorm, Statistics, keeping, using
 
 if TYPE_CHECKING:

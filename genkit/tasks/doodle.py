@@ -259,15 +259,10 @@ class _ByRegion:
 
 def extend(model: Any, images: Tensor) -> Tensor:
     """Images (N, 3, H, W) with mirrored edges below and to the right, at a size that the model takes."""
-    from torch.nn.functional import pad
+    from genkit.nets.mirror import reflect
 
-    height, width = images.shape[2:]
-    below, right = (wanted - side for wanted, side in zip(model.extended(height, width), (height, width), strict=True))
-    while below or right:
-        down, across = min(below, max(images.shape[2] - 1, 1)), min(right, max(images.shape[3] - 1, 1))
-        mirrored = "reflect" if min(images.shape[2:]) > 1 else "replicate"
-        images, below, right = pad(images, (0, across, 0, down), mirrored), below - down, right - across
-    return images
+    height, width = model.extended(*images.shape[2:])
+    return reflect(images, height - images.shape[2], width - images.shape[3])
 
 
 def _measure(model: Any, pixels: np.ndarray, mask: np.ndarray, code: Any, tile: int | None) -> list[tuple[Tensor, Tensor]]:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from genkit.models.diffusers.running import Progress, Runner, resize, within
-from genkit.models.transform import reflect
+from genkit.nets.mirror import reflect
 
 NEAR = (0.5, 1.5)  # of size x size: pictures of so many pixels are taken as they are, for resizing costs their detail
 ASPECT = 7  # longest to shortest side: pipelines end at 8, and rounding to their multiples takes something of it

@@ -11,7 +11,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 from genkit.models.diffusers.pipelines import DENOISE
 from genkit.models.diffusers.running import Progress, Runner, resize, within
-from genkit.models.transform import reflect
+from genkit.nets.mirror import reflect
 
 
 class Painter:
