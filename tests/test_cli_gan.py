@@ -82,7 +82,7 @@ def test_a_seed_is_the_same_picture_alone_in_a_batch_and_in_a_grid(tiny: str, ge
 def test_what_exists_stops_the_plan_and_resume_goes_on(tiny: str, genkit: Run):
     command = ["gan", "--model", tiny, "--seeds", "0-3", "-o", "out", "--json"]
     first = genkit(*command, "--dry-run")
-    assert [one["event"] for one in first.events] == ["plan", *["planned"] * 4, "done"] and not Path("out").exists()
+    assert [one["event"] for one in first.events] == ["plan", *["planned"] * 4, "notice", "done"] and not Path("out").exists()
     assert first.events[1] | {"width": SIDE, "height": SIDE, "format": "PNG"} == first.events[1]
     done = genkit(*command)
     assert done.code == 0 and done.events[-1] | {"event": "done", "done": 4, "exit": 0} == done.events[-1]

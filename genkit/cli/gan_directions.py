@@ -70,7 +70,7 @@ def directions(
 
     \b
       genkit gan directions --sheet sheet.png
-      genkit gan directions genkit-clothes-directions.npz --name 0=sleeves --name 3=colour
+      genkit gan directions my-directions.npz --name 0=sleeves --name 3=colour
     """
     from genkit.cli.gan_options import find_card, load_alone, need_styles, read_bytes
     from genkit.errors import UsageError
