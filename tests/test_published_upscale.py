@@ -95,6 +95,15 @@ def test_a_pickled_module_is_refused_by_name(name: str) -> None:
     assert name in caught.value.message
 
 
-@pytest.mark.parametrize("name", ["SINet.pth", "mnist-dcgan.pth", "vgg19_relu3_1.safetensors", "cyclegan-photo2sketch.pth"])
-def test_networks_of_another_kind_are_not_taken_for_one(name: str) -> None:
-    assert models.recognise(read_state_dict(PUBLISHED / name)) is None
+OTHERS = {
+    "SINet.pth": None,
+    "mnist-dcgan.pth": "dcgan",
+    "vgg19_relu3_1.safetensors": "vgg19",
+    "cyclegan-photo2sketch.pth": "cyclegan",
+}
+
+
+@pytest.mark.parametrize(("name", "family"), OTHERS.items())
+def test_networks_of_another_kind_are_not_taken_for_one(name: str, family: str | None) -> None:
+    found = models.recognise(read_state_dict(PUBLISHED / name))
+    assert (found[0] if found else None) == family

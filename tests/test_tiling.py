@@ -164,12 +164,12 @@ def test_out_of_memory_on_a_gpu_goes_on_on_the_cpu_only_where_the_device_was_lef
 
     model.to = move
     arguments = (model, picture(20, 20), 20, True, 4, "CUDA out of memory", notices.append)
-    assert tiling._after_out_of_memory(*arguments) == tiling.CPU_TILE
+    assert tiling.after_out_of_memory(*arguments) == tiling.CPU_TILE
     assert moves == [("cpu", torch.float32)]
     assert "CPU" in notices[0]
     model.device, model.fallback = torch.device("cuda"), False
     with pytest.raises(RunError, match="cuda"):
-        tiling._after_out_of_memory(*arguments)
+        tiling.after_out_of_memory(*arguments)
 
 
 class Overflowing(nn.Module):

@@ -60,11 +60,25 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _train(genkit: Run, made: Path, config: str, out: Path, *words: object) -> Any:
+def _train(genkit: Run, made: Path, config: str, out: Path, *words: object, steps: int = 8) -> Any:
     path = out.parent / "tiny.train.toml"
     path.write_text(config, encoding="utf-8")
     judge = f"data.features={made / 'vgg.safetensors'}"
-    return genkit("train", "style", "--config", path, "--data", made / "photos", "--out", out, "--set", judge, *words)
+    return genkit(
+        "train",
+        "style",
+        "--config",
+        path,
+        "--data",
+        made / "photos",
+        "--out",
+        out,
+        "--set",
+        judge,
+        "--set",
+        f"loop.steps={steps}",
+        *words,
+    )
 
 
 @pytest.mark.parametrize(
@@ -74,12 +88,13 @@ def test_a_network_learns_and_is_used_by_its_card(
     genkit: Run, made: Path, tmp_path: Path, config: str, words: tuple[str, str], name: str
 ):
     out = tmp_path / "run"
-    trained = _train(genkit, made, config, out, words[0], made / words[1])
+    trained = _train(genkit, made, config, out, words[0], made / words[1], steps=48)
     assert trained.code == 0, trained.err
     events = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     assert events[-1]["held_style"] < events[0]["held_style"]
     card = read_card(out / f"{name}.toml")
-    assert card.trained_by.endswith(f"--data photos {words[0]} {Path(words[1]).name} --set data.features=vgg.safetensors")
+    quoted = f"--data photos {words[0]} {Path(words[1]).name} --set data.features=vgg.safetensors --set loop.steps=48"
+    assert card.trained_by.endswith(quoted)
     given = ("--style", made / "styles" / "1.png") if name == "tiny-any" else ()
     styled = genkit("style", made / "photos" / "0.png", "--model", card.toml, *given, "-o", tmp_path / "out.png")
     assert styled.code == 0, styled.err

@@ -315,7 +315,9 @@ class Methods:
 
         features = encoder_of(model)
         assert features is not None and options.styles is not None  # find_card sees to that
-        if self.card.family != "vgg19":
+        if self.card.family == "vgg19":
+            notice(f"features: {self.card.name}")
+        else:
             notice(f"features: the encoder of {self.card.name}; genkit models pull {PUBLISHED} fetches the published ones")
         start = self.read("start", paths["start"], self.max_pixels) if "start" in paths else None
         own = _optimize_options(self.ways, start, self.seed)

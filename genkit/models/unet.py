@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 WIDTHS = (32, 64, 96, 128)
 STRIDE, CODE = 16, 64
+STRIP_PIXELS = 1 << 19
 LONGEST = 4  # of the copy that a recolouring sees, in its shorter sides: a strip's copy would be larger than any photograph's
 
 
@@ -204,7 +205,7 @@ class Recolour(Translate):
             whole=True,
             receptive=None,
             tiles=False,
-            pixel_bytes=160,
+            pixel_bytes=48,
             domains=domains,
         )
 
@@ -218,6 +219,22 @@ class Recolour(Translate):
         if (height, width) == tuple(small_size):
             return made
         slope, level = lines_in(small, made - small, radius=2, epsilon=4e-4)
-        level = interpolate(level, (height, width), mode="bilinear")
-        slope = interpolate(slope.flatten(1, 2), (height, width), mode="bilinear").unflatten(1, (3, 3))
-        return images + level + torch.einsum("nochw,nchw->nohw", slope, images)
+        # widened at once, heightened strip by strip: at full size a line has four times the numbers of the picture
+        lines = interpolate(torch.cat([slope.flatten(1, 2), level], 1), (small_size[0], width), mode="bilinear")
+        result = torch.empty_like(images)
+        step = max(1, STRIP_PIXELS // width)
+        for top in range(0, height, step):
+            rows = images[:, :, top : top + step]
+            slope, level = _rows(lines, top, rows.shape[2], height).split((9, 3), 1)
+            result[:, :, top : top + step] = rows + level + torch.einsum("nochw,nchw->nohw", slope.unflatten(1, (3, 3)), rows)
+        return result
+
+
+def _rows(planes: Tensor, top: int, count: int, height: int) -> Tensor:
+    """Rows `top` to `top + count` of (N, C, h, W) as bilinear interpolation to `height` would give them."""
+    places = (torch.arange(top, top + count, device=planes.device) + 0.5) * (planes.shape[2] / height) - 0.5
+    places = places.clamp(0, planes.shape[2] - 1)
+    above = places.long()
+    share = (places - above)[:, None]
+    below = (above + 1).clamp(max=planes.shape[2] - 1)
+    return planes[:, :, above] * (1 - share) + planes[:, :, below] * share

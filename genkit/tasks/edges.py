@@ -120,8 +120,8 @@ EDGES = LineOptions(thickness=0.8, flow=1.6, length=2.5, shy=0.975, contrast=60.
 def edge_map(pixels: np.ndarray, options: LineOptions = EDGES) -> np.ndarray:
     """Edges of uint8 or uint16 (H, W, 3) as dark lines on white, the same shape and type.
 
-    Lines are a pixel or two wide whatever the size, so bring a picture to the size that a model works at (its card's `size`
-    on the shorter side) before.
+    Lines are a pixel or two wide whatever the size, so bring a picture to the size that a model works at (its card's `size`)
+    before.
     """
     peak = np.iinfo(pixels.dtype).max
     images = torch.from_numpy(pixels.astype(np.float32) / peak).permute(2, 0, 1)[None]

@@ -80,7 +80,8 @@ class StyleJob:
         )
         sources = split_sources(data, holdout)
         rng = np.random.default_rng(0)
-        photos = [pixels for s in sources for _, pixels in read_pictures(s.path, s.training)]
+        most = int(max(options.reductions[1], options.style_reductions[1]))  # what no crop can be sharper than
+        photos = [_at_most(pixels, most) for s in sources for _, pixels in read_pictures(s.path, s.training)]
         paintings = [pixels for source in styles for pixels in _read_styles(source)]
         if self._single and len(paintings) != 1:
             raise UsageError(f"{len(paintings)} style pictures for a network of one style", 'family = "stylizer" takes many')
@@ -227,6 +228,10 @@ def _read_styles(source: Path) -> list[np.ndarray]:
     if not found:
         raise UsageError(f"{source}: no style picture that can be read")
     return found
+
+
+def _at_most(pixels: np.ndarray, side: int) -> np.ndarray:
+    return _reduced(pixels, side) if min(pixels.shape[:2]) > side else pixels
 
 
 def _reduced(pixels: np.ndarray, side: int) -> np.ndarray:
