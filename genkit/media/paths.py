@@ -186,7 +186,7 @@ def _drawn(index: int, one: Wanted, naming: Naming, folder: Path | None) -> tupl
         suffix = output_suffix(format)
     named = Found(None, Path(f"{one.stem}{suffix}"))
     if one.film is not None and folder is None:
-        target = Path(str(naming.output))
+        target: Path | None = Path(str(naming.output))
     else:
         fields = dict(naming.fields) | ({"seed": one.seed} if one.seed is not None else {})
         target = target_of(index, named, replace(naming, fields=fields), folder, format, format)
