@@ -52,10 +52,10 @@ class TrainOptions:
 class TranslateTrainOptions(TrainOptions):
     """The same, where --data can be left out."""
 
-    data: Annotated[  # type: ignore[assignment]  # wider than the parent's, because --pairs and the like stand in for it
+    data: Annotated[
         list[Path] | None,
         typer.Option("--data", help="Photographs that pairs are made from, with --config.", rich_help_panel="Run"),
-    ] = None
+    ] = None  # type: ignore[assignment]  # wider than the parent's: --pairs and the like stand in for it
 
 
 @app.callback()
