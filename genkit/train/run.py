@@ -95,7 +95,7 @@ def _command(request: Request) -> Sequence[str]:
         words += ["--holdout", request.holdout.name]
     for override in request.overrides:
         key, equals, value = override.partition("=")
-        words += ["--set", key + equals + (Path(value).name if Path(value).is_absolute() else value)]
+        words += ["--set", key + equals + (Path(value.strip("\"'")).name if Path(value.strip("\"'")).is_absolute() else value)]
     return words
 
 
