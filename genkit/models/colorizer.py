@@ -87,22 +87,17 @@ class Colorizer(nn.Module):
         self.register_buffer("centres", bins(), persistent=False)
         self.head = nn.Conv2d(fine, len(self.centres), 1)
 
-    def forward(self, lightness: Tensor, *, deep: bool = False) -> Any:
-        """Lightness (N, 1, H, W), 0 to 100, to logits (N, bins, H/4, W/4).
-
-        With `deep` a pair: the logits, and the mean of the deepest features (N, widths[3]), for training.
-        """
+    def forward(self, lightness: Tensor) -> Tensor:
+        """Lightness (N, 1, H, W), 0 to 100, to logits (N, bins, H/4, W/4)."""
         features = lightness / 50 - 1
         kept = []
         for level in self.levels:
             features = level(features)
             kept.append(features)
-        mean = features.mean((2, 3))
-        features = self.forget(features + self.whole(mean)[:, :, None, None])
+        features = self.forget(features + self.whole(features.mean((2, 3)))[:, :, None, None])
         for rise, enter, mend, fine in zip(self.rise, self.enter, self.mend, (kept[2], kept[1]), strict=True):
             features = mend(interpolate(rise(features), scale_factor=2, mode="bilinear") + enter(fine))
-        logits = self.head(features)
-        return (logits, mean) if deep else logits
+        return self.head(features)
 
     def ab(self, logits: Tensor, temperature: float, saturation: float = 1.0, ceiling: float = CEILING) -> Tensor:
         """The mean colour (N, 2, h, w) of the distribution raised to 1 / temperature, its chroma times `saturation` and bent to

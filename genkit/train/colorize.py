@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, cross_entropy, interpolate
+from torch.nn.functional import avg_pool2d, interpolate
 
 from genkit.errors import UsageError
 from genkit.evaluate.colour import colourfulness, grey_of
@@ -47,8 +47,6 @@ class DataOptions:
     least_chroma: float = 3.0
     gamma: float = 0.15
     rebalance: float = 0.25
-    naming: float = 0.0
-    least_kinds: int = 8
     temperature: float = 0.5
     saturation: float = 1.0
     ceiling: float = colorizer.CEILING
@@ -58,18 +56,6 @@ class DataOptions:
     leave_out: tuple[str, ...] = ()
 
 
-def _kinds(names: Sequence[Sequence[str]], least: int) -> tuple[list[list[int]], int]:
-    """For every picture of every source the number of its folder, -1 in sources of fewer than `least` folders, and how many
-    numbers there are."""
-    numbers: dict[tuple[int, str], int] = {}
-    found = []
-    for source, each in enumerate(names):
-        folders = [PurePosixPath(name).parent.name for name in each]
-        told = len(set(folders)) >= least
-        found.append([numbers.setdefault((source, folder), len(numbers)) if told else -1 for folder in folders])
-    return found, len(numbers)
-
-
 class ColorizeJob:
     """What the loop asks of a task: its modules, its batches, its loss, its held-out metric and its sheet."""
 
@@ -77,8 +63,7 @@ class ColorizeJob:
         given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in config.data.items()}
         self.options = DataOptions(**given)
         self.network_params = dict(config.network)
-        network = colorizer.build(**config.network)
-        self.modules: dict[str, nn.Module] = {"network": network}
+        self.modules: dict[str, nn.Module] = {"network": colorizer.build(**config.network)}
         self.averaged, self.rivals = ("network",), ()
         side = self.options.validate_side
         self.protocol = (
@@ -87,13 +72,7 @@ class ColorizeJob:
             f"{self.options.temperature:g}, saturation {self.options.saturation:g} and ceiling {self.options.ceiling:g}"
         )
         sources = split_sources(data, holdout, self.options.leave_out)
-        read = [[(name, one) for name, each in read_pictures(s.path, s.training) for one in self._keep(each)] for s in sources]
-        self._pictures = [[pixels for _, pixels in found] for found in read]
-        self._kinds, count = _kinds([[name for name, _ in found] for found in read], self.options.least_kinds)
-        if self.options.naming and not count:
-            raise UsageError(f"data.naming: no source has {self.options.least_kinds} folders of pictures")
-        if self.options.naming:
-            self.modules["namer"] = nn.Linear(network.whole.in_features, count)
+        self._pictures = [[one for _, each in read_pictures(s.path, s.training) for one in self._keep(each)] for s in sources]
         if not all(self._pictures):
             empty = next(s.path for s, found in zip(sources, self._pictures, strict=True) if not found)
             raise UsageError(f"{empty}: no picture in it has colours to learn from", "lower data.least_chroma")
@@ -152,12 +131,10 @@ class ColorizeJob:
     def _batch(self, rng: np.random.Generator) -> dict[str, Tensor]:
         from PIL import Image
 
-        side, squares, kinds = self.options.side, [], []
+        side, squares = self.options.side, []
         for _ in range(self.options.batch):
-            source = int(rng.choice(len(self._shares), p=self._shares))
-            which = int(rng.integers(len(self._pictures[source])))
-            pixels = self._pictures[source][which]
-            kinds.append(self._kinds[source][which])
+            pictures = self._pictures[int(rng.choice(len(self._shares), p=self._shares))]
+            pixels = pictures[int(rng.integers(len(pictures)))]
             height, width = pixels.shape[:2]
             edge = min(height, width) * rng.uniform(self.options.least_crop, 1.0)
             left, top = rng.uniform(0, width - edge), rng.uniform(0, height - edge)
@@ -168,25 +145,18 @@ class ColorizeJob:
             squares.append(square[:, ::-1] if rng.integers(2) else square)
         images = torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2).contiguous()
         gamma = np.exp(rng.normal(0, self.options.gamma, (len(squares), 1, 1, 1))).astype(np.float32)
-        return {"images": images, "gamma": torch.from_numpy(gamma), "kinds": torch.tensor(kinds)}
+        return {"images": images, "gamma": torch.from_numpy(gamma)}
 
     def loss(
         self, modules: dict[str, nn.Module], batch: dict[str, Tensor], *, finishing: bool
     ) -> tuple[Tensor, dict[str, float]]:
         lightness, truth = self._truth(batch["images"].float() / 255)
         bent = (lightness / 100).clamp(0, 1) ** batch["gamma"] * 100
-        network: Any = modules["network"]
-        logits, deep = network(bent, deep=True)
-        guesses = logits.float().log_softmax(1)
+        guesses = modules["network"](bent).float().log_softmax(1)
         weights = self._weights.to(truth)
         rarity = torch.einsum("nqhw,q->nhw", truth, weights)
         loss = (-(truth * guesses).sum(1) * rarity).mean()
-        figures = {"loss": float(loss.detach())}
-        if self.options.naming and bool((batch["kinds"] >= 0).any()):
-            naming = cross_entropy(modules["namer"](deep).float(), batch["kinds"], ignore_index=-1)
-            figures["naming"] = float(naming.detach())
-            loss = loss + self.options.naming * naming
-        return loss, figures
+        return loss, {"loss": float(loss.detach())}
 
     def rival_loss(self, modules: dict[str, nn.Module], batch: dict[str, Tensor]) -> None:
         return None
