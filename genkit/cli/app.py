@@ -120,7 +120,7 @@ app = typer.Typer(
     cls=Commands,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Generative media on the command line: enlarge, repair, colour, restyle and draw pictures, and speak text.",
+    help="Generative media on the command line: enlarge, colour, repair, restyle and translate pictures.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

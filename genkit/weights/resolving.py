@@ -271,6 +271,8 @@ def _refusal(card: Card, choice: Choice) -> WeightsError:
     names = ", ".join(
         place_of(card, one).name if one.role != SNAPSHOT else str(card.hub and card.hub.repo) for one in choice.missing
     )
+    if len(choice.missing) > 3:
+        names = f"{len(choice.missing)} files"
     if choice.reason == "damaged":
         paths = ", ".join(str(place_of(card, one)) for one in choice.missing if one.url is None)
         way_out = "install genkit again" if card.origin == "shipped" else f"genkit models rm {card.name}, and import it again"
