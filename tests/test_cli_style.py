@@ -121,6 +121,22 @@ def test_several_styles_are_kept_in_the_recipe_and_replayed(
     assert resumed.code == 0 and resumed.lines == [str(target)]
 
 
+def test_a_large_picture_is_painted_at_a_smaller_size(
+    tiny_style: str, genkit: Run, picture: Callable[..., Path], painting: Path, tmp_path: Path
+) -> None:
+    source = picture(tmp_path / "a.png", 200, 130)
+    words = ["style", source, "--style", painting, "--model", tiny_style]
+    assert genkit(*words, "-o", tmp_path / "whole.png").code == 0
+    done = genkit(*words, "--work-size", 80, "-o", tmp_path / "broad.png")
+    assert done.code == 0, done.err
+    broad, whole = pixels_of(tmp_path / "broad.png"), pixels_of(tmp_path / "whole.png")
+    assert broad.shape == whole.shape and (broad != whole).any()
+    assert "--work-size 80" in genkit("show", tmp_path / "broad.png").out
+    assert genkit(*words, "--work-size", 8, "-o", tmp_path / "x.png").code == 2
+    refused = genkit(*words, "--work-size", 80, "--photoreal", "-o", tmp_path / "x.png")
+    assert refused.code == 2 and "of the plain pass" in refused.err
+
+
 def test_a_mask_by_name_and_for_all(
     tiny_style: str, genkit: Run, picture: Callable[..., Path], painting: Path, tmp_path: Path
 ) -> None:

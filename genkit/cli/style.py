@@ -85,6 +85,16 @@ def style(
             help="Side of the tiles in pixels; 0 takes the whole picture at once. The result is the same.",
         ),
     ] = "auto",
+    work_size: Annotated[
+        int | None,
+        typer.Option(
+            "--work-size",
+            metavar="N",
+            rich_help_panel=RESULT,
+            show_default="the picture's size",
+            help="Paint the picture at N pixels on its longer side and enlarge that along its edges: broader strokes.",
+        ),
+    ] = None,
 ) -> int:
     """Put pictures into the style of a painting: files, folders, whole trees, at their full resolution.
 
@@ -109,10 +119,10 @@ def style(
     from genkit.tasks import masks
     from genkit.tasks import style as task
 
-    style_methods.check(ways, tile, len(styles or ()))
+    style_methods.check(ways, tile, len(styles or ()), work_size)
     card = style_methods.find_card(shared.model, ways)
     model_options = parse_model_options(card, shared.model_options)
-    options = task.StyleOptions(strength=strength, keep_colors=keep_colors, tile=parse_tile(tile))
+    options = task.StyleOptions(strength=strength, keep_colors=keep_colors, tile=parse_tile(tile), work_size=work_size)
     task.check(options)
     refuse_styles(card, {"--style": styles, "--weight": weight, "--style-size": style_size, "--semantic": ways.semantic})
     task.check_styles(len(styles or ()), weight or (), style_size)
@@ -139,7 +149,7 @@ def style(
         own = replace(own, paint=methods.painter(model, own, partners or {}, notice, working, picture))
         return picture.with_pixels(*task.style(model, picture.pixels, picture.alpha, own, notice))
 
-    given = {"weight": weight, "style_size": style_size, "keep_colors": keep_colors}
+    given = {"weight": weight, "style_size": style_size, "keep_colors": keep_colors, "work_size": work_size}
     recorded |= {name: value for name, value in given.items() if value}
     recorded |= {"strength": strength} if strength != 1 else {}
     return run_pictures(

@@ -135,7 +135,7 @@ class MethodOptions:
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
 
-def check(ways: MethodOptions, tile: str, styles: int) -> None:
+def check(ways: MethodOptions, tile: str, styles: int, work_size: int | None) -> None:
     """Refuse options that contradict each other.
 
     Raises:
@@ -150,6 +150,8 @@ def check(ways: MethodOptions, tile: str, styles: int) -> None:
         raise UsageError(f"{option} is of --method {OPTIMIZE}", f"add --method {OPTIMIZE}, or leave it out")
     if ways.optimizes and tile != "auto":
         raise UsageError(f"--tile: --method {OPTIMIZE} looks at the whole picture", "--optimize-size N bounds its memory")
+    if work_size is not None and (ways.optimizes or ways.photoreal or ways.semantic):
+        raise UsageError("--work-size is of the plain pass", f"--optimize-size N is that of --method {OPTIMIZE}")
     if (ways.semantic is None) != (ways.style_semantic is None):
         raise UsageError(
             "--semantic and --style-semantic go together", "one is the map of the input, the other that of the style"

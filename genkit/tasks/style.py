@@ -24,6 +24,8 @@ STYLE_SIZE = 512  # shorter side of a style picture as the network sees it
 SMALLEST_STYLE, LARGEST_STYLE = 64, 4096
 LONGEST = 4  # of a style picture, in shorter sides: what is longer is cut off
 SMALLEST_TILE = 64
+SMALLEST_WORK_SIZE = 64
+FINE = 4_000_000  # pixels from which strokes, which are some pixels wide, are hardly seen in the whole
 FEATHER = 4  # pixels over which a mask's edge is blended, inside it
 STRIP_PIXELS = 1 << 19  # worked on at once at full size
 Notice = Callable[[str], None]
@@ -76,14 +78,16 @@ class Styles:
 @dataclass(frozen=True)
 class StyleOptions:
     """`strength` blends the result with the input: 0 the input, 1 the style. `mask` (H, W): True where the style goes.
-    `tile`: None = from the free memory, 0 = whole, else a side in pixels. `paint` makes of visible pixels (H, W, 1 or 3) styled
-    ones (H, W, 3) in place of the network's plain pass."""
+    `tile`: None = from the free memory, 0 = whole, else a side in pixels. `work_size`: the longer side that the network sees at
+    most, in pixels; what it paints is enlarged along the picture's edges (None: the picture's own). `paint` makes of visible
+    pixels (H, W, 1 or 3) styled ones (H, W, 3) in place of the network's plain pass."""
 
     styles: Styles | None = None
     strength: float = 1.0
     keep_colors: bool = False
     mask: np.ndarray | None = None
     tile: int | None = None
+    work_size: int | None = None
     paint: Callable[[np.ndarray], np.ndarray] | None = None
 
 
@@ -99,6 +103,8 @@ def check(options: StyleOptions) -> None:
         raise UsageError(
             f"--tile {options.tile}: expected auto, 0 for the whole picture, or at least {SMALLEST_TILE} pixels", "auto is best"
         )
+    if options.work_size is not None and options.work_size < SMALLEST_WORK_SIZE:
+        raise UsageError(f"--work-size {options.work_size}: expected {SMALLEST_WORK_SIZE} pixels or more")
 
 
 def check_styles(count: int, weights: Sequence[float], size: int | None) -> None:
@@ -131,7 +137,6 @@ def style(
         UsageError: contradictory options, no style for a model that needs one, or a model that is none of style.
         RunError: out of memory, or a model that fails.
     """
-    from genkit.tasks.shared_statistics import stylize
     from genkit.tasks.transparency import bleed
 
     check(options)
@@ -144,8 +149,24 @@ def style(
         if options.paint is not None:
             return lay_over(pixels, options.paint(visible), options), alpha
         code = options.styles.code(model, notice) if options.styles is not None else []
-        return lay_over(pixels, stylize(model, visible, code, tile=options.tile, notice=notice), options), alpha
+        return lay_over(pixels, _painted(model, visible, code, options, notice), options), alpha
     return np.repeat(pixels, 3, 2) if pixels.shape[2] == 1 else pixels, alpha
+
+
+def _painted(model: Any, pixels: np.ndarray, code: list[Tensor], options: StyleOptions, notice: Notice) -> np.ndarray:
+    """What the network makes of visible pixels (H, W, 1 or 3), at their size: (H, W, 3)."""
+    from genkit.tasks.photoreal import enlarge_along
+    from genkit.tasks.resample import resize
+    from genkit.tasks.shared_statistics import stylize
+
+    height, width = pixels.shape[:2]
+    if options.work_size is None or max(height, width) <= options.work_size:
+        if height * width >= FINE:
+            notice(f"{height * width / 1e6:.0f} megapixels: strokes are a few pixels wide; --work-size 1024 gives broad ones")
+        return stylize(model, pixels, code, tile=options.tile, notice=notice)
+    share = options.work_size / max(height, width)
+    small = resize(pixels, max(1, round(width * share)), max(1, round(height * share)))
+    return enlarge_along(pixels, stylize(model, small, code, tile=options.tile, notice=notice))
 
 
 def _fits(model: Any, options: StyleOptions) -> None:
