@@ -39,7 +39,7 @@ class MethodOptions:
             "--method",
             metavar="fast|optimize",
             rich_help_panel=METHOD,
-            help="One pass of a network, or optimisation step by step: minutes, and closer to the style.",
+            help="One pass of a network, or optimisation step by step: minutes.",
         ),
     ] = FAST
     photoreal: Annotated[

@@ -215,8 +215,8 @@ def load_arrays(data: bytes, name: str) -> dict[str, np.ndarray]:
         KeyError,
         MemoryError,
         zipfile.BadZipFile,
-        NotImplementedError,
-        RuntimeError,
+        NotImplementedError,  # a way of packing that this Python does not know
+        RuntimeError,  # an encrypted member
     ) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{name}: not a file of latents (.npz): {reason}", code="latent") from error
