@@ -22,7 +22,7 @@ from torch.nn.functional import interpolate, leaky_relu, one_hot, pixel_shuffle,
 from genkit.errors import WeightsError
 from genkit.models.fitting import fit
 from genkit.models.translating import Translate, check_params, read, sizes_of
-from genkit.nets.guided import lines_in
+from genkit.nets.guided import enlarge_rows, lines_in
 
 if TYPE_CHECKING:
     from genkit.cards import Card
@@ -219,22 +219,11 @@ class Recolour(Translate):
         if (height, width) == tuple(small_size):
             return made
         slope, level = lines_in(small, made - small, radius=2, epsilon=4e-4)
-        # widened at once, heightened strip by strip: at full size a line has four times the numbers of the picture
-        lines = interpolate(torch.cat([slope.flatten(1, 2), level], 1), (small_size[0], width), mode="bilinear")
+        lines = torch.cat([slope.flatten(1, 2), level], 1)
         result = torch.empty_like(images)
         step = max(1, STRIP_PIXELS // width)
         for top in range(0, height, step):
             rows = images[:, :, top : top + step]
-            slope, level = _rows(lines, top, rows.shape[2], height).split((9, 3), 1)
+            slope, level = enlarge_rows(lines, top, rows.shape[2], height, width).split((9, 3), 1)
             result[:, :, top : top + step] = rows + level + torch.einsum("nochw,nchw->nohw", slope.unflatten(1, (3, 3)), rows)
         return result
-
-
-def _rows(planes: Tensor, top: int, count: int, height: int) -> Tensor:
-    """Rows `top` to `top + count` of (N, C, h, W) as bilinear interpolation to `height` would give them."""
-    places = (torch.arange(top, top + count, device=planes.device) + 0.5) * (planes.shape[2] / height) - 0.5
-    places = places.clamp(0, planes.shape[2] - 1)
-    above = places.long()
-    share = (places - above)[:, None]
-    below = (above + 1).clamp(max=planes.shape[2] - 1)
-    return planes[:, :, above] * (1 - share) + planes[:, :, below] * share

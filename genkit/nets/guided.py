@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, pad
+from torch.nn.functional import avg_pool2d, interpolate, pad
 
 
 def lines_in(guide: Tensor, wanted: Tensor, radius: int, epsilon: float) -> tuple[Tensor, Tensor]:
@@ -28,3 +28,14 @@ def window_mean(planes: Tensor, radius: int) -> Tensor:
     """The mean over a window of (N, C, H, W), by rows and then by columns; borders are repeated."""
     padded = pad(planes, (radius,) * 4, mode="replicate")
     return avg_pool2d(avg_pool2d(padded, (1, 2 * radius + 1), 1), (2 * radius + 1, 1), 1)
+
+
+def enlarge_rows(planes: Tensor, top: int, count: int, height: int, width: int) -> Tensor:
+    """Rows [top, top + count) of the bilinear enlargement of (N, C, h, w) to height x width, pixel centres at half integers."""
+    source = planes.shape[2]
+    places = ((torch.arange(top, top + count, device=planes.device) + 0.5) * (source / height) - 0.5).clamp(0, source - 1)
+    first = places.floor().long()
+    second = (first + 1).clamp_max(source - 1)
+    mix = (places - first).to(planes).view(1, 1, -1, 1)
+    strip = torch.lerp(planes[:, :, first], planes[:, :, second], mix)
+    return interpolate(strip, (count, width), mode="bilinear", align_corners=False)

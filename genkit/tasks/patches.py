@@ -101,11 +101,11 @@ def _images(pixels: np.ndarray, height: int, width: int) -> Tensor:
 def _surroundings(labels: np.ndarray, count: int, height: int, width: int) -> Tensor:
     import torch
 
+    from genkit.nets.guided import window_mean
     from genkit.tasks.doodle import soft_masks
-    from genkit.tasks.photoreal import mean
 
     planes = soft_masks(labels, count, height, width)
-    return torch.cat([mean(planes, radius) for radius in BLURS], 1)[0] / len(BLURS) ** 0.5
+    return torch.cat([window_mean(planes, radius) for radius in BLURS], 1)[0] / len(BLURS) ** 0.5
 
 
 def _begin(level: _Level, generator: torch.Generator) -> _Places:

@@ -25,14 +25,17 @@ STRIP_PIXELS = 1 << 19  # worked on at once at full size
 
 def photoreal(pixels: np.ndarray, styled: np.ndarray) -> np.ndarray:
     """Pixels (H, W, 1 or 3) uint8 or uint16 in the colours of `styled` (h, w, 3), the same picture stylised at any size."""
+    import torch
+
     from genkit import runtime
+    from genkit.nets.guided import lines_in
 
     with runtime.inference():
         height, width = _reduced(*pixels.shape[:2])
         guide, goal = _images(pixels, width, height), _images(styled, width, height)
         radius = max(1, round(RADIUS * max(height, width) / SIDE))
-        planes = affine(guide, goal - guide, radius, EPSILON)
-        return _apply(pixels, planes)
+        slope, level = lines_in(guide, goal - guide, radius, EPSILON)
+        return _apply(pixels, torch.cat([slope, level[:, :, None]], 2).flatten(1, 2))
 
 
 def _reduced(height: int, width: int) -> tuple[int, int]:
@@ -49,44 +52,12 @@ def _images(pixels: np.ndarray, width: int, height: int) -> Tensor:
     return to_images(resize(pixels, width, height), torch.device("cpu")).expand(-1, 3, -1, -1)
 
 
-def affine(guide: Tensor, goal: Tensor, radius: int, epsilon: float) -> Tensor:
-    """Coefficients (1, 12, h, w) of `goal` (1, 3, h, w) as an affine function of `guide` (1, 3, h, w) around each place.
-
-    Planes 4k to 4k + 2 weigh the guide's channels for channel k of the goal, and plane 4k + 3 is added: equations 14 to 16 of
-    He et al. 2013.
-    """
-    import torch
-
-    mean_guide, mean_goal = mean(guide, radius), mean(goal, radius)
-    pairs = torch.stack([guide[0, i] * guide[0, j] for i in range(3) for j in range(3)])[None]
-    cross = torch.stack([guide[0, i] * goal[0, k] for i in range(3) for k in range(3)])[None]
-    covariance = (mean(pairs, radius)[0] - _outer(mean_guide, mean_guide)).view(3, 3, *guide.shape[2:]).permute(2, 3, 0, 1)
-    shared = (mean(cross, radius)[0] - _outer(mean_guide, mean_goal)).view(3, 3, *guide.shape[2:]).permute(2, 3, 0, 1)
-    slopes = torch.linalg.solve(covariance + epsilon * torch.eye(3), shared)  # (h, w, guide, goal)
-    offset = mean_goal[0].permute(1, 2, 0) - (slopes * mean_guide[0].permute(1, 2, 0)[..., None]).sum(2)
-    planes = torch.cat([slopes, offset[:, :, None]], 2).permute(3, 2, 0, 1).reshape(1, 12, *guide.shape[2:])
-    return mean(planes, radius)
-
-
-def _outer(first: Tensor, second: Tensor) -> Tensor:
-    import torch
-
-    return torch.stack([first[0, i] * second[0, j] for i in range(3) for j in range(3)])
-
-
-def mean(planes: Tensor, radius: int) -> Tensor:
-    """Over a square window, at the border over what there is of it; rows and columns apart, which is quicker."""
-    from torch.nn.functional import avg_pool2d
-
-    across = avg_pool2d(planes, (1, 2 * radius + 1), 1, (0, radius), count_include_pad=False)
-    return avg_pool2d(across, (2 * radius + 1, 1), 1, (radius, 0), count_include_pad=False)
-
-
 def _apply(pixels: np.ndarray, planes: Tensor) -> np.ndarray:
-    """The input plus the affine function of it, at full size."""
+    """The input plus the affine function of it, at full size. Of 12 planes (1, 12, h, w), 4k to 4k + 2 weigh the input's
+    channels for channel k, and 4k + 3 is added."""
     import torch
 
-    from genkit.tasks.guided import enlarge_rows
+    from genkit.nets.guided import enlarge_rows
     from genkit.tasks.tiling import store, to_images
 
     height, width = pixels.shape[:2]
