@@ -20,16 +20,17 @@ ALLOWED = {
     "config": {"cards", "files", "errors"},
     "weights": WEIGHTS,
     "runtime": {"cards", "errors"},
+    "text": {"cards", "errors"},
     "media": WEIGHTS,
     "journal": {"media", "errors"},
     "batch": {"journal", "media", "runtime", "cards", "errors"},
     "nets": set(),
-    "models": {"nets", "weights", "runtime", "cards", "errors"},
-    "tasks": {"nets", "runtime", "cards", "errors"},
-    "evaluate": {"models", "nets", "tasks", "media", "weights", "runtime", "cards", "errors"},
+    "models": {"text", "nets", "weights", "runtime", "cards", "errors"},
+    "tasks": {"text", "nets", "runtime", "cards", "errors"},
+    "evaluate": {"models", "nets", "tasks", "text", "media", "weights", "runtime", "cards", "errors"},
 }
 ALLOWED["train"] = ALLOWED["evaluate"] | {"evaluate"}
-ANYTHING = {"cli", "__init__", "__main__"}
+ANYTHING = {"cli", "__init__", "__main__", "api"}
 LIGHT = (
     "cli",
     "cards",
@@ -45,6 +46,7 @@ LIGHT = (
     "media/inputs",
     "media/recipe",
     "__init__",
+    "api",
     "weights",
 )
 HEAVY = {
