@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+from genkit.media.sounds import sniff_sound
+
 NAME = ".genkit-journal.jsonl"
 WITHOUT_RECIPE = frozenset({"BMP"})
 
@@ -29,7 +31,7 @@ def same_making(made: dict[str, Any], wanted: dict[str, Any]) -> bool:
 def _essence(recipe: dict[str, Any]) -> Any:
     source = recipe.get("input")
     digest = source.get("sha256") if isinstance(source, dict) else None
-    parts = [recipe.get(key) for key in ("verb", "model", "revision", "options", "seed")]
+    parts = [recipe.get(key) for key in ("verb", "model", "revision", "options", "seed", "text")]
     files = recipe.get("files")
     digests = {
         option: one.get("sha256") for option, one in (files.items() if isinstance(files, dict) else ()) if isinstance(one, dict)
@@ -148,7 +150,7 @@ def _is_cut_short(path: Path) -> bool:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a picture or a film is there to its end, by its own structure; no pixel is decoded.
+    """Whether a picture, a film or a sound is there to its end, by its own structure; no pixel is decoded.
 
     Raises:
         OSError: it cannot be opened.
@@ -158,6 +160,10 @@ def is_whole(path: Path) -> bool:
     with path.open("rb") as stream:
         head = stream.read(32)
         format = formats.sniff(head)
+        if format is None and sniff_sound(head) is not None:
+            from genkit.media.audio import is_whole as is_whole_sound
+
+            return is_whole_sound(path)
         if format is None and head[4:8] != b"ftyp":
             return False
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:

@@ -7,7 +7,6 @@ stream (WAV without a length in its header, or bare samples) carries the sound a
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -287,7 +286,7 @@ def is_whole(path: Path) -> bool:
 def _riff_is_whole(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(8)
-    return len(head) == 8 and 8 + struct.unpack_from("<I", head, 4)[0] <= os.stat(path).st_size
+    return len(head) == 8 and 8 + struct.unpack_from("<I", head, 4)[0] <= path.stat().st_size
 
 
 def sound_format(name: str | None) -> str | None:

@@ -4,8 +4,8 @@ A recipe is a dict: {"genkit": version, "verb", "model", "revision", "options": 
 where further files took part (a mask, a reference) "files": {option: {"name", "sha256"}}; the second and third file of one
 option are `style_2` and `style_3`.
 It is JSON in a PNG text chunk `genkit`, else in EXIF's UserComment, or, where the user's own comment stands there, in XMP
-(`genkit:recipe`), which is where an MP4 has it; in a GIF it is a comment. BMP holds none. Files are hostile until read: a
-recipe that is no JSON object of that kind is none.
+(`genkit:recipe`), which is where an MP4 has it; in a GIF it is a comment, in sound a tag (`sound_tags.py`). BMP holds none.
+Files are hostile until read: a recipe that is no JSON object of that kind is none.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from genkit.media import containers, exif, formats, xmp
+from genkit.media.sounds import sniff_sound
 
 PNG_KEYWORD = "genkit"
 COMMENT_CODE = b"ASCII\0\0\0"
@@ -79,6 +80,11 @@ def read_recipe(path: Path) -> dict[str, Any] | None:
         format = formats.sniff(head)
         if format is None and head[4:8] == b"ftyp":
             format = "MP4"
+        if format is None and (sound := sniff_sound(head)) is not None:
+            from genkit.media.sound_tags import read_text
+
+            text = read_text(path, sound)
+            return load(text) if text else None
         if format in (None, "BMP"):
             return None
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
@@ -199,8 +205,9 @@ def command_of(recipe: dict[str, Any], places: Mapping[str, Path] | None = None)
         name = str(source["name"])
         words.append(f"./{name}" if name.startswith(("-", "@")) else name)
     for name in ("prompt", "text"):
-        if isinstance(recipe.get(name), str):
-            words.append(recipe[name])
+        given = recipe.get(name)
+        texts = [one for one in (given if isinstance(given, list) else [given]) if isinstance(one, str)]
+        words += [f" {one}" if one.startswith("-") else one for one in texts]  # never an option of its own
     if recipe.get("model"):
         words += ["--model", str(recipe["model"])]
     options = recipe.get("options")
