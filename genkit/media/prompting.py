@@ -1,0 +1,187 @@
+"""Lists of prompts: plain text, CSV or JSON lines, where a line may bring options of its own (standard library only).
+
+a red bicycle                                     .txt: one a line; # begins a remark, empty lines are passed over
+a blue heart --steps 30 --negative "text, frame"  options as on the command line, behind the prompt
+
+prompt,seed,guidance                              .csv: a header, of which `prompt` is one column; empty cells say nothing
+{"prompt": "a red bicycle", "guidance": [2, 4]}   .jsonl: one object a line; a list is several values of one option
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from genkit.errors import UsageError
+
+LARGEST = 64 << 20  # bytes of a list
+OPTION = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_TAIL = re.compile(r"(?:^|\s)--(?=[A-Za-z])")
+
+Values = dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One prompt and the options that are its own, by name with `_` between words; a flag's value is `true`. `place` is where
+    it stands, for messages."""
+
+    prompt: str
+    options: Values = field(default_factory=dict)
+    place: str = ""
+
+
+def read_lines(path: Path) -> list[Line]:
+    """Read a list of prompts, by its suffix.
+
+    Raises:
+        UsageError: not there, no text, no prompts in it, or a line that cannot be read; names it.
+    """
+    if path.is_dir():
+        raise UsageError(f"--from {path}: is a folder", "give a .txt, .csv or .jsonl file", code="missing-input")
+    try:
+        if path.stat().st_size > LARGEST:
+            raise UsageError(f"--from {path}: larger than {LARGEST >> 20} MB", "part it into several files")
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise UsageError(f"--from {path}: not found", code="missing-input") from None
+    except OSError as error:
+        raise UsageError(f"--from {path}: cannot be read: {error.strerror}", "check its permissions") from error
+    return lines_of(data, str(path), path.suffix.lower())
+
+
+def lines_of(data: bytes, name: str, suffix: str) -> list[Line]:
+    """As `read_lines`, from bytes; without a suffix, JSON lines are known by their first sign.
+
+    Raises:
+        UsageError: as `read_lines`.
+    """
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        encoding = "utf-16"
+    else:
+        encoding = "utf-8-sig"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        number = data[: error.start].count(b"\n") + 1
+        raise UsageError(f"{name}, line {number}: is no UTF-8 text", "save it as UTF-8") from None
+    if "\0" in text:
+        raise UsageError(f"{name}: is no text", "give a .txt, .csv or .jsonl file")
+    if suffix == ".json":
+        raise UsageError(f"{name}: a list of prompts in JSON has one object a line", "call it .jsonl, one object on each line")
+    if suffix in (".jsonl", ".ndjson") or (not suffix and re.match(r'\s*\{\s*"', text)):
+        lines = list(_json_lines(text, name))
+    elif suffix in (".csv", ".tsv"):
+        lines = list(_table(text, name, suffix))
+    else:
+        lines = list(_plain_lines(text, name))
+    if not lines:
+        raise UsageError(f"{name}: no prompts in it", "write one a line")
+    return lines
+
+
+def _plain_lines(text: str, name: str) -> Iterator[Line]:
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        place = f"{name}, line {number}"
+        tail = _TAIL.search(line)
+        prompt = line[: tail.start()] if tail else line
+        yield _line(prompt, _behind(line[tail.start() :], place) if tail else {}, place)
+
+
+def _behind(text: str, place: str) -> Values:
+    """Options as they are written on a command line."""
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"{place}: {str(error).lower()}", "put quotes round a value in pairs") from None
+    options: Values = {}
+    while words:
+        word = words.pop(0)
+        if not word.startswith("--"):
+            raise UsageError(f"{place}: {word!r} stands behind the options", "put quotes round a value of several words")
+        name, equals, value = word[2:].partition("=")
+        if not equals:
+            value = words.pop(0) if words and not words[0].startswith("--") else "true"
+        _put(options, name, [value], place)
+    return options
+
+
+def _table(text: str, name: str, suffix: str) -> Iterator[Line]:
+    head = text.split("\n", 1)[0]
+    delimiter = (
+        "\t" if suffix == ".tsv" or ("\t" in head and "," not in head) else ";" if "," not in head and ";" in head else ","
+    )
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    columns: list[str] = []
+    try:
+        for row in rows:
+            place = f"{name}, line {rows.line_num}"
+            if not any(cell.strip() for cell in row):
+                continue
+            if not columns:
+                columns = [_named(cell.strip().lstrip("-"), place) for cell in row]
+                if "prompt" not in columns:
+                    raise UsageError(
+                        f"{place}: no column is called prompt", f"its first line is the header: {','.join(row)[:60]}"
+                    )
+                continue
+            if len(row) > len(columns):
+                raise UsageError(
+                    f"{place}: {len(row)} cells under {len(columns)} headings", "put quotes round a cell that has commas in it"
+                )
+            cells = dict(zip(columns, row, strict=False))
+            options = {key: [value.strip()] for key, value in cells.items() if key != "prompt" and value.strip()}
+            yield _line(cells.get("prompt", ""), options, place)
+    except csv.Error as error:
+        raise UsageError(f"{name}, line {rows.line_num}: {error}", "see that its quotes are in pairs") from None
+
+
+def _json_lines(text: str, name: str) -> Iterator[Line]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        place = f"{name}, line {number}"
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
+            raise UsageError(f"{place}: is no JSON: {reason}", 'one object a line: {"prompt": "a red bicycle"}') from None
+        if not isinstance(found, dict) or not isinstance(found.get("prompt"), str):
+            raise UsageError(f"{place}: no prompt", 'one object a line: {"prompt": "a red bicycle"}')
+        options: Values = {}
+        for key, value in found.items():
+            if key != "prompt" and value is not None and value is not False:
+                _put(options, key, _texts(value, f"{place}: {key}"), place)
+        yield _line(found["prompt"], options, place)
+
+
+def _texts(value: Any, place: str) -> list[str]:
+    values = value if isinstance(value, list) else [value]
+    if not values or not all(isinstance(one, (str, int, float, bool)) for one in values):
+        raise UsageError(f"{place}: expected a text, a number, or a list of them")
+    return [("true" if one else "false") if isinstance(one, bool) else str(one) for one in values]
+
+
+def _put(options: Values, name: str, values: list[str], place: str) -> None:
+    options.setdefault(_named(name, place), []).extend(values)
+
+
+def _named(name: str, place: str) -> str:
+    if not OPTION.fullmatch(name):
+        raise UsageError(f"{place}: {name!r} is no name of an option")
+    return name.lower().replace("-", "_")
+
+
+def _line(prompt: str, options: Values, place: str) -> Line:
+    if not prompt.strip():
+        raise UsageError(f"{place}: no prompt", "write one, or leave the line out")
+    return Line(prompt.strip(), options, place)
