@@ -109,6 +109,7 @@ class GanJob:
             "rival": self.pair.rival,
             "ledger": self.ledger,
         }
+        self._learnt = [one for one in self.pair.rival.parameters() if one.requires_grad]
         self._by_class = [np.flatnonzero(self.pictures.labels == label) for label in range(max(1, len(self.classes)))]
         shares = np.array([len(members) for members in self._by_class], np.float64) ** (1 - chosen.balance)
         self._shares = shares / shares.sum()
@@ -168,9 +169,11 @@ class GanJob:
         labels = batch["wanted"] if self.classes else None
         made = self.pair.draw(modules["generator"], self._styles(modules["generator"], z, labels), self._random)
         self._made = made.detach(), labels
-        rival.requires_grad_(False)  # its own gradients are not needed here
+        for one in self._learnt:  # the discriminator's own gradients are not needed here
+            one.requires_grad_(False)
         opinion = rival(self._change(made), labels).float()
-        rival.requires_grad_(True)
+        for one in self._learnt:
+            one.requires_grad_(True)
         loss = softplus(-opinion).mean()
         figures = {"generator": float(loss.detach())}
         if self.options.path_length and self.pair.mixes and int(self.ledger.steps) % PATH_EVERY == 0:
