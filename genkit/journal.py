@@ -31,10 +31,12 @@ def same_making(made: dict[str, Any], wanted: dict[str, Any]) -> bool:
 def _essence(recipe: dict[str, Any]) -> Any:
     source = recipe.get("input")
     digest = source.get("sha256") if isinstance(source, dict) else None
-    parts = [recipe.get(key) for key in ("verb", "model", "revision", "options", "seed", "text")]
+    parts = [recipe.get(key) for key in ("verb", "model", "revision", "options", "seed", "text", "prompt")]
     files = recipe.get("files")
     digests = {
-        option: one.get("sha256") for option, one in (files.items() if isinstance(files, dict) else ()) if isinstance(one, dict)
+        option: [one.get("sha256"), one.get("before", ""), one.get("after", "")]
+        for option, one in (files.items() if isinstance(files, dict) else ())
+        if isinstance(one, dict)
     }
     return json.loads(json.dumps([*parts, digest, digests], sort_keys=True, default=str))
 

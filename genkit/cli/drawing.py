@@ -31,8 +31,9 @@ Notice = Callable[[str], None]
 class Drawing:
     """One output. `name` is what messages call it and `stem` what its file is called; `job` is what the verb's `draw` takes.
 
-    `seed`, `options` and the `files` it is made with (option: path) go into its recipe, `source` as its input. What is drawn
-    `alone` is not put into one batch with others: a grid, a film (`film`: MP4 or GIF). `size` is (width, height) where known.
+    `seed`, `options`, the `prompt` (or prompts) and the `files` it is made with (option: path) go into its recipe, `source` as
+    its input; `spelling` is what stands before and behind a file in its option. What is drawn `alone` is not put into one batch
+    with others: a grid, a film (`film`: MP4 or GIF). `size` is (width, height) where known.
     """
 
     name: str
@@ -41,6 +42,8 @@ class Drawing:
     seed: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, Path] = field(default_factory=dict)
+    spelling: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    prompt: str | Sequence[str] | None = None
     source: Path | None = None
     size: tuple[int, int] | None = None
     alone: bool = False
@@ -59,7 +62,8 @@ class Made:
 class DrawingVerb:
     """One verb as the shared part needs it. `draw(model, jobs, notice, working)` gives one `Made` for each job; `working` (see
     `working.py`) is None but for what is drawn alone. `batch(model)` is how many jobs it takes at once. `suffixes` are those
-    of the files beside each output."""
+    of the files beside each output. `ready(model, reporter)` is called once the model is loaded, and gives the model to draw
+    with."""
 
     name: str
     card: Card
@@ -67,6 +71,7 @@ class DrawingVerb:
     draw: Callable[..., Sequence[Made]]
     batch: Callable[[Any], int] = lambda model: 1
     suffixes: Sequence[str] = ()
+    ready: Callable[[Any, Reporter], Any] = lambda model, reporter: model
 
 
 @dataclass(frozen=True)
@@ -141,8 +146,11 @@ class _Work:
     def _recipe(self, item: Item) -> dict[str, Any]:
         one = self._verb.drawings[item.index]
         files = {option: self._fact(option, path) for option, path in one.files.items()}
+        for option, (before, after) in one.spelling.items():
+            files[option] = files[option] | {"before": before, "after": after}
         source = self._fact("input", one.source) if one.source else None
-        return self._making.recipe(item, one.options, seed=one.seed, source=source, files=files)
+        recipe = self._making.recipe(item, one.options, seed=one.seed, source=source, files=files)
+        return recipe | ({"prompt": one.prompt} if one.prompt is not None else {})
 
     def _fact(self, option: str, path: Path) -> dict[str, Any]:
         if path not in self._facts:
@@ -151,6 +159,7 @@ class _Work:
 
     def prepare(self) -> list[Process]:
         _, model = self._making.load()
+        model = self._verb.ready(model, self._reporter)
         count = max(1, self._verb.batch(model))
         return [partial(self._process, model, count)]
 

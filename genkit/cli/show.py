@@ -72,6 +72,8 @@ def _text(path: Path, recipe: dict[str, Any], command: str) -> str:
     if recipe.get("model"):
         revision = recipe.get("revision")
         rows.append(("model", f"{recipe['model']}" + (f" ({revision})" if revision else "")))
+    prompts = recipe.get("prompt")
+    rows += [("prompt", str(one)) for one in (prompts if isinstance(prompts, list) else [prompts]) if one is not None]
     options = recipe.get("options")
     for name, value in options.items() if isinstance(options, dict) else ():
         values = value.items() if isinstance(value, dict) else [(name, value)]

@@ -46,8 +46,8 @@ def read_parameters(path: Path) -> Parameters | None:
         raise InputError(f"{path}: cannot be read: {error.strerror}", exit_code=2) from error
     format = sniff(data[:64])
     if format is None:
-        text = data[:LARGEST_TEXT].decode("utf-8-sig", "replace") if b"\0" not in data[:1024] else ""
-        return parse(text) if "Steps: " in text else None
+        plain = data[:LARGEST_TEXT].decode("utf-8-sig", "replace") if b"\0" not in data[:1024] else ""
+        return parse(plain) if "Steps: " in plain else None
     try:
         found = _gathered(data, format)
     except (ValueError, IndexError, KeyError, OverflowError, struct.error):  # a damaged file says nothing

@@ -63,10 +63,7 @@ def lines_of(data: bytes, name: str, suffix: str) -> list[Line]:
     Raises:
         UsageError: as `read_lines`.
     """
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        encoding = "utf-16"
-    else:
-        encoding = "utf-8-sig"
+    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:

@@ -2,7 +2,8 @@
 
 A recipe is a dict: {"genkit": version, "verb", "model", "revision", "options": {...}, "seed", "input": {"name", "sha256"}}, and
 where further files took part (a mask, a reference) "files": {option: {"name", "sha256"}}; the second and third file of one
-option are `style_2` and `style_3`.
+option are `style_2` and `style_3`, and what their options say beside the file is "before" and "after" it. What was drawn from
+words has them as "prompt" (or a list of them).
 It is JSON in a PNG text chunk `genkit`, else in EXIF's UserComment, or, where the user's own comment stands there, in XMP
 (`genkit:recipe`), which is where an MP4 has it; in a GIF it is a comment, in sound a tag (`sound_tags.py`). BMP holds none.
 Files are hostile until read: a recipe that is no JSON object of that kind is none.
@@ -218,10 +219,19 @@ def command_of(recipe: dict[str, Any], places: Mapping[str, Path] | None = None)
         path = str((places or {}).get(option, one["name"]))
         # a bare word could be one of the option's own (--mask alpha)
         bare = "/" not in path and (path.startswith("-") or not Path(path).suffix)
-        words += [flag_of(option), f"./{path}" if bare and not Path(path).is_absolute() else path]
+        path = f"./{path}" if bare and not Path(path).is_absolute() else path
+        before, after = spelling_of(one)
+        words += [flag_of(option), f"{before}{path}{after}"]
     if recipe.get("seed") is not None:
         words += ["--seed", str(recipe["seed"])]
     return words
+
+
+def spelling_of(one: Mapping[str, Any]) -> tuple[str, str]:
+    """What an option has before and behind its file (`canny:` and `:0.8`), where a recipe says so in such words."""
+    before, after = str(one.get("before", "")), str(one.get("after", ""))
+    known = re.fullmatch(r"([a-z0-9][a-z0-9-]*:)?", before) and re.fullmatch(r"(:-?\d+(\.\d+)?)?", after)
+    return (before, after) if known else ("", "")
 
 
 def verb_of(recipe: Mapping[str, Any]) -> list[str]:
