@@ -37,6 +37,12 @@ FAMILIES = (
     "dcgan",
     "spandrel",
     "diffusers",
+    "vits",
+    "fastspeech2",
+    "speecht5",
+    "bark",
+    "kokoro",
+    "piper",
 )  # in the order in which they are asked to recognise a checkpoint: ours first
 
 

@@ -1,7 +1,7 @@
 """Which language a text seems to be in, by its commonest small words (standard library only).
 
 Scripts tell Russian from English (`text/scripts.py`); this tells languages apart that share one, from words that each uses all
-the time and the others do not have. It is for refusing a text that a voice would mumble, so it says nothing where it is not sure.
+the time and others do not have. It is for refusing a text that a voice would mumble, so it says nothing where it is not sure.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 LEAST_WORDS, LEAST_HITS = 5, 3
 WORDS = {
-    "en": "the and of to is was that with for are have this from not but you they his her which were been would there their what",
+    "en": "the and of to is was that with for are have this from not but you they his her which were been would their what",
     "de": "der die das und ist nicht ein eine mit von zu den dem auf für sich auch es ich wir sie wird sind war aber wie heute",
     "fr": "le la les et est une des que qui dans pour pas sur avec ce il elle nous vous sont du au cette mais être avoir je",
     "es": "el la los las y es una que de en por con para no se del al como pero más está este son muy todo ella también",
