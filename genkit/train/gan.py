@@ -33,6 +33,7 @@ from genkit.train.adversaries import Adversaries, adversaries_of
 from genkit.train.augment import CHANGES, augment
 from genkit.train.collapse import Ledger, difference
 from genkit.train.config import TrainConfig
+from genkit.train.encoding import EncodeOptions, Encoder, Likeness, divergence
 from genkit.train.feeding import feed
 from genkit.train.judging import load_judge
 
@@ -55,7 +56,8 @@ class DataOptions:
 
     `patience` steps of a discriminator that has won end the run, and so do pictures that are all alike after `grace` steps;
     0 for never. `features` (VGG-19, as for `genkit.train.judging`) adds a Fréchet distance of `count` pictures to the report.
-    `rival` are sizes in which the discriminator differs."""
+    `rival` are sizes in which the discriminator differs; with `features` in it, it looks through those (`projected.py`).
+    `encode` puts an encoder beside the generator (`encoding.py`)."""
 
     side: int = 64
     batch: int = 16
@@ -79,6 +81,7 @@ class DataOptions:
     features: str = ""
     count: int = 1000
     rival: Mapping[str, Any] | None = None
+    encode: Mapping[str, Any] | None = None
 
     @property
     def penalty(self) -> float:
@@ -109,6 +112,11 @@ class GanJob:
             "rival": self.pair.rival,
             "ledger": self.ledger,
         }
+        self._encode = None if chosen.encode is None else EncodeOptions.of(chosen.encode)
+        if self._encode is not None:
+            sizes = self._encode.channel_base, self._encode.channel_max
+            self.modules["encoder"] = Encoder(chosen.side, channels, self.pair.latent, *sizes)
+            self._likeness = Likeness(self._encode)
         self._learnt = [one for one in self.pair.rival.parameters() if one.requires_grad]
         self._by_class = [np.flatnonzero(self.pictures.labels == label) for label in range(max(1, len(self.classes)))]
         shares = np.array([len(members) for members in self._by_class], np.float64) ** (1 - chosen.balance)
@@ -166,6 +174,11 @@ class GanJob:
     ) -> tuple[Tensor, dict[str, float]]:
         z, rival = batch["z"], modules["rival"]
         self._random = torch.Generator(z.device).manual_seed(int(batch["seed"]))
+        steps, encode = int(self.ledger.steps), self._encode
+        if encode is not None and steps < encode.steps:
+            self._made = None
+            again, codes = self._draw_again(modules, batch)
+            return again + encode.kl * codes, {"again": float(again.detach()), "nats": float(codes.detach())}
         labels = batch["wanted"] if self.classes else None
         made = self.pair.draw(modules["generator"], self._styles(modules["generator"], z, labels), self._random)
         self._made = made.detach(), labels
@@ -180,7 +193,20 @@ class GanJob:
             penalty = self._path_penalty(modules["generator"], z[0], labels)
             loss = loss + self.options.path_length * PATH_EVERY * penalty
             figures["path"] = float(penalty.detach())
+        if encode is not None and encode.weight and steps % encode.every == 0:
+            again, codes = self._draw_again(modules, batch)
+            loss = loss + encode.weight * (again + encode.kl * codes)
+            figures |= {"again": float(again.detach()), "nats": float(codes.detach())}
         return loss, figures
+
+    def _draw_again(self, modules: dict[str, nn.Module], batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Real pictures through the encoder and the generator: how much they differ, and what their codes tell (nats)."""
+        real = batch["real"].float() / 127.5 - 1
+        mean, spread = modules["encoder"](real)
+        z = mean + (spread / 2).exp() * torch.randn(mean.shape, generator=self._random, device=mean.device)
+        w = self.pair.styles(modules["generator"], z, batch["labels"] if self.classes else None)
+        made = self.pair.draw(modules["generator"], w, self._random)
+        return self._likeness(made.float(), real), divergence(mean, spread)
 
     def _styles(self, generator: nn.Module, z: Tensor, labels: Tensor | None) -> Tensor:
         """w (N, L, D), for a share of pictures from two latents, one for the first layers and one for the others."""
@@ -207,7 +233,9 @@ class GanJob:
         return (lengths - float(self.ledger.path)).square().mean()
 
     def rival_loss(self, modules: dict[str, nn.Module], batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]] | None:
-        assert self._made is not None
+        if self._made is None:
+            self.ledger.steps += 1
+            return None
         rival, (made, wanted), chosen = modules["rival"], self._made, self.options
         labels = batch["labels"] if self.classes else None
         real = self._change(batch["real"].float() / 127.5 - 1).detach()
