@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from genkit.errors import RunError, UsageError
 from genkit.evaluate.labelled import Preparation, class_of, opaque, prepare, read_labelled
-from genkit.train.adversaries import DcganRival
+from genkit.nets import vgg
+from genkit.train.adversaries import DcganRival, adversaries_of
 from genkit.train.augment import CHANGES, augment, translation
 from genkit.train.collapse import Ledger, difference
 from genkit.train.config import parse_config, read_config
@@ -120,6 +122,64 @@ def test_the_command_ends_with_a_model_that_draws(shapes: Path, tmp_path: Path, 
     assert made.shape == (3, 3, 16, 16) and 0 <= float(made.min()) <= float(made.max()) <= 1
     refused = genkit("train", "gan", "--data", shapes, *told[:-3], "48")
     assert refused.code == 2 and "--size 48" in refused.err
+
+
+@pytest.fixture
+def features(tmp_path: Path) -> str:
+    """A file of VGG-19's first layers, with random weights."""
+    torch.manual_seed(0)
+    save_file(vgg.Features().state_dict(), tmp_path / "vgg.safetensors")
+    return str(tmp_path / "vgg.safetensors")
+
+
+def test_an_encoder_teaches_the_generator_alone_and_then_beside_the_adversary(
+    shapes: Path, tmp_path: Path, features: str
+) -> None:
+    told = config(encode={"steps": 2, "every": 1}, features=features, count=4)
+    job = GanJob(told, [shapes], None)
+    before = {name: [one.clone() for one in job.modules[name].parameters()] for name in ("generator", "encoder", "rival")}
+    batch = next(job.batches(0))
+    loss, figures = job.loss(job.modules, batch, finishing=False)
+    loss.backward()
+    assert figures["nats"] > 0 and job.rival_loss(job.modules, batch) is None
+    assert all(one.grad is None for one in job.modules["rival"].parameters())
+    train(told, job, tmp_path / "run", cpu=True)
+    for name, weights in before.items():
+        assert any(not torch.equal(*pair) for pair in zip(weights, job.modules[name].parameters(), strict=True)), name
+    state, _ = job.export(job.modules)
+    assert not any("trunk" in key for key in state)
+    events = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert "discriminator" not in events[0] and {"discriminator", "again"} <= set(events[-1])
+
+
+def test_an_encoder_learns_to_have_pictures_drawn_again(shapes: Path, features: str) -> None:
+    job = GanJob(config(encode={"steps": 100}, features=features, count=4), [shapes], None)
+    optimizer = torch.optim.Adam(
+        [*job.modules["generator"].parameters(), *job.modules["encoder"].parameters()], lr=5e-3, betas=(0.0, 0.99)
+    )
+    apart, batches = [], job.batches(0)
+    for _ in range(40):
+        loss, figures = job.loss(job.modules, next(batches), finishing=False)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        apart.append(figures["again"])
+    assert np.mean(apart[-5:]) < 0.8 * np.mean(apart[:5])
+
+
+def test_a_discriminator_looks_through_frozen_features(tmp_path: Path, features: str) -> None:
+    pair = adversaries_of("stylegan2", 32, 3, 2, STYLE, {"features": features, "width": 8, "mixed": 8})
+    images, labels = torch.rand(2, 3, 32, 32) * 2 - 1, torch.tensor([0, 1])
+    images.requires_grad_(True)
+    opinions = pair.rival(images, labels)
+    assert opinions.shape == (2, 32)
+    opinions.sum().backward()
+    assert images.grad is not None and float(images.grad.abs().sum()) > 0
+    learnt = [one for one in pair.rival.parameters() if one.requires_grad]
+    assert learnt and all(one.grad is not None for one in learnt)
+    assert all(one.grad is None for one in pair.rival.get_submodule("features").parameters())
+    with pytest.raises(UsageError, match="transparency"):
+        adversaries_of("stylegan2", 32, 4, 2, STYLE, {"features": features})
 
 
 def test_a_generator_that_draws_one_thing_ends_the_run(shapes: Path, tmp_path: Path) -> None:

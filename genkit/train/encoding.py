@@ -26,14 +26,13 @@ from genkit.train.judging import load_judge
 class EncodeOptions:
     """The first `steps` have no adversary, with weights `kl` for the distance of codes from the normal distribution and 1 for
     drawing again; afterwards this is done at every `every`th step, weighed by `weight`. `pixels` weighs the mean absolute
-    difference against that of features (`features`: as for `genkit.train.judging`)."""
+    difference against that of features (`data.features`)."""
 
     steps: int = 1000
     kl: float = 0.002
     weight: float = 0.3
     every: int = 2
     pixels: float = 2.0
-    features: str = ""
     channel_base: int = 1024
     channel_max: int = 128
 
@@ -61,9 +60,9 @@ class Encoder(nn.Module):
 class Likeness:
     """How much drawn pictures differ from what they should be, both (N, 3 or 4, H, W), -1 to 1; a scalar."""
 
-    def __init__(self, options: EncodeOptions):
-        self._weight = options.pixels
-        self._features = load_judge(options.features, "an encoder beside a GAN")
+    def __init__(self, weight: float, features: str):
+        self._weight = weight
+        self._features = load_judge(features, "an encoder beside a GAN")
 
     def __call__(self, made: Tensor, wanted: Tensor) -> Tensor:
         self._features.to(made.device)

@@ -116,7 +116,7 @@ class GanJob:
         if self._encode is not None:
             sizes = self._encode.channel_base, self._encode.channel_max
             self.modules["encoder"] = Encoder(chosen.side, channels, self.pair.latent, *sizes)
-            self._likeness = Likeness(self._encode)
+            self._likeness = Likeness(self._encode.pixels, chosen.features)
         self._learnt = [one for one in self.pair.rival.parameters() if one.requires_grad]
         self._by_class = [np.flatnonzero(self.pictures.labels == label) for label in range(max(1, len(self.classes)))]
         shares = np.array([len(members) for members in self._by_class], np.float64) ** (1 - chosen.balance)
