@@ -117,6 +117,33 @@ def flux2_klein() -> Any:
     )  # fmt: skip
 
 
+def flux() -> Any:
+    from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
+    from transformers import T5Config, T5EncoderModel
+
+    return FluxPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=1.0),
+        vae=autoencoder(4, shift_factor=0.1159, scaling_factor=0.3611, use_quant_conv=False, use_post_quant_conv=False),
+        text_encoder=text_encoder(),
+        tokenizer=clip_tokenizer(),
+        text_encoder_2=T5EncoderModel(
+            T5Config(vocab_size=len(t5_vocabulary()), d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2)
+        ),
+        tokenizer_2=t5_tokenizer(),
+        transformer=FluxTransformer2DModel(
+            in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
+            joint_attention_dim=16, pooled_projection_dim=16, axes_dims_rope=(4, 4, 8), guidance_embeds=False,
+        ),
+    )  # fmt: skip
+
+
+def qwen_image() -> Any:
+    from diffusers import QwenImagePipeline
+
+    edit = qwen_image_edit()
+    return QwenImagePipeline(**{name: part for name, part in edit.components.items() if name != "processor"})
+
+
 def qwen_image_edit() -> Any:
     from diffusers import (
         AutoencoderKLQwenImage,
@@ -174,6 +201,11 @@ BUILDERS: dict[str, Callable[[], Any]] = {
     "StableDiffusionImg2ImgPipeline": lambda: stable_diffusion("StableDiffusionPipeline", 4),
     "StableDiffusionXLImg2ImgPipeline": lambda: stable_diffusion_xl("StableDiffusionXLPipeline", 4),
     "ZImageImg2ImgPipeline": z_image,
+    "StableDiffusionPipeline": lambda: stable_diffusion("StableDiffusionPipeline", 4),
+    "StableDiffusionXLPipeline": lambda: stable_diffusion_xl("StableDiffusionXLPipeline", 4),
+    "FluxPipeline": flux,
+    "ZImagePipeline": z_image,
+    "QwenImagePipeline": qwen_image,
 }
 
 
@@ -279,6 +311,21 @@ def clip_tokenizer() -> Any:
     from transformers import CLIPTokenizer
 
     return CLIPTokenizer(vocab=clip_vocabulary(), merges=[], model_max_length=77)
+
+
+def t5_vocabulary() -> list[tuple[str, float]]:
+    return [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", -9.0), ("\u2581", -1.0), *((chr(code), -2.0) for code in range(33, 127))]
+
+
+def t5_tokenizer() -> Any:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
+    from transformers import T5TokenizerFast
+
+    tokenizer = Tokenizer(models.Unigram(t5_vocabulary(), unk_id=2))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    return T5TokenizerFast(tokenizer_object=tokenizer, model_max_length=512, extra_ids=0)
 
 
 QWEN_SIGNS = (

@@ -2,7 +2,7 @@
 
 `pipelines` lists what runs, `opening` loads a folder strictly, `settings` turns a card's options into arguments, `placing`
 decides where the parts live, `running` calls it, and one adapter for each shape makes it a callable: `painting` for `genkit
-inpaint`, `editing` for `genkit translate`.
+inpaint`, `editing` for `genkit translate`, `drawing` for `genkit txt2img`.
 
 A card says `params.pipeline` (the class) and, where the repository has lighter files, `params.variant`; `limits.size` is the
 side of a picture that the model was trained at; `options` are those of `settings`. diffusers and transformers are imported
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import torch
 
     from genkit.cards import Card
+    from genkit.models.diffusers.drawing import Draw
     from genkit.models.diffusers.editing import Editor
     from genkit.models.diffusers.painting import Painter
 
@@ -31,7 +32,7 @@ def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> Painter | Editor:
+def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> Painter | Editor | Draw:
     """Open the folder `files["root"]` with the pipeline that the card names.
 
     Raises:
@@ -60,4 +61,8 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     refuse_what_does_not_fit(card.name, weight_bytes(folder, dtype, variant).values(), dtype)
     pipeline = open_pipeline(folder, kind, dtype, variant=variant)
     runner = Runner(pipeline, kind, card, device=device, dtype=dtype)
+    if kind.shape == "draw":
+        from genkit.models.diffusers.drawing import Draw
+
+        return Draw(runner, window=card.limits.get("window"))
     return Painter(runner) if kind.shape == "fill" else Editor(runner)

@@ -63,6 +63,16 @@ def open_pipeline(folder: Path, kind: Kind, dtype: torch.dtype, *, variant: str 
     return pipeline
 
 
+def load_part(folder: Path, class_name: str, dtype: torch.dtype, variant: str | None = None) -> Any:
+    """Load one network of diffusers from its own folder, as strictly as a pipeline's.
+
+    Raises:
+        WeightsError: no such class, or damaged or incomplete weights.
+    """
+    with _without_bars():
+        return _load(_class(folder.parent, folder.name, "diffusers", class_name), folder, dtype, variant)
+
+
 def read_index(folder: Path, kind: Kind) -> dict[str, Any]:
     """Read model_index.json and check that the folder holds what `kind` runs.
 

@@ -29,6 +29,11 @@ class Kind:
     tokens (None: what the tokenizer says); `chat` says that the prompt is put into a chat template; `sized` that the call
     takes height and width; `most_pixels` is where the pipeline itself would make a picture smaller; `area` is what it brings
     every picture to; a `single` one edits one picture in a call.
+
+    Of those that draw: `clip` is how many CLIP text encoders the denoiser looks at (then prompts may be long and weighted, see
+    prompts.py), `lengths` names the call's argument for the window, `template` that the pipeline has a text of its own around
+    prompts. `image`, `control` and `control_image` are the classes that start from a picture, are guided by one, or both, and
+    `network` is the class of the networks that guide. `guides` names the call's argument for the guiding picture.
     """
 
     name: str
@@ -44,6 +49,14 @@ class Kind:
     most_pixels: int | None = None
     area: int | None = None
     single: bool = False
+    clip: int = 0
+    lengths: str | None = None
+    template: bool = False
+    image: str | None = None
+    control: str | None = None
+    control_image: str | None = None
+    network: str | None = None
+    guides: str = "control_image"
 
 
 KINDS = {
@@ -151,6 +164,91 @@ KINDS = {
             unguided=0.0,
             window=512,
             chat=True,
+        ),
+    )
+}
+
+TEXT = {PROMPT: "prompt", STEPS: "num_inference_steps"}
+
+# By the class that a text-to-image repository names; what starts from a picture runs through its siblings, on the same parts.
+DRAWING = {
+    kind.name: kind
+    for kind in (
+        Kind(
+            "StableDiffusionPipeline",
+            "draw",
+            ("StableDiffusionPipeline",),
+            {**TEXT, NEGATIVE: "negative_prompt", GUIDANCE: "guidance_scale", SAFETY: ""},
+            clip=1,
+            image="StableDiffusionImg2ImgPipeline",
+            control="StableDiffusionControlNetPipeline",
+            control_image="StableDiffusionControlNetImg2ImgPipeline",
+            network="ControlNetModel",
+            guides="image",
+        ),
+        Kind(
+            "StableDiffusionXLPipeline",
+            "draw",
+            ("StableDiffusionXLPipeline",),
+            {**TEXT, NEGATIVE: "negative_prompt", GUIDANCE: "guidance_scale"},
+            clip=2,
+            image="StableDiffusionXLImg2ImgPipeline",
+            control="StableDiffusionXLControlNetPipeline",
+            control_image="StableDiffusionXLControlNetImg2ImgPipeline",
+            network="ControlNetModel",
+            guides="image",
+        ),
+        # T5 reads the prompt; CLIP makes one summary of it, of its beginning where it is long, as the authors have it.
+        Kind(
+            "FluxPipeline",
+            "draw",
+            ("FluxPipeline",),
+            {**TEXT, GUIDANCE: "guidance_scale"},
+            patch=2,
+            window=512,
+            lengths="max_sequence_length",
+            image="FluxImg2ImgPipeline",
+            control="FluxControlNetPipeline",
+            control_image="FluxControlNetImg2ImgPipeline",
+            network="FluxControlNetModel",
+        ),
+        Kind(
+            "ZImagePipeline",
+            "draw",
+            ("ZImagePipeline",),
+            {**TEXT, NEGATIVE: "negative_prompt", GUIDANCE: "guidance_scale"},
+            patch=2,
+            unguided=0.0,
+            window=512,
+            chat=True,
+            lengths="max_sequence_length",
+            image="ZImageImg2ImgPipeline",
+        ),
+        # Guidance: as for inpainting with these weights.
+        Kind(
+            "Flux2KleinPipeline",
+            "draw",
+            ("Flux2KleinPipeline",),
+            {**TEXT, GUIDANCE: "guidance_scale"},
+            patch=2,
+            fixed={"guidance_scale": 1.0},
+            window=512,
+            chat=True,
+            lengths="max_sequence_length",
+        ),
+        # Guidance by two passes, which the pipeline makes only where a negative prompt, be it empty, is given.
+        Kind(
+            "QwenImagePipeline",
+            "draw",
+            ("QwenImagePipeline",),
+            {**TEXT, NEGATIVE: "negative_prompt", GUIDANCE: "true_cfg_scale"},
+            patch=2,
+            window=1024,
+            template=True,
+            lengths="max_sequence_length",
+            image="QwenImageImg2ImgPipeline",
+            control="QwenImageControlNetPipeline",
+            network="QwenImageControlNetModel",
         ),
     )
 }

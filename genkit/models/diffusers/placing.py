@@ -42,10 +42,10 @@ def refuse_what_does_not_fit(name: str, sizes: Collection[int], dtype: torch.dty
         )
 
 
-def place(pipeline: Any, device: torch.device, side: int) -> str:
-    """Move a pipeline from the CPU to `device`, whole or by turns, and return the placement."""
-    placement = "whole"
-    if device.type == "cuda":
+def place(pipeline: Any, device: torch.device, side: int, wanted: str | None = None) -> str:
+    """Move a pipeline from the CPU to `device`, whole or by turns, and return the placement; `wanted` instead of what fits."""
+    placement = wanted or "whole"
+    if device.type == "cuda" and wanted is None:
         sizes = [_size(part) for part in pipeline.components.values() if isinstance(part, torch.nn.Module)]
         placement = choose_placement(sizes, side, runtime.free_memory(device))
     if placement == "model":

@@ -39,14 +39,32 @@ class Runner:
         if hasattr(pipeline.vae, "enable_slicing"):
             pipeline.vae.enable_slicing()  # one picture at a time: the same pixels, and the memory of one
         self.device, self.dtype = device, dtype
+        self.tiled = False  # decode in tiles whatever the size
+        self.wanted: str | None = None  # a placement, instead of what fits
         self.placement = place(pipeline, device, self.size)
+
+    def become(self, pipeline: Any) -> None:
+        """Go on with another pipeline of the same parts."""
+        self.pipeline.remove_all_hooks()
+        self.pipeline = pipeline
+        self.replace()
+
+    def replace(self, wanted: str | None = None) -> None:
+        """Place the parts anew, as after some were exchanged; `wanted` says how, from now on."""
+        self.wanted = wanted or self.wanted
+        self.pipeline.remove_all_hooks()
+        if hasattr(self.pipeline.vae, "enable_slicing"):
+            self.pipeline.vae.enable_slicing()
+        if self.wanted in ("model", "sequential") or self.placement != "whole":
+            self.pipeline.to("cpu")
+        self.placement = place(self.pipeline, self.device, self.size, self.wanted)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> None:
         """Move all parts, as after a GPU ran out of memory."""
         self.pipeline.remove_all_hooks()
         self.pipeline.to("cpu", dtype)
         self.device, self.dtype = device, dtype
-        self.placement = place(self.pipeline, device, self.size)
+        self.placement = place(self.pipeline, device, self.size, self.wanted if device.type == "cuda" else None)
 
     def complete(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """All options of the card, with what was given.
@@ -74,23 +92,43 @@ class Runner:
             InputError: the safety checker withheld a picture.
         """
         height, width = size
-        self._tile(height * width)
-        # the pipelines look at one checker for a call; without it they let everything pass
-        if self._checker is not None:
-            self.pipeline.safety_checker = self._checker if values.get(SAFETY, True) else None
+        sized = {"height": height, "width": width} if self.kind.sized else {}
 
-        def tell(pipeline: Any, step: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+        def tell(pipeline: Any, step: int, latents: Any) -> None:
             if progress is not None:
                 progress(step + 1, pipeline.num_timesteps)
+
+        arguments = {**sized, **inputs, **self.settings.arguments(values, len(seeds))}
+        return self.call(seeds, arguments, height * width, bool(values.get(SAFETY, True)), tell if progress else None)
+
+    def call(
+        self,
+        seeds: Sequence[int],
+        arguments: Mapping[str, Any],
+        pixels: int,
+        safety: bool = True,
+        tell: Callable[[Any, int, Any], None] | None = None,
+    ) -> Tensor:
+        """Call the pipeline as it is now; `tell(pipeline, step, latents)` after each step, counted from 0.
+
+        Raises:
+            InputError: the safety checker withheld a picture.
+        """
+        self._tile(pixels)
+        # the pipelines look at one checker for a call; without it they let everything pass
+        if self._checker is not None:
+            self.pipeline.safety_checker = self._checker if safety else None
+
+        def after(pipeline: Any, step: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+            if tell is not None:
+                tell(pipeline, step, tensors["latents"])
             return tensors
 
         made = self.pipeline(
             generator=generators(seeds),
             output_type="pt",
-            callback_on_step_end=tell if progress is not None else None,
-            **({"height": height, "width": width} if self.kind.sized else {}),
-            **inputs,
-            **self.settings.arguments(values, len(seeds)),
+            callback_on_step_end=after if tell is not None else None,
+            **arguments,
         )
         if any(getattr(made, "nsfw_content_detected", None) or ()):
             raise InputError(
@@ -104,7 +142,7 @@ class Runner:
     def _tile(self, pixels: int) -> None:
         vae = self.pipeline.vae
         if hasattr(vae, "enable_tiling"):
-            vae.enable_tiling() if pixels > TILED_ABOVE else vae.disable_tiling()
+            vae.enable_tiling() if self.tiled or pixels > TILED_ABOVE else vae.disable_tiling()
 
 
 def within(images: Tensor, most: int | None, multiple: int) -> Tensor:

@@ -12,7 +12,17 @@ import torch
 
 from genkit.cards import Card
 from genkit.errors import UsageError, WeightsError
-from genkit.models.diffusers.pipelines import DENOISE, GUIDANCE, KINDS, NEGATIVE, PROMPT, SAFETY, STEPS, Kind
+from genkit.models.diffusers.pipelines import (
+    DENOISE,
+    DRAWING,
+    GUIDANCE,
+    KINDS,
+    NEGATIVE,
+    PROMPT,
+    SAFETY,
+    STEPS,
+    Kind,
+)
 
 
 def kind_of(card: Card) -> Kind:
@@ -21,14 +31,15 @@ def kind_of(card: Card) -> Kind:
     Raises:
         WeightsError: a pipeline that genkit does not drive, or an option that the pipeline does not take.
     """
+    known = DRAWING if card.task == "txt2img" else KINDS
     name = card.params.get("pipeline")
-    kind = KINDS.get(name) if isinstance(name, str) else None
+    kind = known.get(name) if isinstance(name, str) else None
     if kind is None:
-        raise WeightsError(f"{card.name}: params.pipeline is {name!r}", f"pipelines: {', '.join(KINDS)}", code="card")
+        raise WeightsError(f"{card.name}: params.pipeline is {name!r}", f"pipelines: {', '.join(known)}", code="card")
     for option in card.options:
         if option.name not in kind.arguments:
-            known = ", ".join(kind.arguments)
-            raise WeightsError(f"{card.name}: {kind.name} takes no option {option.name}", f"it takes {known}", code="card")
+            takes = ", ".join(kind.arguments)
+            raise WeightsError(f"{card.name}: {kind.name} takes no option {option.name}", f"it takes {takes}", code="card")
     return kind
 
 
@@ -49,15 +60,24 @@ class Settings:
             if name not in self.defaults:
                 raise UsageError(f"{self.name} has no option {name}", f"its options: {', '.join(self.defaults) or 'none'}")
         values = self.defaults | dict(given)
-        if values.get(NEGATIVE) and values.get(GUIDANCE, 0.0) <= self.kind.unguided:
-            raise UsageError(
-                f"{self.name} does not look at the negative prompt when guidance is {values.get(GUIDANCE, 0.0):g}",
-                f"--guidance above {self.kind.unguided:g}",
-            )
+        self.check_negative(values)
         steps, denoise = values.get(STEPS), values.get(DENOISE)
         if steps and denoise is not None and int(steps * denoise) < 1:
             raise UsageError(f"{steps} steps at denoise {denoise:g} are less than one step", "more --steps or more --denoise")
         return values
+
+    def check_negative(self, values: Mapping[str, Any]) -> None:
+        """Refuse a negative prompt that the pipeline would not look at.
+
+        Raises:
+            UsageError: guidance is too low for it.
+        """
+        guidance = values.get(GUIDANCE, 0.0)
+        if values.get(NEGATIVE) and guidance is not None and guidance <= self.kind.unguided:
+            raise UsageError(
+                f"{self.name} does not look at the negative prompt when guidance is {guidance:g}",
+                f"--guidance above {self.kind.unguided:g}",
+            )
 
     def arguments(self, values: Mapping[str, Any], count: int) -> dict[str, Any]:
         """Arguments of the call for `count` pictures from complete values; texts once for each picture."""
