@@ -89,4 +89,6 @@ def sentences(
 
     Raises: InputError where `ssml` is wrong or `[[...]]` holds no phonemes; its message names the tag and its place.
     """
-    raise NotImplementedError
+    from genkit.text.composing import compose, compose_ssml
+
+    return compose_ssml(text, language, lexicon, start) if ssml else compose(text, language, lexicon, start)

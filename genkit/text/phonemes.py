@@ -5,9 +5,9 @@ from __future__ import annotations
 from genkit.text.front import Piece, Word
 from genkit.text.lexicon import Lexicon
 
-VOWELS = ("AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW")
-CONSONANTS = tuple("B CH D DH F G HH JH K L M N NG P R S SH T TH V W Y Z ZH".split())
-SYMBOLS = (*CONSONANTS, *(vowel + stress for vowel in VOWELS for stress in "012"))  # 69: what a model's ids are made of
+from genkit.text.arpabet import CONSONANTS, SYMBOLS, VOWELS
+
+__all__ = ["CONSONANTS", "SYMBOLS", "VOWELS", "phonemes_of", "words_of"]
 
 
 def words_of(piece: Piece, lexicon: Lexicon | None = None) -> list[tuple[Word, tuple[str, ...]]]:

@@ -1,0 +1,182 @@
+"""English text to the words that are said, in one pass from left to right.
+
+At each place the readers of dates, money, units and so on are tried in order, the most particular first; the first that
+recognises something wins. What stays are words, signs and marks of punctuation.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Collection, Iterator
+
+from genkit.errors import InputError
+from genkit.text import addresses, dates, measures, words
+from genkit.text.front import Word
+from genkit.text.lexicon import phonemes_from
+from genkit.text.numbers import cardinal, speaks
+
+Token = tuple[tuple[Word, ...], str]  # words said, mark: one of the two is empty
+Reader = Callable[[re.Match[str]], list[str] | None]
+
+INLINE = re.compile(r"\[\[(?P<inside>[^\[\]]*)\]\]")
+_PLAIN = re.compile(r"[a-z]{2,}(?=[\s,;!?]|[.:](?:\s|$))")
+_WITH_DIGIT = re.compile(r"\S*\d|[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]")
+_MARK = re.compile(r"\.{2,}|…|[.?!]+|[,;:()\[\]{}|]|[—–]+|--+|(?<=\s)-(?=\s)")
+_STRENGTH = {mark: place for place, mark in enumerate(["", ",", ";", ":", "—", "…", ".", "!", "?"])}
+
+# (pattern, reader) in the order in which they are tried where a digit is near
+_NUMBERS: tuple[tuple[re.Pattern[str], Reader], ...] = (
+    (addresses.PHONE, addresses.phone),
+    (dates.ISO, dates.iso),
+    (dates.SLASHED, dates.slashed),
+    (addresses.IP, addresses.ip),
+    (addresses.VERSION, addresses.version),
+    (dates.DAY_MONTH, dates.day_month),
+    (dates.CLOCK, dates.clock),
+    (dates.HOUR, dates.hour),
+    (measures.SCORE, measures.score),
+    (measures.MONEY, measures.money),
+    (measures.MONEY_AFTER, measures.money),
+    (measures.FEET_INCHES, measures.feet_inches),
+    (dates.DECADE, dates.decades),
+    (measures.PLURAL, measures.plural),
+    (measures.MEASURE, measures.measure),
+    (measures.ORDINAL, measures.ordinals),
+    (dates.SHORT_YEAR, dates.short_year),
+    (measures.MIXED, measures.mixed),
+    (measures.FRACTION, measures.fractions),
+    (measures.VULGAR, measures.vulgar),
+    (measures.POWER, measures.power),
+    (measures.SCIENCE, measures.science),
+    (measures.SIZE, measures.size),
+    (measures.RANGE, measures.ranges),
+    (measures.BARE, measures.bare),
+    (words.ALPHANUMERIC, words.alphanumeric),
+)
+_CAPITALS: tuple[tuple[re.Pattern[str], Reader], ...] = (
+    (dates.MONTH_DAY, dates.month_day),
+    (dates.MONTH_YEAR, dates.month_year),
+)
+_ADDRESSES: tuple[tuple[re.Pattern[str], Reader], ...] = (
+    (addresses.URL, addresses.url),
+    (addresses.MAIL, addresses.mail),
+    (addresses.HANDLE, addresses.handle),
+)
+
+
+def tokens(text: str, start: int, end: int, *, language: str = "en", known: Collection[str] = ()) -> Iterator[Token]:
+    """Words and marks of text[start:end], which is one sentence; `known` are words that are said as they stand.
+
+    Raises: InputError where `[[...]]` holds something that is no phoneme.
+    """
+    part = text[start:end]  # one sentence: readers look no further than its ends
+    at = 0
+    shouted = words.shouted(part)
+    other = language != "en"
+    while at < len(part):
+        if part[at].isspace():
+            at += 1
+            continue
+        if (found := INLINE.match(part, at)) is not None:
+            yield (Word("", start + at, start + found.end(), _inline(found, start)),), ""
+            at = found.end()
+            continue
+        if (found := _PLAIN.match(part, at)) is not None and found[0] not in known:
+            yield (Word(found[0], start + at, start + found.end()),), ""
+            at = found.end()
+            continue
+        said, at_next = _foreign(part, at, language) if other else _english(part, at, known, shouted)
+        if said:
+            yield from _worded(said, start + at, start + at_next)
+            at = at_next
+        elif at_next > at:
+            at = at_next
+        elif (found := _MARK.match(part, at)) is not None:
+            if mark := _mark(found, part):
+                yield (), mark
+            at = found.end()
+        else:
+            at += 1
+
+
+def stronger(one: str, other: str) -> str:
+    """Which of two marks side by side is heard."""
+    return max(one, other, key=_STRENGTH.__getitem__)
+
+
+def _worded(said: list[str] | list[tuple[str, int, int]], start: int, end: int) -> Iterator[Token]:
+    """Turn a reader's words into tokens: "," is a rest, a capital a letter by its name; places within are kept where known."""
+    group: list[Word] = []
+    for one in said:
+        text, first, last = (one, start, end) if isinstance(one, str) else (one[0], start + one[1], start + one[2])
+        if text == ",":
+            yield tuple(group), ""
+            yield (), ","
+            group = []
+        elif text:
+            letter = text[0].isupper() and text.partition("'")[0] == text[0]
+            group.append(Word(text.lower(), first, last, letter=letter))
+    if group:
+        yield tuple(group), ""
+
+
+def _english(part: str, at: int, known: Collection[str], shouted: bool) -> tuple[list, int]:  # type: ignore[type-arg]
+    character = part[at]
+    before = part[at - 1] if at else " "
+    free = not (before.isalnum() or before == "_")
+    if free and (character.isalnum() or character in "@#"):
+        for pattern, reader in _ADDRESSES:
+            if (found := pattern.match(part, at)) is not None and (said := reader(found)) is not None:
+                return said, found.end()
+    if free and character.isupper():
+        for pattern, reader in _CAPITALS:
+            if (found := pattern.match(part, at)) is not None and (said := reader(found)) is not None:
+                return said, found.end()
+    if _WITH_DIGIT.match(part, at):
+        inside = before.isalnum() or (before == "." and at > 1 and part[at - 2].isalnum())
+        for pattern, reader in _NUMBERS if not inside else _NUMBERS[-2:]:
+            if (found := pattern.match(part, at)) is not None and (said := reader(found)) is not None:
+                return said, found.end()
+    return words.read(part, at, known, shouted)
+
+
+_FOREIGN_NUMBER = re.compile(
+    r"(?P<sign>(?<!\w)[-−])?(?P<whole>\d{1,3}(?:[ .,'’\u00a0\u202f]\d{3})+|\d+)(?:[.,](?P<rest>\d+))?(?!\w)"
+)
+
+
+def _foreign(part: str, at: int, language: str) -> tuple[list, int]:  # type: ignore[type-arg]
+    """Words as they are, numbers where num2words knows the language; decimals after a comma or a full stop."""
+    from num2words import num2words
+
+    if (found := _FOREIGN_NUMBER.match(part, at)) is not None and speaks(language):
+        whole = re.sub(r"\D", "", found["whole"])
+        if found["rest"]:
+            said = num2words(float(f"{found['sign'] or ''}{whole}.{found['rest']}".replace("−", "-")), lang=language)
+            return re.findall(r"[^\W\d_]+", said), found.end()
+        return cardinal(("-" if found["sign"] else "") + whole, language), found.end()
+    if (found := words.WORD.match(part, at)) is not None:
+        return [unicodedata.normalize("NFC", found[0]).replace("’", "'").lower()], found.end()
+    return [], at
+
+
+def _mark(found: re.Match[str], part: str) -> str:
+    text = found[0]
+    if text[0] == "…" or text.startswith(".."):
+        return "…"
+    if text[0] in ".?!":
+        return "?" if "?" in text else "!" if "!" in text else "."
+    if text[0] in "—–-":
+        around = part[found.start() - 1 : found.start()] + part[found.end() : found.end() + 1]
+        return "—" if text[0] != "–" or " " in around or not around else ""
+    return text if text in ",;:" else ","
+
+
+def _inline(found: re.Match[str], start: int) -> tuple[str, ...]:
+    try:
+        return phonemes_from(found["inside"])
+    except ValueError as error:
+        raise InputError(
+            f"{found[0]} at character {start + found.start()}: {error}", "give ARPAbet, such as [[HH AH0 L OW1]]"
+        ) from error

@@ -1,0 +1,143 @@
+"""Where sentences and paragraphs end, without copying the text.
+
+A blank line (or U+2029) ends a paragraph, U+2028 a sentence. A full stop ends a sentence unless it belongs to an abbreviation,
+an initial, a number or an address, or the text goes on in small letters; words that both end sentences and stand inside (U.S.,
+Inc., St.) are told by the word after them. A short line without a mark, before one with a capital, is a title or a verse and
+ends a sentence too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from genkit.text.abbreviations import BEFORE_NUMBER, MAYBE_LAST, NEVER_LAST, STARTERS
+
+LONGEST = 500  # characters: a longer sentence is cut at a comma or a space, so that no text can fill the memory
+SHORT_LINE = 60  # characters: lines of running text are longer where they are broken by hand
+
+_PARAGRAPH = re.compile(r"\n[^\S\n]*(?:\n\s*)+|\u2029\s*|\r\n[^\S\n]*(?:\r\n\s*)+")
+_CLOSING = "\"'”’»›)]}*_"
+_OPENING = "\"'“‘„«‹([{*_¿¡—–-"
+_BOUNDARY = re.compile(
+    rf"(?P<mark>[.?!…]+)[{re.escape(_CLOSING)}]*(?=\s|$)|(?P<wide>[。！？।॥؟]+[”’」』）]*)|(?P<forced>\u2028)|(?P<line>[^\S\n]*\n)"
+)
+_LAST_TOKEN = re.compile(r"[^\s\"'“‘„«‹(\[{]+$")
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+_DOTTED = re.compile(r"(?:[A-Za-z]\.)+[A-Za-z]$")
+_COMMA = re.compile(r"[,;:—–)](?=\s)|—")
+_BULLET = re.compile(r"(?:[-*•–—]|\d{1,3}[.)])\s")
+
+
+def spans(text: str, start: int = 0, inside: Callable[[int], bool] | None = None) -> Iterator[tuple[int, int, bool]]:
+    """(start, end, paragraph ends here) of each sentence from `start` on; `inside(offset)` says where no sentence may end."""
+    at, length = start, len(text)
+    while at < length:
+        found = _PARAGRAPH.search(text, at)
+        stop, after = (found.start(), found.end()) if found else (length, length)
+        pending: tuple[int, int] | None = None
+        for span in _sentences(text, at, stop, inside):
+            if pending:
+                yield *pending, False
+            pending = span
+        if pending:
+            yield *pending, True
+        at = after
+
+
+def _sentences(text: str, at: int, stop: int, inside: Callable[[int], bool] | None) -> Iterator[tuple[int, int]]:
+    first = at
+    for found in _BOUNDARY.finditer(text, at, stop):
+        end = found.end()
+        if found.start() < first or (inside is not None and inside(end)):
+            continue
+        if found["mark"] and not _ends(text, found.start("mark"), found.end("mark"), end, stop, first):
+            continue
+        if found["line"] and not _line_ends(text, found.start(), end, stop, first):
+            continue
+        yield from _trimmed(text, first, found.start() if found["line"] or found["forced"] else end)
+        first = end
+    yield from _trimmed(text, first, stop)
+
+
+def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The span without white space at its ends, cut where it is too long; nothing where nothing is in it."""
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    while end - start > LONGEST:
+        cut = max((found.end() for found in _COMMA.finditer(text, start + 1, start + LONGEST)), default=0)
+        if cut <= start + LONGEST // 4:
+            cut = max(text.rfind(" ", start + 1, start + LONGEST), text.rfind("\n", start + 1, start + LONGEST))
+        cut = cut if cut > start else start + LONGEST
+        yield start, cut
+        start = cut
+        while start < end and text[start].isspace():
+            start += 1
+    if start < end:
+        yield start, end
+
+
+def _following(text: str, at: int, stop: int) -> str:
+    """The next word after a boundary, with whatever opens before it passed over; "" at the end."""
+    while at < stop and (text[at].isspace() or text[at] in _OPENING):
+        at += 1
+    found = _WORD.match(text, at, min(stop, at + 60))
+    return found[0] if found else text[at : at + 1] if at < stop else ""
+
+
+def _ends(text: str, start: int, mark_end: int, end: int, stop: int, first: int) -> bool:
+    following = _following(text, end, stop)
+    if not following:
+        return True
+    mark = text[start:mark_end]
+    if following[0].islower():  # "Really?" he said; etc. and so on
+        return False
+    if mark != ".":
+        return True
+    token = _LAST_TOKEN.search(text, max(first, start - 40), start)
+    if token is None:
+        return True
+    word = token[0]
+    low = word.lower()
+    starter = following.lower() in STARTERS and following[:1].isupper()
+    if word.isdigit():
+        return not (len(word) <= 3 and _begins_line(text, token.start(), first))
+    if low == "st":  # Saint before a name; Street at an end
+        return starter and _capital_before(text, token.start(), first)
+    if low in NEVER_LAST:
+        return low in BEFORE_NUMBER and not following[0].isdigit() and low in ("no", "art", "est", "ch")
+    if low in ("a.m", "p.m"):
+        return following[0].isupper()
+    if low in MAYBE_LAST or _DOTTED.fullmatch(word):
+        return starter
+    if len(word) == 1 and word.isalpha() and word.isupper():
+        return (starter or word == "I") and not _capital_before(text, token.start(), first)
+    return True
+
+
+def _capital_before(text: str, at: int, first: int) -> bool:
+    words = _WORD.findall(text, max(first, at - 40), at)
+    return bool(words) and words[-1][0].isupper() and words[-1].lower() not in STARTERS
+
+
+def _begins_line(text: str, at: int, first: int) -> bool:
+    """Whether only white space is between a number and the line's or the sentence's beginning: 1. is then the number of an item."""
+    while at > first and text[at - 1] in " \t":
+        at -= 1
+    return at == first or text[at - 1] == "\n"
+
+
+def _line_ends(text: str, start: int, end: int, stop: int, first: int) -> bool:
+    """Whether a line without a mark is a sentence: a title, a verse, an item; running text goes on in the next line."""
+    line = text.rfind("\n", first, start) + 1
+    begin = max(line, first)
+    if not text[begin:start].strip():
+        return False
+    while end < stop and text[end] in " \t":
+        end += 1
+    if _BULLET.match(text, end, min(stop, end + 8)):
+        return True
+    following = _following(text, end, stop)
+    return start - begin <= SHORT_LINE and bool(following) and not following[0].islower() and text[start - 1] not in ",;—–-"

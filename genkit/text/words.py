@@ -1,0 +1,304 @@
+"""Words, abbreviations, acronyms, Roman numerals, letters and signs: how each is said."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection
+
+from genkit.text.abbreviations import (
+    BEFORE_NUMBER,
+    EITHER,
+    FOLDED,
+    FULL_MONTHS,
+    INSIDE,
+    MONTHS,
+    NUMBERED,
+    PRONOUNCED,
+    REGNAL,
+    SHOUTED,
+    SPELT,
+    STARTERS,
+    TITLES,
+    WEEKDAYS,
+)
+from genkit.text.numbers import cardinal, digits, many, ordinal, pairs, roman
+
+Said = list[str | tuple[str, int, int]]  # a tuple says where in the match the word stands
+
+_LETTER = r"(?:[^\W\d_]|[\u0300-\u036f])"
+WORD = re.compile(
+    rf"(?:['’](?=(?:em|tis|twas|til|till|cause|bout|cuz|round|n)\b)|[ODLdl]['’](?=[A-Z]))?{_LETTER}+(?:['’]{_LETTER}+)*"
+)
+ALPHANUMERIC = re.compile(r"(?=[A-Za-z]*\d)[A-Za-z\d]+")
+_DOTTED = re.compile(
+    r"(?:[A-Za-z]\.){2,}(?:[A-Za-z](?![A-Za-z]))?(?P<own>['’]s)?|[A-Za-z]\.[A-Za-z]\.?(?P<own2>['’]s)?(?![A-Za-z])"
+)
+_DEGREE = re.compile(r"(?P<word>Ph\.?\s?D|M\.?Sc|B\.?Sc|M\.D|B\.A|M\.A|LL\.?[BM]|D\.Phil)\b\.?")
+_INITIAL = re.compile(r"(?P<letter>[A-Z])\.(?=\s?[A-Z])")
+_SLASHED = re.compile(r"(?P<word>and/or|w/o|w/(?=\s)|b/c|n/a|c/o|he/she|she/he|his/her|him/her|s/he)(?![\w/])", re.IGNORECASE)
+_SLASHES = {
+    "and/or": "and or", "w/o": "without", "w/": "with", "b/c": "because", "n/a": "not applicable", "c/o": "care of", "he/she": "he or she",
+    "she/he": "she or he", "his/her": "his or her", "him/her": "him or her", "s/he": "she or he",
+}  # fmt: skip
+_LANGUAGE = re.compile(r"(?P<letter>[CFJ])(?P<sign>\+\+|#)(?!\w)")
+_VOWELS = set("aeiouy")
+_ONSETS = frozenset(
+    "b c d f g h j k l m n p qu r s t v w x y z bl br ch cl cr dr dw fl fr gl gr kl kn kr ph pl pr rh sc sch scr sh shr sk sl sm sn sp sph "
+    "spl spr squ st str sw th thr tr tw wh wr".split(" ")
+)
+_CODAS = frozenset(
+    "b c d f g h k l m n p r s t v w x y z ch ck ct ds dth ff ft gh ght ks ld lf lk ll lls lm lp ls lt mb mp mps ms nc nch nd nds ng ngs nk "
+    "ns nt nts ph ps pt rb rc rch rd rds rf rg rk rks rl rm rms rn rns rp rs rt rts sh sk sm sp ss st sts th ths tch ts tt ws zz".split(
+        " "
+    )
+)
+_SIGNS = {
+    "&": "and", "@": "at", "%": "percent", "=": "equals", "$": "dollars", "£": "pounds", "€": "euros", "¥": "yen", "°": "degrees",
+    "≤": "less than or equal to", "≥": "greater than or equal to", "≠": "not equal to", "≈": "approximately", "×": "times",
+    "÷": "divided by", "±": "plus or minus", "√": "square root of", "∞": "infinity", "§": "section", "¶": "paragraph",
+    "©": "copyright", "→": "to", "−": "minus", "µ": "micro", "№": "number", "‰": "per mille", "♯": "sharp", "♭": "flat",
+}  # fmt: skip
+_GREEK = dict(zip("αβγδεζηθικλμνξοπρστυφχψω", (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon phi chi psi omega"
+).split(), strict=True))  # fmt: skip
+_ABBREVIATIONS = TITLES | INSIDE | EITHER
+_LETTERED = frozenset(
+    "vitamin grade plan hepatitis type group section an letter point level class team option side model".split()
+)
+_SPACED = re.compile(r"[\w)]?\s*$")
+
+
+def shouted(part: str) -> bool:
+    """Whether a sentence is all in capitals: its words are then words, and not acronyms."""
+    found = re.findall(r"[^\W\d_]+", part)
+    if len(found) < 2 or any(one != one.upper() for one in found):
+        return False
+    return any(one.lower() in SHOUTED or len(one) >= 6 for one in found)
+
+
+def _before(part: str, at: int) -> str:
+    found = re.search(rf"({_LETTER}+)[.,]?\s+$", part[max(at - 30, 0) : at])
+    return found[1] if found else ""
+
+
+def _after(part: str, at: int) -> str:
+    return part[at : at + 12].lstrip(" \n\"'“‘(")
+
+
+def read(part: str, at: int, known: Collection[str], loud: bool) -> tuple[Said, int]:
+    """What is said for the word or sign at a place, and where it ends; nothing and the same place where there is neither."""
+    for pattern in (_SLASHED, _LANGUAGE, _DEGREE, _DOTTED, _INITIAL):
+        if (found := pattern.match(part, at)) is not None and (said := _special(found, pattern, part)) is not None:
+            return said, found.end()
+    if (found := WORD.match(part, at)) is None:
+        return _sign(part, at)
+    word = unicodedata.normalize("NFC", found[0]).replace("’", "'")
+    low, end = word.lower(), found.end()
+    if low in known:
+        return [low], end
+    if part[end : end + 1] == "." and (said := _abbreviation(low, word, part, at, end)) is not None:
+        return [*said], end + 1
+    if low in FOLDED:
+        return [*FOLDED[low].split()], end
+    if len(word) == 1:
+        return [*_single(word, part, at, end, loud)], end
+    if (said := _numeral(word, part, at, end)) is not None:
+        return [*said], end
+    if (said := _capitals(word, loud)) is not None:
+        return [*said], end
+    if low in _GREEK.values() or word[0] not in "αβγδεζηθικλμνξοπρστυφχψω" or len(word) > 1:
+        return [low], end
+    return [low], end
+
+
+def _special(found: re.Match[str], pattern: re.Pattern[str], part: str) -> list[str] | None:
+    if pattern is _SLASHED:
+        return _SLASHES[found["word"].lower()].split()
+    if pattern is _LANGUAGE:
+        return [found["letter"], *(["plus", "plus"] if found["sign"] == "++" else ["sharp"])]
+    if pattern is _DEGREE:
+        return (
+            [one.upper() if one.isupper() or one in ("h", "c") else one for one in re.sub(r"[.\s]", "", found["word"])]
+            if "hil" not in found[0]
+            else None
+        )
+    if pattern is _INITIAL:
+        return [found["letter"]]
+    own = found["own"] or found["own2"]
+    low = re.sub(r"['’]s$", "", found[0]).rstrip(".").lower()
+    if low in ("e.g", "i.e", "a.k.a"):
+        return _ABBREVIATIONS[low].split()
+    letters = [one.upper() for one in low if one.isalpha()]
+    return [*letters[:-1], letters[-1] + "'s"] if own else letters
+
+
+def _abbreviation(low: str, word: str, part: str, at: int, end: int) -> list[str] | None:
+    """What an abbreviation with its full stop stands for; None where the full stop is one after an ordinary word."""
+    after = _after(part, end + 1)
+    capital, number = after[:1].isupper(), after[:1].isdigit()
+    before = _before(part, at)
+    named = bool(before) and before[0].isupper() and before.lower() not in STARTERS
+    if low in ("st", "dr") and word[0].isupper() and named and (not capital or low == "st"):
+        return ["street" if low == "st" else "drive"]
+    if low in MONTHS and word[0].isupper() and (number or len(low) != 3 or low not in ("mar", "jun", "dec")):
+        return [MONTHS[low]]
+    if (
+        low in WEEKDAYS
+        and word[0].isupper()
+        and (number or after[:1] == "," or part[end + 1 : end + 2] == "," or _month(after))
+    ):
+        return [WEEKDAYS[low]]
+    if low in BEFORE_NUMBER:
+        edition = low == "ed" and before and before[-1].islower()
+        return INSIDE[low].split() if number or edition else None
+    if low in TITLES:
+        return TITLES[low].split() if word[0].isupper() and (capital or low in ("mr", "mrs", "ms", "dr")) else None
+    if low in INSIDE:
+        return INSIDE[low].split()
+    if low in EITHER and low not in ("min", "max"):
+        return EITHER[low].split()
+    if low in ("min", "max") and (after[:1].islower() or number):
+        return EITHER[low].split()
+    if low == "c" and number:
+        return ["circa"]
+    return None
+
+
+def _month(text: str) -> bool:
+    first = re.match(r"[A-Za-z]+", text)
+    return bool(first) and (first[0].lower() in MONTHS or first[0].lower() in FULL_MONTHS)  # type: ignore[index]
+
+
+def _single(word: str, part: str, at: int, end: int, loud: bool) -> list[str]:
+    low = word.lower()
+    if low == "i" and (word == "I" or not part[at - 1 : at].isspace()) and _before(part, at).lower() not in NUMBERED:
+        return ["i"]
+    if low == "i" and word == "I":
+        return ["one"]
+    if low in _GREEK:
+        return [_GREEK[low]]
+    if low != "a" or not low.isascii():
+        return [word.upper() if word.isascii() else low]
+    before, after = _before(part, at), _after(part, end)
+    lettered = word == "A" and not loud and bool(before)
+    if lettered and (before.lower() in _LETTERED or not after[:1].isalpha()):
+        return ["A"]
+    return ["a"]
+
+
+def _numeral(word: str, part: str, at: int, end: int) -> list[str] | None:
+    """Roman numerals where a name or a heading makes them clear: Henry VIII, Chapter IV, XIX century."""
+    value = roman(word)
+    if value is None:
+        return None
+    before, after = _before(part, at), _after(part, end).lower()
+    if before.lower() in NUMBERED:
+        return cardinal(value)
+    if after.startswith("centur"):
+        return ordinal(value)
+    if before.lower() in REGNAL or (before[:1].isupper() and word in ("II", "III") and before.lower() not in STARTERS):
+        return ["the", *ordinal(value)]
+    if len(word) >= 3 and word not in (
+        "MIX",
+        "DIM",
+        "MID",
+        "LID",
+        "VIM",
+        "MIL",
+        "CIV",
+        "DIV",
+        "LIV",
+        "XXX",
+        "CCC",
+        "MMM",
+        "DCI",
+        "CCI",
+        "CDC",
+    ):
+        return cardinal(value)
+    return None
+
+
+def _capitals(word: str, loud: bool) -> list[str] | None:
+    """Acronyms letter by letter, with their plural or possessive s; None for what is said as a word."""
+    stem, own, tail = word.partition("'")
+    plural = ""
+    if own and tail.lower() == "s":
+        plural = "'s"
+    elif own:
+        return None
+    if len(stem) > 2 and stem.endswith("s") and stem[:-1].isupper():
+        stem, plural = stem[:-1], "'s"
+    if len(stem) < 2 or not stem.isupper() or not stem.isascii():
+        return None
+    if not _spelt(stem.lower(), loud):
+        return [stem.lower() + plural] if plural else None
+    return [*stem[:-1], stem[-1] + plural]
+
+
+def _spelt(low: str, loud: bool) -> bool:
+    if low in SPELT or low == "us" or (low == "it" and not loud):
+        return not (loud and low == "us")
+    if low in PRONOUNCED or low in SHOUTED:
+        return False
+    if not set(low) & _VOWELS:
+        return True
+    if loud or len(low) >= 6:
+        return False
+    return len(low) <= 3 or not _pronounceable(low)
+
+
+def _pronounceable(low: str) -> bool:
+    found = re.fullmatch(r"([^aeiou]*)([aeiou].*?)([^aeiou]*)", low)
+    if found is None or not set(low) - set("aeiou"):
+        return False
+    onset, middle, coda = found.groups()
+    return (not onset or onset in _ONSETS) and (not coda or coda in _CODAS) and not re.search(r"[^aeiou]{4}|[aeiou]{3}", middle)
+
+
+def alphanumeric(found: re.Match[str]) -> list[str] | None:
+    """MP3, COVID19, 4K, B2B, H2O, 1080p: letters and digits in turn."""
+    runs = re.findall(r"[A-Za-z]+|\d+", found[0])
+    said: list[str] = []
+    for place, run in enumerate(runs):
+        if run.isdigit():
+            if len(run) <= 2 and run[0] != "0":
+                said += cardinal(run)
+            else:
+                said += pairs(run) if run[0] != "0" and len(run) <= 4 else digits(run)
+        elif run == "s" and place == len(runs) - 1 and place and said:
+            said = many(said)
+        elif run.islower() and len(run) > 2 and set(run) & _VOWELS:
+            said.append(run)
+        elif run.istitle() and len(run) > 2:
+            said.append(run.lower())
+        elif run.isupper() and len(run) > 3 and not _spelt(run.lower(), False):
+            said.append(run.lower())
+        else:
+            said += list(run.upper())
+    return said
+
+
+def _sign(part: str, at: int) -> tuple[Said, int]:
+    sign = part[at]
+    before, after = part[at - 1 : at], part[at + 1 : at + 2]
+    if sign == "#":
+        return (["number"] if after.isdigit() else ["hash"]), at + 1
+    if sign in "<>":
+        near = (before + after).strip()
+        return (["less" if sign == "<" else "greater", "than"] if not near or near[0].isdigit() else []), at + 1
+    if sign == "~":
+        return (["about"] if after.isdigit() else []), at + 1
+    if sign == "*":
+        clear = re.search(r"\d\s?$", part[:at]) and re.match(r"\s?\d", part[at + 1 :])
+        return (["times"] if clear else []), at + 1
+    if sign == "+":
+        return (["plus"] if before.isalnum() or after.isspace() or after.isalnum() else []), at + 1
+    if sign == "/":
+        return (
+            [","] if before.isspace() and after.isspace() else ["slash"] if not before.isalnum() and after.isalnum() else []
+        ), at + 1
+    if sign in _SIGNS:
+        return [*_SIGNS[sign].split()], at + 1
+    return [], at
