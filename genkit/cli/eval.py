@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from genkit.cli.eval_txt2img import txt2img
 from genkit.cli.measuring import (
     PANEL,
     SHOWN,
@@ -33,6 +34,7 @@ from genkit.cli.measuring import (
 )
 
 app = typer.Typer(name="eval", help="Measure models, with the protocol beside the figures.", no_args_is_help=True)
+app.command()(txt2img)
 
 
 @app.callback()

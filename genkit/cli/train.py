@@ -192,9 +192,36 @@ def gan(
     _train("gan", "own", GanJob, replace(options, overrides=[*(options.overrides or ()), *words]))
 
 
-def _train(task: str, default: str, make_job: Any, options: TrainOptions, words: tuple[str, ...] = ()) -> None:
+@app.command()
+@spread
+def txt2img(
+    options: TrainOptions,
+    captions: Annotated[
+        Path | None,
+        typer.Option(
+            "--captions",
+            help="Table of file and name (TSV, CSV). Default: captions.tsv in the data, or NAME.txt beside NAME.png.",
+        ),
+    ] = None,
+) -> None:
+    """Train a small network that draws from words, from nothing: an autoencoder first, then words and what draws.
+
+    Wants a few thousand pictures that are alike in manner, such as icons. --max-minutes counts for both stages.
+    """
+    from genkit.errors import UsageError
+    from genkit.train import txt2img as training
+
+    if options.holdout is not None:
+        raise UsageError("genkit train txt2img holds nothing out", "leave --holdout away")
+    words = () if captions is None else ("--captions", captions.name)
+    _train("txt2img", "genkit-icons", None, options, words, perform=lambda request, say: training.run(request, captions, say))
+
+
+def _train(
+    task: str, default: str, make_job: Any, options: TrainOptions, words: tuple[str, ...] = (), perform: Any = None
+) -> None:
     """The part that every trainable task shares; `default` names the configuration among the shipped ones, `words` are the
-    options of this task alone, for the card."""
+    options of this task alone, for the card. `perform(request, report)` runs what is not one job of the loop."""
     from genkit.cards.places import weights_folder
     from genkit.errors import UsageError
     from genkit.train.config import read_config
@@ -221,13 +248,16 @@ def _train(task: str, default: str, make_job: Any, options: TrainOptions, words:
         cpu=device == "cpu",
         words=words,
     )
-    outcome = run(request, make_job, _json_report if options.json else _text_report)
+    say = _json_report if options.json else _text_report
+    outcome = run(request, make_job, say) if perform is None else perform(request, say)
     if options.json:
         _json_report({"event": "done", **outcome})
         return
     figures = ", ".join(f"{key} {value:.4g}" for key, value in outcome["metrics"].items())
     state = "finished" if outcome["finished"] else "stopped; --resume continues"
     typer.echo(f"{state} at step {outcome['step']} after {outcome['minutes']} min: {figures}", err=True)
+    if outcome["card"] is None:
+        return  # a run of several stages, not yet at the last
     typer.echo(outcome["card"])
     typer.echo(f"use it: genkit {task} --model {outcome['card']} …", err=True)
 
@@ -241,6 +271,7 @@ def _json_report(event: dict[str, Any]) -> None:
 def _text_report(event: dict[str, Any]) -> None:
     speed = event["steps_per_s"]
     left = (event["of"] - event["step"]) / speed / 60 if speed else 0.0
-    skip = {"step", "of", "minutes", "steps_per_s", "lr"}
+    skip = {"stage", "step", "of", "minutes", "steps_per_s", "lr"}
     figures = "  ".join(f"{key} {value:.4f}" for key, value in event.items() if key not in skip)
-    typer.echo(f"step {event['step']}/{event['of']}  {speed:.1f} steps/s  {left:.0f} min left  {figures}", err=True)
+    stage = f"{event['stage']}: " if "stage" in event else ""
+    typer.echo(f"{stage}step {event['step']}/{event['of']}  {speed:.1f} steps/s  {left:.0f} min left  {figures}", err=True)

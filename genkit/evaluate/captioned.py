@@ -1,8 +1,8 @@
 """Pictures of one side with words for each: what text-to-image networks learn from and are measured against.
 
 Words come from a table (`captions.tsv` inside the folder or zip, or one that is named), with columns `file` and `name` (or
-`caption`, or `text`) and, if there are any, `keywords` and `category`, divided by `;` and `/`; or from a `.txt` file beside each
-picture.
+`caption`, or `text`) and, if there are any, `keywords` and `category`, divided by `;` and `/`; or from a `.txt` file beside
+each picture.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
@@ -112,7 +113,7 @@ def read_captions(source: Path, table: Path | None, chosen: Choice) -> dict[str,
     text, origin = _table(source, table)
     if text is None:
         beside = {name: _beside(source, name) for name in names}
-        found = {name: Caption(" ".join(words.split()), style=style) for name, words in beside.items() if words.strip()}
+        found = {name: Caption(_tidy(words), style=style) for name, words in beside.items() if words.strip()}
     else:
         found = _rows(text, origin, names, chosen.skip or {}, style)
     if not found:
@@ -167,15 +168,20 @@ def _rows(text: str, origin: str, names: Sequence[str], skip: Mapping[str, str],
     found: dict[str, Caption] = {}
     for row in reader:
         name = whole.get(row["file"] or "") or short.get(row["file"] or "")
-        words = " ".join((row[named] or "").split())
+        words = _tidy(row[named] or "")
         if name is None or not words or any(row.get(column) == value for column, value in skip.items()):
             continue
         more = [*re.split(r"\s*;\s*", row.get("keywords") or ""), *(row.get("category") or "").split("/")[-1:]]
-        found[name] = Caption(words, tuple(dict.fromkeys(one.strip() for one in more if one.strip())), style)
+        found[name] = Caption(words, tuple(dict.fromkeys(_tidy(one) for one in more if one.strip())), style)
     return found
 
 
-def _by_pattern(name: str, told: Mapping[str, object]) -> object | None:
+def _tidy(text: str) -> str:
+    """Without line ends, and with the apostrophe that keyboards have."""
+    return " ".join(text.replace("\u2019", "'").split())
+
+
+def _by_pattern(name: str, told: Mapping[str, Any]) -> Any:
     return next((value for pattern, value in told.items() if fnmatch(name, pattern)), None)
 
 

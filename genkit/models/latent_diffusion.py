@@ -4,8 +4,8 @@ Rombach et al. 2022 (arXiv 2112.10752): an autoencoder, a text encoder with its 
 autoencoder's latents; here a few megabytes of each, trained together with nothing published. The network says the velocity
 (Salimans and Ho 2022, arXiv 2202.00512) on a cosine schedule that ends in noise alone (Nichol and Dhariwal 2021, arXiv
 2102.09672), so that a plain background is not bound to be grey. Pictures are RGBA, -1 to 1, (N, 4, H, W), the colour of what
-is transparent drawn towards 0 (`Parts.latents` takes care of it); every part is an ordinary class of diffusers or transformers, and
-`save` writes an ordinary `StableDiffusionPipeline` folder.
+is transparent drawn towards 0 (`premultiplied`); every part is an ordinary class of diffusers or transformers, and `save` makes
+an ordinary `StableDiffusionPipeline` folder of them.
 """
 
 from __future__ import annotations

@@ -44,7 +44,8 @@ class LoopConfig:
 @dataclass(frozen=True)
 class TrainConfig:
     """One training run. `start` names a model or a checkpoint whose tensors of equal shape are the first weights; `data_note`
-    is what the card says about the data."""
+    is what the card says about the data. `stages` has, by name, the network, data and
+    loop of each training of a run of several."""
 
     name: str
     task: str
@@ -56,6 +57,7 @@ class TrainConfig:
     network: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
     loop: LoopConfig = field(default_factory=LoopConfig)
+    stages: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,7 @@ def run(
         "protocol": job.protocol,
     }
     card = write_model(
-        request.out, config, tensors, params, command=_command(request), metrics=metrics, extra=job.card_fields()
+        request.out, config, tensors, params, command=command_of(request), metrics=metrics, extra=job.card_fields()
     )
     return {**outcome, "card": str(card)}
 
@@ -85,7 +85,7 @@ def _start_from(name: str, job: Job) -> None:
         raise UsageError(f"start = {name}: none of its tensors fits the network of this configuration")
 
 
-def _command(request: Request) -> Sequence[str]:
+def command_of(request: Request) -> list[str]:
     """The command to quote in a card: file names without their folders, so that no place of this machine is told."""
     words = ["genkit", "train", request.task, "--config", _quotable(request.config)]
     for source in request.data:

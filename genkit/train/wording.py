@@ -207,20 +207,21 @@ def further(
     hats: int,
     worn_by: Sequence[str],
     hat_names: Sequence[str],
+    kept: Sequence[str],
     seed: int,
 ) -> tuple[list[np.ndarray], list[Caption]]:
-    """New pictures from those without a style: up to `recoloured` of each that has a hue, so many `pairs`, and so many things
-    of the keywords `worn_by` in the `hat_names`."""
+    """New pictures from those without a style: up to `recoloured` of each that has a hue and none of the keywords `kept`, so
+    many `pairs`, and so many things of the keywords `worn_by` in the `hat_names`."""
     rng = np.random.default_rng(seed)
     pixels: list[np.ndarray] = []
     captions: list[Caption] = []
     pool: list[tuple[np.ndarray, Caption]] = []
-    places = pictures.of_style("")
-    for place in places:
+    as_it_is = set(kept)
+    for place in pictures.of_style(""):
         picture, caption = pictures.pixels[place], pictures.captions[place]
         pool.append((picture, caption))
         hue, name = main_hue(picture), plain(caption)
-        if hue is None or not name.name or not recoloured:
+        if hue is None or not name.name or not recoloured or as_it_is & {*caption.keywords, *caption.name.split(" ")}:
             continue
         own = main_colour(picture)
         others = [word for word in COLOURS if own is None or word != own[0]]

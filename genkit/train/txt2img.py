@@ -1,0 +1,215 @@
+"""Train a small text-to-image network of your own from nothing: an autoencoder first, then words and a denoiser.
+
+The two stages (`autoencoder.py`, `denoiser.py`) run through the one loop, each in a folder of its own below the run's, and
+either resumes. What comes out is an ordinary diffusers folder with a card beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from genkit.cards import card_text
+from genkit.errors import UsageError
+from genkit.evaluate.captioned import Caption, CaptionedPictures, Choice, read_captioned
+from genkit.train.autoencoder import AutoencoderJob, AutoencoderOptions, options_of
+from genkit.train.config import TrainConfig, parse_config, read_config
+from genkit.train.denoiser import DenoiserJob, DenoiserOptions, settle
+from genkit.train.judging import load_judge
+from genkit.train.loop import Report, train
+from genkit.train.run import Request, command_of
+from genkit.train.wording import further
+
+STAGES = ("autoencoder", "denoiser")
+
+
+@dataclass(frozen=True)
+class MadeOptions:
+    """Pictures made of others before training (see `wording.further`): up to `recoloured` of each with none of the keywords
+    `kept`, `pairs` of two, and `hats`: things of the keywords `worn_by` in one of `hat_names`."""
+
+    recoloured: int = 0
+    kept: tuple[str, ...] = ()
+    pairs: int = 0
+    hats: int = 0
+    worn_by: tuple[str, ...] = ()
+    hat_names: tuple[str, ...] = ()
+
+
+@dataclass
+class Data:
+    """What both stages learn from."""
+
+    pictures: CaptionedPictures
+    made: np.ndarray
+    captions: list[Caption]
+    judge: nn.Module | None
+
+    @property
+    def everything(self) -> np.ndarray:
+        return np.concatenate([self.pictures.pixels, self.made]) if len(self.made) else self.pictures.pixels
+
+
+def run(request: Request, captions: Path | None, report: Report) -> dict[str, Any]:
+    """Train what is left of both stages within `max_minutes`, write the folder and its card, and return the loop's outcome.
+
+    Nothing is written while the autoencoder is unfinished.
+
+    Raises:
+        UsageError: the configuration is for another task, or has no stages; data without words; a run folder in use.
+    """
+    config = read_config(request.config, request.overrides)
+    if config.task != request.task:
+        raise UsageError(f"{request.config}: trains {config.task}, not {request.task}", f"genkit train {config.task} …")
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UsageError("genkit train txt2img runs on one device", "start it without accelerate launch")
+    stages = {name: _stage(config, name, str(request.config)) for name in STAGES}
+    folders = {name: request.out / name for name in STAGES}
+    begun = any((folder / "state.pt").exists() for folder in folders.values())
+    if begun and not request.resume:
+        raise UsageError(f"{request.out}: holds a run already", "continue it with --resume, or give another --out")
+    data = _read(config, request, captions)
+
+    def say(stage: str) -> Report:
+        return lambda event: report({"stage": stage, **event})
+
+    def go(stage: str, job: Any, minutes: float | None) -> dict[str, Any]:
+        resume = (folders[stage] / "state.pt").exists()
+        told = {"max_minutes": minutes, "resume": resume, "cpu": request.cpu, "report": say(stage)}
+        return train(stages[stage], job, folders[stage], **told)
+
+    first = AutoencoderJob(
+        stages["autoencoder"],
+        options_of(stages["autoencoder"].data, AutoencoderOptions, "[stages.autoencoder.data]"),
+        data.pictures,
+        data.made,
+        data.judge,
+    )
+    before = _minutes(folders["autoencoder"])
+    outcome = go("autoencoder", first, request.max_minutes)
+    if not outcome["finished"]:
+        return {**outcome, "stage": "autoencoder", "card": None}
+    left = None if request.max_minutes is None else request.max_minutes - (outcome["minutes"] - before)
+    second = _second(stages["denoiser"], data, first, folders["denoiser"], request.cpu)
+    drawn = go("denoiser", second, None if left is None else max(0.0, left))
+    metrics = {
+        **{f"autoencoder_{key}": value for key, value in outcome["metrics"].items()},
+        **drawn["metrics"],
+        "steps": drawn["step"],
+        "train_minutes": round(outcome["minutes"] + drawn["minutes"], 1),
+        "protocol": f"{first.protocol}; {second.protocol}",
+    }
+    card = write_folder(request.out, config, second, command_of(request), metrics)
+    return {**drawn, "stage": "denoiser", "card": str(card)}
+
+
+def _stage(config: TrainConfig, name: str, origin: str) -> TrainConfig:
+    """A stage's own configuration out of the tables [stages.NAME.network], [stages.NAME.data] and [stages.NAME.loop]."""
+    raw = config.stages.get(name)
+    if not isinstance(raw, Mapping):
+        raise UsageError(f"{origin}: there is no table [stages.{name}]", f"stages: {', '.join(STAGES)}")
+    common = {"name": f"{config.name}-{name}", "task": config.task, "family": config.family}
+    return parse_config({**raw, **common}, f"{origin} [stages.{name}]")
+
+
+def choice_of(config: TrainConfig) -> Choice:
+    """Which pictures a configuration takes."""
+    given = {key: one for key, one in config.data.items() if key not in ("made", "features")}
+    return options_of(given, Choice, "[data]")
+
+
+def _read(config: TrainConfig, request: Request, captions: Path | None) -> Data:
+    made = options_of(config.data.get("made", {}), MadeOptions, "[data.made]")
+    features = str(config.data.get("features", ""))
+    pictures = read_captioned(request.data, captions, choice_of(config))
+    pixels, words = further(
+        pictures,
+        recoloured=made.recoloured,
+        pairs=made.pairs,
+        hats=made.hats,
+        worn_by=made.worn_by,
+        hat_names=made.hat_names,
+        kept=made.kept,
+        seed=0,
+    )
+    judge = load_judge(features, "retrieval") if features else None
+    return Data(pictures, np.stack(pixels) if pixels else pictures.pixels[:0], words, judge)
+
+
+def _second(config: TrainConfig, data: Data, first: AutoencoderJob, folder: Path, cpu: bool) -> DenoiserJob:
+    device = "cuda" if torch.cuda.is_available() and not cpu else "cpu"
+    autoencoder = first.modules["autoencoder"].to(device).eval().requires_grad_(False)
+    folder.mkdir(parents=True, exist_ok=True)
+    latents = settle(autoencoder, data.everything, folder / "latents.pt", device)
+    options = options_of(config.data, DenoiserOptions, "[stages.denoiser.data]")
+    return DenoiserJob(config, options, data.pictures, data.captions, autoencoder, latents, data.judge)
+
+
+def _minutes(folder: Path) -> float:
+    """How long a stage has been trained before."""
+    if not (folder / "state.pt").exists():
+        return 0.0
+    return float(torch.load(folder / "state.pt", map_location="cpu", weights_only=True)["minutes"])
+
+
+def write_folder(out: Path, config: TrainConfig, job: DenoiserJob, command: list[str], metrics: Mapping[str, Any]) -> Path:
+    """Write `<name>/` (a diffusers folder, half precision) and `<name>.toml` into `out` and return the card's path."""
+    from genkit.models.latent_diffusion import save
+
+    files = save(job.parts(job.modules), out / config.name)
+    side, chosen = job.pictures.pixels.shape[1], job.options
+    card: dict[str, Any] = {
+        "name": config.name,
+        "tasks": [config.task],
+        "family": "diffusers",
+        "summary": config.summary or "Trained with genkit: txt2img.",
+        "licence": config.licence,
+        "commercial": True,
+        "source": "trained with genkit",
+        "trained_by": " ".join(command),
+        "data": config.data_note,
+        "dtypes": ["float32", "float16", "bfloat16"],
+        "params": {"pipeline": "StableDiffusionPipeline"},
+        "limits": {"size": side},
+        "metrics": dict(metrics),
+        "options": {
+            "steps": {
+                "type": "int",
+                "default": chosen.steps,
+                "minimum": 1,
+                "maximum": 1000,
+                "help": "steps that take noise away",
+            },
+            "guidance": {
+                "type": "float",
+                "default": chosen.guidance,
+                "minimum": 1.0,
+                "maximum": 30.0,
+                "help": "how closely the prompt is followed",
+            },
+        },
+        "files": {_role(name): _file(config.name, name, path) for name, path in files.items()},
+    }
+    target = out / f"{config.name}.toml"
+    target.write_text(card_text(card), encoding="utf-8")
+    return target
+
+
+def _role(name: str) -> str:
+    """model_index.json is the `index`, by which the folder is found; the others are named by their place in it."""
+    if name == "model_index.json":
+        return "index"
+    return "".join(one if one.isalnum() else "_" for one in name.lower().rpartition(".")[0])
+
+
+def _file(folder: str, name: str, path: Path) -> dict[str, Any]:
+    raw = path.read_bytes()
+    return {"path": f"{folder}/{name}", "hash": f"sha256:{hashlib.sha256(raw).hexdigest()}", "size": len(raw)}
