@@ -19,6 +19,7 @@ from genkit.api.inpaint import inpaint
 from genkit.api.models import list_models, load
 from genkit.api.style import style
 from genkit.api.translate import translate
+from genkit.api.tts import tts
 from genkit.api.upscale import upscale
 from genkit.errors import GenkitError, InputError, OutputError, RunError, UsageError, WeightsError
 
@@ -39,5 +40,6 @@ __all__ = [
     "load",
     "style",
     "translate",
+    "tts",
     "upscale",
 ]

@@ -69,7 +69,7 @@ class Unfinished:
             OutputError: no room is left.
         """
         try:
-            data = memoryview(np.ascontiguousarray(sound, "<f4")).cast("B")
+            data = memoryview(np.ascontiguousarray(sound, "<f4").tobytes())
             while len(data):
                 data = data[self._streams[0].write(data) :]
             self._line(facts | {"end": self.samples + len(sound)})

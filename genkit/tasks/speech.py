@@ -97,6 +97,29 @@ def utterances(
                 yield one
 
 
+def flowing(model: Any, passages: Sequence[Passage], manner: Manner, *, seed: int) -> Iterator[np.ndarray]:
+    """Say passages as blocks of sound that are given as soon as they are made: of the first sentence by clauses.
+
+    Raises:
+        InputError, UsageError: as `utterances`.
+    """
+    import numpy as np
+
+    skip, rest, given = 0, 0.0, [0]
+    if passages and passages[0].start is None:
+        said = front.sentences(passages[0].text, language=manner.language, lexicon=manner.lexicon, ssml=manner.ssml)
+        first = next((one for one in said if one.pieces), None)
+        if first is not None:
+            for sound, _ in say(model, first, manner, mixed(seed, 0), by_clause=True):
+                given[0] += len(sound)
+                yield sound
+            skip, rest = 1, silence_after(first, manner)
+    for one in utterances(model, passages, manner, seed=seed, skip=skip, rest=rest, now=lambda: given[0] / model.sample_rate):
+        block = np.concatenate([_silence(one.silence, model.sample_rate), one.sound])
+        given[0] += len(block)
+        yield block
+
+
 def _with_next(passages: Iterable[Passage]) -> Iterator[tuple[int, Passage, float | None]]:
     """Passages by number, each with when the next one begins."""
     before: tuple[int, Passage] | None = None

@@ -1,0 +1,75 @@
+"""Speak, from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from genkit.api.models import chosen, recipe_of
+
+
+def tts(
+    text: str,
+    output: str | Path | None = None,
+    *,
+    voice: str | None = None,
+    speed: float = 1.0,
+    pitch: float = 0.0,
+    pause: float | None = None,
+    seed: int = 0,
+    language: str | None = None,
+    lexicon: Mapping[str, tuple[str, ...]] | None = None,
+    ssml: bool = False,
+    rate: int | None = None,
+    bits: int = 16,
+    options: Mapping[str, Any] | None = None,
+    model: Any = None,
+    device: str = "auto",
+    dtype: str = "auto",
+) -> Any:
+    """Read a text aloud: (samples (T,) float32 [-1, 1], samples a second), or with `output` the path of the file written there.
+
+    The format is the suffix's: wav, flac, ogg or mp3. `lexicon` gives words (small letters) their ARPAbet phonemes. `options`
+    are the model's own. `model` is a name or what `load` gave.
+
+    Raises:
+        GenkitError: its kind says what failed (`genkit.UsageError`, `genkit.RunError`, ...).
+    """
+    import numpy as np
+
+    from genkit.errors import UsageError
+    from genkit.media.audio import Encoding, resampled, sound_format, write_sound
+    from genkit.tasks.speech import Manner, languages_of, refuse_foreign, utterances
+    from genkit.text.books import Passage
+
+    model = chosen("tts", model, device, dtype)
+    refuse_foreign(text, model.card, voice, language)
+    model.check(voice=voice, speed=speed, pitch=pitch)
+    spoken = (language or languages_of(model.card, voice)[0]).partition("-")[0].lower()
+    options = {one.name: one.default for one in model.card.options if one.default is not None} | dict(options or {})
+    manner = Manner(spoken, voice, speed, pitch, pause, lexicon, ssml, options)
+    parts: list[np.ndarray] = []
+    for one in utterances(model, [Passage("", text)], manner, seed=seed):
+        parts += [np.zeros(round(one.silence * model.sample_rate), np.float32), one.sound]
+    if output is None:
+        given = list(resampled(parts, model.sample_rate, rate))
+        return (np.concatenate(given) if given else np.zeros(0, np.float32)), rate or model.sample_rate
+    target = Path(output)
+    format = sound_format(target.name)
+    if format is None:
+        raise UsageError(f"{target}: {target.suffix or 'no suffix'} is not a format that can be written", "wav, flac, ogg, mp3")
+    recorded = {
+        "voice": voice,
+        "speed": speed if speed != 1 else None,
+        "pitch": pitch or None,
+        "pause": pause,
+        "language": language,
+        "ssml": ssml or None,
+        "rate": rate,
+        "bits": bits if bits != 16 else None,
+        "model_options": options or None,
+    }
+    recipe = recipe_of("tts", model, {key: value for key, value in recorded.items() if value is not None}, None)
+    write_sound(target, parts, model.sample_rate, Encoding(format, bits, rate), recipe=recipe | {"seed": seed, "text": text})
+    return target
