@@ -5,7 +5,7 @@ Cards lie in `weights/<task>/<name>.toml` (inside the package in a wheel) and, f
 training configurations, not cards. Standard library only: shell completion and `--help` stand on this room.
 """
 
-from genkit.cards.card import Card, CardFile, Hash, Hub, Option
+from genkit.cards.card import Card, CardFile, Folder, Hash, Hub, Option
 from genkit.cards.finding import all_cards, card_paths, default_model, find, names, recommended
 from genkit.cards.places import cache_folder, home, user_folder, weights_folder
 from genkit.cards.reading import parse_card, read_card
@@ -14,6 +14,7 @@ from genkit.cards.writing import card_text
 __all__ = [
     "Card",
     "CardFile",
+    "Folder",
     "Hash",
     "Hub",
     "Option",

@@ -43,6 +43,14 @@ class Hub:
 
 
 @dataclass(frozen=True)
+class Folder:
+    """A model of several files that lie together: `path` is relative to the card, `files` go by their path inside it."""
+
+    path: str
+    files: Mapping[str, CardFile] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Option:
     """A setting of one model, given on the command line as `-O name=value`."""
 
@@ -115,6 +123,7 @@ class Card:
     requires: str | None = None
     files: Mapping[str, CardFile] = field(default_factory=dict)
     hub: Hub | None = None
+    folder: Folder | None = None
     trained_by: str | None = None
     data: str | None = None
     metrics: Mapping[str, Any] | None = None
@@ -148,7 +157,19 @@ class Card:
 
     @property
     def every_file(self) -> tuple[CardFile, ...]:
-        return (*self.files.values(), *(self.hub.files.values() if self.hub else ()))
+        together = self.folder.files.values() if self.folder else ()
+        return (*self.files.values(), *together, *(self.hub.files.values() if self.hub else ()))
+
+    @property
+    def key(self) -> str:
+        """The name as files and folders may be called: that of a card is so already, `hub:owner/name` is not."""
+        import re
+
+        if re.fullmatch(r"[A-Za-z0-9.-]+", self.name):
+            return self.name
+        import hashlib
+
+        return f"{re.sub('[^A-Za-z0-9.-]+', '-', self.name)}-{hashlib.sha256(self.name.encode()).hexdigest()[:8]}"
 
     @property
     def revision(self) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from genkit.cards.card import Card
 from genkit.cards.places import user_folder, weights_folder
 from genkit.cards.reading import read_card
+from genkit.cards.sources import card_of_source
 from genkit.errors import UsageError, WeightsError
 
 FIRST = {
@@ -51,12 +52,17 @@ def all_cards(task: str | None = None) -> list[Card]:
 def find(name: str, task: str | None = None) -> Card:
     """Find a model by name or alias (case, `_` and `-` do not matter), or read the card that a path ending in .toml names.
 
+    `hub:OWNER/NAME@REVISION`, a folder laid out as those repositories are and a .safetensors file (`sources.py`) get a card on
+    the spot, for the verbs that take any pipeline.
+
     Raises:
         UsageError: unknown, with near matches; or a model of another verb, which is named.
         WeightsError: the card is malformed.
     """
     if name.endswith(".toml") and Path(name).is_file():
         return _of_task(read_card(Path(name).resolve()), task)
+    if (found := card_of_source(name, task)) is not None:
+        return found
     exact = [path for path in card_paths() if path.stem == name]
     if len(exact) == 1:
         return _of_task(read_card(exact[0]), task)

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from genkit.cards.card import Card, CardFile, Hash, Hub, Option
+from genkit.cards.card import Card, CardFile, Folder, Hash, Hub, Option
 from genkit.cards.places import user_folder, weights_folder
 from genkit.errors import WeightsError
 
@@ -51,6 +51,7 @@ FIELDS: dict[str, type] = {
     "requires": str,
     "files": dict,
     "hub": dict,
+    "folder": dict,
     "trained_by": str,
     "data": str,
     "metrics": dict,
@@ -58,6 +59,8 @@ FIELDS: dict[str, type] = {
 FILE_FIELDS: dict[str, type] = {"path": str, "url": str, "hash": str, "size": int}
 HUB_FIELDS: dict[str, type] = {"repo": str, "revision": str, "patterns": list, "files": dict}
 HUB_FILE_FIELDS: dict[str, type] = {"role": str, "hash": str, "size": int}
+FOLDER_FIELDS: dict[str, type] = {"path": str, "files": dict}
+FOLDER_FILE_FIELDS: dict[str, type] = {"hash": str, "size": int}
 OPTION_FIELDS: dict[str, type] = {
     "type": str,
     "default": object,
@@ -101,6 +104,8 @@ def parse_card(raw: Mapping[str, Any], path: Path) -> Card:
     user = path.is_relative_to(user_folder()) or not path.is_relative_to(weights_folder())
     files = {role: check.file(role, one, user) for role, one in raw.get("files", {}).items()}
     hub = check.hub(raw["hub"]) if "hub" in raw else None
+    folder = check.folder(raw["folder"], user) if "folder" in raw else None
+    check.that(folder is None or hub is None, "folder", "is beside the card, and hub is not: one of them")
     verified = raw.get("verified", True)
     if verified:
         check.pinned(files, hub)
@@ -124,6 +129,7 @@ def parse_card(raw: Mapping[str, Any], path: Path) -> Card:
             "options": options,
             "files": files,
             "hub": hub,
+            "folder": folder,
         }
     )
 
@@ -208,6 +214,19 @@ class _Checker:
         patterns = self.texts(raw.get("patterns", []), "hub.patterns")
         self.that(bool(files or patterns), "hub", "needs files or patterns")
         return Hub(raw["repo"], raw["revision"], patterns, files)
+
+    def folder(self, raw: Any, user: bool) -> Folder:
+        self.table(raw, FOLDER_FIELDS, "folder")
+        self.that(bool(raw.get("path")), "folder.path", "is missing")
+        if not user:
+            self.relative(raw["path"], "folder.path")
+        files: dict[str, CardFile] = {}
+        for path, one in raw.get("files", {}).items():
+            where = f"folder.files.{path}"
+            self.relative(path, where)
+            self.table(one, FOLDER_FILE_FIELDS, where)
+            files[path] = CardFile(path, f"{raw['path']}/{path}", None, **self.sizes(one, where))
+        return Folder(raw["path"], files)
 
     def pinned(self, files: Mapping[str, CardFile], hub: Hub | None) -> None:
         """A card that is not marked `verified = false` must pin whole files and a full commit."""

@@ -27,7 +27,7 @@ def needs_acceptance(card: Card) -> bool:
 
 def choose(card: Card, present: Collection[str], offline: bool, accepted: bool = False) -> Choice:
     """Choose from what is `present`: the roles of files, the paths of hub files, and `SNAPSHOT` for a hub's patterns."""
-    wanted = [*card.files.values(), *(card.hub.files.values() if card.hub else ())]
+    wanted = card.every_file
     missing = [one for one in wanted if key_of(card, one) not in present]
     if card.hub and card.hub.patterns and SNAPSHOT not in present:
         missing.append(CardFile(SNAPSHOT))
@@ -36,7 +36,8 @@ def choose(card: Card, present: Collection[str], offline: bool, accepted: bool =
     sizes = [one.size for one in missing]
     size = None if None in sizes else sum(size or 0 for size in sizes)
     fetch = tuple(missing)
-    if any(one.role in card.files and one.url is None for one in missing):
+    beside = (*card.files.values(), *(card.folder.files.values() if card.folder else ()))
+    if any(one in beside and one.url is None for one in missing):
         return Choice("refuse", fetch, size, "damaged")
     if offline:
         return Choice("refuse", fetch, size, "offline")

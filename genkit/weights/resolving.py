@@ -132,7 +132,7 @@ def remove(card: Card) -> int:
         forget(card)
         if card.origin == "user":
             card.toml.unlink(missing_ok=True)
-            for one in card.files.values():
+            for one in (*card.files.values(), *(card.folder.files.values() if card.folder else ())):
                 path = card.beside(one)
                 inside = path.parent.resolve().is_relative_to(card.toml.parent.resolve())  # a card may name a file elsewhere
                 if one.path is not None and inside and path.is_file():
@@ -150,7 +150,7 @@ def is_offline() -> bool:
 
 
 def _wanted(card: Card) -> list[CardFile]:
-    return [*card.files.values(), *(card.hub.files.values() if card.hub else ())]
+    return list(card.every_file)
 
 
 def _look(card: Card, offline: bool, accept_licence: bool) -> tuple[Choice, dict[str, Path]]:
@@ -247,9 +247,11 @@ def _fetch_all(card: Card, choice: Choice, announce: Announce, progress: Progres
 def _source(card: Card, one: CardFile):  # type: ignore[no-untyped-def]
     from genkit.weights.download import Source
 
+    from genkit.weights.hub import HOST, endpoint, source_of
+
     if one.url is not None:
-        return Source(place_of(card, one).name, one.url, one.hash, one.size)
-    from genkit.weights.hub import source_of
+        url = endpoint() + one.url.removeprefix(HOST) if one.url.startswith(f"{HOST}/") else one.url
+        return Source(place_of(card, one).name, url, one.hash, one.size)
 
     return source_of(card, one)
 
@@ -296,6 +298,8 @@ def _refusal(card: Card, choice: Choice) -> WeightsError:
 def _roles(card: Card, found: dict[str, Path]) -> dict[str, Path]:
     """Turn found copies into the roles a family asks for; a repository's files end up under one root."""
     roles = {role: found[role] for role in card.files}
+    if card.folder is not None:
+        return {**roles, "root": card.toml.parent / card.folder.path}
     if card.hub is None:
         return roles
     own = {path: found[path] for path in card.hub.files}
@@ -349,7 +353,7 @@ def _lock(card: Card, announce: Announce) -> Iterator[None]:
         raise WeightsError(
             f"{folder}: cannot be made ({error.strerror})", "set GENKIT_CACHE to a folder you can write to"
         ) from error
-    lock = FileLock(folder / f"{card.name}.lock")
+    lock = FileLock(folder / f"{card.key}.lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:

@@ -70,7 +70,7 @@ def digest_file(path: Path, expected: Hash | None, on_chunk: Callable[[int], Non
 
 def folder_of(card: Card) -> Path:
     """The cache folder of one model; files of a hub repository are laid out in it as the repository is."""
-    return cache_folder() / "models" / card.name
+    return cache_folder() / "models" / card.key
 
 
 def place_of(card: Card, one: CardFile) -> Path:
@@ -134,7 +134,7 @@ def _stamp(found: os.stat_result, hash_: Hash) -> list[str | int]:
 
 
 def _stamp_file(card: Card) -> Path:
-    return cache_folder() / "stamps" / f"{card.name}.json"
+    return cache_folder() / "stamps" / f"{card.key}.json"
 
 
 def _stamps(card: Card) -> dict[str, list[str | int]]:

@@ -45,21 +45,38 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     word = str(dtype).removeprefix("torch.")
     if word not in (*card.dtypes, "float32"):  # which is never wrong, and what remains where a device lacks the others
         raise UsageError(f"{card.name} does not run in {word}", f"--dtype {' or '.join(card.dtypes)}")
-    kind = kind_of(card)
-    if "root" not in files:
+    if part := card.params.get("part"):
+        from genkit.models.diffusers.parts import FLAGS
+
+        raise UsageError(
+            f"{card.name} is no model of its own", f"it goes with one, as {FLAGS.get(str(part), part)} {card.name}"
+        )
+    single = files.get("weights")
+    if "root" not in files and single is None:
         raise WeightsError(f"{card.name}: the card names no repository", "a diffusers card has a [hub] table", code="card")
     # read when diffusers is imported; no code from a repository is run here in any case, this is a second lock
     os.environ.setdefault("DIFFUSERS_DISABLE_REMOTE_CODE", "1")
     from genkit.models.diffusers.editing import Editor
-    from genkit.models.diffusers.opening import open_pipeline, read_index, weight_bytes
+    from genkit.models.diffusers.opening import file_bytes, open_pipeline, open_single, read_index, weight_bytes
     from genkit.models.diffusers.painting import Painter
     from genkit.models.diffusers.placing import refuse_what_does_not_fit
     from genkit.models.diffusers.running import Runner
+    from genkit.models.diffusers.unnamed import described, settings_for
 
-    folder, variant = files["root"], card.params.get("variant")
+    folder = files["root"] if "root" in files else settings_for(card, files["weights"])
+    card = described(card, folder)
+    kind, variant = kind_of(card), card.params.get("variant")
     read_index(folder, kind)
-    refuse_what_does_not_fit(card.name, weight_bytes(folder, dtype, variant).values(), dtype)
-    pipeline = open_pipeline(folder, kind, dtype, variant=variant)
+    if single is not None:
+        refuse_what_does_not_fit(card.name, [file_bytes(single, dtype)], dtype)
+        pipeline = open_single(single, folder, kind, dtype)
+    else:
+        refuse_what_does_not_fit(card.name, weight_bytes(folder, dtype, variant).values(), dtype)
+        pipeline = open_pipeline(folder, kind, dtype, variant=variant)
+    if name := card.params.get("scheduler"):
+        from genkit.models.diffusers.schedulers import set_scheduler
+
+        set_scheduler(pipeline, str(name), card.name)
     runner = Runner(pipeline, kind, card, device=device, dtype=dtype)
     if kind.shape == "draw":
         from genkit.models.diffusers.drawing import Draw

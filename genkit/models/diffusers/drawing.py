@@ -346,7 +346,7 @@ class Draw:
 
             pipeline_class = getattr(diffusers, class_name)
             taken = inspect.signature(pipeline_class.__init__).parameters
-            held = {**self.pipeline.components, **dict(self.pipeline.config)}
+            held = {**dict(self.pipeline.config), **self.pipeline.components}
             given = {name: held[name] for name in taken if name in held and not name.startswith("_")}
             if names:
                 networks = [self._networks[name] for name in names]

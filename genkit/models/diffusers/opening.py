@@ -63,6 +63,41 @@ def open_pipeline(folder: Path, kind: Kind, dtype: torch.dtype, *, variant: str 
     return pipeline
 
 
+def open_single(file: Path, settings: Path, kind: Kind, dtype: torch.dtype) -> Any:
+    """Load a checkpoint in one safetensors file, in the layout of its authors, with the settings and the tokenizer of a local
+    diffusers folder; nothing else is looked for. It holds no safety checker.
+
+    Raises:
+        WeightsError: damaged, incomplete, or laid out otherwise than the settings say.
+    """
+    index = read_index(settings, kind)
+    pipeline_class = getattr(importlib.import_module("diffusers"), kind.name)
+    for name, value in index.items():
+        if isinstance(value, list) and len(value) == 2 and value[0] and name not in OPTIONAL:
+            _class(settings, name, *value)
+    taken = inspect.signature(pipeline_class.__init__).parameters
+    options: dict[str, Any] = {name: None for name in OPTIONAL if name in taken}
+    options |= {name: False for name in ("add_watermarker", "requires_safety_checker") if name in taken}
+    try:
+        with _without_bars():
+            pipeline = pipeline_class.from_single_file(
+                str(file), config=str(settings), torch_dtype=dtype, local_files_only=True, **options
+            )
+    except Exception as error:
+        # what does not fit the settings fails in any way inside the libraries
+        if is_out_of_memory(error):
+            raise
+        reason = " ".join(str(error).split())[:200]
+        raise WeightsError(f"{file} does not fit the settings in {settings} ({type(error).__name__}: {reason})") from error
+    for name, part in pipeline.components.items():
+        if isinstance(part, torch.nn.Module):
+            if lost := [key for key, value in part.named_parameters() if value.is_meta]:
+                raise WeightsError(f"{file}: lacks {name}.{lost[0]}", "fetch it again", code="damaged")
+            part.to(dtype).eval().requires_grad_(False)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
 def load_part(folder: Path, class_name: str, dtype: torch.dtype, variant: str | None = None) -> Any:
     """Load one network of diffusers from its own folder, as strictly as a pipeline's.
 
@@ -80,7 +115,7 @@ def read_index(folder: Path, kind: Kind) -> dict[str, Any]:
         WeightsError: not there, not JSON, or another pipeline.
     """
     path = folder / "model_index.json"
-    index = _read_json(path)
+    index = read_json(path)
     found = index.get("_class_name")
     if found not in kind.folders:
         raise WeightsError(f"{folder} holds a {found}, which {kind.name} cannot run", f"it runs {', '.join(kind.folders)}")
@@ -206,7 +241,7 @@ def _refuse_wordless(part_class: Any, folder: Path) -> None:
 
 def _refuse_foreign_settings(folder: Path) -> None:
     """Quantised weights need further packages and adapters other repositories: neither is what the card says."""
-    settings = _read_json(folder / "config.json")
+    settings = read_json(folder / "config.json")
     if "quantization_config" in settings:
         raise WeightsError(f"{folder} is quantised, which is not read", "take the repository with plain weights")
     if (folder / "adapter_config.json").exists():
@@ -220,7 +255,7 @@ def _weight_files(folder: Path, variant: str | None) -> list[Path]:
             # a sharded model's list carries its variant before or behind the word index, as versions went
             for name in (f"{stem}.safetensors.index{mark}.json", f"{stem}{mark}.safetensors.index.json"):
                 if (folder / name).is_file():
-                    shards = _read_json(folder / name).get("weight_map")
+                    shards = read_json(folder / name).get("weight_map")
                     if not isinstance(shards, dict) or not all(_is_plain(one) for one in shards.values()):
                         raise WeightsError(f"{folder / name}: damaged", "fetch it again")
                     return [folder / one for one in sorted(set(shards.values()))]
@@ -233,6 +268,11 @@ def _is_plain(name: Any) -> bool:
     return isinstance(name, str) and name.endswith(".safetensors") and Path(name).name == name
 
 
+def file_bytes(file: Path, dtype: torch.dtype) -> int:
+    """What the tensors of one safetensors file will take in `dtype`; 0 if it cannot be read."""
+    return _elements(file) * dtype.itemsize
+
+
 def _elements(path: Path) -> int:
     try:
         with path.open("rb") as file:
@@ -243,7 +283,7 @@ def _elements(path: Path) -> int:
         return 0
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -150,7 +150,8 @@ def add_loras(pipeline: Any, found: Sequence[tuple[Path, float]], model: str) ->
 def _adapters(pipeline: Any) -> int:
     """How many adapted layers there are."""
     parts = [one for one in pipeline.components.values() if isinstance(one, torch.nn.Module)]
-    return sum(len(layer.lora_A) for part in parts for layer in part.modules() if hasattr(layer, "lora_A"))
+    layers: list[Any] = [layer for part in parts for layer in part.modules() if hasattr(layer, "lora_A")]
+    return sum(len(layer.lora_A) for layer in layers)
 
 
 def _adapter_file(path: Path) -> tuple[Path, str]:

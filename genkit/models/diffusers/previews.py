@@ -87,9 +87,8 @@ class Preview:
         side = CELLS * self.multiple // (1 if packed else self.multiple // _reduction(self.pipeline))
         fields = colour_fields(side, channels=int(getattr(vae.config, "in_channels", 3)))
         first = next(vae.parameters())
-        given = (fields * 2 - 1).to(
-            torch.float32 if first.is_meta else first.device, torch.float32 if first.is_meta else first.dtype
-        )
+        wide = torch.float32 if first.is_meta else first.dtype
+        given = (fields * 2 - 1).to(device=None if first.is_meta else first.device, dtype=wide)
         latents = _encoded(vae, given, packed).float().cpu()
         fine = FINE * patch
         wanted = interpolate(fields, scale_factor=latents.shape[-1] * fine / side, mode="area")
@@ -126,9 +125,10 @@ def _encoded(vae: Any, pictures: Tensor, packed: bool) -> Tensor:
         spread = torch.sqrt(vae.bn.running_var.view(1, -1, 1, 1) + vae.config.batch_norm_eps)
         return (latents - vae.bn.running_mean.view(1, -1, 1, 1)) / spread
     scale = float(getattr(vae.config, "scaling_factor", None) or 1.0)
-    mean, spread = getattr(vae.config, "latents_mean", None), getattr(vae.config, "latents_std", None)
-    if mean is not None and spread is not None:
-        latents = (latents - latents.new_tensor(mean).view(1, -1, 1, 1)) / latents.new_tensor(spread).view(1, -1, 1, 1) * scale
+    mean, deviation = getattr(vae.config, "latents_mean", None), getattr(vae.config, "latents_std", None)
+    if mean is not None and deviation is not None:
+        centre, width = (latents.new_tensor(one).view(1, -1, 1, 1) for one in (mean, deviation))
+        latents = (latents - centre) / width * scale
     else:
         latents = (latents - float(getattr(vae.config, "shift_factor", None) or 0.0)) * scale
     return pixel_unshuffle(latents, 2) if packed else latents

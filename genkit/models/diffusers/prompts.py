@@ -85,7 +85,7 @@ def encode(pipeline: Any, prompt: Prompt, windows: int) -> Encoded:
     device = pipeline._execution_device
     states: list[Tensor] = []
     pooled: Tensor | None = None
-    encoders = [getattr(pipeline, name, None) for name in ("text_encoder", "text_encoder_2")]
+    encoders: list[Any] = [getattr(pipeline, name, None) for name in ("text_encoder", "text_encoder_2")]
     for tokenizer, encoder in zip(_tokenizers(pipeline), encoders, strict=False):
         rows, weights = _rows(tokenizer, prompt, windows)
         mask = None
