@@ -59,6 +59,13 @@ class Reporter:
         """Where a model that works in steps may tell `(done, of)` after each; None where no bar is drawn."""
         return self._show_step if self._draws() else None
 
+    def preview(self) -> Callable[[Any], None] | None:
+        """Where a model may show what it is at, pixels (H, W, 3) uint8, above the bar; None where the terminal has no colours
+        for that."""
+        from genkit.cli.preview import can_show
+
+        return self._show_picture if self._draws() and can_show() else None
+
     def _draws(self) -> bool:
         return not self.as_json and not self.quiet and sys.stderr.isatty()
 
@@ -73,15 +80,24 @@ class Reporter:
                 self._progress.reset(self._steps, total=of)
             self._progress.update(self._steps, completed=done, visible=done < of, amount=f"step {done} of {of}")
 
+    def _show_picture(self, pixels: Any) -> None:
+        from genkit.cli.preview import in_blocks
+
+        with self._lock:
+            if self._progress is not None:
+                self._progress.picture = in_blocks(pixels)
+
     def _on_plan(self, *, items: int, model: str, megapixels: float, **_: Any) -> None:
         self._total = (items, megapixels)
         if self._verbose:
-            self._talk(f"{items} to make with {model}, {megapixels:.1f} megapixels of input")
+            more = f", {megapixels:.1f} megapixels of input" if megapixels else ""
+            self._talk(f"{items} to make with {model}{more}")
 
     def _on_planned(
         self, *, input: str, output: str, width: int | None, height: int | None, format: str, bytes: int, **_: Any
     ) -> None:
-        shape = f"{width} x {height}, about {size(bytes)}" if width else "size not known"
+        about = f"about {size(bytes)}" if bytes else "size not known"
+        shape = f"{width} x {height}, {about}" if width else about
         print(f"{input} -> {output}  ({format}, {shape})")
 
     def _on_start(self, *, input: str, **_: Any) -> None:
@@ -91,7 +107,16 @@ class Reporter:
             self._progress.update(self._task, name=input[-40:])
 
     def _on_done_item(
-        self, *, input: str, output: str, width: int, height: int, seconds: float, megapixels: float, **_: Any
+        self,
+        *,
+        input: str,
+        output: str,
+        seconds: float,
+        megapixels: float,
+        width: int | None = None,
+        height: int | None = None,
+        sound_s: float | None = None,
+        **_: Any,
     ) -> None:
         if not self._pipe:
             if self._progress is not None and sys.stdout.isatty():
@@ -100,7 +125,8 @@ class Reporter:
                 sys.stdout.write(output + "\n")
                 sys.stdout.flush()
         if self._verbose:
-            self._talk(f"{input}: {width} x {height} in {seconds:.2f} s")
+            made = f"{width} x {height}" if sound_s is None else f"{duration(sound_s)} of sound"
+            self._talk(f"{input}: {made} in {seconds:.2f} s")
         self._advance(megapixels)
 
     def _on_failed(self, *, message: str, hint: str | None, megapixels: float, **_: Any) -> None:
@@ -152,7 +178,15 @@ def _start_progress(files: int, megapixels: float) -> tuple[Any, Any]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    progress = Progress(
+    class WithPicture(Progress):
+        picture: Any = None
+
+        def get_renderables(self) -> Iterator[Any]:
+            if self.picture is not None:
+                yield self.picture
+            yield from super().get_renderables()
+
+    progress = WithPicture(
         TextColumn("{task.fields[place]}"),
         BarColumn(),
         TextColumn("{task.fields[name]}", markup=False),
@@ -170,7 +204,7 @@ def _start_progress(files: int, megapixels: float) -> tuple[Any, Any]:
 
 
 def _fields(count: int, done: float, files: int, megapixels: float) -> dict[str, Any]:
-    return {"place": f"{count}/{files}", "amount": f"{done:.1f}/{megapixels:.1f} megapixels"}
+    return {"place": f"{count}/{files}", "amount": f"{done:.1f}/{megapixels:.1f} megapixels" if megapixels else ""}
 
 
 @contextmanager
