@@ -63,7 +63,7 @@ class DrawingVerb:
     """One verb as the shared part needs it. `draw(model, jobs, notice, working)` gives one `Made` for each job; `working` (see
     `working.py`) is None but for what is drawn alone. `batch(model)` is how many jobs it takes at once. `suffixes` are those
     of the files beside each output. `ready(model, reporter)` is called once the model is loaded, and gives the model to draw
-    with."""
+    with. `notes` are said before it starts."""
 
     name: str
     card: Card
@@ -72,6 +72,7 @@ class DrawingVerb:
     batch: Callable[[Any], int] = lambda model: 1
     suffixes: Sequence[str] = ()
     ready: Callable[[Any, Reporter], Any] = lambda model, reporter: model
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,8 @@ def run_drawings(shared: DrawOptions, verb: DrawingVerb) -> int:
         settings = settings_of(shared, verb.name)
         plan = _plan(shared, verb, settings)
         tell_of_plan(plan, shared.quality, reporter)
+        for note in verb.notes:
+            reporter.say(note)
         return run_plan(shared, verb, settings, plan, reporter, partial(_Work, shared, verb, settings, plan, reporter))
 
 

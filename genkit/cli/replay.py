@@ -53,7 +53,7 @@ def replay(
     if verb not in COMMANDS or COMMANDS[verb].panel != PICTURES:  # a stranger's recipe must not remove models
         raise InputError(f"{file}: made by {recipe['verb']!r}, which this genkit does not have", "install the newest genkit")
     found = _find_input(file, recipe["input"], source) if isinstance(recipe.get("input"), dict) else None
-    places = _find_files(file, files_of(recipe), found, _given(files))
+    places = find_files(file, files_of(recipe), found, _given(files))
     words = command_of(recipe, places)[2 + len(command) :]
     if found is not None:
         # An input may begin with - or @: its own path, made absolute, cannot be taken for anything else.
@@ -89,7 +89,7 @@ def _find_input(file: Path, wanted: dict[str, Any], given: Path | None) -> Path:
     raise UsageError(f"the input {name} is not beside {file}", "say where it is with --input", code="missing-input")
 
 
-def _find_files(file: Path, wanted: dict[str, dict[str, Any]], source: Path | None, given: dict[str, Path]) -> dict[str, Path]:
+def find_files(file: Path, wanted: dict[str, dict[str, Any]], source: Path | None, given: dict[str, Path]) -> dict[str, Path]:
     """Where the further files lie: as given, else beside the input, beside the output, in the working folder, one folder up.
 
     Raises:
