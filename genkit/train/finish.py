@@ -26,7 +26,8 @@ def write_model(
 ) -> Path:
     """Write `<name>.safetensors` (float16) and `<name>.toml` into `folder` and return the card's path.
 
-    `command` is recorded as `trained_by`; `extra` holds further card fields of the task, such as `limits`.
+    `command` is recorded as `trained_by`; `extra` holds further card fields of the task, such as `limits`. Its `role` names the
+    tensors among the card's files ("weights" unless told), its `files` are further weights by role, which are copied beside.
     """
     from safetensors.torch import save_file
 
@@ -36,7 +37,12 @@ def write_model(
         halves = {name: tensor.detach().float().contiguous().cpu() for name, tensor in tensors.items()}
     save_file(halves, weights)
     weights.chmod(0o644)  # safetensors makes it private to the user, which an installed package must not be
-    raw = weights.read_bytes()
+    fields = dict(extra or {})
+    files = {fields.pop("role", "weights"): _told(weights)}
+    for role, source in fields.pop("files", {}).items():
+        copy = folder / f"{config.name}-{role}.safetensors"
+        copy.write_bytes(source.read_bytes())
+        files[role] = _told(copy)
     card: dict[str, Any] = {
         "name": config.name,
         "tasks": [config.task],
@@ -50,11 +56,14 @@ def write_model(
         "dtypes": ["float32", "bfloat16", "float16"],
         "params": dict(params),
         "metrics": dict(metrics),
-        **(extra or {}),
-        "files": {
-            "weights": {"path": weights.name, "hash": f"sha256:{hashlib.sha256(raw).hexdigest()}", "size": len(raw)},
-        },
+        **fields,
+        "files": files,
     }
     target = folder / f"{config.name}.toml"
     target.write_text(card_text(card), encoding="utf-8")
     return target
+
+
+def _told(weights: Path) -> dict[str, Any]:
+    raw = weights.read_bytes()
+    return {"path": weights.name, "hash": f"sha256:{hashlib.sha256(raw).hexdigest()}", "size": len(raw)}
