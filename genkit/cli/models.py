@@ -290,6 +290,7 @@ def _facts(card: Card, full: bool = False) -> dict[str, Any]:
         return facts
     facts |= {"aliases": list(card.aliases), "tasks": list(card.tasks), "paper": card.paper, "source": card.source}
     facts |= {"params": dict(card.params), "limits": dict(card.limits), "dtypes": list(card.dtypes)}
+    facts["needs"] = _needs(card)
     facts["options"] = [
         {key: getattr(one, key) for key in ("name", "type", "default", "minimum", "maximum", "choices", "help")}
         for one in card.options
@@ -301,6 +302,28 @@ def _facts(card: Card, full: bool = False) -> dict[str, Any]:
     facts["hub"] = f"{card.hub.repo}@{card.hub.revision}" if card.hub else None
     facts |= {"trained_by": card.trained_by, "data": card.data, "metrics": card.metrics, "card": str(card.toml)}
     return facts
+
+
+# Passes of the denoiser times its gigabytes times its native pixels (in 512 x 512): up to so much is called that. An order of
+# models by their arithmetic, not a measurement.
+TIME_CLASSES = ((20, "quick"), (600, "medium"), (3000, "slow"))
+
+
+def _needs(card: Card) -> dict[str, str]:
+    """What a diffusion model takes: disk, memory for its weights in the first of its number formats, and its class of time."""
+    from genkit.weights import size_text
+
+    limits, defaults = card.limits, {one.name: one.default for one in card.options}
+    if "memory_mb" not in limits:
+        return {}
+    passes = (defaults.get("steps") or 1) * (2 if (defaults.get("guidance") or 0) > 1 else 1)
+    work = passes * limits["memory_mb"] / 1000 * (limits.get("size", 512) / 512) ** 2
+    name = next((name for most, name in TIME_CLASSES if work <= most), "very slow")
+    return {
+        "disk": size_text(limits["disk_mb"] * 10**6),
+        "memory": f"{size_text(limits['memory_mb'] * 10**6)} in {card.dtypes[0]}",
+        "time": f"{name} ({passes} passes at {limits.get('size', 512)} pixels)",
+    }
 
 
 def _described(facts: dict[str, Any]) -> Iterator[str]:

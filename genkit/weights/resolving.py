@@ -246,7 +246,6 @@ def _fetch_all(card: Card, choice: Choice, announce: Announce, progress: Progres
 
 def _source(card: Card, one: CardFile):  # type: ignore[no-untyped-def]
     from genkit.weights.download import Source
-
     from genkit.weights.hub import HOST, endpoint, source_of
 
     if one.url is not None:

@@ -1,0 +1,200 @@
+"""Models without a card: a repository of a hub on 127.0.0.1, a folder, one checkpoint file; and cards that own a folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from hub import COMMIT, FakeHub, serving, sha256
+
+from genkit import cards, models, weights
+from genkit.errors import UsageError, WeightsError
+from genkit.weights import download, store
+
+SD = "StableDiffusionPipeline"
+CLASSES = (SD, "StableDiffusionXLPipeline", "FluxPipeline", "ZImagePipeline", "Flux2KleinPipeline", "QwenImagePipeline")
+Folders = Callable[[str], Path]
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeHub]:
+    for name in ("GENKIT_CACHE", "GENKIT_OFFLINE", "HF_HUB_OFFLINE", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GENKIT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setattr(download, "PAUSES_S", (0.0, 0.0))
+    with serving() as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        yield server
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in store.files_under(folder)}
+
+
+def draw(card: cards.Card, files: dict[str, Path]) -> torch.Tensor:
+    model = models.load_model(card, files, CPU, torch.float32)
+    return model(["a cat"], [1], steps=1, width=64, height=64)
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_a_repository_is_pulled_checked_and_used_again_offline(
+    hub: FakeHub, pipeline_folder: Folders, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = contents(pipeline_folder(name))
+    extra = {
+        "README.md": b"no",
+        "unet/diffusion_pytorch_model.bin": b"pickle",
+        "code.py": b"no",
+        "vae/model.fp16.safetensors": b"n",
+    }
+    hub.add_repo("maker/thing", {**whole, **extra})
+    card = cards.find(f"hub:maker/thing@{COMMIT}", "txt2img")
+    assert not card.verified and card.origin == "user" and weights.state(card) == "not downloaded"
+    said: list[str] = []
+    files = weights.resolve(card, announce=said.append)
+    assert "not verified" in said[0] and "maker/thing" in said[0]
+    assert set(contents(files["root"])) <= set(whole)
+    first = draw(card, files)
+    monkeypatch.setenv("GENKIT_OFFLINE", "1")
+    asked = len(hub.requests)
+    again = weights.resolve(cards.find(card.name, "txt2img"), announce=said.append)
+    assert again == files and len(hub.requests) == asked and {one.state for one in weights.verify(card)} == {"good"}
+    assert torch.equal(draw(card, again), first)
+    assert torch.equal(first, draw(cards.find(str(pipeline_folder(name)), "txt2img"), {"root": pipeline_folder(name)}))
+
+
+def test_a_broken_pull_goes_on_and_other_content_is_refused(hub: FakeHub, pipeline_folder: Folders) -> None:
+    whole = contents(pipeline_folder(SD))
+    hub.add_repo("maker/thing", dict(whole))
+    path = cards.user_folder() / "txt2img" / "thing.toml"
+    fields = {
+        "name": "thing", "tasks": ["txt2img"], "family": "diffusers", "summary": "For tests.", "licence": "MIT",
+        "commercial": True, "params": {"pipeline": SD}, "limits": {"size": 64},
+        "hub": {
+            "repo": "maker/thing", "revision": COMMIT,
+            "files": {name: {"hash": f"sha256:{sha256(content)}", "size": len(content)} for name, content in whole.items()},
+        },
+    }  # fmt: skip
+    path.parent.mkdir(parents=True)
+    path.write_text(cards.card_text(fields), encoding="utf-8")
+    card = cards.find("thing", "txt2img")
+    hub.cuts, hub.cut_after, hub.refuse_after_cut = 1, 300, True
+    with pytest.raises(WeightsError) as caught:
+        weights.resolve(card, announce=lambda text: None)
+    assert caught.value.code == "unreachable" and weights.state(card) == "partial"
+    hub.refusals, hub.refuse_after_cut = 0, False
+    files = weights.resolve(card, announce=lambda text: None)
+    assert any(asked and asked.startswith("bytes=") for asked in hub.gets()), "it went on where it stopped"
+    assert draw(card, files).shape == (1, 3, 64, 64)
+    weights.remove(card)
+    path.write_text(cards.card_text(fields), encoding="utf-8")
+    target = f"/maker/thing/resolve/{COMMIT}/unet/diffusion_pytorch_model.safetensors"
+    hub.files[target] = hub.files[target][:-1] + b"?"
+    with pytest.raises(WeightsError, match="other content"):
+        weights.resolve(cards.find("thing"), announce=lambda text: None)
+
+
+def test_a_folder_is_a_model_and_says_what_it_is(pipeline_folder: Folders, tmp_path: Path) -> None:
+    folder = pipeline_folder("FluxPipeline")
+    card = cards.find(str(folder), "txt2img")
+    files = weights.resolve(card, announce=lambda text: pytest.fail(text))
+    assert files == {"root": folder.resolve()}
+    model = models.load_model(card, files, CPU, torch.float32)
+    assert model.architecture == "flux1" and "negative" not in model.options and "steps" in model.options
+    assert models.load_model(
+        cards.find(str(pipeline_folder(SD))), {"root": pipeline_folder(SD)}, CPU, torch.float32
+    ).native_size == (64, 64)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "old.ckpt").write_bytes(b"x")
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd/model_index.json").write_text(json.dumps({"_class_name": "AudioLDMPipeline"}))
+    for name, message in (
+        (str(tmp_path / "empty"), "no model_index.json"),
+        (str(tmp_path / "none"), "no such folder"),
+        (str(tmp_path / "old.ckpt"), "a diffusers folder or a .safetensors file"),
+        ("hub:thing", "expected hub:OWNER/NAME"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            cards.find(name, "txt2img")
+    with pytest.raises(UsageError, match="takes models by name"):
+        cards.find("hub:a/b", "upscale")
+    with pytest.raises(WeightsError, match="AudioLDMPipeline"):
+        odd = cards.find(str(tmp_path / "odd"))
+        models.load_model(odd, {"root": tmp_path / "odd"}, CPU, torch.float32)
+
+
+def test_code_that_a_folder_brings_is_not_run(pipeline_folder: Folders, tmp_path: Path) -> None:
+    import shutil
+
+    folder = tmp_path / "evil"
+    shutil.copytree(pipeline_folder(SD), folder)
+    index = json.loads((folder / "model_index.json").read_text())
+    index["unet"] = ["evil", "Net"]
+    (folder / "model_index.json").write_text(json.dumps(index))
+    (folder / "unet/evil.py").write_text("raise SystemExit('run')")
+    with pytest.raises(WeightsError, match=r"of the class evil\.Net"):
+        models.load_model(cards.find(str(folder)), {"root": folder}, CPU, torch.float32)
+
+
+def test_one_file_needs_settings_that_are_here(
+    pipeline_folder: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from safetensors.torch import save_file
+
+    monkeypatch.setenv("GENKIT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setenv("GENKIT_OFFLINE", "1")
+    file = tmp_path / "thing.safetensors"
+    save_file({"cond_stage_model.transformer.text_model.final_layer_norm.weight": torch.zeros(4)}, file)
+    card = cards.find(str(file), "txt2img")
+    files = weights.resolve(card, announce=lambda text: None)
+    assert files == {"weights": file.resolve()}
+    with pytest.raises(WeightsError, match="laid out as sd15") as caught:
+        models.load_model(card, files, CPU, torch.float32)
+    assert "genkit models pull sd15" in str(caught.value.hint)
+    (tmp_path / "thing").symlink_to(pipeline_folder(SD))
+    with pytest.raises(WeightsError, match="does not fit the settings"):
+        models.load_model(card, files, CPU, torch.float32)
+    save_file({"x": torch.zeros(4)}, tmp_path / "other.safetensors")
+    with pytest.raises(WeightsError, match="no checkpoint whose layout is known"):
+        models.load_model(
+            cards.find(str(tmp_path / "other.safetensors")), {"weights": tmp_path / "other.safetensors"}, CPU, torch.float32
+        )
+
+
+# --- a card beside its folder -------------------------------------------------------------------------------------------
+
+
+def test_a_card_may_own_a_folder(pipeline_folder: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import shutil
+
+    monkeypatch.setenv("GENKIT_HOME", str(tmp_path / "home"))
+    place = cards.user_folder() / "txt2img"
+    shutil.copytree(pipeline_folder(SD), place / "own")
+    whole = contents(place / "own")
+    fields = {
+        "name": "own", "tasks": ["txt2img"], "family": "diffusers", "summary": "For tests.", "licence": "MIT",
+        "commercial": True, "params": {"pipeline": SD}, "limits": {"size": 64},
+        "folder": {
+            "path": "own",
+            "files": {name: {"hash": f"sha256:{sha256(content)}", "size": len(content)} for name, content in whole.items()},
+        },
+    }  # fmt: skip
+    (place / "own.toml").write_text(cards.card_text(fields), encoding="utf-8")
+    card = cards.find("own", "txt2img")
+    assert card.shipped and card.size == sum(map(len, whole.values())) and weights.state(card) == "cached"
+    files = weights.resolve(card, announce=lambda text: pytest.fail(text))
+    assert files == {"root": place / "own"} and {one.state for one in weights.verify(card)} == {"good"}
+    assert draw(card, files).shape == (1, 3, 64, 64)
+    target = place / "own/unet/config.json"
+    target.write_bytes(target.read_bytes() + b" ")
+    with pytest.raises(WeightsError, match="missing or altered"):
+        weights.resolve(card, announce=lambda text: None)
+    assert [one.path for one in weights.verify(card) if one.state == "altered"] == [target]
+    weights.remove(card)
+    assert not (place / "own.toml").exists() and not list(store.files_under(place / "own"))
