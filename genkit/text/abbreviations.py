@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def _set(words: str) -> frozenset[str]:
+def word_set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
@@ -22,7 +22,7 @@ INSIDE = {
     "ca": "circa", "est": "established", "incl": "including", "esp": "especially", "resp": "respectively", "par": "paragraph",
     "tel": "telephone", "ext": "extension", "ref": "reference", "op": "opus", "al": "al",
 }  # fmt: skip
-BEFORE_NUMBER = _set("no nos p pp fig figs vol vols ch sec art eq par ext op ed est")
+BEFORE_NUMBER = word_set("no nos p pp fig figs vol vols ch sec art eq par ext op ed est")
 # Both inside and at the end of a sentence: only what follows can tell.
 EITHER = {
     "etc": "et cetera", "inc": "incorporated", "ltd": "limited", "corp": "corporation", "co": "company", "bros": "brothers",
@@ -46,7 +46,7 @@ NEVER_LAST = set(TITLES) | set(INSIDE)
 MAYBE_LAST = set(EITHER) | set(MONTHS) | set(WEEKDAYS)
 
 # Capitalised words that begin sentences and are seldom names: after "U.S." or "St." they tell that a new sentence begins.
-STARTERS = _set(
+STARTERS = word_set(
     "a after all also although an and another any are as at because before both but by can could did do does during each "
     "even every few first for from had has have he her here his how however i if in indeed instead is it its last later "
     "let many maybe meanwhile more most much my nevertheless next no nobody not nothing now of on once one only or our "
@@ -56,16 +56,16 @@ STARTERS = _set(
 )
 
 # Capitals that are said as a word, though short; every other group of two or three is spelt.
-PRONOUNCED = _set(
+PRONOUNCED = word_set(
     "aids ascap captcha covid dos epcot fema fifa gif icann ikea imax isis jpeg laser lan mensa moma nafta nasa nascar "
     "nasdaq nato norad opec osha pac pin posix potus radar ram rom sars scotus scuba sim snafu sonar swat taser unesco "
     "unicef usaid van wan yolo zip"
 )
-SPELT = _set(
+SPELT = word_set(
     "aol api asap atm ceo cia diy dna eta faq fbi hiv html http https iou irs isp json mba mit pdf php rsvp sql tba ucla "
     "ufo uk un url usa usb vip ussr isbn ieee imdb iso ioc ipo iq mia phd uae usps"
 )
-SHOUTED = _set(
+SHOUTED = word_set(
     "a about add ago all and any are art as ask at bad be best big bit boy but buy by can car come cry cut dad day did "
     "die do dog don't dry eat end far few fit fly for fun get go god good got had has he help her hey him his hit home "
     "hot how i if in into is its it's job just key kid know last law led less let lie like live long look lot love low "
@@ -79,12 +79,12 @@ FOLDED = {  # words that are written in their own way; a capital stands for a le
     "ios": "I O S", "mysql": "my S Q L", "iphone": "I phone", "ipad": "I pad", "ebay": "E bay", "aka": "also known as",
     "ios's": "I O S's", "n'": "and",
 }  # fmt: skip
-REGNAL = _set(
+REGNAL = word_set(
     "alexander alfonso benedict catherine charles christian clement constantine edward elizabeth francis frederick "
     "george gregory gustav harald henry innocent ivan james john julius leo leopold louis ludwig mary napoleon nicholas "
     "otto paul peter philip pius ramesses ramses richard robert rudolf urban victor wilhelm william xerxes darius"
 )
-NUMBERED = _set(
+NUMBERED = word_set(
     "act appendix article book canto chapter class division figure grade lesson level mark no number page part phase "
     "psalm rocky room scene section sonata stage step symphony table title type unit vol volume war bowl fantasy apollo"
 )

@@ -1,7 +1,7 @@
 """Web and mail addresses, handles, hashtags, IP addresses, versions, telephone numbers: to words.
 
-Readers here and in the neighbouring modules take a match and give spoken words, "," for a short rest, and a capital for a letter
-by its name; None where the match is something else after all.
+Readers here and in the neighbouring modules take a match and give spoken words, "," for a short rest, and a capital for a
+letter by its name; None where the match is something else after all.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import re
 from genkit.text.numbers import DIGITS, cardinal, digits
 
 _SIGNS = {
-    ".": "dot", "/": "slash", "-": "dash", "_": "underscore", "@": "at", "?": "question mark", "=": "equals", "&": "and", "#": "hash",
-    "%": "percent", "~": "tilde", ":": "colon", "+": "plus", ",": "comma", ";": "semicolon", "!": "exclamation mark",
+    ".": "dot", "/": "slash", "-": "dash", "_": "underscore", "@": "at", "?": "question mark", "=": "equals", "&": "and",
+    "#": "hash", "%": "percent", "~": "tilde", ":": "colon", "+": "plus", ",": "comma", ";": "semicolon",
+    "!": "exclamation mark",
 }  # fmt: skip
 _TLD = r"(?:com|org|net|edu|gov|mil|int|info|io|dev|app|ai|co|uk|de|fr|ru|eu|us|ca|au|jp|ch|nl|se|it|es|pl|tv|me|biz)"
 _END = r"[^\s<>\"“”«»]*[^\s<>\"“”«».,;:!?()\[\]{}'’*_…]/?"
@@ -26,7 +27,7 @@ PHONE = re.compile(
     r"|1-\d{3}-\d{3}-\d{4}|\+\d{8,15})(?![\w-])"
 )
 _RUNS = re.compile(r"[^\W\d_]+|\d+|.")
-_SAID = frozenset("com org net edu gov info dev app biz co".split(" "))
+_SAID = frozenset(["com", "org", "net", "edu", "gov", "info", "dev", "app", "biz", "co"])
 
 
 def letters(text: str) -> list[str]:

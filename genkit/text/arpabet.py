@@ -14,12 +14,12 @@ SYMBOLS = (*CONSONANTS, *(vowel + stress for vowel in VOWELS for stress in "012"
 _KNOWN = frozenset(SYMBOLS)
 
 _IPA = {
-    "tʃ": "CH", "t͡ʃ": "CH", "dʒ": "JH", "d͡ʒ": "JH", "ʧ": "CH", "ʤ": "JH", "aʊ": "AW", "aɪ": "AY", "eɪ": "EY", "oʊ": "OW", "əʊ": "OW",
-    "ɔɪ": "OY", "ɜːr": "ER", "ɜr": "ER", "ər": "ER", "ɝ": "ER", "ɚ": "ER", "ɜː": "ER", "ɜ": "ER", "ɑ": "AA", "a": "AA", "ɒ": "AA",
-    "æ": "AE", "ʌ": "AH", "ə": "AH", "ɐ": "AH", "ɔ": "AO", "ɛ": "EH", "e": "EH", "ɪ": "IH", "i": "IY", "ɨ": "IH", "o": "OW", "ʊ": "UH",
-    "u": "UW", "b": "B", "d": "D", "ð": "DH", "f": "F", "ɡ": "G", "g": "G", "h": "HH", "k": "K", "l": "L", "ɫ": "L", "m": "M", "n": "N",
-    "ŋ": "NG", "p": "P", "r": "R", "ɹ": "R", "s": "S", "ʃ": "SH", "t": "T", "ɾ": "T", "θ": "TH", "v": "V", "w": "W", "ʍ": "W", "j": "Y",
-    "z": "Z", "ʒ": "ZH",
+    "tʃ": "CH", "t͡ʃ": "CH", "dʒ": "JH", "d͡ʒ": "JH", "ʧ": "CH", "ʤ": "JH", "aʊ": "AW", "aɪ": "AY", "eɪ": "EY", "oʊ": "OW",
+    "əʊ": "OW", "ɔɪ": "OY", "ɜːr": "ER", "ɜr": "ER", "ər": "ER", "ɝ": "ER", "ɚ": "ER", "ɜː": "ER", "ɜ": "ER", "ɑ": "AA",
+    "a": "AA", "ɒ": "AA", "æ": "AE", "ʌ": "AH", "ə": "AH", "ɐ": "AH", "ɔ": "AO", "ɛ": "EH", "e": "EH", "ɪ": "IH", "i": "IY",
+    "ɨ": "IH", "o": "OW", "ʊ": "UH", "u": "UW", "b": "B", "d": "D", "ð": "DH", "f": "F", "ɡ": "G", "g": "G", "h": "HH",
+    "k": "K", "l": "L", "ɫ": "L", "m": "M", "n": "N", "ŋ": "NG", "p": "P", "r": "R", "ɹ": "R", "s": "S", "ʃ": "SH", "t": "T",
+    "ɾ": "T", "θ": "TH", "v": "V", "w": "W", "ʍ": "W", "j": "Y", "z": "Z", "ʒ": "ZH",
 }  # fmt: skip
 _SIGN = re.compile("|".join(sorted(_IPA, key=len, reverse=True)) + r"|[ˈˌ'ː.\s‿ˑ|/]")
 

@@ -26,7 +26,9 @@ MEASURE = re.compile(
     rf"(?P<minus>{_SIGN})(?P<n>{NUMBER}|\d*\s?[½⅓⅔¼¾⅛⅜⅝⅞]|\d+\s\d/\d{{1,2}})(?:{_DASH}(?P<to>{NUMBER}))?(?P<gap>[\s-]?)"
     rf"(?P<unit>{_UNIT})(?P<power>[²³])?(?:/(?P<per>{_UNIT}|day|week|month|year|hour|minute|second|person))?(?![\w°]|['’]\w)"
 )
-FEET_INCHES = re.compile(r"(?P<feet>\d{1,3})['′’]\s?(?P<inches>\d{1,2}(?:\.\d+)?)(?:[\"″”]|'')")
+FEET_INCHES = re.compile(
+    r"(?P<feet>\d{1,3})['′’]\s?(?P<inches>\d{1,2}(?:\.\d+)?)(?:[\"″”]|'')|(?P<ft>\d{1,3})\s?ft\.?\s(?P<in>\d{1,2})\s?in\b\.?"
+)
 ORDINAL = re.compile(r"(?P<n>\d{1,3}(?:,\d{3})+|\d+)(?:st|nd|rd|th)\b", re.IGNORECASE)
 MIXED = re.compile(r"(?P<whole>\d+)[\s-](?P<top>\d)/(?P<bottom>\d{1,2})(?![\d/])")
 FRACTION = re.compile(r"(?P<top>\d+)/(?P<bottom>\d+)(?![\d/]|\.\d)")
@@ -39,6 +41,7 @@ PLURAL = re.compile(r"(?P<n>\d{3,}|(?<=[A-Za-z]-)\d+)['’]?s\b")  # 747s, B-52s
 SCORE = re.compile(r"(?P<a>\d{1,3}):(?P<b>\d{1,3})(?![\d:])")
 BARE = re.compile(rf"(?P<sign>{_SIGN})(?P<n>{NUMBER})(?!\w)")
 _CALLED = re.compile(r"(?:boeing|airbus|flight|route|highway|interstate|room|area|suite|bus|apartment)\s$", re.IGNORECASE)
+_YEAR_BEFORE = re.compile(r"(?:in|year|since|until|of|after|before)\s$", re.IGNORECASE)
 _SPECIAL = {"24/7": "twenty four seven", "9/11": "nine eleven", "50/50": "fifty fifty"}
 
 
@@ -70,7 +73,7 @@ def money(found: re.Match[str]) -> list[str] | None:
     following = found.string[found.end() : found.end() + 6].lower()
     single = bool(re.match(r"-[a-z]|\s(?:bill|note|coin)", following))
     if to:
-        words += [*decimal(number), "to", *decimal(to)] + magnitude.split() + [more]
+        words += [*decimal(number), "to", *decimal(to), *magnitude.split(), more]
     elif magnitude:
         words += [*decimal(number), magnitude, one if single else more]
     elif re.fullmatch(r"[\d,]*\.\d\d", number) and cent:
@@ -92,9 +95,8 @@ def measure(found: re.Match[str]) -> list[str] | None:
     unit, number, to = found["unit"], found["n"], found["to"]
     if unit == '"' and found.string[: found.start()].count('"') % 2:
         return None  # it closes a quotation
-    if found["gap"] and unit in ("A", "V", "W", "J", "N", "K", "C", "F", "T", "t", "h", "'", "′", '"', "M", "a", "px"):
-        if unit not in ("V", "W", "h", "px"):
-            return None  # a letter on its own is more likely something else
+    if found["gap"] and unit in ("A", "J", "N", "t", '"'):
+        return None  # a letter on its own is more likely something else
     if found["gap"] == "-" and len(unit) == 1 and unit not in "mgL":
         return None
     if unit == "in." and not found.string[found.end() : found.end() + 3].strip()[:1].islower():
@@ -102,8 +104,8 @@ def measure(found: re.Match[str]) -> list[str] | None:
     one, _ = UNITS[unit]
     sign = {"-": ["minus"], "−": ["minus"], "+": ["plus"], "±": ["plus", "or", "minus"]}.get(found["minus"], [])
     words = sign + (_number(number) if not to else [*decimal(number), "to", *decimal(to)])
-    adjective = found["gap"] == "-"
-    name = one if (_is_one(number) or "½" == number.strip() or adjective) and not to else plural_of(unit)
+    adjective = found["gap"] == "-" or (unit == '"' and re.match(r" [a-z]", found.string[found.end() :]))
+    name = one if (_is_one(number) or number.strip() == "½" or adjective) and not to else plural_of(unit)
     if found["power"]:
         name = {"²": "square ", "³": "cubic "}[found["power"]] + name
     words += name.split()
@@ -113,7 +115,7 @@ def measure(found: re.Match[str]) -> list[str] | None:
 
 
 def feet_inches(found: re.Match[str]) -> list[str]:
-    feet, inches = found["feet"], found["inches"]
+    feet, inches = found["feet"] or found["ft"], found["inches"] or found["in"]
     return [*cardinal(feet), "foot" if feet == "1" else "feet", *decimal(inches), "inch" if inches == "1" else "inches"]
 
 
@@ -164,7 +166,7 @@ def size(found: re.Match[str]) -> list[str]:
     sides = [found["a"], found["b"]] + ([found["c"]] if found["c"] else [])
     words = _side(sides[0])
     for side in sides[1:]:
-        words += ["by", *_side(side)]
+        words += ["times" if " × " in found[0] else "by", *_side(side)]
     return words
 
 
@@ -190,7 +192,8 @@ def bare(found: re.Match[str]) -> list[str]:
     if _CALLED.search(before) and number.isdigit() and 3 <= len(number) <= 4:
         return pairs(number)
     said = {"-": ["minus"], "−": ["minus"], "+": ["plus"], "±": ["plus", "or", "minus"]}.get(sign, [])
-    if not said and _year_like(number):
+    named = _YEAR_BEFORE.search(before) and len(number) == 4 and number.isdigit() and 1000 < int(number) < 1100
+    if not said and (_year_like(number) or named):
         return year(int(number))
     if number.isdigit() and len(number) > 12:
         return said + digits(number)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator
 
 from genkit.errors import InputError
 from genkit.text import addresses, dates, measures, words
+from genkit.text.abbreviations import FOLDED
 from genkit.text.front import Word
 from genkit.text.lexicon import phonemes_from
 from genkit.text.numbers import cardinal, speaks
@@ -82,7 +83,11 @@ def tokens(text: str, start: int, end: int, *, language: str = "en", known: Coll
             yield (Word("", start + at, start + found.end(), _inline(found, start)),), ""
             at = found.end()
             continue
-        if (found := _PLAIN.match(part, at)) is not None and found[0] not in known:
+        if (found := _PLAIN.match(part, at)) is not None and not (
+            found[0] in known
+            or found[0] in FOLDED
+            or (found[0] in words.ABBREVIATIONS and part[found.end() : found.end() + 1] == ".")
+        ):
             yield (Word(found[0], start + at, start + found.end()),), ""
             at = found.end()
             continue

@@ -52,7 +52,7 @@ def ordinal(number: int | str, language: str = "en") -> list[str]:
 
 
 def decimal(text: str) -> list[str]:
-    """A number with or without a sign, commas and decimals: 1,234.05 as one thousand two hundred thirty four point zero five."""
+    """A number with or without a sign, commas and decimals: -1,234.05."""
     text = text.replace(",", "").replace("−", "-")
     sign = {"-": ["minus"], "+": ["plus"]}.get(text[:1], [])
     text = text.lstrip("+-")
@@ -84,7 +84,7 @@ def many(words: list[str]) -> list[str]:
 
 
 def fraction(top: int, bottom: int) -> list[str]:
-    """3/4 as three quarters, 1/2 as one half, 7/100 as seven hundredths; "over" where the lower number makes no good ordinal."""
+    """3/4 as three quarters, 7/100 as seven hundredths; "over" where the lower number makes no good ordinal."""
     if bottom == 0 or bottom == 1 or (bottom > 100 and bottom % 100):
         return [*cardinal(top), "over", *cardinal(bottom)]
     one, more = _FRACTIONS.get(bottom, ("", ""))

@@ -123,7 +123,7 @@ def _capital_before(text: str, at: int, first: int) -> bool:
 
 
 def _begins_line(text: str, at: int, first: int) -> bool:
-    """Whether only white space is between a number and the line's or the sentence's beginning: 1. is then the number of an item."""
+    """Whether a number stands first in its line or sentence: 1. is then the number of an item."""
     while at > first and text[at - 1] in " \t":
         at -= 1
     return at == first or text[at - 1] == "\n"

@@ -1,4 +1,4 @@
-"""A small part of SSML (W3C, Speech Synthesis Markup Language 1.1): speak, p, s, break, prosody rate/pitch, say-as, phoneme, sub.
+"""A small part of SSML 1.1 (W3C): speak, p, s, break, prosody rate/pitch, say-as, phoneme, sub.
 
 Read by a scanner of our own, because every error must name the tag and its place, because the places of the words in the markup
 are needed afterwards, and because a general XML reader would also follow entities. Everything else is refused, not passed over.
@@ -15,7 +15,8 @@ from genkit.errors import InputError
 from genkit.text.lexicon import phonemes_from
 
 ATTRIBUTES = {
-    "speak": {"version", "xmlns", "xml:lang", "xmlns:xsi", "xsi:schemaLocation"}, "p": set(), "s": set(), "break": {"time", "strength"},
+    "speak": {"version", "xmlns", "xml:lang", "xmlns:xsi", "xsi:schemaLocation"}, "p": set(), "s": set(),
+    "break": {"time", "strength"},
     "prosody": {"rate", "pitch"}, "say-as": {"interpret-as", "format"}, "phoneme": {"alphabet", "ph"}, "sub": {"alias"},
 }  # fmt: skip
 SAY_AS = (

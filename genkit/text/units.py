@@ -41,27 +41,29 @@ UNITS: dict[str, tuple[str, str]] = {
     "percent": ("percent", "percent"),
 }  # fmt: skip
 for _sign, _name, _of in (
-    ("m", "meter", "kcmnµμ"), ("g", "gram", "kmµμn"), ("s", "second", "mµμn"), ("Hz", "hertz", "kMG"), ("W", "watt", "kMGm"), ("V", "volt", "km"),
-    ("A", "amp", "mk"), ("Wh", "watt hour", "kMG"), ("Pa", "pascal", "kM"), ("J", "joule", "kM"), ("cal", "calorie", "k"), ("Ω", "ohm", "kM"),
-    ("l", "liter", "µμ"), ("L", "liter", "µμ"),
+    ("m", "meter", "kcmnµμ"), ("g", "gram", "kmµμn"), ("s", "second", "mµμn"), ("Hz", "hertz", "kMG"), ("W", "watt", "kMGm"),
+    ("V", "volt", "km"), ("A", "amp", "mk"), ("Wh", "watt hour", "kMG"), ("Pa", "pascal", "kM"), ("J", "joule", "kM"),
+    ("cal", "calorie", "k"), ("Ω", "ohm", "kM"), ("l", "liter", "µμ"), ("L", "liter", "µμ"),
 ):  # fmt: skip
     for _prefix in _of:
-        UNITS.setdefault(_prefix + _sign, (_PREFIXES[_prefix] + _name, "hertz" in _name and _PREFIXES[_prefix] + _name or ""))
+        UNITS.setdefault(_prefix + _sign, (_PREFIXES[_prefix] + _name, ("hertz" in _name and _PREFIXES[_prefix] + _name) or ""))
 
 # sign: (one, more, hundredth, hundredths)
 CURRENCIES: dict[str, tuple[str, str, str, str]] = {
     "$": ("dollar", "dollars", "cent", "cents"), "US$": ("U S dollar", "U S dollars", "cent", "cents"),
-    "C$": ("canadian dollar", "canadian dollars", "cent", "cents"), "CA$": ("canadian dollar", "canadian dollars", "cent", "cents"),
-    "A$": ("australian dollar", "australian dollars", "cent", "cents"), "AU$": ("australian dollar", "australian dollars", "cent", "cents"),
-    "NZ$": ("new zealand dollar", "new zealand dollars", "cent", "cents"), "HK$": ("hong kong dollar", "hong kong dollars", "cent", "cents"),
-    "£": ("pound", "pounds", "penny", "pence"), "€": ("euro", "euros", "cent", "cents"), "¥": ("yen", "yen", "", ""),
-    "₹": ("rupee", "rupees", "paisa", "paise"), "₽": ("ruble", "rubles", "kopek", "kopeks"), "₩": ("won", "won", "", ""),
-    "₿": ("bitcoin", "bitcoins", "", ""), "¢": ("cent", "cents", "", ""), "Fr": ("franc", "francs", "centime", "centimes"),
-    "元": ("yuan", "yuan", "", ""),
+    "C$": ("canadian dollar", "canadian dollars", "cent", "cents"),
+    "CA$": ("canadian dollar", "canadian dollars", "cent", "cents"),
+    "A$": ("australian dollar", "australian dollars", "cent", "cents"),
+    "AU$": ("australian dollar", "australian dollars", "cent", "cents"),
+    "NZ$": ("new zealand dollar", "new zealand dollars", "cent", "cents"),
+    "HK$": ("hong kong dollar", "hong kong dollars", "cent", "cents"), "£": ("pound", "pounds", "penny", "pence"),
+    "€": ("euro", "euros", "cent", "cents"), "¥": ("yen", "yen", "", ""), "₹": ("rupee", "rupees", "paisa", "paise"),
+    "₽": ("ruble", "rubles", "kopek", "kopeks"), "₩": ("won", "won", "", ""), "₿": ("bitcoin", "bitcoins", "", ""),
+    "¢": ("cent", "cents", "", ""), "Fr": ("franc", "francs", "centime", "centimes"), "元": ("yuan", "yuan", "", ""),
 }  # fmt: skip
 CODES = {
-    "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CHF": "Fr", "CAD": "C$", "AUD": "A$", "NZD": "NZ$", "HKD": "HK$", "INR": "₹",
-    "RUB": "₽", "KRW": "₩", "CNY": "元", "BTC": "₿",
+    "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CHF": "Fr", "CAD": "C$", "AUD": "A$", "NZD": "NZ$", "HKD": "HK$",
+    "INR": "₹", "RUB": "₽", "KRW": "₩", "CNY": "元", "BTC": "₿",
 }  # fmt: skip
 MAGNITUDES = {"k": "thousand", "K": "thousand", "m": "million", "M": "million", "mn": "million", "b": "billion", "B": "billion",
               "bn": "billion", "T": "trillion", "tn": "trillion"}  # fmt: skip

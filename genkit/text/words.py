@@ -21,12 +21,13 @@ from genkit.text.abbreviations import (
     STARTERS,
     TITLES,
     WEEKDAYS,
+    word_set,
 )
 from genkit.text.numbers import cardinal, digits, many, ordinal, pairs, roman
 
 Said = list[str | tuple[str, int, int]]  # a tuple says where in the match the word stands
 
-_LETTER = r"(?:[^\W\d_]|[\u0300-\u036f])"
+_LETTER = r"(?:[^\W\d_²³¹⁰-₉½⅓⅔¼¾⅕-⅞]|[\u0300-\u036f])"
 WORD = re.compile(
     rf"(?:['’](?=(?:em|tis|twas|til|till|cause|bout|cuz|round|n)\b)|[ODLdl]['’](?=[A-Z]))?{_LETTER}+(?:['’]{_LETTER}+)*"
 )
@@ -38,35 +39,35 @@ _DEGREE = re.compile(r"(?P<word>Ph\.?\s?D|M\.?Sc|B\.?Sc|M\.D|B\.A|M\.A|LL\.?[BM]
 _INITIAL = re.compile(r"(?P<letter>[A-Z])\.(?=\s?[A-Z])")
 _SLASHED = re.compile(r"(?P<word>and/or|w/o|w/(?=\s)|b/c|n/a|c/o|he/she|she/he|his/her|him/her|s/he)(?![\w/])", re.IGNORECASE)
 _SLASHES = {
-    "and/or": "and or", "w/o": "without", "w/": "with", "b/c": "because", "n/a": "not applicable", "c/o": "care of", "he/she": "he or she",
-    "she/he": "she or he", "his/her": "his or her", "him/her": "him or her", "s/he": "she or he",
+    "and/or": "and or", "w/o": "without", "w/": "with", "b/c": "because", "n/a": "not applicable", "c/o": "care of",
+    "he/she": "he or she", "she/he": "she or he", "his/her": "his or her", "him/her": "him or her", "s/he": "she or he",
 }  # fmt: skip
+_BOTH = re.compile(r"(?P<one>[A-Z]{1,3})&(?P<other>[A-Z]{1,3})(?![\w&])")  # AT&T
 _LANGUAGE = re.compile(r"(?P<letter>[CFJ])(?P<sign>\+\+|#)(?!\w)")
 _VOWELS = set("aeiouy")
-_ONSETS = frozenset(
-    "b c d f g h j k l m n p qu r s t v w x y z bl br ch cl cr dr dw fl fr gl gr kl kn kr ph pl pr rh sc sch scr sh shr sk sl sm sn sp sph "
-    "spl spr squ st str sw th thr tr tw wh wr".split(" ")
+_ONSETS = word_set(
+    "b c d f g h j k l m n p qu r s t v w x y z bl br ch cl cr dr dw fl fr gl gr kl kn kr ph pl pr rh sc sch scr sh shr "
+    "sk sl sm sn sp sph spl spr squ st str sw th thr tr tw wh wr"
 )
-_CODAS = frozenset(
-    "b c d f g h k l m n p r s t v w x y z ch ck ct ds dth ff ft gh ght ks ld lf lk ll lls lm lp ls lt mb mp mps ms nc nch nd nds ng ngs nk "
-    "ns nt nts ph ps pt rb rc rch rd rds rf rg rk rks rl rm rms rn rns rp rs rt rts sh sk sm sp ss st sts th ths tch ts tt ws zz".split(
-        " "
-    )
+_CODAS = word_set(
+    "b c d f g h k l m n p r s t v w x y z ch ck ct ds dth ff ft gh ght ks ld lf lk ll lls lm lp ls lt mb mp mps ms nc "
+    "nch nd nds ng ngs nk ns nt nts ph ps pt rb rc rch rd rds rf rg rk rks rl rm rms rn rns rp rs rt rts sh sk sm sp ss "
+    "st sts th ths tch ts tt ws zz"
 )
 _SIGNS = {
-    "&": "and", "@": "at", "%": "percent", "=": "equals", "$": "dollars", "£": "pounds", "€": "euros", "¥": "yen", "°": "degrees",
-    "≤": "less than or equal to", "≥": "greater than or equal to", "≠": "not equal to", "≈": "approximately", "×": "times",
-    "÷": "divided by", "±": "plus or minus", "√": "square root of", "∞": "infinity", "§": "section", "¶": "paragraph",
-    "©": "copyright", "→": "to", "−": "minus", "µ": "micro", "№": "number", "‰": "per mille", "♯": "sharp", "♭": "flat",
+    "&": "and", "@": "at", "%": "percent", "=": "equals", "$": "dollars", "£": "pounds", "€": "euros", "¥": "yen",
+    "°": "degrees", "≤": "less than or equal to", "≥": "greater than or equal to", "≠": "not equal to", "≈": "approximately",
+    "×": "times", "÷": "divided by", "±": "plus or minus", "√": "square root of", "∞": "infinity", "§": "section",
+    "¶": "paragraph", "©": "copyright", "→": "to", "−": "minus", "µ": "micro", "№": "number", "‰": "per mille", "♯": "sharp", "²": "squared", "³": "cubed",
+    "♭": "flat",
 }  # fmt: skip
-_GREEK = dict(zip("αβγδεζηθικλμνξοπρστυφχψω", (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon phi chi psi omega"
-).split(), strict=True))  # fmt: skip
-_ABBREVIATIONS = TITLES | INSIDE | EITHER
-_LETTERED = frozenset(
-    "vitamin grade plan hepatitis type group section an letter point level class team option side model".split()
+_GREEK_NAMES = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon phi "
+    "chi psi omega"
 )
-_SPACED = re.compile(r"[\w)]?\s*$")
+_GREEK = dict(zip("αβγδεζηθικλμνξοπρστυφχψω", re.findall(r"\w+", _GREEK_NAMES), strict=True))
+ABBREVIATIONS = TITLES | INSIDE | EITHER
+_LETTERED = word_set("vitamin grade plan hepatitis type group section an letter point level class team option side model")
 
 
 def shouted(part: str) -> bool:
@@ -88,7 +89,7 @@ def _after(part: str, at: int) -> str:
 
 def read(part: str, at: int, known: Collection[str], loud: bool) -> tuple[Said, int]:
     """What is said for the word or sign at a place, and where it ends; nothing and the same place where there is neither."""
-    for pattern in (_SLASHED, _LANGUAGE, _DEGREE, _DOTTED, _INITIAL):
+    for pattern in (_SLASHED, _BOTH, _LANGUAGE, _DEGREE, _DOTTED, _INITIAL):
         if (found := pattern.match(part, at)) is not None and (said := _special(found, pattern, part)) is not None:
             return said, found.end()
     if (found := WORD.match(part, at)) is None:
@@ -107,14 +108,14 @@ def read(part: str, at: int, known: Collection[str], loud: bool) -> tuple[Said, 
         return [*said], end
     if (said := _capitals(word, loud)) is not None:
         return [*said], end
-    if low in _GREEK.values() or word[0] not in "αβγδεζηθικλμνξοπρστυφχψω" or len(word) > 1:
-        return [low], end
     return [low], end
 
 
 def _special(found: re.Match[str], pattern: re.Pattern[str], part: str) -> list[str] | None:
     if pattern is _SLASHED:
         return _SLASHES[found["word"].lower()].split()
+    if pattern is _BOTH:
+        return [*found["one"], "and", *found["other"]]
     if pattern is _LANGUAGE:
         return [found["letter"], *(["plus", "plus"] if found["sign"] == "++" else ["sharp"])]
     if pattern is _DEGREE:
@@ -128,7 +129,7 @@ def _special(found: re.Match[str], pattern: re.Pattern[str], part: str) -> list[
     own = found["own"] or found["own2"]
     low = re.sub(r"['’]s$", "", found[0]).rstrip(".").lower()
     if low in ("e.g", "i.e", "a.k.a"):
-        return _ABBREVIATIONS[low].split()
+        return ABBREVIATIONS[low].split()
     letters = [one.upper() for one in low if one.isalpha()]
     return [*letters[:-1], letters[-1] + "'s"] if own else letters
 
@@ -271,9 +272,7 @@ def alphanumeric(found: re.Match[str]) -> list[str] | None:
             said = many(said)
         elif run.islower() and len(run) > 2 and set(run) & _VOWELS:
             said.append(run)
-        elif run.istitle() and len(run) > 2:
-            said.append(run.lower())
-        elif run.isupper() and len(run) > 3 and not _spelt(run.lower(), False):
+        elif (run.istitle() and len(run) > 2) or (run.isupper() and len(run) > 3 and not _spelt(run.lower(), False)):
             said.append(run.lower())
         else:
             said += list(run.upper())
