@@ -84,11 +84,15 @@ def sentences(
 ) -> Iterator[Sentence]:
     """Read a text sentence by sentence, lazily.
 
-    `start` is the offset of a sentence (its `start`, or the `end` of the one before) at which to go on. `lexicon` matters here
-    only in that its words are kept as they are written and not read as acronyms, units or abbreviations.
+    English is read in full; in other languages numbers are said where num2words knows the language (digits stay where it does
+    not), and words and marks are kept. `start` is the offset of a sentence (its `start`, or the `end` of the one before) at which
+    to go on. `lexicon` matters here only in that its words are kept as they are written and not read as acronyms, units or
+    abbreviations.
 
     Raises: InputError where `ssml` is wrong or `[[...]]` holds no phonemes; its message names the tag and its place.
     """
     from genkit.text.composing import compose, compose_ssml
+    from genkit.text.numbers import language_code
 
+    language = language_code(language)
     return compose_ssml(text, language, lexicon, start) if ssml else compose(text, language, lexicon, start)

@@ -155,7 +155,9 @@ def _foreign(part: str, at: int, language: str) -> tuple[list, int]:  # type: ig
     """Words as they are, numbers where num2words knows the language; decimals after a comma or a full stop."""
     from num2words import num2words
 
-    if (found := _FOREIGN_NUMBER.match(part, at)) is not None and speaks(language):
+    if (found := _FOREIGN_NUMBER.match(part, at)) is not None:
+        if not speaks(language):
+            return [found[0]], found.end()  # left to the voice
         whole = re.sub(r"\D", "", found["whole"])
         if found["rest"]:
             said = num2words(float(f"{found['sign'] or ''}{whole}.{found['rest']}".replace("−", "-")), lang=language)

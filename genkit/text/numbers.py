@@ -11,6 +11,18 @@ LONGEST = 15  # digits; beyond quadrillions a number is read digit by digit
 _VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 _FRACTIONS = {2: ("half", "halves"), 4: ("quarter", "quarters")}
 _WHOLE = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
+_SHORT = {  # three letters (ISO 639-3, as MMS voices have) to the two that num2words knows
+    "eng": "en", "deu": "de", "rus": "ru", "fra": "fr", "spa": "es", "ita": "it", "por": "pt", "nld": "nl", "pol": "pl",
+    "ukr": "uk", "tur": "tr", "swe": "sv", "nob": "no", "dan": "dk", "da": "dk", "fin": "fi", "ces": "cs", "hun": "hu",
+    "ron": "ro", "heb": "he", "ara": "ar", "jpn": "ja", "kor": "ko", "vie": "vi", "tha": "th", "ind": "id", "fas": "fa",
+    "kaz": "kz", "kk": "kz", "lit": "lt", "lav": "lv", "slv": "sl", "srp": "sr", "bel": "be", "cat": "ca", "isl": "is",
+}  # fmt: skip
+
+
+def language_code(language: str) -> str:
+    """The short form of a language: "en" for "en-US" and "eng"."""
+    code = re.split(r"[-_]", language.lower())[0]
+    return _SHORT.get(code, code)
 
 
 @lru_cache(maxsize=4096)

@@ -58,8 +58,8 @@ _SIGNS = {
     "&": "and", "@": "at", "%": "percent", "=": "equals", "$": "dollars", "£": "pounds", "€": "euros", "¥": "yen",
     "°": "degrees", "≤": "less than or equal to", "≥": "greater than or equal to", "≠": "not equal to", "≈": "approximately",
     "×": "times", "÷": "divided by", "±": "plus or minus", "√": "square root of", "∞": "infinity", "§": "section",
-    "¶": "paragraph", "©": "copyright", "→": "to", "−": "minus", "µ": "micro", "№": "number", "‰": "per mille", "♯": "sharp", "²": "squared", "³": "cubed",
-    "♭": "flat",
+    "¶": "paragraph", "©": "copyright", "→": "to", "−": "minus", "µ": "micro", "№": "number", "‰": "per mille",
+    "♯": "sharp", "²": "squared", "³": "cubed", "♭": "flat",
 }  # fmt: skip
 _GREEK_NAMES = (
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon phi "

@@ -1,0 +1,186 @@
+"""Files to passages: chapters, rows and subtitles; wrong files named with their line; e-books that mean harm."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from genkit.errors import InputError
+from genkit.text.books import Passage, passages
+
+
+def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
+    path.write_text(text, encoding=encoding)
+    return path
+
+
+def test_text_is_one_passage_in_any_unicode(tmp_path):
+    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+        assert list(passages(write(tmp_path / "a.txt", "Zoë\n\nis.", encoding))) == [Passage("0001", "Zoë\n\nis.")]
+    assert list(passages(write(tmp_path / "e.txt", " \n"))) == []
+    (tmp_path / "b.txt").write_bytes(b"caf\xe9")
+    with pytest.raises(InputError, match=r"b\.txt: not UTF-8 text \(byte 3\)"):
+        list(passages(tmp_path / "b.txt"))
+    with pytest.raises(InputError, match=r"c\.doc: \.doc is no kind of text"):
+        list(passages(tmp_path / "c.doc"))
+    with pytest.raises(InputError, match=r"none\.txt"):
+        list(passages(tmp_path / "none.txt"))
+
+
+MARKDOWN = """---
+title: not said
+---
+Before all.
+
+# One *and* only #
+Some **bold**, _slanted_ and `code` in snake_case; a [link](https://x.org/a_(b)), ![no](x.png) picture, a note[^1] &amp; <b>tag</b>.
+<!-- hidden
+still -->
+```python
+no = "code"
+```
+- first \\*star\\*
+- [x] second
+
+1. third
+
+> quoted
+
+Two
+===
+| a | b |
+|---|---|
+| c | d |
+
+***
+### Three
+end[^1]
+
+[^1]: see
+[ref]: https://x.org
+"""
+
+
+def test_markdown_is_read_without_its_signs(tmp_path):
+    found = list(passages(write(tmp_path / "a.md", MARKDOWN)))
+    assert [(one.id, one.title) for one in found] == [("0001", None), ("0002", "One and only"), ("0003", "Two")]
+    assert found[0].text == "Before all."
+    said = found[1].text
+    assert said.startswith("One and only\n\nSome bold, slanted and code in snake_case; a link,  picture, a note & tag.")
+    assert "first *star*" in said and "\n\nsecond" in said and "1. third" in said and "quoted" in said
+    assert not {"hidden", "still", "no =", "```", "](", "**"} & {
+        one for one in ("hidden", "still", "no =", "```", "](", "**") if one in said
+    }
+    assert found[2].text.split("\n\n")[:2] == ["Two", "a, b"] and "c, d" in found[2].text and "https" not in found[2].text
+    assert "\nThree\n\nend" in found[2].text
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("a.csv", 'id,text\nx1,"Hello, you."\n\nx2,Bye.\n', [("x1", "Hello, you."), ("x2", "Bye.")]),
+        ("a.csv", "text;title;id\nHello;T;7\n", [("7", "Hello")]),
+        ("a.csv", 'LJ001|He said "no|way\n', [("LJ001", 'He said "no')]),
+        ("a.csv", "id\ttext\n1\tTab, comma\n", [("1", "Tab, comma")]),
+        (
+            "a.jsonl",
+            '{"id": "q", "text": "Hi"}\n\n{"text": "No id", "start": 1, "end": 2.5}\n',
+            [("q", "Hi"), ("0003", "No id")],
+        ),
+    ],
+)
+def test_rows_are_passages(tmp_path, name: str, text: str, expected: list):
+    assert [(one.id, one.text) for one in passages(write(tmp_path / name, text))] == expected
+
+
+def test_subtitles_keep_their_times(tmp_path):
+    text = "\n1\n00:00:01,000 --> 00:00:02,500\n<i>Hello</i>\nyou.\n\n2\n01:00:00.5 --> 01:00:01,000 X1:0\n{\\an8}Bye.\n\n3\n00:00:03,000 --> 00:00:04,000\n\n"
+    found = list(passages(write(tmp_path / "a.srt", text)))
+    assert found == [Passage("1", "Hello you.", None, 1.0, 2.5), Passage("2", "Bye.", None, 3600.5, 3601.0)]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.csv", "id,text\n1,ok\n2,\n", r"a\.csv, line 3: no text"),
+        ("a.jsonl", '{"text": "a"}\nnope\n', r"a\.jsonl, line 2: no JSON"),
+        ("a.jsonl", '{"text": ""}\n', r"a\.jsonl, line 1: no text"),
+        ("a.jsonl", '{"text": "a", "start": "x"}\n', r"a\.jsonl, line 1: start and end"),
+        ("a.srt", "1\n00:00:01,000 -> 00:00:02,500\nHi\n", r"a\.srt, line 2: no times"),
+        ("a.srt", "1\n00:00:03,000 --> 00:00:02,500\nHi\n", r"a\.srt, line 2: ends before"),
+    ],
+)
+def test_wrong_rows_are_named_with_their_line(tmp_path, name: str, text: str, message: str):
+    with pytest.raises(InputError, match=message):
+        list(passages(write(tmp_path / name, text)))
+
+
+def test_rows_come_one_at_a_time(tmp_path):
+    reading = passages(write(tmp_path / "a.jsonl", '{"text": "first"}\nbroken\n'))
+    assert next(reading).text == "first"
+    with pytest.raises(InputError):
+        next(reading)
+
+
+CONTAINER = (
+    '<?xml version="1.0"?><container xmlns="urn:c"><rootfiles><rootfile full-path="OEBPS/p.opf"/></rootfiles></container>'
+)
+PACKAGE = """<package xmlns="http://www.idpf.org/2007/opf"><manifest>
+<item id="n" href="nav.xhtml" media-type="application/xhtml+xml" properties="nav"/>
+<item id="a" href="a%20b.xhtml" media-type="application/xhtml+xml"/><item id="c" href="../c.xhtml" media-type="application/xhtml+xml"/>
+<item id="x" href="x.xhtml" media-type="application/xhtml+xml"/><item id="i" href="i.png" media-type="image/png"/>
+</manifest><spine><itemref idref="n"/><itemref idref="c"/><itemref idref="x" linear="no"/><itemref idref="a"/></spine></package>"""
+FIRST = """<?xml version="1.0" encoding="utf-8"?><!DOCTYPE html><html><head><title>no</title><style>p {}</style></head><body>
+<h1>Chapter <em>One</em></h1><p>It&nbsp;was&#8212;dark<a epub:type="noteref" href="#1">1</a>.<br/>Line two.</p>
+<aside epub:type="footnote"><p>A note</p></aside><p>Zo\u00eb <ruby>x<rt>y</rt></ruby></p><p>   </p></body></html>"""
+SECOND = "<html><body><p>No heading\nhere.</p></body></html>"
+
+
+def book(path: Path, **changes: str | bytes | None) -> Path:
+    files: dict[str, str | bytes | None] = {
+        "META-INF/container.xml": CONTAINER, "OEBPS/p.opf": PACKAGE, "c.xhtml": FIRST, "OEBPS/a b.xhtml": SECOND, "OEBPS/x.xhtml": SECOND,
+    }  # fmt: skip
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in (files | changes).items():
+            if data is not None:
+                archive.writestr(name, data)
+    return path
+
+
+def test_a_book_is_read_in_its_order(tmp_path):
+    first, second = passages(book(tmp_path / "a.epub"))
+    assert (first.id, first.title, second.id, second.title) == ("0001", "Chapter One", "0002", None)
+    assert first.text == "Chapter One\n\nIt was—dark.\u2028Line two.\n\nZoë x".replace("It was", "It\u00a0was")
+    assert second.text == "No heading here."
+
+
+BOMB = '<!DOCTYPE p [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>' + PACKAGE
+OUTSIDE = '<!DOCTYPE p [<!ENTITY x SYSTEM "file:///etc/passwd">]>' + PACKAGE
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"OEBPS/p.opf": BOMB}, r"p\.opf declares entities"),
+        ({"OEBPS/p.opf": OUTSIDE}, r"p\.opf declares entities"),
+        ({"META-INF/container.xml": "<container"}, r"container\.xml is no XML"),
+        ({"META-INF/container.xml": "<container/>"}, r"names no package"),
+        ({"META-INF/container.xml": None}, r"container\.xml is missing"),
+        ({"c.xhtml": None}, r"c\.xhtml is missing"),
+        ({"c.xhtml": b"<p>" + b"a" * 40_000_000}, r"c\.xhtml unpacks to 38 MB"),
+        ({"META-INF/encryption.xml": '<e><CipherReference URI="c.xhtml"/></e>'}, r"encrypted"),
+        ({"c.xhtml": "<p/>", "OEBPS/a b.xhtml": "<p/>"}, r"no text in the book"),
+    ],
+)
+def test_books_that_are_wrong_or_mean_harm_are_refused(tmp_path, changes: dict, message: str):
+    with pytest.raises(InputError, match=message):
+        list(passages(book(tmp_path / "a.epub", **changes)))
+
+
+def test_what_is_no_zip_is_no_book(tmp_path):
+    with pytest.raises(InputError, match=r"a\.epub: no readable e-book"):
+        list(passages(write(tmp_path / "a.epub", "hello")))
+    with pytest.raises(InputError, match=r"none\.epub"):
+        list(passages(tmp_path / "none.epub"))
