@@ -80,7 +80,9 @@ def build_strictly(
     with quietly():
         try:
             config = model_class.config_class.from_dict(dict(settings))
-            model, report = model_class.from_pretrained(None, config=config, state_dict=dict(state), output_loading_info=True)
+            model, report = model_class.from_pretrained(
+                None, config=config, state_dict=dict(state), output_loading_info=True, ignore_mismatched_sizes=True
+            )  # they are reported, and refused below
         except Exception as error:
             # settings and tensors that are damaged fail in any way inside the library
             if is_out_of_memory(error):

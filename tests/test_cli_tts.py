@@ -1,0 +1,236 @@
+"""`genkit tts` through the real command line, with a tiny random voice from a hub on this machine."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import tiny_voices
+from conftest import Run, environment
+from hub import FakeHub, serving
+from PIL import Image
+
+from genkit.cli import app
+from genkit.media.sound_tags import read_text
+from genkit.media.unfinished import Unfinished
+
+TEXT = "Hello there. It is noon now!\n\nA second paragraph, short."
+RATE = 16_000
+
+
+@pytest.fixture(autouse=True)
+def mounted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The verb is not in the list of commands before a voice ships with it."""
+    monkeypatch.setitem(app.COMMANDS, "tts", app.Entry("genkit.cli.tts", app.PICTURES, "Read text aloud."))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_voices.vits(tmp_path_factory.mktemp("voice") / "vits")
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
+    with serving() as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        yield server
+
+
+@pytest.fixture
+def tts(hub: FakeHub, own_folders: Path, folder: Path, genkit: Run) -> Callable[..., Any]:
+    tiny_voices.publish(hub, "maker/vits", folder)
+    name = tiny_voices.card(own_folders, hub, "tiny", "mms-tts-eng", "maker/vits")
+    return lambda *words, **more: genkit("tts", *words, "--model", name, "--device", "cpu", **more)
+
+
+def sound(path: str | Path) -> np.ndarray:
+    data, rate = soundfile.read(path, dtype="float32")
+    assert rate == RATE and data.ndim == 1
+    return data
+
+
+def test_a_text_is_named_after_its_words_and_made_again(tts: Any, genkit: Run) -> None:
+    done = tts(TEXT)
+    assert done.code == 0, done.err
+    assert done.lines == ["hello-there-it-is-noon-now-a-second.wav"] and "seed" in done.err
+    made = sound(done.lines[0])
+    assert len(made) > RATE // 10 and soundfile.info(done.lines[0]).subtype == "PCM_16"
+    recipe = json.loads(read_text(Path(done.lines[0]), "WAV") or "")
+    assert recipe["text"] == TEXT and recipe["model"] == "tiny" and isinstance(recipe["seed"], int)
+    shown = genkit("show", done.lines[0])
+    assert shown.code == 0 and f"--seed {recipe['seed']}" in shown.out
+    again = genkit("replay", done.lines[0], "-o", "again.wav", "--device", "cpu")
+    assert again.code == 0, again.err
+    assert np.array_equal(made, sound("again.wav"))
+    assert tts(TEXT).code == 2 and tts(TEXT, "--resume").code == 0, "the seed of what is there is taken up"
+    assert not [path for path in Path().iterdir() if path.name.startswith(".")]
+
+
+def test_formats_depths_rates_and_loudness(tts: Any, genkit: Run) -> None:
+    words = ("Hello there you all, it is noon now and we say some more.", "--seed", 1)
+    for name, subtype in (("a.flac", "PCM_16"), ("a.ogg", "VORBIS"), ("a.mp3", "MPEG_LAYER_III")):
+        done = tts(*words, "-o", name)
+        assert done.code == 0, done.err
+        assert soundfile.info(name).subtype == subtype and genkit("show", name).code == 0
+    deep = tts(*words, "-o", "b.wav", "--bits", 24, "--rate", 44_100)
+    assert deep.code == 0, deep.err
+    assert soundfile.info("b.wav").samplerate == 44_100 and soundfile.info("b.wav").subtype == "PCM_24"
+    assert tts(*words, "-o", "c.wav", "--lufs", -30).code == 0
+    assert not np.allclose(sound("c.wav"), soundfile.read("a.flac")[0], atol=1e-3)
+    for wrong in (("-o", "a.m4a"), ("--format", "aiff"), ("-o", "x.wav", "--format", "flac"), ("--bits", 8), ("--rate", 10)):
+        assert tts(*words, *wrong).code == 2
+
+
+def test_speed_pause_and_what_the_voice_cannot(tts: Any) -> None:
+    base = ("One two three. Four five six.", "--seed", 1, "-O", "rhythm=0")
+    lengths = {}
+    for name, more in (("a", ()), ("fast", ("--speed", 2)), ("rest", ("--pause", 2))):
+        done = tts(*base, *more, "-o", f"{name}.wav")
+        assert done.code == 0, done.err
+        lengths[name] = len(sound(f"{name}.wav"))
+    assert lengths["rest"] > lengths["a"] + RATE and lengths["fast"] < lengths["a"]
+    pitched = tts("Hello.", "--pitch", 2)
+    assert pitched.code == 2 and "has no --pitch" in pitched.err
+    assert tts("Hello.", "--speed", 3).code == 2 and tts("Hello.", "--voice", "bob").code != 0
+    foreign = tts("Сегодня отличная погода, не правда ли?")
+    assert foreign.code == 2 and "mms-tts-rus" in foreign.err, foreign.err
+    german = tts("Der Hund und die Katze sind nicht auf dem Sofa, sie sind im Garten und schlafen.")
+    assert german.code == 2 and "mms-tts-deu" in german.err, german.err
+    file = Path("book.txt")
+    file.write_text("Hello.")
+    hint = tts("book.txt")
+    assert hint.code == 2 and "--from book.txt" in hint.err
+    assert "--from" in tts().err
+
+
+def test_files_lines_and_chapters(tts: Any) -> None:
+    Path("lines.txt").write_text("First line.\n\nSecond line.\nFirst line.\n")
+    done = tts("--from", "lines.txt", "--split", "-o", "out/")
+    assert done.code == 0, done.err
+    assert [Path(one).name for one in done.lines] == ["0001-first-line.wav", "0002-second-line.wav", "0003-first-line.wav"]
+    Path("rows.csv").write_text("id,text\na1,Hello.\nb2,Good day.\n")
+    done = tts("--from", "rows.csv", "-o", "rows/")
+    assert done.code == 0 and [Path(one).name for one in done.lines] == ["a1.wav", "b2.wav"], done.err
+    done = tts("--from", "rows.csv", "--join", "-o", "joined.mp3")
+    assert done.code == 0, done.err
+    from mutagen.mp3 import MP3
+
+    chapters = [frame for frame in MP3("joined.mp3").tags.getall("CHAP")]
+    assert len(chapters) == 2 and chapters[0].start_time == 0 < chapters[1].start_time
+    piped = tts("--from", "-", "-o", "in.wav", stdin=b"Hello from a pipe.")
+    assert piped.code == 0, piped.err
+
+
+def test_subtitles_and_plot(tts: Any) -> None:
+    done = tts(TEXT, "-o", "a.wav", "--subtitles", "srt", "--plot")
+    assert done.code == 0, done.err
+    text = Path("a.srt").read_text()
+    assert text.startswith("1\n00:00:00,000 --> ") and text.count("-->") == 3 and "It is noon now!" in text
+    assert Image.open("a.png").width > 600
+    assert tts(TEXT, "-o", "b.wav", "--subtitles", "vtt").code == 0 and "<00:00:" in Path("b.vtt").read_text()
+    assert tts(TEXT, "-o", "c.wav", "--subtitles", "json").code == 0
+    said = json.loads(Path("c.json").read_text())["sentences"]
+    assert [one["text"] for one in said[0]["words"]] == ["hello", "there"] and len(said) == 3
+    assert said[-1]["end"] == pytest.approx(len(sound("c.wav")) / RATE, abs=1e-3)
+
+
+def test_srt_is_said_in_its_times(tts: Any) -> None:
+    Path("film.srt").write_text("1\n00:00:00,500 --> 00:00:01,000\nHello.\n\n2\n00:00:03,000 --> 00:00:04,000\nGood day.\n")
+    done = tts("--from", "film.srt", "-o", "film.wav", "--subtitles", "json", "--seed", 1)
+    assert done.code == 0, done.err
+    said = json.loads(Path("film.json").read_text())["sentences"]
+    assert [round(one["start"], 2) for one in said] == [0.5, 3.0]
+
+
+def test_a_stream_is_the_sound_as_it_is_made(tts: Any) -> None:
+    done = tts("Hello there. Good day.", "-o", "-", "--seed", 1)
+    assert done.code == 0, done.err
+    assert done.stdout[:4] == b"RIFF" and done.stdout[40:44] == b"\xff\xff\xff\xff"
+    raw = tts("Hello there. Good day.", "-o", "-", "--seed", 1, "--format", "raw")
+    assert raw.stdout == done.stdout[44:]
+    assert tts("Hello there. Good day.", "-o", "file.wav", "--seed", 1).code == 0
+    streamed, written = np.frombuffer(raw.stdout, "<i2").astype(int), soundfile.read("file.wav", dtype="int16")[0]
+    assert np.abs(streamed - written).max() <= 1, "libsndfile rounds down"
+    assert tts("Hello.", "-o", "-", "--plot").code == 2 and tts("Hello.", "-o", "-", "--json").code == 2
+
+
+def test_a_killed_run_goes_on_where_it_stopped(tts: Any, own_folders: Path, tmp_path: Path) -> None:
+    assert tts("Warm up.", "-o", "warm.wav").code == 0, "the voice is here now"
+    Path("book.txt").write_text(" ".join(f"Sentence number {number} is here." for number in ("one", "two", "three") * 20))
+    whole = tts("--from", "book.txt", "-o", "whole.wav", "--seed", 5, "--subtitles", "json")
+    assert whole.code == 0, whole.err
+    script = tmp_path / "run.py"
+    script.write_text(
+        "import sys\nfrom genkit.cli import app\n"
+        'app.COMMANDS["tts"] = app.Entry("genkit.cli.tts", app.PICTURES, "x")\nsys.exit(app.main(sys.argv[1:]))\n'
+    )
+    words = ["tts", "--from", "book.txt", "-o", "book.wav", "--model", "tiny", "--device", "cpu", "--subtitles", "json"]
+    process = subprocess.Popen(
+        [sys.executable, str(script), *words, "--seed", "5"],
+        env=environment(),
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    hidden = Unfinished(Path("book.wav"))
+    end = time.monotonic() + 120
+    while time.monotonic() < end and process.poll() is None and sum(1 for _ in hidden.sentences()) < 5:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    count = sum(1 for _ in hidden.sentences())
+    assert 5 <= count < 60 and not Path("book.wav").exists()
+    with hidden.sound.open("ab") as torn, hidden.journal.open("ab") as line:  # as a kill in the midst of writing leaves them
+        torn.write(b"\x01" * 7)
+        line.write(b'{"passage": 0, "rest"')
+    refused = tts("--from", "book.txt", "-o", "book.wav", "--subtitles", "json")
+    assert refused.code == 2 and f"{count} utterances" in refused.err and "--resume" in refused.err
+    went_on = tts("--from", "book.txt", "-o", "book.wav", "--subtitles", "json", "--resume")  # its seed is taken up
+    assert went_on.code == 0 and f"goes on after {count} utterances" in went_on.err, went_on.err
+    assert np.array_equal(sound("book.wav"), sound("whole.wav"))
+    assert Path("book.json").read_text() == Path("whole.json").read_text()
+    assert not hidden.sound.exists() and not hidden.journal.exists()
+
+
+def test_ssml_errors_name_the_tag(tts: Any) -> None:
+    done = tts("<speak>Hello <break time='1s'/> there.</speak>", "--ssml", "-o", "a.wav", "--seed", 1)
+    assert done.code == 0, done.err
+    assert tts("Hello there.", "-o", "b.wav", "--seed", 1).code == 0 and len(sound("a.wav")) > len(sound("b.wav")) + RATE * 0.8
+    wrong = tts("<speak>Hello <blink>there</blink>.</speak>", "--ssml", "-o", "c.wav")
+    assert wrong.code == 1 and "blink" in wrong.err
+
+
+def test_voices_are_listed_by_language(tts: Any, genkit: Run) -> None:
+    listed = genkit("tts", "--list-voices", "--language", "ru")
+    assert listed.code == 0 and "mms-tts-rus" in listed.out and "mms-tts-deu" not in listed.out, listed.err
+    assert genkit("tts", "--list-voices", "--language", "xx").code == 2
+    assert [one["event"] for one in genkit("tts", "--list-voices", "--json").events][-1] == "done"
+
+
+def test_a_dry_run_and_events(tts: Any) -> None:
+    planned = tts("Hello there.", "--dry-run", "--json")
+    assert planned.code == 0 and planned.events[1] | {"format": "WAV", "output": "hello-there.wav"} == planned.events[1]
+    done = tts("Hello there.", "--json", "--seed", 1)
+    made = next(one for one in done.events if one["event"] == "done-item")
+    assert made["sound_s"] > 0 and made["format"] == "WAV" and done.events[-1]["done"] == 1
+
+
+def test_the_python_function(tts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import genkit as api
+
+    assert tts("Hello there. Good day.", "-o", "a.wav", "--seed", 3).code == 0
+    made, rate = api.tts("Hello there. Good day.", model="tiny", seed=3, device="cpu")
+    assert rate == RATE and np.abs(made - sound("a.wav")).max() < 1e-3
+    path = api.tts("Hello there.", "b.flac", model="tiny", device="cpu")
+    assert soundfile.info(path).format == "FLAC"
+    with pytest.raises(api.UsageError, match="another script"):
+        api.tts("Привет, как дела?", model="tiny", device="cpu")
