@@ -217,11 +217,68 @@ def txt2img(
     _train("txt2img", "genkit-icons", None, options, words, perform=lambda request, say: training.run(request, captions, say))
 
 
+@app.command()
+@spread
+def tts(
+    options: TrainOptions,
+    part: Annotated[
+        str,
+        typer.Option("--part", help="acoustic (words to spectrograms) or vocoder (spectrograms to sound)."),
+    ] = "acoustic",
+) -> None:
+    """Train a voice on recordings with their texts (metadata.csv: id|text, as LJSpeech has them), in two parts.
+
+    The recordings are prepared once, which the run folder keeps as prepared.npz; that file may be given as --data, and then
+    needs no library for sound. --part vocoder --set data.acoustic=CARD of a trained acoustic part ends in a whole voice.
+    """
+    from functools import partial
+
+    from genkit.errors import UsageError
+    from genkit.train.acoustic import AcousticJob
+    from genkit.train.vocoder import VocoderJob
+
+    jobs: dict[str, Any] = {"acoustic": AcousticJob, "vocoder": VocoderJob}
+    if part not in jobs:
+        raise UsageError(f"--part {part}: give acoustic or vocoder")
+    _train("tts", f"genkit-kathleen-{part}", partial(jobs[part], folder=options.out), options, ("--part", part))
+
+
+@app.command()
+@spread
+def lora(
+    options: TrainOptions,
+    model: Annotated[str, typer.Option("--model", help="The text-to-image model to adapt, such as sd15.")],
+    captions: Annotated[
+        Path | None,
+        typer.Option(
+            "--captions",
+            help="Table of file and name (TSV, CSV). Default: captions.tsv in the data, or NAME.txt beside NAME.png.",
+        ),
+    ] = None,
+) -> None:
+    """Teach a text-to-image model your own pictures: ten or more, with words for each. `--lora` takes what comes out."""
+    from genkit.errors import UsageError
+    from genkit.train import lora as training
+
+    if options.holdout is not None:
+        raise UsageError("genkit train lora holds nothing out", "leave --holdout away")
+    words = ("--model", model)
+    told = {"folder": "txt2img", "perform": lambda request, say: training.run(request, model, captions, say)}
+    _train("lora", "lora", None, options, words, **told)
+
+
 def _train(
-    task: str, default: str, make_job: Any, options: TrainOptions, words: tuple[str, ...] = (), perform: Any = None
+    task: str,
+    default: str,
+    make_job: Any,
+    options: TrainOptions,
+    words: tuple[str, ...] = (),
+    perform: Any = None,
+    folder: str = "",
 ) -> None:
     """The part that every trainable task shares; `default` names the configuration among the shipped ones, `words` are the
-    options of this task alone, for the card. `perform(request, report)` runs what is not one job of the loop."""
+    options of this task alone, for the card. `perform(request, report)` runs what is not one job of the loop; `folder` is
+    where the configuration lies, if not in the task's own."""
     from genkit.cards.places import weights_folder
     from genkit.errors import UsageError
     from genkit.train.config import read_config
@@ -235,7 +292,7 @@ def _train(
 
         runtime.choose("cuda")  # an absent device is an error that lists what there is
     overrides = tuple(options.overrides or ())
-    config = options.config or weights_folder() / task / f"{default}.train.toml"
+    config = options.config or weights_folder() / (folder or task) / f"{default}.train.toml"
     request = Request(
         task=task,
         config=config,
@@ -256,6 +313,10 @@ def _train(
     figures = ", ".join(f"{key} {value:.4g}" for key, value in outcome["metrics"].items())
     state = "finished" if outcome["finished"] else "stopped; --resume continues"
     typer.echo(f"{state} at step {outcome['step']} after {outcome['minutes']} min: {figures}", err=True)
+    if "lora" in outcome:
+        typer.echo(outcome["lora"])
+        typer.echo(f"use it: genkit txt2img … --lora {outcome['lora']}", err=True)
+        return
     if outcome["card"] is None:
         return  # a run of several stages, not yet at the last
     typer.echo(outcome["card"])

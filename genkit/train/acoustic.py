@@ -152,8 +152,8 @@ class AcousticJob:
 
     @torch.inference_mode()
     def sheet(self, modules: dict[str, nn.Module]) -> np.ndarray:
-        """Three held-out recordings: as they are, with everything told, and from the text alone; with a vocoder the sounds of the
-        third are written into the run folder."""
+        """Three held-out recordings: as they are, with everything told, and from the text alone; with a vocoder the
+        sounds are written into the run folder."""
         model, rows = modules["acoustic"], []
         device = next(model.parameters()).device
         for one in self._measured[:3]:

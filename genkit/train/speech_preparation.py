@@ -1,8 +1,7 @@
 """From recordings and their texts to what a voice learns from: phonemes with their lengths, pitch and energy.
 
 Each recording is brought to one rate and one level, its phonemes are found by forced alignment (`phone_alignment.py`), and what
-lies outside speech is cut off but for a little. Pitch is that of pYIN (Mauch and Dixon 2014, "pYIN: a fundamental
-frequency estimator using probabilistic threshold distributions"), as librosa has it.
+lies outside speech is cut off but for a little.
 
 Symbols: the phonemes of each word; after a word its mark of punctuation, with the silence that was made there (perhaps none);
 SIL where the speaker rested without a mark. The first phoneme has what is left before it, the last symbol lasts to the end.
@@ -13,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +20,7 @@ from genkit.errors import GenkitError, UsageError
 from genkit.media.utterances import Recordings, Utterance
 from genkit.nets.mel import MelScale, magnitudes
 from genkit.text.front import MARKS, sentences
+from genkit.text.lexicon import Lexicon
 from genkit.text.phonemes import SYMBOLS as PHONEMES
 from genkit.text.phonemes import words_of
 from genkit.train.phone_alignment import RATE_HZ, SILENCE, Aligner, Span
@@ -32,17 +31,18 @@ BEFORE_S, AFTER_S = 0.03, 0.12  # what is left of the silence around speech
 LEVEL = 0.09  # root mean square of what is not silence
 QUIET = 10 ** (-30 / 20)  # of the loudest frame: below it is silence
 PITCH_HZ = (70.0, 420.0)
+LAG_BIAS, STEP_COST, VOICED = 0.03, 0.03, 0.5  # for an octave; for a quarter tone; the correlation of voiced sound
 
 Said = list[tuple[str, ...] | str]  # the phonemes of each word, and marks of punctuation
 Reader = Callable[[str], Said]
 
 
-def read_aloud(text: str) -> Said:
+def read_aloud(text: str, lexicon: Lexicon | None = None) -> Said:
     """What the front end says of a text."""
     found: Said = []
-    for sentence in sentences(text):
+    for sentence in sentences(text, lexicon=lexicon):
         for piece in sentence.pieces:
-            found += [phonemes for _, phonemes in words_of(piece) if phonemes]
+            found += [phonemes for _, phonemes in words_of(piece, lexicon) if phonemes]
             found += [piece.mark] if piece.mark else []
     return found
 
@@ -191,18 +191,34 @@ def _measured(utterance: Utterance, audio: np.ndarray, placed: Sequence[Symbol],
 
 
 def pitch_of(audio: np.ndarray, scale: MelScale) -> tuple[np.ndarray, np.ndarray]:
-    """Hertz (F,) and whether voiced (F,), a value for each frame of the mel spectrogram."""
-    try:
-        import librosa
-    except ImportError as error:
-        raise UsageError("this needs librosa", "pip install 'genkit-media[speech-training]'") from error
+    """Hertz (F,) and whether voiced (F,), a value for each frame of the mel spectrogram.
+
+    Normalised cross-correlation with a bias to short lags, and a path through its peaks by dynamic programming (Talkin 1995, "A
+    robust algorithm for pitch tracking", the idea of RAPT), on a grid of quarter tones.
+    """
     low, high = PITCH_HZ
-    how: dict[str, Any] = {
-        "fmin": low,
-        "fmax": high,
-        "sr": scale.rate_hz,
-        "frame_length": scale.window,
-        "hop_length": scale.hop,
-    }
-    hertz, voiced, _ = librosa.pyin(audio, resolution=0.2, fill_na=low, **how)
-    return np.asarray(hertz), np.asarray(voiced, bool)
+    width = scale.window
+    padded = np.pad(audio, (width // 2, width // 2 + width))
+    count = scale.frames(len(audio))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, width)[:: scale.hop][:count].astype(np.float64)
+    grid = low * 2 ** (np.arange(int(np.log2(high / low) * 24) + 1) / 24)  # (P,)
+    lags = np.round(scale.rate_hz / grid).astype(int)
+    spectrum = np.fft.rfft(frames, 2 * width)
+    product = np.fft.irfft(np.abs(spectrum) ** 2)[:, : lags.max() + 1]
+    sums = np.concatenate([np.zeros((count, 1)), np.cumsum(frames**2, 1)], 1)
+    heads, tails = sums[:, width - lags], sums[:, -1:] - sums[:, lags]
+    alike = product[:, lags] / np.sqrt(heads * tails + 1e-9)  # (F, P)
+    score = alike - LAG_BIAS * np.log2(high / grid)
+    steps = np.abs(np.arange(len(grid))[:, None] - np.arange(len(grid))) * STEP_COST
+    best, back = score[0], np.zeros((count, len(grid)), int)
+    for place in range(1, count):
+        moved = best[None] - steps
+        back[place] = moved.argmax(1)
+        best = moved.max(1) + score[place]
+    path = np.zeros(count, int)
+    path[-1] = best.argmax()
+    for place in range(count - 1, 0, -1):
+        path[place - 1] = back[place, path[place]]
+    level = np.sqrt(sums[:, -1] / width)
+    voiced = (alike[np.arange(count), path] > VOICED) & (level > QUIET * level.max())
+    return grid[path], voiced

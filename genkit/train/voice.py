@@ -147,7 +147,9 @@ class Voice:
             params, path = table["params"], Path(card).parent / table["files"]["acoustic"]["path"]
             units = Units(tuple(params["units"]["pitch"]), tuple(params["units"]["energy"]))
             model = fastspeech2.build(**params["acoustic"])
-            model.load_state_dict({key: value.float() for key, value in read_state_dict(path).items()}, strict=False)
+            found = model.load_state_dict({key: one.float() for key, one in read_state_dict(path).items()}, strict=False)
+            if lost := [key for key in found.missing_keys if not key.endswith("num_batches_tracked")] + found.unexpected_keys:
+                raise ValueError(f"{lost[0]} is missing or unknown")
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             raise UsageError(f"data.acoustic={card}: not the card of an acoustic model ({error})") from error
         device = "cuda" if torch.cuda.is_available() else "cpu"
