@@ -35,7 +35,8 @@ title: not said
 Before all.
 
 # One *and* only #
-Some **bold**, _slanted_ and `code` in snake_case; a [link](https://x.org/a_(b)), ![no](x.png) picture, a note[^1] &amp; <b>tag</b>.
+Some **bold**, _slanted_ and `code` in snake_case; a [link](https://x.org/a_(b)),
+![no](x.png) picture, a note[^1] &amp; <b>tag</b>.
 <!-- hidden
 still -->
 ```python
@@ -68,7 +69,7 @@ def test_markdown_is_read_without_its_signs(tmp_path):
     assert [(one.id, one.title) for one in found] == [("0001", None), ("0002", "One and only"), ("0003", "Two")]
     assert found[0].text == "Before all."
     said = found[1].text
-    assert said.startswith("One and only\n\nSome bold, slanted and code in snake_case; a link,  picture, a note & tag.")
+    assert said.startswith("One and only\n\nSome bold, slanted and code in snake_case; a link,\npicture, a note & tag.")
     assert "first *star*" in said and "\n\nsecond" in said and "1. third" in said and "quoted" in said
     assert not {"hidden", "still", "no =", "```", "](", "**"} & {
         one for one in ("hidden", "still", "no =", "```", "](", "**") if one in said
@@ -96,7 +97,10 @@ def test_rows_are_passages(tmp_path, name: str, text: str, expected: list):
 
 
 def test_subtitles_keep_their_times(tmp_path):
-    text = "\n1\n00:00:01,000 --> 00:00:02,500\n<i>Hello</i>\nyou.\n\n2\n01:00:00.5 --> 01:00:01,000 X1:0\n{\\an8}Bye.\n\n3\n00:00:03,000 --> 00:00:04,000\n\n"
+    text = (
+        "\n1\n00:00:01,000 --> 00:00:02,500\n<i>Hello</i>\nyou.\n\n2\n01:00:00.5 --> 01:00:01,000 X1:0\n{\\an8}Bye.\n\n"
+        "3\n00:00:03,000 --> 00:00:04,000\n\n"
+    )
     found = list(passages(write(tmp_path / "a.srt", text)))
     assert found == [Passage("1", "Hello you.", None, 1.0, 2.5), Passage("2", "Bye.", None, 3600.5, 3601.0)]
 
@@ -129,9 +133,13 @@ CONTAINER = (
 )
 PACKAGE = """<package xmlns="http://www.idpf.org/2007/opf"><manifest>
 <item id="n" href="nav.xhtml" media-type="application/xhtml+xml" properties="nav"/>
-<item id="a" href="a%20b.xhtml" media-type="application/xhtml+xml"/><item id="c" href="../c.xhtml" media-type="application/xhtml+xml"/>
-<item id="x" href="x.xhtml" media-type="application/xhtml+xml"/><item id="i" href="i.png" media-type="image/png"/>
-</manifest><spine><itemref idref="n"/><itemref idref="c"/><itemref idref="x" linear="no"/><itemref idref="a"/></spine></package>"""
+<item id="a" href="a%20b.xhtml" media-type="application/xhtml+xml"/>
+<item id="c" href="../c.xhtml" media-type="application/xhtml+xml"/>
+<item id="x" href="x.xhtml" media-type="application/xhtml+xml"/>
+<item id="i" href="i.png" media-type="image/png"/>
+</manifest>
+<spine><itemref idref="n"/><itemref idref="c"/><itemref idref="x" linear="no"/>
+<itemref idref="a"/></spine></package>"""
 FIRST = """<?xml version="1.0" encoding="utf-8"?><!DOCTYPE html><html><head><title>no</title><style>p {}</style></head><body>
 <h1>Chapter <em>One</em></h1><p>It&nbsp;was&#8212;dark<a epub:type="noteref" href="#1">1</a>.<br/>Line two.</p>
 <aside epub:type="footnote"><p>A note</p></aside><p>Zo\u00eb <ruby>x<rt>y</rt></ruby></p><p>   </p></body></html>"""
@@ -140,8 +148,12 @@ SECOND = "<html><body><p>No heading\nhere.</p></body></html>"
 
 def book(path: Path, **changes: str | bytes | None) -> Path:
     files: dict[str, str | bytes | None] = {
-        "META-INF/container.xml": CONTAINER, "OEBPS/p.opf": PACKAGE, "c.xhtml": FIRST, "OEBPS/a b.xhtml": SECOND, "OEBPS/x.xhtml": SECOND,
-    }  # fmt: skip
+        "META-INF/container.xml": CONTAINER,
+        "OEBPS/p.opf": PACKAGE,
+        "c.xhtml": FIRST,
+        "OEBPS/a b.xhtml": SECOND,
+        "OEBPS/x.xhtml": SECOND,
+    }
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in (files | changes).items():
             if data is not None:
@@ -152,7 +164,7 @@ def book(path: Path, **changes: str | bytes | None) -> Path:
 def test_a_book_is_read_in_its_order(tmp_path):
     first, second = passages(book(tmp_path / "a.epub"))
     assert (first.id, first.title, second.id, second.title) == ("0001", "Chapter One", "0002", None)
-    assert first.text == "Chapter One\n\nIt was—dark.\u2028Line two.\n\nZoë x".replace("It was", "It\u00a0was")
+    assert first.text == "Chapter One\n\nIt was—dark.\u2028Line two.\n\nZoë x"
     assert second.text == "No heading here."
 
 

@@ -84,10 +84,10 @@ def sentences(
 ) -> Iterator[Sentence]:
     """Read a text sentence by sentence, lazily.
 
-    English is read in full; in other languages numbers are said where num2words knows the language (digits stay where it does
-    not), and words and marks are kept. `start` is the offset of a sentence (its `start`, or the `end` of the one before) at which
-    to go on. `lexicon` matters here only in that its words are kept as they are written and not read as acronyms, units or
-    abbreviations.
+    English is read in full; in other languages numbers are said where num2words knows the language (digits stay where it
+    does not), and words and marks are kept. `start` is the offset of a sentence (its `start`, or the `end` of the one before)
+    at which to go on. `lexicon` matters here only in that its words are kept as they are written and not read as acronyms,
+    units or abbreviations.
 
     Raises: InputError where `ssml` is wrong or `[[...]]` holds no phonemes; its message names the tag and its place.
     """

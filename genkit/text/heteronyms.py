@@ -151,9 +151,9 @@ def choose(words: Sequence[str], place: int) -> tuple[str, ...] | None:
                 "W AY1 N D" if before in _TO or (after in ("up", "down", "your", "it") and before not in _THE) else "W IH1 N D"
             )
         case "tear":
-            verb = before in _TO or before in _PRONOUNS or after in ("up", "down", "apart", "it", "off", "out", "open")
+            torn = before in _TO or before in _PRONOUNS or after in ("up", "down", "apart", "it", "off", "out", "open")
             return split(
-                "T EH1 R" if verb or before in ("wear",) or (before == "and" and "wear" in words[:place]) else "T IH1 R"
+                "T EH1 R" if torn or before in ("wear",) or (before == "and" and "wear" in words[:place]) else "T IH1 R"
             )
         case "tears":
             return split(

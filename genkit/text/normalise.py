@@ -110,23 +110,22 @@ def stronger(one: str, other: str) -> str:
     return max(one, other, key=_STRENGTH.__getitem__)
 
 
-def _worded(said: list[str] | list[tuple[str, int, int]], start: int, end: int) -> Iterator[Token]:
-    """Turn a reader's words into tokens: "," is a rest, a capital a letter by its name; places within are kept where known."""
+def _worded(said: list[str], start: int, end: int) -> Iterator[Token]:
+    """Turn a reader's words into tokens: "," is a rest, a capital a letter by its name."""
     group: list[Word] = []
     for one in said:
-        text, first, last = (one, start, end) if isinstance(one, str) else (one[0], start + one[1], start + one[2])
-        if text == ",":
+        if one == ",":
             yield tuple(group), ""
             yield (), ","
             group = []
-        elif text:
-            letter = text[0].isupper() and text.partition("'")[0] == text[0]
-            group.append(Word(text.lower(), first, last, letter=letter))
+        else:
+            letter = one[0].isupper() and one.partition("'")[0] == one[0]
+            group.append(Word(one.lower(), start, end, letter=letter))
     if group:
         yield tuple(group), ""
 
 
-def _english(part: str, at: int, known: Collection[str], shouted: bool) -> tuple[list, int]:  # type: ignore[type-arg]
+def _english(part: str, at: int, known: Collection[str], shouted: bool) -> tuple[list[str], int]:
     character = part[at]
     before = part[at - 1] if at else " "
     free = not (before.isalnum() or before == "_")
@@ -151,7 +150,7 @@ _FOREIGN_NUMBER = re.compile(
 )
 
 
-def _foreign(part: str, at: int, language: str) -> tuple[list, int]:  # type: ignore[type-arg]
+def _foreign(part: str, at: int, language: str) -> tuple[list[str], int]:
     """Words as they are, numbers where num2words knows the language; decimals after a comma or a full stop."""
     from num2words import num2words
 

@@ -25,7 +25,7 @@ from genkit.text.abbreviations import (
 )
 from genkit.text.numbers import cardinal, digits, many, ordinal, pairs, roman
 
-Said = list[str | tuple[str, int, int]]  # a tuple says where in the match the word stands
+Said = list[str]
 
 _LETTER = r"(?:[^\W\d_²³¹⁰-₉½⅓⅔¼¾⅕-⅞]|[\u0300-\u036f])"
 WORD = re.compile(
@@ -99,15 +99,15 @@ def read(part: str, at: int, known: Collection[str], loud: bool) -> tuple[Said, 
     if low in known:
         return [low], end
     if part[end : end + 1] == "." and (said := _abbreviation(low, word, part, at, end)) is not None:
-        return [*said], end + 1
+        return said, end + 1
     if low in FOLDED:
-        return [*FOLDED[low].split()], end
+        return FOLDED[low].split(), end
     if len(word) == 1:
-        return [*_single(word, part, at, end, loud)], end
+        return _single(word, part, at, end, loud), end
     if (said := _numeral(word, part, at, end)) is not None:
-        return [*said], end
+        return said, end
     if (said := _capitals(word, loud)) is not None:
-        return [*said], end
+        return said, end
     return [low], end
 
 
@@ -299,5 +299,5 @@ def _sign(part: str, at: int) -> tuple[Said, int]:
             [","] if before.isspace() and after.isspace() else ["slash"] if not before.isalnum() and after.isalnum() else []
         ), at + 1
     if sign in _SIGNS:
-        return [*_SIGNS[sign].split()], at + 1
+        return _SIGNS[sign].split(), at + 1
     return [], at

@@ -118,15 +118,14 @@ class LetterNet(nn.Module):
 
     def folded(self, chunks: list[tuple[str, ...]]) -> Network:
         """The same network for numpy: normalisation within the convolutions."""
+        state = {name: value.double() for name, value in self.state_dict().items()}
         layers = []
-        for conv, norm in zip(self.convs, self.norms, strict=True):
-            scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-            layers.append(
-                (
-                    (conv.weight * scale[:, None, None]).permute(2, 1, 0).reshape(-1, conv.out_channels).detach().numpy(),
-                    (norm.bias - norm.running_mean * scale).detach().numpy(),
-                )
-            )
+        for place, norm in enumerate(self.norms):
+            mean, spread = state[f"norms.{place}.running_mean"], state[f"norms.{place}.running_var"]
+            scale = state[f"norms.{place}.weight"] / torch.sqrt(spread + getattr(norm, "eps", 1e-5))
+            weight = state[f"convs.{place}.weight"] * scale[:, None, None]  # (out, in, taps)
+            weight = weight.permute(2, 1, 0).reshape(-1, weight.shape[0])
+            layers.append((weight.float().numpy(), (state[f"norms.{place}.bias"] - mean * scale).float().numpy()))
         head = self.head.weight.detach().numpy().T, self.head.bias.detach().numpy()
         return Network(self.embed.weight.detach().numpy(), layers, head, chunks)
 
