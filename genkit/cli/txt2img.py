@@ -33,7 +33,7 @@ def txt2img(
         ),
     ] = None,
 ) -> int:
-    r"""Draw pictures from words. A prompt and a seed give the same picture, whatever is drawn with them.
+    """Draw pictures from words. A prompt and a seed give the same picture, whatever is drawn with them.
 
     {red|blue} draws each, and so do lists: --guidance 2,4,7. (words:1.3) makes words count for more, where the model takes
     weights. A backslash before { | } ( or ) makes it plain text. A line of a list may bring options of its own: behind the

@@ -106,17 +106,18 @@ def _of_block(block: Parameters) -> Like:
     if negative:
         found.values["negative"] = [negative]
     for called, weight in loras:
-        if (known := _lora(called)) is not None:
-            found.values.setdefault("lora", []).append(f"{known}:{weight:g}")
+        lora = _lora(called)
+        if lora is not None:
+            found.values.setdefault("lora", []).append(f"{lora}:{weight:g}")
         else:
             found.lost.append(f"LoRA {called} (give it with --lora PATH:{weight:g})")
     scheduler = _scheduler(block.settings.get("Sampler", ""), block.settings.get("Schedule type", ""))
     if scheduler is not None:
         found.values["scheduler"] = [scheduler]
-    if theirs := block.settings.get("Model"):
-        found.model = _card_named(theirs)
+    if model := block.settings.get("Model"):
+        found.model = _card_named(model)
         if found.model is None:
-            found.lost.append(f"model {theirs} (choose one with --model)")
+            found.lost.append(f"model {model} (choose one with --model)")
     taken = ("Sampler", "Schedule type") if scheduler is not None else ()
     spoken = [name for name in SPOKEN if name in block.settings and name not in taken]
     found.lost += [f"{name} {block.settings[name]}" for name in spoken if block.settings[name] not in ("Automatic", "0")]

@@ -152,7 +152,11 @@ def as_values(*records: Any) -> Values:
 
 
 def overridden(base: Values, own: Values) -> Values:
-    """Options with others over them; seeds of any spelling replace seeds of every other."""
-    if any(name in own for name in SEEDS):
-        base = {name: value for name, value in base.items() if name not in SEEDS}
-    return base | own
+    """Options with others over them; seeds of one spelling replace those of the other."""
+    gone = SEEDS if "seed" in own or "seeds" in own else ("seeds",) if "n" in own else ()
+    return {name: value for name, value in base.items() if name not in gone} | own
+
+
+def names_seed(values: Values) -> bool:
+    """Whether it is said which seeds are drawn, and not only how many."""
+    return "seed" in values or "seeds" in values

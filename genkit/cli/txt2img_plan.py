@@ -10,7 +10,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genkit.cli.txt2img_options import LISTS, NAMES, SAFETY, SEEDS
+from genkit.cli.txt2img_options import LISTS, NAMES, SAFETY, SEEDS, names_seed, overridden
 from genkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -62,7 +62,9 @@ def plan_outputs(asked: Asked, card: Card, shared: DrawOptions) -> Outputs:
     values = asked.values
     start, note = _start(asked, card, shared)
     resolver = Resolver(card, partial(_read, shared), start, {"cache": asked.cache} if asked.cache else {})
-    if asked.grid is not None and not any(name in one for name in SEEDS for one in (values, *_own(asked.lines))):
+    if asked.grid is not None and not any(
+        name in one for name in SEEDS for one in (values, *(line.options for line in asked.lines))
+    ):
         values = values | _filling(asked, values, resolver)
     entries: list[Entry] = []
     for line in asked.lines:
@@ -101,14 +103,10 @@ def count_of(entries: Sequence[Entry]) -> str | None:
 # --- seeds ----------------------------------------------------------------------------------------------------------------
 
 
-def _own(lines: Sequence[Line]) -> list[Values]:
-    return [line.options for line in lines]
-
-
 def _start(asked: Asked, card: Card, shared: DrawOptions) -> tuple[int, str | None]:
     """The first seed of what names none: one at random, or with --resume the one that an earlier run drew here; and what to
     say about it."""
-    if any(name in asked.values for name in SEEDS) or all(any(name in one for name in SEEDS) for one in _own(asked.lines)):
+    if all(names_seed(overridden(asked.values, line.options)) for line in asked.lines):
         return 0, None
     if shared.resume and (earlier := _earlier(asked, card, shared)) is not None:
         return earlier, f"seed {earlier}, as the earlier run drew it"

@@ -206,7 +206,7 @@ class Resolver:
         elif name == "scheduler":
             found = words
         elif name == "denoise" and name not in self.known:
-            found = [to_float("denoise", one, 0.0, 1.0) for one in words]
+            found = [to_float("denoise", one, 0.01, 1.0) for one in words]
         else:
             found = [self._need(name, one) for one in words]
         return list(dict.fromkeys(found))

@@ -98,7 +98,8 @@ def size_after(width: int, height: int, native: int | None) -> Size:
     """The size to draw at from a picture of that size: its proportions, and about as many pixels as the model is made for."""
     share = width * height / (native or 512) ** 2
     scale = 1.0 if NEAR[0] <= share <= NEAR[1] else share**-0.5
-    across, down = (max(GRAIN, round(side * scale / GRAIN) * GRAIN) for side in (width, height))
+    grain = GRAIN if (native or 512) > 256 else GRAIN // 2
+    across, down = (max(grain, round(side * scale / grain) * grain) for side in (width, height))
     return min(across, LARGEST_SIDE), min(down, LARGEST_SIDE)
 
 
@@ -122,6 +123,10 @@ def check(model: Any, jobs: Sequence[Job], name: str, notice: Notice = lambda me
     Raises:
         UsageError: longer than the text encoder's window, or weights that the model does not take; names the prompt.
     """
+    if not getattr(model, "starts", True) and any(job.init for job in jobs):
+        raise UsageError(
+            f"--init: {name} cannot start from a picture", "models that can: sd15, sdxl, zimage-turbo", code="model-option"
+        )
     seen: set[str] = set()
     for job in jobs:
         for what, text in (("", job.prompt), ("negative of ", job.negative)):

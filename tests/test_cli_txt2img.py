@@ -1,0 +1,282 @@
+"""`genkit txt2img` through the real command line, with a model that draws at once, and once with a real tiny pipeline."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from drawing_model import SIDE, FakeDraw
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from genkit.cli import app, making
+
+Run = Callable[..., Any]
+
+CARD = f"""
+name = "tiny-words"
+tasks = ["txt2img"]
+family = "diffusers"
+summary = "A model for tests."
+licence = "Apache-2.0"
+commercial = true
+[params]
+pipeline = "StableDiffusionPipeline"
+[limits]
+size = {SIDE}
+[options.negative]
+type = "str"
+default = ""
+[options.steps]
+type = "int"
+default = 4
+minimum = 1
+maximum = 50
+[options.guidance]
+type = "float"
+default = 7.0
+minimum = 0.0
+maximum = 30.0
+[options.safety]
+type = "bool"
+default = true
+[files.weights]
+path = "tiny-words.safetensors"
+"""
+
+
+@pytest.fixture(autouse=True)
+def model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, own_folders: Path) -> FakeDraw:
+    """The verb, which is not mounted before weights ship with it, with a model that takes no time."""
+    entry = app.Entry("genkit.cli.txt2img", app.PICTURES, "Draw pictures from words.")
+    monkeypatch.setitem(app.COMMANDS, "txt2img", entry)
+    monkeypatch.chdir(tmp_path)
+    folder = own_folders / "cards" / "txt2img"
+    folder.mkdir(parents=True)
+    (folder / "tiny-words.toml").write_text(CARD)
+    (folder / "tiny-words.safetensors").write_bytes(b"")
+    fake, real = FakeDraw(), making.load_card
+    monkeypatch.setattr(making, "load_card", lambda card, *rest: fake if card.task == "txt2img" else real(card, *rest))
+    return fake
+
+
+@pytest.fixture
+def draw(genkit: Run) -> Run:
+    return lambda *words, **more: genkit("txt2img", *words, "--model", "tiny-words", **more)
+
+
+def pixels(path: Path | str) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB")).astype(int)
+
+
+def test_names_seeds_and_batches(draw: Run, model: FakeDraw):
+    done = draw("a red bicycle", "--seeds", "3-6", "-o", "out")
+    assert done.code == 0 and done.lines == [f"out/a-red-bicycle-seed{seed}.png" for seed in range(3, 7)], done.err
+    assert "4 pictures: 4 seeds" in done.err and [len(one["seeds"]) for one in model.calls] == [3, 1]
+    single = draw("a red bicycle", "--seed", 4, "--batch-size", 1)
+    assert single.lines == ["a-red-bicycle-seed4.png"]
+    assert (pixels(single.lines[0]) == pixels("out/a-red-bicycle-seed4.png")).all()
+    several = draw("a red bicycle", "--seed", 5, "-n", 2, "-o", "n/")
+    assert several.lines == ["n/a-red-bicycle-seed5.png", "n/a-red-bicycle-seed6.png"]
+
+
+def test_a_random_seed_is_said_recorded_and_found_again_by_resume(draw: Run, genkit: Run):
+    done = draw("a heart", "-n", 2, "-o", "out/")
+    seed = int(done.lines[0].rpartition("seed")[2].removesuffix(".png"))
+    assert f"--seed {seed}" in done.err and f"--seed {seed}" in genkit("show", done.lines[0]).out
+    Path(done.lines[1]).unlink()
+    again = draw("a heart", "-n", 2, "-o", "out/", "--resume")
+    assert again.lines == done.lines[1:] and "earlier run" in again.err, again.err
+
+
+def test_unquoted_words_and_lists_that_multiply_are_said_before(draw: Run, model: FakeDraw):
+    done = draw("a", "red", "bike", "--seed", 1)
+    assert done.code == 0 and len(done.lines) == 3 and 'genkit txt2img "a red bike"' in done.err
+    done = draw(
+        "a {red|blue} bike", "--guidance", "2,4.5", "--size", "16x16,24x16", "--scheduler", "euler", "--seed", 7, "--json"
+    )
+    assert done.code == 0 and done.events[-1]["done"] == 8
+    assert any("8 pictures: 2 prompts x 2 sizes x 2 guidance" in one.get("message", "") for one in done.events)
+    assert Path("a-blue-bike-24x16-guidance4.5-seed7.png").is_file()
+    assert pixels("a-blue-bike-24x16-guidance4.5-seed7.png").shape == (16, 24, 3)
+    assert {one["scheduler"] for one in model.configured} == {None, "euler"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["a red {heart|star} (big:1.3)", "--seed", 7, "--negative", "text, frame", "--steps", 3],
+        ["-x begins with a dash", "--seed", 1],
+        [r"braces \{a|b\} that are meant", "--seed", 1, "--no-safety-checker"],
+        ["a heart", "--init", "photo.png", "--denoise", "0.5", "--seed", 2],
+        ["a heart", "--control", "canny:photo.png", "--control-strength", "0.5", "--seed", 2],
+        ["a heart", "--lora", "style.safetensors:0.5", "--seed", 2],
+        ["a {red|blue} heart", "--guidance", "2,4", "--seeds", "1-2", "--grid", "4x2"],
+        ["a {red|blue} heart", "a star", "--seeds", "1-2", "--grid", "2x2"],
+        ["--from", "list.csv", "--seed", 3, "--grid", "2x1"],
+    ],
+    ids=str,
+)
+def test_a_picture_says_how_it_was_made_and_is_made_again(
+    options: list[Any], draw: Run, genkit: Run, picture: Callable[..., Path]
+):
+    picture(Path("photo.png"), 40, 20)
+    Path("style.safetensors").write_bytes(b"weights")
+    Path("list.csv").write_text("prompt,guidance\na heart,3\na star,4\n")
+    words = [f" {one}" if str(one).startswith("-x") else one for one in options]
+    done = draw(*words, "-o", "out/")
+    assert done.code == 0, done.err
+    shown = genkit("show", done.lines[-1])
+    assert shown.code == 0 and "genkit txt2img" in shown.out
+    replayed = genkit("replay", done.lines[-1])
+    assert replayed.code == 0, replayed.err
+    assert (pixels(replayed.lines[0]) == pixels(done.lines[-1])).all()
+    resumed = draw(*words, "-o", "out/", "--resume", "--json")
+    assert resumed.code == 0 and resumed.events[-1]["done"] == 0, resumed.out
+
+
+def test_lists_bring_options_of_their_own(draw: Run, model: FakeDraw, picture: Callable[..., Path]):
+    picture(Path("lists/photo.png"), 64, 32)
+    Path("lists/a.txt").write_text('# remark\n\na heart --steps 9 --negative "text, frame" --seed 5\na star\n')
+    Path("lists/b.csv").write_text('prompt;steps;seed\n"a; b";2;1\na moon;;2\n')
+    lines = [{"prompt": "a sun", "guidance": [2, 3], "seed": 4}, {"prompt": "a cat", "init": "photo.png", "seed": 4}]
+    Path("lists/c.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    assert draw("--from", "lists/a.txt", "--seed", 1).lines == ["a-heart-seed5.png", "a-star-seed1.png"]
+    assert model.calls[0]["steps"] == 9 and model.calls[0]["negative"] == ["text, frame"] and model.calls[1]["steps"] == 4
+    assert draw("--from", "lists/b.csv").lines == ["a-b-seed1.png", "a-moon-seed2.png"]
+    done = draw("--from", "lists/c.jsonl")
+    assert done.lines == ["a-sun-guidance2-seed4.png", "a-sun-guidance3-seed4.png", "a-cat-seed4.png"], done.err
+    assert model.calls[-1]["init"].shape == (
+        1,
+        3,
+        8,
+        24,
+    )  # the proportions of the picture beside the list, about 16 x 16 pixels
+    piped = draw("-", "--seed", 9, stdin=b"one cat\ntwo cats\n")
+    assert piped.lines == ["one-cat-seed9.png", "two-cats-seed9.png"], piped.err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"a heart --stps 3", "line 1: there is no option stps"),
+        (b"a heart --steps x", "line 1: --steps x"),
+        (b"ok\na heart --model other", "line 2: model holds for the whole run"),
+        (b"ok\n\xff\xfe\xfd", "line 2: is no UTF-8"),
+        (b"", "no prompts in it"),
+        (b"a {heart", "without its partner"),
+        (b'a heart --negative "x', "line 1: no closing quotation"),
+    ],
+)
+def test_a_bad_line_is_named_before_anything_is_drawn(text: bytes, said: str, draw: Run, model: FakeDraw):
+    Path("list.txt").write_bytes(text)
+    done = draw("--from", "list.txt")
+    assert done.code == 2 and said in done.err and done.err.count("\n") <= 2, done.err
+    assert not model.calls
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "no prompt"),
+        (["  "], "without words"),
+        (["a", "--seeds", "1", "-n", "2"], "both say how many"),
+        (["a", "--guidance", "high"], "--guidance high"),
+        (["a", "--size", "0x4"], "--size 0x4"),
+        (["a", "--denoise", "0.5"], "--init"),
+        (["a", "--init", "none.png"], "not found"),
+        (["a", "--control", "photo.png"], "KIND:IMG"),
+        (["a", "--lora", "none.safetensors"], "not found"),
+        (["a", "--lora", "w.pt"], ".safetensors alone"),
+        (["a", "--lora", "unheard-of"], "unknown model"),
+        (["a", "--scheduler", "magic"], "it has euler, ddim"),
+        (["a (b:9)", "--seed", 1], "weight 9"),
+        (["word " * 30], "32 tokens long, and tiny-words reads 20"),
+        (["a", "--grid", "2x2", "--sheet", 2, "--seeds", "0-3"], "--sheet 2"),
+        (["a", "--like", "w.pt"], "no recipe"),
+        (["a", "--upscale", "none"], "unknown model"),
+        (["a", "--from", "none.txt"], "not found"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_is_refused_before_work(words: list[Any], said: str, draw: Run, model: FakeDraw):
+    Path("w.pt").write_bytes(b"x")
+    done = draw(*words)
+    assert done.code == 2 and said in done.err, done.err
+    assert not model.calls and not list(Path().glob("*.png"))
+
+
+def test_settings_of_other_pictures(draw: Run, model: FakeDraw):
+    first = draw("a (big:1.2) heart", "--seed", 7, "--steps", 9, "--negative", "text", "-o", "one.png")
+    assert first.code == 0, first.err
+    assert draw("--like", "one.png", "-o", "two.png").code == 0
+    assert (pixels("one.png") == pixels("two.png")).all()
+    other = draw("--like", "one.png", "--seed", 8, "--steps", 5)
+    assert other.lines == ["a-big-heart-seed8.png"] and model.calls[-1]["steps"] == 5
+    text = (
+        "a ((red)) cat <lora:shiny:0.7>\nNegative prompt: bad, [worse]\nSteps: 12, Sampler: Euler, Schedule type: Automatic, "
+        'CFG scale: 6.5, Seed: 42, Size: 32x16, Model: somebodys, Clip skip: 2, Lora hashes: "shiny: 1"'
+    )
+    info = PngInfo()
+    info.add_text("parameters", text)
+    Image.new("RGB", (4, 4)).save("web.png", pnginfo=info)
+    done = draw("--like", "web.png")
+    assert done.lines == ["a-red-cat-seed42.png"] and pixels(done.lines[0]).shape == (16, 32, 3), done.err
+    assert "LoRA shiny" in done.err and "Clip skip 2" in done.err and "somebodys" in done.err
+    call = model.calls[-1]
+    assert call["prompts"] == [[("a ", 1.0), ("red", 1.21), (" cat", 1.0)]] and call["guidance"] == 6.5 and call["steps"] == 12
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + text.encode("utf-16-be")
+    Image.new("RGB", (4, 4)).save("web.jpg", exif=exif)
+    assert draw("--like", "web.jpg", "--overwrite").lines == ["a-red-cat-seed42.png"]
+
+
+def test_out_of_memory_takes_the_next_cheaper_setting_once(draw: Run, model: FakeDraw):
+    model.failures = [RuntimeError("CUDA out of memory"), MemoryError()]
+    done = draw("a heart", "--seeds", "1-2")
+    assert done.code == 0 and "one picture at a time" in done.err and "decoding in tiles" in done.err, done.err
+    model.failures = [MemoryError(), MemoryError()]
+    done = draw("a star", "--seed", 1)
+    assert done.code == 1 and "out of memory on cpu" in done.err and "--size" in done.err
+
+
+def test_steps_are_saved_and_an_upscaler_finishes(draw: Run, tiny: str):
+    done = draw("a heart", "--seed", 1, "--steps", 6, "--save-steps", 2, "--json")
+    assert [Path(one["output"]).name for one in done.events if one["event"] == "saved"] == [
+        "a-heart-seed1_step0002.png",
+        "a-heart-seed1_step0004.png",
+    ], done.out
+    assert draw("a heart", "--seed", 2, "--upscale", tiny, "-o", "large.png").code == 0
+    assert pixels("large.png").shape == (2 * SIDE, 2 * SIDE, 3)
+
+
+def test_previews_are_drawn_where_the_terminal_has_colours(draw: Run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    done = draw("a heart", "--seed", 1, terminals="stderr")
+    assert done.code == 0 and "\u2580" in done.err
+    assert "\u2580" not in draw("a heart", "--seed", 2).err
+
+
+def test_help_fits_and_needs_no_torch(genkit: Run):
+    done = genkit("txt2img", "--help")
+    assert done.code == 0 and max(map(len, done.lines)) <= 80
+
+
+def test_a_real_pipeline_draws_the_same_alone_and_in_a_sheet(
+    genkit: Run, monkeypatch: pytest.MonkeyPatch, pipeline_folder: Callable[[str], Path]
+):
+    monkeypatch.undo()
+    monkeypatch.setitem(app.COMMANDS, "txt2img", app.Entry("genkit.cli.txt2img", app.PICTURES, ""))
+    folder = pipeline_folder("StableDiffusionPipeline")
+    monkeypatch.chdir(folder.parent)
+    words = ["--model", folder.name, "--steps", 2]
+    done = genkit("txt2img", "a (red:1.2) bike", "--seeds", "1-2", *words, "-o", "out/")
+    assert done.code == 0, done.err
+    alone = genkit("txt2img", "a (red:1.2) bike", "--seed", 2, *words, "-o", "alone.png", "--batch-size", 1)
+    assert np.abs(pixels("alone.png") - pixels(done.lines[1])).max() <= 1, alone.err
