@@ -26,7 +26,7 @@ def pocketsphinx() -> Recognise:
     try:
         from pocketsphinx import Decoder
     except ImportError as error:
-        raise UsageError("measuring speech needs PocketSphinx", "pip install 'genkit-media[test]'") from error
+        raise UsageError("measuring speech needs PocketSphinx", "pip install 'genkit-media[speech]'") from error
 
     decoder: Any = Decoder(loglevel="FATAL")
     fresh = decoder.get_cmn(False)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -85,13 +84,12 @@ def evaluate(
     report: Callable[[str], None] = lambda name: None,
     keep: Callable[[str, str, np.ndarray, int], None] = lambda model, name, audio, rate: None,
 ) -> list[dict[str, Any]]:
-    """A row for the recordings (and one for them through Griffin-Lim, if librosa is there), and one for each voice."""
+    """A row for the recordings (and one for them through Griffin-Lim), and one for each voice."""
     recorded = any(line.recorded is not None for line in lines)
     methods: dict[str, Callable[[Line], tuple[np.ndarray, int] | None]] = {}
     if recorded:
         methods["recordings"] = lambda line: line.recorded
-        if find_spec("librosa") is not None:
-            methods["recordings, Griffin-Lim"] = lambda line: griffin_lim(line.recorded) if line.recorded else None
+        methods["recordings, Griffin-Lim"] = lambda line: griffin_lim(line.recorded) if line.recorded else None
     for name, say in voices.items():
         methods[name] = lambda line, say=say: say(line.text, 0)  # type: ignore[misc]
     tallies = []
@@ -138,10 +136,8 @@ def levelled(audio: np.ndarray) -> np.ndarray:
 def resampled(audio: np.ndarray, rate: int, wanted: int) -> np.ndarray:
     if rate == wanted:
         return audio
-    try:
-        import soxr
-    except ImportError as error:
-        raise UsageError("measuring speech needs soxr", "pip install 'genkit-media[test]'") from error
+    import soxr
+
     return soxr.resample(audio, rate, wanted).astype(np.float32)
 
 
@@ -176,5 +172,5 @@ def protocol(count: int, recognisers: Sequence[str]) -> str:
         f"{count} texts; everything brought to one level and to 16 kHz; word error rate (substitutions, insertions and "
         f"deletions in shares of the words said, both sides spelt out by genkit's front end) by {', '.join(recognisers)}; mcd: "
         "mel-cepstral distortion in dB from the recordings of the same texts, coefficients 1 to 13 of 80 mel bands at 22,050 "
-        "Hz (window 1024, hop 256), time-warped, silences included; real_time: seconds taken for a second of speech, by the clock"
+        "Hz (window 1024, hop 256), time-warped, silences included; real_time: seconds taken for a second of speech"
     )

@@ -38,7 +38,7 @@ class Aligner:
         try:
             from pocketsphinx import Decoder
         except ImportError as error:
-            raise UsageError("alignment needs PocketSphinx", "pip install 'genkit-media[speech-training]'") from error
+            raise UsageError("alignment needs PocketSphinx", "pip install 'genkit-media[speech]'") from error
         self._decoder: Any = Decoder(lm=None, loglevel="FATAL")
 
     def align(self, audio: np.ndarray, words: Sequence[Sequence[str]]) -> list[Span] | None:

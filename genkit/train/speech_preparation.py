@@ -112,10 +112,8 @@ def _prepare_one(
 def resample(audio: np.ndarray, rate: int, wanted: int) -> np.ndarray:
     if rate == wanted:
         return audio
-    try:
-        import soxr
-    except ImportError as error:
-        raise UsageError("this needs soxr", "pip install 'genkit-media[speech-training]'") from error
+    import soxr
+
     return soxr.resample(audio, rate, wanted).astype(np.float32)
 
 
