@@ -62,19 +62,22 @@ def test_every_pipeline_draws_the_same_alone_and_in_a_batch(draw: Callable[..., 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_every_sampler_of_every_pipeline_makes_a_picture(draw: Callable[..., Any], name: str) -> None:
     model = draw(name)
-    plain = model(["a cat"], [1], steps=3)
+    steps = 2 if name == SD else 4  # of fewer, samplers that go the same way make the same picture
+    plain = model(["a cat"], [1], steps=steps)
     changed = 0
-    for scheduler in model.schedulers():
+    # the two noise models have the same samplers; one of them is asked for those that draw noise as they go
+    for scheduler in model.schedulers() if name != XL else ("euler-a", "dpmpp-2m-sde-karras"):
         model.configure(scheduler=scheduler)
-        made = model(["a cat", "a dog"], [1, 2], steps=3)
+        made = model(["a dog", "a cat"], [2, 1], steps=steps)
         assert made.isfinite().all(), scheduler
-        assert (model(["a cat"], [1], steps=3)[0] - made[0]).abs().max() <= 1 / 255, f"{scheduler} in a batch"
-        changed += bool((made[0] - plain[0]).abs().max() > 1 / 255)
+        assert (model(["a cat"], [1], steps=steps)[0] - made[1]).abs().max() <= 1 / 255, f"{scheduler} in a batch"
+        changed += bool((made[1] - plain[0]).abs().max() > 1 / 255)
     assert changed >= 1
     with pytest.raises(UsageError, match="no scheduler"):
         model.configure(scheduler="eulr")
-    with pytest.raises(UsageError, match=r"does not sample|no scheduler"):
-        model.configure(scheduler="ddim" if "Flux" in name else "euler-stochastic")
+    if name not in (SD, XL):
+        with pytest.raises(UsageError, match="a flow model and does not sample with ddim"):
+            model.configure(scheduler="ddim")
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -311,15 +314,15 @@ def test_an_autoencoder_of_four_channels_makes_alpha(tmp_path: Path) -> None:
     torch.manual_seed(1)
     autoencoder(4, in_channels=4, out_channels=4).save_pretrained(folder / "vae")
     model = models.load_model(cards.find(str(folder), "txt2img"), {"root": folder}, CPU, torch.float32)
-    assert model.channels == 4 and model(["cat"], [1], steps=2).shape == (1, 4, 64, 64)
+    assert model.channels == 4 and model(["cat"], [1], steps=2, safety=False).shape == (1, 4, 64, 64)
     for channels in (3, 4):
         start = torch.rand(1, channels, 64, 64)
-        made = model(["cat", "dog"], [1, 2], steps=4, init=start, denoise=0.5)
+        made = model(["cat", "dog"], [1, 2], steps=4, init=start, denoise=0.5, safety=False)
         assert made.shape == (2, 4, 64, 64)
-        assert (model(["dog"], [2], steps=4, init=start, denoise=0.5)[0] - made[1]).abs().max() <= 1 / 255
+        assert (model(["dog"], [2], steps=4, init=start, denoise=0.5, safety=False)[0] - made[1]).abs().max() <= 1 / 255
     seen: list[torch.Tensor] = []
     model.watch = lambda done, images: seen.append(images)
-    model(["cat"], [1], steps=2)
+    model(["cat"], [1], steps=2, safety=False)
     assert seen[-1].shape[1] == 4
 
 

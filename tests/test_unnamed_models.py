@@ -69,7 +69,7 @@ def test_a_repository_is_pulled_checked_and_used_again_offline(
 
 
 def test_a_broken_pull_goes_on_and_other_content_is_refused(hub: FakeHub, pipeline_folder: Folders) -> None:
-    whole = contents(pipeline_folder(SD))
+    whole = dict(sorted(contents(pipeline_folder(SD)).items(), key=lambda one: -len(one[1])))
     hub.add_repo("maker/thing", dict(whole))
     path = cards.user_folder() / "txt2img" / "thing.toml"
     fields = {
@@ -165,6 +165,17 @@ def test_one_file_needs_settings_that_are_here(
         models.load_model(
             cards.find(str(tmp_path / "other.safetensors")), {"weights": tmp_path / "other.safetensors"}, CPU, torch.float32
         )
+
+
+def test_one_file_with_settings_beside_it_draws_as_its_folder_does(pipeline_folder: Folders, tmp_path: Path) -> None:
+    from tiny_pipelines import one_file
+
+    folder = pipeline_folder(SD)
+    file = one_file(folder, tmp_path / "thing.safetensors")
+    (tmp_path / "thing").symlink_to(folder)
+    card = cards.find(str(file), "txt2img")
+    made = draw(card, weights.resolve(card, announce=lambda text: None))
+    assert torch.allclose(made, draw(cards.find(str(folder)), {"root": folder}), atol=1e-5)
 
 
 # --- a card beside its folder -------------------------------------------------------------------------------------------

@@ -391,3 +391,91 @@ def age(folder: Path) -> Path:
     index["feature_extractor"] = ["transformers", "CLIPFeatureExtractor"]
     (folder / "model_index.json").write_text(json.dumps(index))
     return folder
+
+
+# --- as one file, in the layout of the first authors --------------------------------------------------------------------
+
+UNET_PARTS = {
+    "time_embedding.linear_1": "time_embed.0",
+    "time_embedding.linear_2": "time_embed.2",
+    "conv_norm_out": "out.0",
+    "conv_out": "out.2",
+    "conv_in": "input_blocks.0.0",
+    "mid_block.resnets.0": "middle_block.0",
+    "mid_block.attentions.0": "middle_block.1",
+    "mid_block.resnets.1": "middle_block.2",
+}
+RESNET_PARTS = {
+    "norm1": "in_layers.0",
+    "conv1": "in_layers.2",
+    "time_emb_proj": "emb_layers.1",
+    "norm2": "out_layers.0",
+    "conv2": "out_layers.3",
+    "conv_shortcut": "skip_connection",
+}
+VAE_PARTS = {
+    "mid_block.resnets.0": "mid.block_1",
+    "mid_block.resnets.1": "mid.block_2",
+    "mid_block.attentions.0": "mid.attn_1",
+    "conv_norm_out": "norm_out",
+    "conv_shortcut": "nin_shortcut",
+    "group_norm": "norm",
+    "to_q": "q",
+    "to_k": "k",
+    "to_v": "v",
+    "to_out.0": "proj_out",
+}
+
+
+def one_file(folder: Path, path: Path) -> Path:
+    """Write the networks of a `stable_diffusion` folder as one checkpoint, named as its first authors named them."""
+    from safetensors.torch import load_file, save_file
+
+    state: dict[str, torch.Tensor] = {}
+    for name, value in load_file(folder / "unet/diffusion_pytorch_model.safetensors").items():
+        state[f"model.diffusion_model.{_first_unet_name(name)}"] = value
+    for name, value in load_file(folder / "vae/diffusion_pytorch_model.safetensors").items():
+        attention = ".attentions." in name and name.endswith("weight") and value.ndim == 2
+        state[f"first_stage_model.{_first_vae_name(name)}"] = value[..., None, None] if attention else value
+    for name, value in load_file(folder / "text_encoder/model.safetensors").items():
+        inner = name if name.startswith("text_model.") else f"text_model.{name}"
+        state[f"cond_stage_model.transformer.{inner}"] = value
+    save_file({name: value.contiguous() for name, value in state.items()}, path)
+    return path
+
+
+def _replaced(name: str, parts: dict[str, str]) -> str:
+    for new, first in parts.items():
+        name = name.replace(new, first)
+    return name
+
+
+def _first_unet_name(name: str) -> str:
+    """For blocks of one layer: each is two entries of the input's list (layer, halving), and two of the output's."""
+    words = name.split(".")
+    if words[0] not in ("down_blocks", "up_blocks"):
+        name = _replaced(name, UNET_PARTS)
+        return _replaced(name, RESNET_PARTS) if name.startswith(("middle_block.0", "middle_block.2")) else name
+    block, part, layer, rest = int(words[1]), words[2], int(words[3]), ".".join(words[4:])
+    if words[0] == "down_blocks":
+        place = 1 + 2 * block + layer
+        return {
+            "resnets": f"input_blocks.{place}.0.{_replaced(rest, RESNET_PARTS)}",
+            "attentions": f"input_blocks.{place}.1.{rest}",
+            "downsamplers": f"input_blocks.{2 + 2 * block}.0.op.{rest.removeprefix('conv.')}",
+        }[part]
+    return {
+        "resnets": f"output_blocks.{2 * block + layer}.0.{_replaced(rest, RESNET_PARTS)}",
+        "attentions": f"output_blocks.{2 * block + layer}.1.{rest}",
+        "upsamplers": f"output_blocks.{2 * block + 1}.{2 if block == 0 else 1}.{rest}",
+    }[part]
+
+
+def _first_vae_name(name: str) -> str:
+    words = _replaced(name, VAE_PARTS).split(".")
+    if len(words) > 2 and words[1] in ("down_blocks", "up_blocks"):
+        side, up = ("up", True) if words[1] == "up_blocks" else ("down", False)
+        place = 3 - int(words[2]) if up else int(words[2])
+        kind = {"resnets": f"block.{words[4]}", "downsamplers": "downsample", "upsamplers": "upsample"}[words[3]]
+        return ".".join([words[0], side, str(place), kind, *words[5:]])
+    return ".".join(words)

@@ -58,7 +58,9 @@ def open_pipeline(folder: Path, kind: Kind, dtype: torch.dtype, *, variant: str 
         settings["add_watermarker"] = False  # else it depends on whether a further package is installed
     if "requires_safety_checker" in taken and parts.get("safety_checker") is None:
         settings["requires_safety_checker"] = False
-    pipeline = pipeline_class(**parts, **settings)
+    # parts that a folder may leave out are still arguments that some classes want
+    absent = {name: None for name in OPTIONAL if name in taken}
+    pipeline = pipeline_class(**{**absent, **parts}, **settings)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 

@@ -73,7 +73,7 @@ class Preview:
         place = steps - int(self.pipeline.num_timesteps) + index
         if place >= steps:
             return 0.0
-        kept = float(scheduler.alphas_cumprod[int(scheduler.timesteps[place])])
+        kept = max(float(scheduler.alphas_cumprod[int(scheduler.timesteps[place])]), 1e-8)  # 0 where all is noise
         return ((1 - kept) / kept) ** 0.5
 
     @torch.no_grad()

@@ -10,6 +10,7 @@ from genkit.errors import UsageError
 KARRAS = {"use_karras_sigmas": True}
 STOCHASTIC = {"algorithm_type": "sde-dpmsolver++"}
 
+# Left out: what needs a further package (lms), and what draws noise that no seed decides (flow models' stochastic steps).
 # Name: class of diffusers, and what is set of it; all else comes from the scheduler that the model is published with.
 NOISE: dict[str, tuple[str, dict[str, Any]]] = {
     "ddim": ("DDIMScheduler", {}),
@@ -28,7 +29,6 @@ NOISE: dict[str, tuple[str, dict[str, Any]]] = {
     "euler-trailing": ("EulerDiscreteScheduler", {"timestep_spacing": "trailing"}),
     "heun": ("HeunDiscreteScheduler", {}),
     "lcm": ("LCMScheduler", {}),
-    "lms": ("LMSDiscreteScheduler", {}),
     "pndm": ("PNDMScheduler", {"skip_prk_steps": True}),
     "tcd": ("TCDScheduler", {}),
     "unipc": ("UniPCMultistepScheduler", {}),
@@ -37,7 +37,6 @@ NOISE: dict[str, tuple[str, dict[str, Any]]] = {
 FLOW: dict[str, tuple[str, dict[str, Any]]] = {
     "euler": ("FlowMatchEulerDiscreteScheduler", {}),
     "euler-karras": ("FlowMatchEulerDiscreteScheduler", KARRAS),
-    "euler-stochastic": ("FlowMatchEulerDiscreteScheduler", {"stochastic_sampling": True}),
 }
 
 
