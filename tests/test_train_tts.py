@@ -6,6 +6,7 @@ import math
 import tomllib
 import wave
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -165,7 +166,7 @@ def test_symbols_cover_the_recording_without_gaps() -> None:
     found = symbols_of([("S", "AA1"), ",", ("AA1",), ("S",), "."], spans, 0.07, 1.1)
     assert [one.symbol for one in found] == ["S", "AA1", ",", "AA1", "SIL", "S", "."]
     assert found[0].start_s == 0 and found[-1].end_s == pytest.approx(1.03)
-    assert all(one.end_s == after.start_s for one, after in zip(found, found[1:], strict=False))
+    assert all(one.end_s == after.start_s for one, after in pairwise(found))
     assert found[2].end_s - found[2].start_s == pytest.approx(0.2)
 
 

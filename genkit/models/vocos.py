@@ -1,8 +1,8 @@
-"""Vocos: mel features to sound by a network that works at the frame rate and predicts a short-time spectrum, which is inverted
-(Siuzdak 2023, arXiv 2306.00814): an embedding of 7 frames, ConvNeXt blocks (Liu et al. 2022, arXiv 2201.03545, in one dimension),
-and a head that gives magnitudes (as logarithms) and phases (as angles).
+"""Vocos: mel features to sound by a network that works at the frame rate and predicts a short-time spectrum to be inverted
+(Siuzdak 2023, arXiv 2306.00814): an embedding of 7 frames, ConvNeXt blocks (Liu et al. 2022, arXiv 2201.03545, in one
+dimension), and a head that gives magnitudes (as logarithms) and phases (as angles).
 
-Key names and shapes are those of the published checkpoints (`backbone.embed`, `backbone.convnext.0.dwconv`, `head.out`). Here the
+Key names and shapes are those of the published checkpoints (`backbone.embed`, `backbone.convnext.0.dwconv`, `head.out`). The
 features are genkit's own (`nets/mel.py`), and frames are centred, so that F frames give (F - 1) * hop samples.
 """
 

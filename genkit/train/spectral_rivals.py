@@ -1,4 +1,4 @@
-"""What a vocoder learns from besides its mel spectrogram: short-time spectra at several resolutions, and discriminators that see
+"""What a vocoder learns from besides mel features: short-time spectra at several resolutions, and discriminators that see
 them (Jang et al. 2021, "UnivNet", arXiv 2106.07889, section 2.3; complex ones as in Défossez et al. 2022, arXiv 2210.13438).
 
 The discriminators are small and stride over frequency, because two cores have to train them; magnitudes are compressed to a

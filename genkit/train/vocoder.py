@@ -21,9 +21,9 @@ from genkit.models import vocos
 from genkit.nets.mel import MelScale
 from genkit.train.config import TrainConfig
 from genkit.train.feeding import feed
+from genkit.train.spectral_rivals import SpectralRivals, deceived, spectral_distance, told_apart
 from genkit.train.speech_corpus import Corpus, Spoken
 from genkit.train.speech_sheets import picture, write_samples
-from genkit.train.spectral_rivals import SpectralRivals, deceived, spectral_distance, told_apart
 from genkit.train.voice import Voice, corpus_of, options_of, voice_fields
 
 MARGIN = 4  # frames read beyond a segment, so that its first and last features are those of the whole recording
@@ -31,8 +31,8 @@ MARGIN = 4  # frames read beyond a segment, so that its first and last features 
 
 @dataclass(frozen=True)
 class VocoderOptions:
-    """`segment` is in frames. The loss is `mel_weight` x mel + `spectral_weight` x spectra + opinion + `match_weight` x features;
-    the last two from step `adversary_from` on (below 0: never). `rival_width` is the discriminators' channels. `natural` is
+    """`segment` is in frames. The loss is `mel_weight` x mel + `spectral_weight` x spectra + opinion + `match_weight` x
+    features; the last two from step `adversary_from` on (below 0: never). `rival_width` is the discriminators' channels. `natural` is
     the share of segments that have their own features where an `acoustic` model's card is given. `measured` recordings are
     measured on."""
 

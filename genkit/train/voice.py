@@ -88,10 +88,8 @@ class Units:
         """Pitch and energy (L,) in these units; what is not voiced gets a pitch between its neighbours'."""
         places = np.arange(len(one.pitch))
         voiced = one.pitch > 0
-        if voiced.any():
-            line = np.interp(places, places[voiced], one.pitch[voiced])
-        else:
-            line = np.full(len(places), self.pitch[0])
+        level = np.full(len(places), self.pitch[0])
+        line = np.interp(places, places[voiced], one.pitch[voiced]) if voiced.any() else level
         pitch, energy = (line - self.pitch[0]) / self.pitch[1], (one.energy - self.energy[0]) / self.energy[1]
         return pitch.astype(np.float32), energy.astype(np.float32)
 

@@ -1,0 +1,84 @@
+"""`genkit eval tts`: its measures on made numbers, the layout of recordings, and the command with a recogniser that is made."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Run
+
+from genkit.errors import UsageError
+from genkit.evaluate.cepstra import cepstra, distortion
+from genkit.evaluate.recognising import word_errors, words_of
+
+
+@pytest.mark.parametrize(
+    ("said", "heard", "errors"),
+    [("a b c", "a b c", 0), ("a b c", "a c", 1), ("a b c", "a x b c", 1), ("a b c", "x y", 3), ("", "a", 1), ("a b", "", 2)],
+)
+def test_word_errors(said: str, heard: str, errors: int) -> None:
+    assert word_errors(said.split(), heard.split()) == errors
+
+
+def test_words_are_compared_without_marks() -> None:
+    assert words_of("Don't - it’s well-known, O.K.?") == ["don't", "it's", "well", "known", "o", "k"]
+
+
+def test_distortion_is_0_for_the_same_however_slow() -> None:
+    rng = np.random.default_rng(0)
+    first = cepstra(rng.standard_normal((80, 12)))
+    assert first.shape == (12, 13)
+    assert distortion(first, first) == pytest.approx(0, abs=1e-5)
+    assert distortion(first, np.repeat(first, 2, 0)) == pytest.approx(0, abs=1e-5)
+    # a distance of 1 in one coefficient is 10 / ln 10 x root 2 decibels
+    assert distortion(first, first + np.eye(13)[3]) <= 10 / np.log(10) * 2**0.5 + 1e-9
+    assert distortion(first[:1], first[:1] + np.eye(13)[3]) == pytest.approx(10 / np.log(10) * 2**0.5)
+    # the level of a sound is not its shape
+    assert distortion(first, cepstra(rng.standard_normal((80, 12)))) > 1
+    numbers = rng.standard_normal((80, 5))
+    np.testing.assert_allclose(cepstra(numbers), cepstra(numbers + 3), atol=1e-9)
+
+
+def recordings(target: Path) -> Path:
+    import io
+
+    import soundfile
+
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr("set/metadata.csv", "one|Mr. One|mister one\ntwo.wav|Two.\nlost|Not there.\n")
+        for place, name in enumerate(("one", "two")):
+            sound = io.BytesIO()
+            time = np.arange(8000) / 16000
+            soundfile.write(sound, 0.2 * np.sin(2 * np.pi * (200 + 100 * place) * time), 16000, format="WAV")
+            archive.writestr(f"set/wavs/{name}.wav", sound.getvalue())
+    return target
+
+
+def test_the_layout_of_recordings(tmp_path: Path) -> None:
+    from genkit.media.utterances import Recordings
+
+    with Recordings(recordings(tmp_path / "set.zip")) as found:
+        assert [(one.name, one.text) for one in found.utterances] == [("one", "mister one"), ("two", "Two.")]
+        assert found.missing == ["lost"]
+        audio, rate = found.read(found.utterances[1])
+        assert rate == 16000 and audio.shape == (8000,) and audio.dtype == np.float32
+    (tmp_path / "metadata.csv").write_text("no bar here\n")
+    with pytest.raises(UsageError, match="is not id"):
+        Recordings(tmp_path)
+
+
+def test_recordings_are_measured_beside(genkit: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from genkit.evaluate import recognising
+
+    monkeypatch.setattr(recognising, "pocketsphinx", lambda: lambda audio: "two" if len(audio) else "")
+    names = tmp_path / "names.txt"
+    names.write_text("two\n")
+    outcome = genkit("eval", "tts", "--data", recordings(tmp_path / "set.zip"), "--names", names, "--json")
+    assert outcome.code == 0, outcome.err
+    rows = outcome.events[-1]["rows"]
+    assert [row["model"] for row in rows] == ["recordings", "recordings, Griffin-Lim"]
+    assert rows[0]["words"] == 1 and rows[0]["pocketsphinx"] == 0
+    assert "time-warped" in outcome.events[-1]["protocol"] and rows[1]["mcd"] > 0
+    assert genkit("eval", "tts").code == 2
