@@ -20,6 +20,7 @@ from genkit.api.models import list_models, load
 from genkit.api.style import style
 from genkit.api.translate import translate
 from genkit.api.tts import tts
+from genkit.api.txt2img import txt2img
 from genkit.api.upscale import upscale
 from genkit.errors import GenkitError, InputError, OutputError, RunError, UsageError, WeightsError
 
@@ -41,5 +42,6 @@ __all__ = [
     "style",
     "translate",
     "tts",
+    "txt2img",
     "upscale",
 ]

@@ -263,6 +263,18 @@ def test_previews_are_drawn_where_the_terminal_has_colours(draw: Run, monkeypatc
     assert "\u2580" not in draw("a heart", "--seed", 2).err
 
 
+def test_from_python(model: FakeDraw, genkit: Run):
+    import genkit as library
+
+    made = library.txt2img(["a heart", "a star"], seed=[1, 2], model=model, steps=3)
+    assert len(made) == 4 and made[0].size == (SIDE, SIDE) and model.calls[-1]["steps"] == 3
+    path = library.txt2img("a {heart}", "one.png", seed=5, negative="text", size="24x16", model=model, init=made[0], steps=3)
+    assert str(path) == "one.png" and pixels(path).shape == (16, 24, 3)
+    assert "--seed 5" in genkit("show", path).out
+    with pytest.raises(library.UsageError):
+        library.txt2img("word " * 30, model=model)
+
+
 def test_help_fits_and_needs_no_torch(genkit: Run):
     done = genkit("txt2img", "--help")
     assert done.code == 0 and max(map(len, done.lines)) <= 80
