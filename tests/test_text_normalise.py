@@ -262,6 +262,14 @@ CASES = [
     ("Sat., 5 p.m.", "saturday, five p m."),
     ("50 lb", "fifty pounds."),
     ("1 hr", "one hour."),
+    ("ISBN 978-3-16-148410-0", "i s b n nine seven eight, three, one six, one four eight four one zero, zero."),
+    ("King George V ruled.", "king george the fifth ruled."),
+    ("pH 7.4", "p h seven point four."),
+    ("1 tsp. salt", "one teaspoon salt."),
+    ("$1.2B in Q4 2023", "one point two billion dollars in q four twenty twenty three."),
+    ("(1809-1865)", "eighteen oh nine to eighteen sixty five."),
+    ("50,000+ people", "fifty thousand plus people."),
+    ("iOS 17.2", "i o s seventeen point two."),
     ("90 min.", "ninety minutes."),
 ]
 

@@ -26,6 +26,7 @@ PHONE = re.compile(
     r"(?:(?:\+?1[-.\s])?(?:\(\d{3}\)\s?|\d{3}[-.\s])\d{3}[-.]\d{4}|\+\d{1,3}(?:[\s-]\(?\d{1,4}\)?){2,5}|\d{3}-\d{4}"
     r"|1-\d{3}-\d{3}-\d{4}|\+\d{8,15})(?![\w-])"
 )
+GROUPS = re.compile(r"\d{1,7}(?:-\d{1,7}){3,}(?![\w-])")  # ISBN and other numbers in groups
 _RUNS = re.compile(r"[^\W\d_]+|\d+|.")
 _SAID = frozenset(["com", "org", "net", "edu", "gov", "info", "dev", "app", "biz", "co"])
 
@@ -80,4 +81,12 @@ def phone(found: re.Match[str]) -> list[str]:
     words = ["plus"] if found[0].startswith("+") else []
     for place, group in enumerate(re.findall(r"\d+", found[0])):
         words += ([","] if place else []) + (["eight", "hundred"] if group == "800" and place == 1 else digits(group))
+    return words
+
+
+def groups(found: re.Match[str]) -> list[str]:
+    """Digit by digit, with a rest at each hyphen."""
+    words: list[str] = []
+    for group in found[0].split("-"):
+        words += ([","] if words else []) + digits(group)
     return words

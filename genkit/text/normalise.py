@@ -29,6 +29,7 @@ _STRENGTH = {mark: place for place, mark in enumerate(["", ",", ";", ":", "—",
 # (pattern, reader) in the order in which they are tried where a digit is near
 _NUMBERS: tuple[tuple[re.Pattern[str], Reader], ...] = (
     (addresses.PHONE, addresses.phone),
+    (addresses.GROUPS, addresses.groups),
     (dates.ISO, dates.iso),
     (dates.SLASHED, dates.slashed),
     (addresses.IP, addresses.ip),

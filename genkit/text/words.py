@@ -100,6 +100,8 @@ def read(part: str, at: int, known: Collection[str], loud: bool) -> tuple[Said, 
         return [low], end
     if part[end : end + 1] == "." and (said := _abbreviation(low, word, part, at, end)) is not None:
         return said, end + 1
+    if word == "pH":
+        return ["P", "H"], end
     if low in FOLDED:
         return FOLDED[low].split(), end
     if len(word) == 1:
@@ -173,6 +175,8 @@ def _month(text: str) -> bool:
 
 def _single(word: str, part: str, at: int, end: int, loud: bool) -> list[str]:
     low = word.lower()
+    if word in ("V", "X") and _before(part, at).lower() in REGNAL:
+        return ["the", *ordinal(roman(word) or 0)]
     if low == "i" and (word == "I" or not part[at - 1 : at].isspace()) and _before(part, at).lower() not in NUMBERED:
         return ["i"]
     if low == "i" and word == "I":
