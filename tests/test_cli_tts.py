@@ -125,7 +125,7 @@ def test_files_lines_and_chapters(tts: Any) -> None:
     assert done.code == 0, done.err
     from mutagen.mp3 import MP3
 
-    chapters = [frame for frame in MP3("joined.mp3").tags.getall("CHAP")]
+    chapters = list(MP3("joined.mp3").tags.getall("CHAP"))
     assert len(chapters) == 2 and chapters[0].start_time == 0 < chapters[1].start_time
     piped = tts("--from", "-", "-o", "in.wav", stdin=b"Hello from a pipe.")
     assert piped.code == 0, piped.err
