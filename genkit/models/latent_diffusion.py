@@ -134,6 +134,7 @@ def scheduler_of() -> Any:
         prediction_type="v_prediction",
         timestep_spacing="trailing",
         solver_order=2,
+        steps_offset=1,  # of no effect with trailing steps, but pipelines warn of 0
     )
 
 

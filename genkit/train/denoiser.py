@@ -98,8 +98,9 @@ class DenoiserJob:
         if self._judge is None:
             return said
         return (
-            f"{said}; retrieval: of {self.options.count} trained names, drawn once each with {self.options.steps} steps at guidance "
-            f"{self.options.guidance:g}, the share whose own picture is among the 5 nearest by VGG-19 relu3_1 over 4 x 4 parts"
+            f"{said}; retrieval: of {self.options.count} trained names, drawn once each with {self.options.steps} steps at "
+            f"guidance {self.options.guidance:g}, the share whose own picture is among the 5 nearest by VGG-19 relu3_1 over "
+            "4 x 4 parts"
         )
 
     def parts(self, modules: dict[str, nn.Module]) -> Parts:

@@ -181,6 +181,7 @@ def write_folder(out: Path, config: TrainConfig, job: DenoiserJob, command: list
         "limits": {"size": side},
         "metrics": dict(metrics),
         "options": {
+            "negative": {"type": "str", "default": "", "help": "what not to draw"},
             "steps": {
                 "type": "int",
                 "default": chosen.steps,
@@ -196,20 +197,13 @@ def write_folder(out: Path, config: TrainConfig, job: DenoiserJob, command: list
                 "help": "how closely the prompt is followed",
             },
         },
-        "files": {_role(name): _file(config.name, name, path) for name, path in files.items()},
+        "folder": {"path": config.name, "files": {name: _pinned(path) for name, path in files.items()}},
     }
     target = out / f"{config.name}.toml"
     target.write_text(card_text(card), encoding="utf-8")
     return target
 
 
-def _role(name: str) -> str:
-    """model_index.json is the `index`, by which the folder is found; the others are named by their place in it."""
-    if name == "model_index.json":
-        return "index"
-    return "".join(one if one.isalnum() else "_" for one in name.lower().rpartition(".")[0])
-
-
-def _file(folder: str, name: str, path: Path) -> dict[str, Any]:
+def _pinned(path: Path) -> dict[str, Any]:
     raw = path.read_bytes()
-    return {"path": f"{folder}/{name}", "hash": f"sha256:{hashlib.sha256(raw).hexdigest()}", "size": len(raw)}
+    return {"hash": f"sha256:{hashlib.sha256(raw).hexdigest()}", "size": len(raw)}
