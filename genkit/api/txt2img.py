@@ -69,7 +69,7 @@ def txt2img(
         if output is None:
             results.append(callers.give_back(picture, None))
             continue
-        given = {"negative": negative, "size": f"{picture.width}x{picture.height}", "denoise": denoise}
+        given: dict[str, Any] = {"negative": negative, "size": f"{picture.width}x{picture.height}", "denoise": denoise}
         given |= {name: value for name, value in model_options.items() if name in ("steps", "guidance")}
         given |= {"no_safety_checker": True} if model_options.get("safety") is False else {}
         others = {name: value for name, value in model_options.items() if name not in ("steps", "guidance", "safety")}
