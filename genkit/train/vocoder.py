@@ -32,9 +32,9 @@ MARGIN = 4  # frames read beyond a segment, so that its first and last features 
 @dataclass(frozen=True)
 class VocoderOptions:
     """`segment` is in frames. The loss is `mel_weight` x mel + `spectral_weight` x spectra + opinion + `match_weight` x
-    features; the last two from step `adversary_from` on (below 0: never). `rival_width` is the discriminators' channels. `natural` is
-    the share of segments that have their own features where an `acoustic` model's card is given. `measured` recordings are
-    measured on."""
+    features; the last two from step `adversary_from` on (below 0: never). `rival_width` is the discriminators' channels.
+    `natural` is the share of segments that have their own features where an `acoustic` model's card is given. `measured`
+    recordings are measured on."""
 
     batch: int = 12
     segment: int = 32
@@ -69,7 +69,8 @@ class VocoderJob:
             network = vocos.build(**self.sizes)
         except (TypeError, ValueError) as error:
             raise UsageError(f"the network of this configuration cannot be built: {error}") from error
-        self.modules: dict[str, nn.Module] = {"vocoder": network, "ledger": Ledger()}
+        self.ledger = Ledger()
+        self.modules: dict[str, nn.Module] = {"vocoder": network, "ledger": self.ledger}
         self.rivals: tuple[str, ...] = ()
         if chosen.adversary_from >= 0:
             self.modules["rival"] = SpectralRivals(chosen.rival_width)
@@ -132,15 +133,15 @@ class VocoderJob:
         spectra = spectral_distance(made, real)
         loss = chosen.mel_weight * mel + chosen.spectral_weight * spectra
         figures = {"mel": float(mel.detach()) * self.scale.scale, "spectra": float(spectra.detach())}
-        ledger, self._last = modules["ledger"], None
-        if self.rivals and int(ledger.steps) >= chosen.adversary_from:  # type: ignore[arg-type]
+        self._last = None
+        if self.rivals and int(self.ledger.steps) >= chosen.adversary_from:
             self._last = made.detach(), real
             rival = modules["rival"].requires_grad_(False)
             opinion, apart = deceived(rival(made), rival(real))
             rival.requires_grad_(True)
             loss = loss + opinion + chosen.match_weight * apart
             figures |= {"opinion": float(opinion.detach()), "features": float(apart.detach())}
-        ledger.steps += 1  # type: ignore[operator]
+        self.ledger.steps += 1
         return loss, figures
 
     def rival_loss(self, modules: dict[str, nn.Module], batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]] | None:
