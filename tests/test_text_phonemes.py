@@ -42,7 +42,7 @@ def of_word(text: str, word: str) -> str:
         ("hello", "HH AH0 L OW1"), ("through", "TH R UW1"), ("colonel", "K ER1 N AH0 L"), ("yacht", "Y AA1 T"),
         ("of", "AH1 V"), ("one", "W AH1 N"), ("women", "W IH1 M AH0 N"), ("island", "AY1 L AH0 N D"), ("queue", "K Y UW1"),
         ("choir", "K W AY1 ER0"), ("said", "S EH1 D"), ("people", "P IY1 P AH0 L"), ("don't", "D OW1 N T"),
-        ("o'clock", "AH0 K L AA1 K"), ("naïve", "N AA2 IY1 V"), ("zoë", "Z OW1 IY0"), ("café", "K AH0 F EY1"),
+        ("o'clock", "AH0 K L AA1 K"), ("naïve", "N AY2 IY1 V"), ("zoë", "Z OW1 IY0"), ("café", "K AH0 F EY1"),
         ("business", "B IH1 Z N AH0 S"), ("'em", "AH0 M"), ("recipe", "R EH1 S AH0 P IY0"),
     ],
 )  # fmt: skip
@@ -54,7 +54,7 @@ def test_words_of_the_dictionary_are_right(word: str, phonemes: str):
     ("word", "phonemes"),
     [
         ("colonelship's", None), ("yachtlike", None), ("skateboarders'", None), ("genkit's", None),
-        ("doorknobless", "D AO1 R N AA2 B L AH0 S"), ("queueless", "K Y UW1 L AH0 S"), ("choirs'", "K W AY1 ER0 Z"),
+        ("doorknobless", "D AO1 R N AA2 B L AH0 S"), ("queueless", "K Y UW1 L AH0 S"), ("choirs'", "K W AY1 R Z"),
         ("blorps's", None),
     ],
 )  # fmt: skip
@@ -144,7 +144,7 @@ def test_what_is_packed_comes_back(tmp_path):
     chunks = [(), ("K",), ("AE1",), ("AE0",), ("T",), ("K", "S")]
     layers = [(rng.normal(size=(5 * 8, 8)).astype(np.float32), np.zeros(8, np.float32))]
     network = Network(
-        rng.normal(size=(len(ALPHABET), 8)), layers, (rng.normal(size=(8, 6)).astype(np.float32), np.zeros(6)), chunks
+        rng.normal(size=(len(ALPHABET), 8)), layers, (rng.normal(size=(6, 8)).astype(np.float32).T, np.zeros(6)), chunks
     )
     exceptions = {"cat": ("K", "AE1", "T"), "cats": ("K", "AE1", "T", "S"), "a": ("AH0",), "x'd": ("EH1", "K", "S", "T")}
     packing.save(tmp_path / "m.safetensors", network, exceptions, packing.Known.of(["cat", "dog"]), {"figures": {}})

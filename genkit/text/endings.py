@@ -28,13 +28,11 @@ def past(stem: Phonemes) -> Phonemes:
 
 def stems(word: str) -> Iterator[tuple[str, Callable[[Phonemes], Phonemes]]]:
     """Words that this one may be made of, with what the ending does to their sound; the likeliest first."""
-    if word.endswith(("ss", "us", "is")) and not word.endswith("'s"):
-        return
     if word.endswith("'s"):
         yield word[:-2], plural
     elif word.endswith("s'"):
         yield word[:-1], lambda stem: stem
-    elif word.endswith("s") and len(word) > 3:
+    elif word.endswith("s") and not word.endswith(("ss", "us", "is")) and len(word) > 3:
         yield word[:-1], plural
         if word.endswith("ies"):
             yield word[:-3] + "y", plural

@@ -74,8 +74,9 @@ def eight_bits(network: Network) -> dict[str, np.ndarray]:
 
     def add(name: str, weight: np.ndarray, axis: int) -> None:
         scale = np.maximum(np.abs(weight).max(axis=axis, keepdims=True), 1e-12) / 127
-        tensors[name] = np.round(weight / scale).astype(np.int8)
-        tensors[f"{name}.scale"] = scale.astype(np.float32)
+        # safetensors writes the bytes as they lie: a transposed array would come back scrambled
+        tensors[name] = np.ascontiguousarray(np.round(weight / scale).astype(np.int8))
+        tensors[f"{name}.scale"] = np.ascontiguousarray(scale.astype(np.float32))
 
     add("embed", network.embed, 1)
     for place, (weight, bias) in enumerate([*network.layers, network.head]):

@@ -65,7 +65,13 @@ def say(word: str, model: Model, exceptions: Mapping[str, tuple[str, ...]] | Non
         for first, second in endings.compounds(word):
             if first in model.known and second in model.known:
                 return endings.joined(say(first, model, exceptions), say(second, model, exceptions))
+        return _single(model.network([word])[0])
     return model.network([word])[0]
+
+
+def _single(said: tuple[str, ...]) -> tuple[str, ...]:
+    """Without a consonant said twice in a row, which doubled letters of names can lead the network to."""
+    return tuple(one for place, one in enumerate(said) if not place or one != said[place - 1])
 
 
 @lru_cache(maxsize=65536)
