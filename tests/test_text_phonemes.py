@@ -54,7 +54,7 @@ def test_words_of_the_dictionary_are_right(word: str, phonemes: str):
     ("word", "phonemes"),
     [
         ("colonelship's", None), ("yachtlike", None), ("skateboarders'", None), ("genkit's", None),
-        ("doorknobless", "D AO1 R N AA2 B L AH0 S"), ("queueless", "K Y UW1 L AH0 S"), ("choirs'", "K W AY1 R Z"),
+        ("doorknobless", None), ("queueless", "K Y UW1 L AH0 S"), ("choirs'", "K W AY1 R Z"),
         ("blorps's", None),
     ],
 )  # fmt: skip
