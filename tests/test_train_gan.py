@@ -167,6 +167,18 @@ def test_an_encoder_learns_to_have_pictures_drawn_again(shapes: Path, features: 
     assert np.mean(apart[-5:]) < 0.8 * np.mean(apart[:5])
 
 
+def test_mapping_networks_can_learn_faster(shapes: Path, tmp_path: Path) -> None:
+    def moved(rate: float) -> float:
+        torch.manual_seed(0)
+        job = GanJob(config(mapping_rate=rate), [shapes], None)
+        before = job.modules["generator"].get_parameter("mapping.fc0.weight").detach().clone()
+        train(config(mapping_rate=rate), job, tmp_path / f"run-{rate:g}", cpu=True)
+        state = torch.load(tmp_path / f"run-{rate:g}" / "state.pt", weights_only=True)
+        return float((state["modules"]["generator"]["mapping.fc0.weight"] - before).abs().mean())
+
+    assert moved(40.0) > 10 * moved(1.0)
+
+
 def test_a_discriminator_looks_through_frozen_features(tmp_path: Path, features: str) -> None:
     pair = adversaries_of("stylegan2", 32, 3, 2, STYLE, {"features": features, "width": 8, "mixed": 8})
     images, labels = torch.rand(2, 3, 32, 32) * 2 - 1, torch.tensor([0, 1])

@@ -51,8 +51,10 @@ class DataOptions:
 
     `r1` weighs the penalty, made every `r1_every` steps; 0 for none, below 0 for what arXiv 2006.06676 (appendix C) gives for
     the side and the batch. `path_length` weighs the regulariser of the generator (0: none, 2 in the paper); `mixing` is the
-    share of pictures of two styles. `augment` names changes (colour, translation, cutout), made always, or with `adapt`, the
-    wanted mean sign of opinions on real pictures, with a probability that goes from 0 to 1 within `adapt_images`.
+    share of pictures of two styles. The mapping networks of StyleGAN learn a hundred times slower than the rest, which is meant
+    for millions of pictures; `mapping_rate` multiplies that. `augment` names changes (colour, translation, cutout), made
+    always, or with `adapt`, the wanted mean sign of opinions on real pictures, with a probability that goes from 0 to 1
+    within `adapt_images`.
 
     `patience` steps of a discriminator that has won end the run, and so do pictures that are all alike after `grace` steps;
     0 for never. `features` (VGG-19, as for `genkit.train.judging`) adds a Fréchet distance of `count` pictures to the report.
@@ -73,6 +75,7 @@ class DataOptions:
     r1_every: int = 16
     path_length: float = 0.0
     mixing: float = 0.5
+    mapping_rate: float = 1.0
     augment: tuple[str, ...] = ("colour", "translation", "cutout")
     adapt: float = 0.0
     adapt_images: int = 200_000
@@ -143,6 +146,13 @@ class GanJob:
 
     def matrices(self) -> list[Tensor]:
         return []
+
+    def hastened(self) -> dict[float, list[Tensor]]:
+        """Factors of the learning rate, and the parameters they are for."""
+        if not self.pair.mixes:
+            return {}
+        named = [*self.pair.generator.named_parameters(), *self.pair.rival.named_parameters()]
+        return {self.options.mapping_rate: [one for name, one in named if name.startswith("mapping.fc")]}
 
     # --- batches ------------------------------------------------------------------------------------------------------
 
