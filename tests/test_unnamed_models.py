@@ -38,7 +38,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def draw(card: cards.Card, files: dict[str, Path]) -> torch.Tensor:
     model = models.load_model(card, files, CPU, torch.float32)
-    return model(["a cat"], [1], steps=1, width=64, height=64)
+    return model(["a cat"], [1], steps=2, width=64, height=64)
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -75,6 +75,7 @@ def test_a_broken_pull_goes_on_and_other_content_is_refused(hub: FakeHub, pipeli
     fields = {
         "name": "thing", "tasks": ["txt2img"], "family": "diffusers", "summary": "For tests.", "licence": "MIT",
         "commercial": True, "params": {"pipeline": SD}, "limits": {"size": 64},
+        "options": {"steps": {"type": "int", "default": 2}},
         "hub": {
             "repo": "maker/thing", "revision": COMMIT,
             "files": {name: {"hash": f"sha256:{sha256(content)}", "size": len(content)} for name, content in whole.items()},
@@ -191,6 +192,7 @@ def test_a_card_may_own_a_folder(pipeline_folder: Folders, tmp_path: Path, monke
     fields = {
         "name": "own", "tasks": ["txt2img"], "family": "diffusers", "summary": "For tests.", "licence": "MIT",
         "commercial": True, "params": {"pipeline": SD}, "limits": {"size": 64},
+        "options": {"steps": {"type": "int", "default": 2}},
         "folder": {
             "path": "own",
             "files": {name: {"hash": f"sha256:{sha256(content)}", "size": len(content)} for name, content in whole.items()},

@@ -28,6 +28,7 @@ from genkit.models.diffusers.prompts import (
 )
 from genkit.models.diffusers.running import Progress, Runner, resize
 from genkit.models.diffusers.starting import start_with_alpha
+from genkit.models.diffusers.telling import Steps
 from genkit.nets.mirror import reflect
 
 Watch = Callable[[int, Tensor], None]  # the step that is done, counted from 1, and previews (N, C, h, w) in [0, 1]
@@ -213,7 +214,7 @@ class Draw:
         shown = {key: self._prepared(image, wanted, len(prompts)) for key, image in pictures.items()}
         self._become(init is not None, [str(name) for name, _ in control])
         groups = self._groups(prompts, negatives)
-        steps = _Steps(self, len(prompts), len(groups))
+        steps = Steps(self, len(prompts), len(groups))
         made: dict[int, Tensor] = {}
         for place, group in enumerate(groups):
             some = {key: image[group] for key, image in shown.items()}
@@ -387,31 +388,6 @@ class Draw:
         inner = self._inner(wanted)
         shown = resize(image.cpu().float().clamp(0, 1), (height, width))
         return reflect(shown, inner[0] - height, inner[1] - width).expand(count, -1, -1, -1)
-
-
-class _Steps:
-    """Tells of the steps of one call, which may be several of the pipeline."""
-
-    def __init__(self, model: Draw, count: int, groups: int):
-        self._model, self._count, self._groups = model, count, groups
-        self._shown: Tensor | None = None
-
-    def of(self, place: int, group: list[int], sides: tuple[int, int]) -> Callable[[Any, int, Any], None]:
-        if self._model.watch is not None:
-            self._model.preview().begin()
-
-        def tell(pipeline: Any, step: int, latents: Tensor) -> None:
-            steps = int(pipeline.num_timesteps)
-            if self._model.watch is not None:
-                colours = self._model.preview()(latents, step, *sides)
-                if self._shown is None:
-                    self._shown = torch.full((self._count, *colours.shape[1:]), 0.5)  # grey until its turn comes
-                self._shown[group] = colours
-                self._model.watch(place * steps + step + 1, self._shown.clone())
-            if self._model.progress is not None:
-                self._model.progress(place * steps + step + 1, self._groups * steps)
-
-        return tell
 
 
 def _parameters(pipeline: Any) -> set[str]:
