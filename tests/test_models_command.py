@@ -84,7 +84,7 @@ def test_list_shows_what_is_here_and_what_is_not(say: Say) -> None:
     found = {event["name"]: event for event in say.events("list")}
     assert len(found) == len(cards.all_cards()) == len(say("list")[0].splitlines()) - 1
     assert found["craft-x4"]["bytes"] == 3426465 and found["omnisr-x2"]["verified"] is False
-    assert "there are no models for tts" in say("list", "--task", "tts", code=2)[1]
+    assert "there are no models for video" in say("list", "--task", "video", code=2)[1]
 
 
 def test_info_says_everything(say: Say) -> None:
