@@ -28,7 +28,7 @@ def described(card: Card, folder: Path) -> Card:
     Raises:
         WeightsError: a pipeline that genkit does not drive.
     """
-    if card.params.get("pipeline"):
+    if card.params.get("pipeline") or card.task != "txt2img":
         return card
     name = read_json(folder / "model_index.json").get("_class_name")
     if name not in DRAWING:
