@@ -14,6 +14,7 @@ import argparse
 import statistics
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,9 @@ def main() -> None:
 def times(models: list[str]) -> str:
     with tempfile.TemporaryDirectory() as folder:
         words = [*genkit(), "gan", "--device", "cpu", "--overwrite", "-q", "-o", folder]
-        commands = {f"{model} {seeds}": [*words, "--model", model, "--seeds", seeds] for model in models for seeds in ("0", "0-63")}
+        commands = {
+            f"{model} {seeds}": [*words, "--model", model, "--seeds", seeds] for model in models for seeds in ("0", "0-63")
+        }
         costs = in_turn(commands, runs=3)
     rows = []
     for model in models:
@@ -84,7 +87,7 @@ def smoothness(models: list[str], features: str) -> str:
         for ends in WALKS:
             w = walk(model, list(ends), FRAMES, space="w", loop=False, truncation=None, label=None)
             pictures = [one.pixels for one in render(model, w, [None] * len(w))]
-            steps = [apart(*pair) for pair in zip(pictures, pictures[1:], strict=False)]
+            steps = [apart(*pair) for pair in pairwise(pictures)]
             whole = apart(pictures[0], pictures[-1])
             mean.append(statistics.mean(steps) / whole)
             largest.append(max(steps) / whole)

@@ -263,8 +263,11 @@ def lora(
     if options.holdout is not None:
         raise UsageError("genkit train lora holds nothing out", "leave --holdout away")
     words = ("--model", model)
-    told = {"folder": "txt2img", "perform": lambda request, say: training.run(request, model, captions, say)}
-    _train("lora", "lora", None, options, words, **told)
+
+    def perform(request: Any, say: Any) -> dict[str, Any]:
+        return training.run(request, model, captions, say)
+
+    _train("lora", "lora", None, options, words, perform, folder="txt2img")
 
 
 def _train(

@@ -155,8 +155,10 @@ def _beside(source: Path, name: str) -> str:
 
 def _rows(text: str, origin: str, names: Sequence[str], skip: Mapping[str, str], style: str) -> dict[str, Caption]:
     divided = "\t" if "\t" in text.partition("\n")[0] else ","
-    quoting = csv.QUOTE_NONE if divided == "\t" else csv.QUOTE_MINIMAL
-    reader = csv.DictReader(io.StringIO(text), delimiter=divided, quoting=quoting)
+    if divided == "\t":
+        reader = csv.DictReader(io.StringIO(text), delimiter=divided, quoting=csv.QUOTE_NONE)
+    else:
+        reader = csv.DictReader(io.StringIO(text), delimiter=divided)
     columns = reader.fieldnames or []
     named = next((one for one in NAMES if one in columns), None)
     if "file" not in columns or named is None:

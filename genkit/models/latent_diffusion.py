@@ -52,7 +52,7 @@ def clip_tokenizer(tokens: Sequence[str], merges: Sequence[tuple[str, str]], win
     vocabulary = {token: place for place, token in enumerate(tokens)}
     return CLIPTokenizer(
         vocab=vocabulary,
-        merges=list(merges),
+        merges=list(merges),  # type: ignore[arg-type]  # pairs, as its files hold them
         unk_token=END,
         bos_token=START,
         eos_token=END,
@@ -61,7 +61,7 @@ def clip_tokenizer(tokens: Sequence[str], merges: Sequence[tuple[str, str]], win
     )
 
 
-def autoencoder_of(channels: Sequence[int], latents: int, layers: int = 1, groups: int = 4, side: int = 64) -> nn.Module:
+def autoencoder_of(channels: Sequence[int], latents: int, layers: int = 1, groups: int = 4, side: int = 64) -> Any:
     """An AutoencoderKL from and to RGBA that halves the side once for each of `channels` but the first."""
     from diffusers import AutoencoderKL
 
@@ -81,7 +81,7 @@ def autoencoder_of(channels: Sequence[int], latents: int, layers: int = 1, group
     )
 
 
-def text_encoder_of(tokenizer: Any, width: int, layers: int, heads: int) -> nn.Module:
+def text_encoder_of(tokenizer: Any, width: int, layers: int, heads: int) -> Any:
     from transformers import CLIPTextConfig, CLIPTextModel
 
     return CLIPTextModel(
@@ -103,7 +103,7 @@ def text_encoder_of(tokenizer: Any, width: int, layers: int, heads: int) -> nn.M
 def denoiser_of(
     side: int, latents: int, width: int, channels: Sequence[int], attention: Sequence[bool], layers: int = 1, groups: int = 16,
     heads: int = 4,
-) -> nn.Module:  # fmt: skip
+) -> Any:  # fmt: skip
     """A UNet2DConditionModel on latents of `side` that attends to words of `width` at the levels where `attention` is true."""
     from diffusers import UNet2DConditionModel
 
@@ -196,7 +196,7 @@ class Parts:
             feature_extractor=None,
             requires_safety_checker=False,
         )
-        made.set_progress_bar_config(disable=True)
+        made.set_progress_bar_config(disable=True)  # type: ignore[attr-defined]
         return made
 
     @torch.inference_mode()

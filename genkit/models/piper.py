@@ -1,9 +1,9 @@
 """Piper's voices (Hansen 2023): VITS as an ONNX file with its settings beside it, run by onnxruntime, which is an extra.
 
 They read the phonemes of espeak-ng, a program under the GPL that is run as a program of its own and is no part of genkit: it
-must be installed. A voice that reads letters (`phoneme_type` "text") needs none. The files keep their durations to themselves,
-so times are those of sentences; their noise is drawn inside onnxruntime and takes no seed. `-O variation=0 -O rhythm=0` makes the
-same sound each time.
+must be installed. A voice that reads letters (`phoneme_type` "text") needs none. The files keep durations to themselves, so
+times are those of sentences; their noise is drawn inside onnxruntime and takes no seed. `-O variation=0 -O rhythm=0` makes
+the same sound each time.
 """
 
 from __future__ import annotations

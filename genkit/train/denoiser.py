@@ -76,9 +76,7 @@ class DenoiserJob:
         words = dict(told.get("words", {}))
         vocabulary, window = int(words.pop("vocabulary", 2048)), int(words.pop("window", 24))
         texts = [text for one in self.captions for text in (one.name, *one.keywords, one.style)]
-        self.tokenizer = tokenizer_of(
-            [*texts, *["", "a", "an", "and", "with", "wearing", "next", "to", "icon"]], vocabulary, window
-        )
+        self.tokenizer = tokenizer_of([*texts, "a", "an", "and", "with", "wearing", "next", "to", "icon"], vocabulary, window)
         encoder = text_encoder_of(self.tokenizer, **words)
         width = encoder.config.hidden_size
         self.modules: dict[str, nn.Module] = {
@@ -111,7 +109,7 @@ class DenoiserJob:
 
     def matrices(self) -> list[Tensor]:
         """Hidden weights of both networks: neither the outermost layers nor the tables of tokens and places."""
-        found = []
+        found: list[Tensor] = []
         for module in self.modules.values():
             for name, one in module.named_parameters():
                 outer = "embed" in name or "conv_in" in name or "conv_out" in name

@@ -83,8 +83,8 @@ def run(request: Request, captions: Path | None, report: Report) -> dict[str, An
 
     def go(stage: str, job: Any, minutes: float | None) -> dict[str, Any]:
         resume = (folders[stage] / "state.pt").exists()
-        told = {"max_minutes": minutes, "resume": resume, "cpu": request.cpu, "report": say(stage)}
-        return train(stages[stage], job, folders[stage], **told)
+        config, folder = stages[stage], folders[stage]
+        return train(config, job, folder, max_minutes=minutes, resume=resume, cpu=request.cpu, report=say(stage))
 
     first = AutoencoderJob(
         stages["autoencoder"],
