@@ -130,7 +130,7 @@ def _encode(path: Path, blocks: Iterable[np.ndarray], rate: int, encoding: Encod
                         "a WAV file holds 4 GB", "the same command with -o NAME.flac; nothing that was said is lost"
                     )
                 try:
-                    file.write(np.clip(part * gain, -1.0, 1.0))
+                    file.write(_samples(part * gain, encoding))
                 except soundfile.SoundFileError as error:
                     _refuse_full(path, error)
 
@@ -184,10 +184,22 @@ class SoundStream:
         self.count += len(data)
 
 
+def _samples(block: np.ndarray, encoding: Encoding) -> np.ndarray:
+    """What libsndfile is given: integers where the format holds such (it would round down itself), else floats."""
+    if encoding.format in LOSSY:
+        return np.clip(block, -1.0, 1.0)
+    whole = _integers(block, encoding.bits)
+    return whole.astype(np.int16) if encoding.bits == 16 else whole << 8  # it takes the upper 24 of 32 bits
+
+
+def _integers(block: np.ndarray, bits: int) -> np.ndarray:
+    top = (1 << (bits - 1)) - 1
+    return np.round(np.clip(block, -1.0, 1.0).astype(np.float64) * top).astype("<i4")
+
+
 def to_bytes(block: np.ndarray, bits: int) -> bytes:
     """Samples as little-endian integers of 16 or 24 bits."""
-    top = (1 << (bits - 1)) - 1
-    whole = np.round(np.clip(block, -1.0, 1.0).astype(np.float64) * top).astype("<i4")
+    whole = _integers(block, bits)
     if bits == 16:
         return whole.astype("<i2").tobytes()
     return whole.view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
