@@ -6,6 +6,7 @@ import math
 import tomllib
 import wave
 import zipfile
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -139,6 +140,59 @@ def test_a_voice_is_trained_in_two_parts(genkit: Run, prepared: Path, tmp_path: 
         "--set", f"data.acoustic={card}", "--set", "loop.steps=5", "--resume",
     )  # fmt: skip
     assert outcome.code == 0 and outcome.events[-1]["step"] == 5
+
+
+def test_a_trained_voice_speaks(genkit: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both parts from made recordings, with all the symbols that preparation gives, then words through the verb itself."""
+    import soundfile
+
+    from genkit.cli import app
+    from genkit.train.speech_preparation import SYMBOLS as ALL
+
+    monkeypatch.setitem(app.COMMANDS, "tts", app.Entry("genkit.cli.tts", app.SOUNDS, "Read text aloud."))
+    monkeypatch.chdir(tmp_path)
+    ids = np.array([ALL.index("AA1"), ALL.index("S"), ALL.index(".")], np.int16)
+    each = tuple(Spoken(**{**utterance(place).__dict__, "ids": ids, "held": place > 3}) for place in range(6))
+    write_corpus(Corpus(SCALE.rate_hz, SCALE.hop, ALL, each, (), "made"), tmp_path / "prepared.npz")
+    Path("acoustic.toml").write_text(ACOUSTIC)
+    Path("vocoder.toml").write_text(VOCODER)
+    train = ("train", "tts", "--data", "prepared.npz", "--device", "cpu")
+    alone = genkit(*train, "--part", "vocoder", "--config", "vocoder.toml", "--out", "alone")
+    assert alone.code == 0 and "use it" not in alone.err and "data.vocoder=alone/tiny.safetensors" in alone.err, alone.err
+    acoustic = genkit(*train, "--config", "acoustic.toml", "--out", "a")
+    assert acoustic.code == 0 and "use it" not in acoustic.err and "data.acoustic=a/tiny-acoustic.toml" in acoustic.err
+    silent = genkit("tts", "Hello.", "--model", "a/tiny-acoustic.toml", "-o", "x.wav", "--device", "cpu")
+    assert silent.code == 3 and "--part vocoder" in silent.err, silent.err
+    whole = genkit(
+        *train, "--part", "vocoder", "--config", "vocoder.toml", "--out", "v", "--set", "data.acoustic=a/tiny-acoustic.toml"
+    )
+    assert whole.code == 0 and "use it: genkit tts --model v/tiny.toml" in whole.err, whole.err
+    card = tomllib.loads(Path("v/tiny.toml").read_text())
+    assert card["params"]["mel"] == SCALE.params() and card["params"]["symbols"] == list(ALL)
+    assert "?" in card["params"]["unheard"] and not {"AA1", "S", "."} & set(card["params"]["unheard"])
+    assert str(tmp_path) not in Path("v/tiny.toml").read_text(), "no place of this machine"
+    Path("own.txt").write_text("genkit JH EH1 N K IH0 T\n")
+    said = ("tts", "Hello there, genkit!", "--model", "v/tiny.toml", "--device", "cpu", "--lexicon", "own.txt")
+    spoken = genkit(*said, "-o", "a.wav", "--subtitles", "json", "--pitch", 2)
+    assert spoken.code == 0, spoken.err
+    sound, rate = soundfile.read("a.wav")
+    assert rate == SCALE.rate_hz and len(sound) and np.isfinite(sound).all()
+    other = genkit(*said, "-o", "b.wav", "--vocoder", "griffin-lim")
+    assert other.code == 0 or "librosa" in other.err, other.err
+
+
+def test_a_voice_reads_what_it_has_heard() -> None:
+    from genkit.models.fastspeech2 import FastSpeech2
+    from genkit.text.front import sentences
+    from genkit.train.speech_preparation import SYMBOLS as ALL
+
+    voice = object.__new__(FastSpeech2)
+    voice.symbols, voice._end = {one: place for place, one in enumerate(ALL)}, "<sos/eos>"
+    voice._unheard = frozenset({"?", ";", "OW1"})
+    row, words = voice.tokens(next(sentences("[[HH AH0 L OW1]]; [[DH EH1 R]]?")))
+    assert row == ["HH", "AH0", "L", "OW0", ",", "DH", "EH1", "R", "."] and [one[1:] for one in words] == [(0, 4), (5, 8)]
+    unmarked = replace(sentence := next(sentences("[[HH AH0]]")), pieces=(replace(sentence.pieces[0], mark=""),))
+    assert voice.tokens(unmarked)[0] == ["HH", "AH0", "SIL"], "as every text that it learned from ends"
 
 
 def test_the_parts_and_the_data_are_checked(genkit: Run, prepared: Path, tmp_path: Path) -> None:

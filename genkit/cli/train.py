@@ -323,7 +323,9 @@ def _train(
     if outcome["card"] is None:
         return  # a run of several stages, not yet at the last
     typer.echo(outcome["card"])
-    typer.echo(f"use it: genkit {task} --model {outcome['card']} …", err=True)
+    typer.echo(
+        f"next: {outcome['next']}" if "next" in outcome else f"use it: genkit {task} --model {outcome['card']} …", err=True
+    )
 
 
 def _json_report(event: dict[str, Any]) -> None:

@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from genkit.text.front import Sentence, Word
 
 Vocoder = Callable[[Tensor], Tensor]
-# how a mark is read where the voice's own symbols have no such mark
-ALIKE = {";": ",", ":": ",", "—": ",", "…": "."}
-UNKNOWN, END = "<unk>", "<sos/eos>"
+# how a mark is read where the voice has not got it, or never heard it
+ALIKE = {";": ",", ":": ",", "—": ",", "…": ".", "!": ".", "?": "."}
+STRESSES = "102"  # in the order in which one stands in for another
+UNKNOWN, END, SILENCE = "<unk>", "<sos/eos>", "SIL"
 
 
 def build(**params: Any) -> Any:
@@ -45,13 +46,13 @@ def recognise(state: Mapping[str, Tensor]) -> dict[str, Any] | None:
 
 
 def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> FastSpeech2:
-    """Load a published folder (a hub repository, with `vocab` where the symbols lie elsewhere), or files of our own, `weights`
+    """Load a published folder (a hub repository, with `vocab` where the symbols lie elsewhere), or files of our own, `acoustic`
     and `vocoder`, whose settings are the card's.
 
     Raises:
         WeightsError: files that are not such a voice.
     """
-    return _own(card, files, device, dtype) if "weights" in files else _published(card, files, device, dtype)
+    return _own(card, files, device, dtype) if "acoustic" in files else _published(card, files, device, dtype)
 
 
 def _published(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> FastSpeech2:
@@ -81,12 +82,16 @@ def _own(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     from genkit.models import vocos
     from genkit.nets.mel import MelScale
 
+    if "vocoder" not in files:
+        raise WeightsError(
+            f"{card.toml}: files.vocoder is missing: this is the acoustic part alone",
+            "genkit train tts --part vocoder --set data.acoustic=CARD makes it a voice",
+            code="card",
+        )
     for needed in ("acoustic", "symbols", "mel", "vocoder"):
         if not card.params.get(needed):
             raise WeightsError(f"{card.toml}: params.{needed} is missing", code="card")
-    if "vocoder" not in files:
-        raise WeightsError(f"{card.toml}: files.vocoder is missing", code="card")
-    path = files["weights"]
+    path = files["acoustic"]
     model = build_strictly(FastSpeech2ConformerModel, card.params["acoustic"], read_state_dict(path), path, device, dtype)
     network = vocos.read(files["vocoder"], card.params["vocoder"]).to(device, dtype)
     symbols = {str(one): number for number, one in enumerate(card.params["symbols"])}
@@ -113,6 +118,7 @@ class FastSpeech2(Speak):
         self.model, self.vocoder, self.symbols, self.hop, self.scale = model, vocoder, dict(symbols), hop, scale
         self._semitone = float(card.params.get("pitch_per_semitone", 0.0))  # of the unit that the network's pitches have
         self._end = card.params.get("end", END)
+        self._unheard = frozenset(card.params.get("unheard", ()))  # symbols that the recordings it learned from had not got
 
     def _say(
         self, sentence: Sentence, seed: int, voice: str | None, speed: float, pitch: float, options: Mapping[str, Any]
@@ -143,11 +149,19 @@ class FastSpeech2(Speak):
                 if row and " " in self.symbols:
                     row.append(" ")
                 words.append((word, len(row), len(row) + len(phonemes)))
-                row += phonemes
-            mark = piece.mark if piece.mark in self.symbols else ALIKE.get(piece.mark, piece.mark)
-            row += [mark] if mark in self.symbols else []
+                row += [self._heard(one) for one in phonemes]
+            mark = self._heard(piece.mark) if piece.mark else ""
+            row += [mark] if mark and mark in self.symbols else []  # "" is the symbol of padding
+        if row and row[-1][0].isalpha() and SILENCE in self.symbols:
+            row.append(SILENCE)  # genkit's own voices learned from texts that all end on a mark or a silence
         row += [self._end] if self._end in self.symbols else []
         return row, [one for one in words if one[2] > one[1]]
+
+    def _heard(self, symbol: str) -> str:
+        """The symbol, or the one nearest to it that the voice has heard: another mark, another stress."""
+        others = [ALIKE[symbol]] if symbol in ALIKE else [symbol[:-1] + stress for stress in STRESSES if symbol[-1].isdigit()]
+        known = (one for one in (symbol, *others) if one in self.symbols and one not in self._unheard)
+        return next(known, symbol)
 
     @contextmanager
     def _shaped(self, speed: float, pitch: float) -> Iterator[None]:

@@ -170,17 +170,23 @@ class AcousticJob:
     def export(self, modules: dict[str, nn.Module]) -> tuple[dict[str, Tensor], dict[str, Any]]:
         state = {key: one for key, one in modules["acoustic"].state_dict().items() if not key.endswith("num_batches_tracked")}
         units = self.units.params()
+        heard = {int(one) for each in self.corpus.training for one in each.ids}
         params: dict[str, Any] = {
             "acoustic": self.sizes,
             "symbols": list(self.corpus.symbols),
             "mel": self.scale.params(),
             "sample_rate": self.scale.rate_hz,
             "languages": list(self.options.languages),
-            "can": ["speed", "pitch", "words"],
+            "can": ["speed", "pitch", "words", "phonemes"],
+            "unheard": [one for place, one in enumerate(self.corpus.symbols) if place and place not in heard],
             "pitch_per_semitone": units.pop("pitch_per_semitone"),
             "units": units,
         }
         return state, params | ({"vocoder": self.vocoder_sizes} if self.vocoder is not None else {})
+
+    def following(self, card: Path) -> str:
+        """What comes after it, where it is no voice yet."""
+        return "" if self.vocoder is not None else f"genkit train tts --part vocoder --set data.acoustic={card} …"
 
     def card_fields(self) -> dict[str, Any]:
         files = {"vocoder": Path(self.options.vocoder)} if self.vocoder is not None else {}

@@ -32,7 +32,8 @@ class Request:
 def run(
     request: Request, make_job: Callable[[TrainConfig, tuple[Path, ...], Path | None], Job], report: Report
 ) -> dict[str, Any]:
-    """Train and return the loop's outcome with the card's path under `card`.
+    """Train and return the loop's outcome with the card's path under `card`; where what was trained is a part that nothing
+    can be made with yet, `next` is what the job says comes then.
 
     Raises:
         UsageError: the configuration is for another task, or `out` cannot be used.
@@ -62,7 +63,10 @@ def run(
     card = write_model(
         request.out, config, tensors, params, command=command_of(request), metrics=metrics, extra=job.card_fields()
     )
-    return {**outcome, "card": str(card)}
+    outcome = {**outcome, "card": str(card)}
+    if (following := getattr(job, "following", None)) is not None and (hint := following(card)):
+        outcome["next"] = hint
+    return outcome
 
 
 def _start_from(name: str, job: Job) -> None:

@@ -185,6 +185,11 @@ class VocoderJob:
             return state, dict(self.sizes)
         return state, {**self.voice.params, "vocoder": dict(self.sizes)}
 
+    def following(self, card: Path) -> str:
+        """What comes after it, where it is no voice yet."""
+        weights = card.with_suffix(".safetensors")
+        return "" if self.voice is not None else f"genkit train tts --part acoustic --set data.vocoder={weights} …"
+
     def card_fields(self) -> dict[str, Any]:
         """With an acoustic model the result is a whole voice: its file goes with the card."""
         if self.voice is None:

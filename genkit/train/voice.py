@@ -162,4 +162,10 @@ class Voice:
 
 def voice_fields() -> dict[str, Any]:
     """What the card of a voice has besides."""
-    return {"dtypes": ["float32"], "family": "fastspeech2"}
+    vocoder = {
+        "type": "choice",
+        "choices": ["neural", "griffin-lim"],
+        "default": "neural",
+        "help": "griffin-lim needs no network, and sounds like through a pipe",
+    }
+    return {"dtypes": ["float32"], "family": "fastspeech2", "options": {"vocoder": vocoder}}
