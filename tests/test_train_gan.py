@@ -179,6 +179,16 @@ def test_mapping_networks_can_learn_faster(shapes: Path, tmp_path: Path) -> None
     assert moved(40.0) > 10 * moved(1.0)
 
 
+def test_a_generator_can_do_without_noise(shapes: Path, tmp_path: Path) -> None:
+    def strengths(noise: bool) -> float:
+        job = GanJob(config(noise=noise), [shapes], None)
+        train(config(noise=noise), job, tmp_path / f"run-{noise}", cpu=True)
+        state = torch.load(tmp_path / f"run-{noise}" / "state.pt", weights_only=True)["modules"]["generator"]
+        return sum(float(one.abs()) for name, one in state.items() if name.endswith("noise_strength"))
+
+    assert strengths(False) == 0 < strengths(True)
+
+
 def test_a_discriminator_looks_through_frozen_features(tmp_path: Path, features: str) -> None:
     pair = adversaries_of("stylegan2", 32, 3, 2, STYLE, {"features": features, "width": 8, "mixed": 8})
     images, labels = torch.rand(2, 3, 32, 32) * 2 - 1, torch.tensor([0, 1])

@@ -52,7 +52,9 @@ class DataOptions:
     `r1` weighs the penalty, made every `r1_every` steps; 0 for none, below 0 for what arXiv 2006.06676 (appendix C) gives for
     the side and the batch. `path_length` weighs the regulariser of the generator (0: none, 2 in the paper); `mixing` is the
     share of pictures of two styles. The mapping networks of StyleGAN learn a hundred times slower than the rest, which is meant
-    for millions of pictures; `mapping_rate` multiplies that. `augment` names changes (colour, translation, cutout), made
+    for millions of pictures; `mapping_rate` multiplies that. Without `noise` the
+    generator makes texture of w alone: in short trainings noise is a grain that deceives the discriminator and nobody else.
+    `augment` names changes (colour, translation, cutout), made
     always, or with `adapt`, the wanted mean sign of opinions on real pictures, with a probability that goes from 0 to 1
     within `adapt_images`.
 
@@ -76,6 +78,7 @@ class DataOptions:
     path_length: float = 0.0
     mixing: float = 0.5
     mapping_rate: float = 1.0
+    noise: bool = True
     augment: tuple[str, ...] = ("colour", "translation", "cutout")
     adapt: float = 0.0
     adapt_images: int = 200_000
@@ -120,6 +123,9 @@ class GanJob:
             sizes = self._encode.channel_base, self._encode.channel_max
             self.modules["encoder"] = Encoder(chosen.side, channels, self.pair.latent, *sizes)
             self._likeness = Likeness(self._encode.pixels, chosen.features)
+        for name, one in self.pair.generator.named_parameters():
+            if name.endswith("noise_strength") and not chosen.noise:
+                one.requires_grad_(False)  # it begins at 0
         self._learnt = [one for one in self.pair.rival.parameters() if one.requires_grad]
         self._by_class = [np.flatnonzero(self.pictures.labels == label) for label in range(max(1, len(self.classes)))]
         shares = np.array([len(members) for members in self._by_class], np.float64) ** (1 - chosen.balance)
@@ -340,7 +346,9 @@ class GanJob:
             raise UsageError(f"family {self.family} has no file for this network", "three channels, or family stylegan2")
         told = {key: value for key, value in self.network_params.items() if key in getattr(family, "TOLD", ())}
         params = {**found, **told, **self.preparation.params()}
-        return state, {**params, "labels": list(self.classes)} if self.classes else params
+        if self.classes:
+            params |= {"labels": list(self.classes)} | ({"centre": "class"} if self.pair.mixes else {})
+        return state, params
 
     def card_fields(self) -> dict[str, Any]:
         family = family_module(self.family)
