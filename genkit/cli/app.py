@@ -25,7 +25,8 @@ class Entry(NamedTuple):
     summary: str
 
 
-PICTURES, MODELS, RESULTS, SETUP = "Make pictures", "Models", "Results", "Set-up"
+PICTURES, SOUNDS, MODELS, RESULTS, SETUP = "Make pictures", "Make sounds", "Models", "Results", "Set-up"
+MAKING = (PICTURES, SOUNDS)  # panels of the verbs that make outputs
 
 COMMANDS = {
     "upscale": Entry("genkit.cli.upscale", PICTURES, "Enlarge pictures, one or a whole tree of folders."),

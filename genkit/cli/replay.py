@@ -43,14 +43,14 @@ def replay(
 ) -> Any:
     """Make an output again: the same verb, model, options and seed on the same input give the same pixels."""
     from genkit import config
-    from genkit.cli.app import COMMANDS, PICTURES, load_command
+    from genkit.cli.app import COMMANDS, MAKING, load_command
     from genkit.cli.show import recipe_in
     from genkit.errors import InputError
     from genkit.media.recipe import command_of, files_of, verb_of
 
     recipe = recipe_in(file)
     verb, *command = verb_of(recipe)
-    if verb not in COMMANDS or COMMANDS[verb].panel != PICTURES:  # a stranger's recipe must not remove models
+    if verb not in COMMANDS or COMMANDS[verb].panel not in MAKING:  # a stranger's recipe must not remove models
         raise InputError(f"{file}: made by {recipe['verb']!r}, which this genkit does not have", "install the newest genkit")
     found = _find_input(file, recipe["input"], source) if isinstance(recipe.get("input"), dict) else None
     places = find_files(file, files_of(recipe), found, _given(files))
