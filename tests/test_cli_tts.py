@@ -30,7 +30,7 @@ RATE = 16_000
 @pytest.fixture(autouse=True)
 def mounted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The verb is not in the list of commands before a voice ships with it."""
-    monkeypatch.setitem(app.COMMANDS, "tts", app.Entry("genkit.cli.tts", app.PICTURES, "Read text aloud."))
+    monkeypatch.setitem(app.COMMANDS, "tts", app.Entry("genkit.cli.tts", app.SOUNDS, "Read text aloud."))
     monkeypatch.chdir(tmp_path)
 
 
@@ -131,6 +131,31 @@ def test_files_lines_and_chapters(tts: Any) -> None:
     assert piped.code == 0, piped.err
 
 
+def test_a_text_with_nothing_to_say_fails(tts: Any) -> None:
+    for where in ("a.wav", "-"):
+        done = tts("... !", "-o", where, "--seed", 1)
+        assert done.code == 1 and "nothing in it" in done.err, done.err
+    assert not list(Path().iterdir())
+
+
+def test_a_text_too_long_for_a_recipe_is_a_file_to_replay(tts: Any, genkit: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genkit.cli.tts_inputs.LONGEST_TEXT", 10)
+    text = b"Hello from a long pipe."
+    assert tts("--from", "-", "-o", "a.wav", "--seed", 1, stdin=text).code == 0
+    lost = genkit("replay", "a.wav", "-o", "b.wav", "--device", "cpu")
+    assert lost.code == 2 and "--file from=PATH" in lost.err
+    Path("kept.txt").write_bytes(text)
+    again = genkit("replay", "a.wav", "-o", "b.wav", "--device", "cpu", "--file", "from=kept.txt")
+    assert again.code == 0 and np.array_equal(sound("a.wav"), sound("b.wav")), again.err
+
+
+def test_names_are_told_apart(tts: Any) -> None:
+    from genkit.cli.tts_inputs import Script, _told_apart
+
+    named = _told_apart([Script("", stem, ()) for stem in ("a", "a", "a-2", "a", "a-2")])
+    assert [one.stem for one in named] == ["a", "a-3", "a-2", "a-4", "a-2-2"]
+
+
 def test_subtitles_and_plot(tts: Any) -> None:
     done = tts(TEXT, "-o", "a.wav", "--subtitles", "srt", "--plot")
     assert done.code == 0, done.err
@@ -172,7 +197,7 @@ def test_a_killed_run_goes_on_where_it_stopped(tts: Any, own_folders: Path, tmp_
     script = tmp_path / "run.py"
     script.write_text(
         "import sys\nfrom genkit.cli import app\n"
-        'app.COMMANDS["tts"] = app.Entry("genkit.cli.tts", app.PICTURES, "x")\nsys.exit(app.main(sys.argv[1:]))\n'
+        'app.COMMANDS["tts"] = app.Entry("genkit.cli.tts", app.SOUNDS, "x")\nsys.exit(app.main(sys.argv[1:]))\n'
     )
     words = ["tts", "--from", "book.txt", "-o", "book.wav", "--model", "tiny", "--device", "cpu", "--subtitles", "json"]
     process = subprocess.Popen(

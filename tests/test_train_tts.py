@@ -241,7 +241,7 @@ def test_mel_features_are_those_of_librosa() -> None:
     features = SCALE.features(sound)
     assert features.shape == (1, SCALE.bands, SCALE.frames(sound.shape[1]))
     features.sum().backward()
-    assert torch.isfinite(sound.grad).all()
+    assert sound.grad is not None and torch.isfinite(sound.grad).all()
 
 
 def test_vocos_has_the_published_names_and_is_recognised() -> None:

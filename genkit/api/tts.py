@@ -38,7 +38,7 @@ def tts(
     """
     import numpy as np
 
-    from genkit.errors import UsageError
+    from genkit.errors import InputError, UsageError
     from genkit.media.audio import Encoding, resampled, sound_format, write_sound
     from genkit.tasks.speech import Manner, languages_of, refuse_foreign, utterances
     from genkit.text.books import Passage
@@ -52,6 +52,8 @@ def tts(
     parts: list[np.ndarray] = []
     for one in utterances(model, [Passage("", text)], manner, seed=seed):
         parts += [np.zeros(round(one.silence * model.sample_rate), np.float32), one.sound]
+    if not any(map(len, parts)):
+        raise InputError("there is nothing in the text that can be said")
     if output is None:
         given = list(resampled(parts, model.sample_rate, rate))
         return (np.concatenate(given) if given else np.zeros(0, np.float32)), rate or model.sample_rate

@@ -19,7 +19,8 @@ TITLE = 60
 @dataclass(frozen=True)
 class Script:
     """One output. `name` is what messages call it, `stem` what its file is called; `text`, `files` and `source` are for its
-    recipe; passages with a title become chapters where there are several."""
+    recipe (`source`: a text that is too long for one, as the file that it would be); passages with a title become chapters
+    where there are several."""
 
     name: str
     stem: str
@@ -86,7 +87,7 @@ def _of_stdin() -> list[Script]:
     except UnicodeDecodeError as error:
         raise UsageError("standard input is not UTF-8 text", "iconv -t utf-8 turns other encodings into it") from error
     known = {"text": text} if len(text) <= LONGEST_TEXT else {}
-    digest = {"name": "stdin", "sha256": hashlib.sha256(data).hexdigest()}
+    digest = {"name": "stdin.txt", "sha256": hashlib.sha256(data).hexdigest()}
     return [Script("standard input", slug(text), [Passage("", text)], known.get("text"), source=None if known else digest)]
 
 
@@ -119,19 +120,19 @@ def _of_file(path: Path, given: TextOptions) -> Iterator[Script]:
         raise
     if kind in ROWS and not given.join:
         for one in parts:
-            yield _alone(one, f"{path}: {one.id}", slug(one.id) if one.id else slug(one.text), path)
+            yield _alone(one, f"{path}: {one.id}", slug(one.id) if one.id else slug(one.text))
     else:
         yield Script(str(path), path.stem, parts, files={"from": path})
 
 
-def _alone(part: Any, name: str, stem: str, path: Path | None) -> Script:
+def _alone(part: Any, name: str, stem: str) -> Script:
     """A passage that is an output of its own: its recipe holds its text, for its file says more than it."""
     import hashlib
 
     if len(part.text) <= LONGEST_TEXT:
         return Script(name, stem, [part], part.text)
     digest = hashlib.sha256(part.text.encode()).hexdigest()
-    return Script(name, stem, [part], source={"name": path.name if path else "text", "sha256": digest})
+    return Script(name, stem, [part], source={"name": f"{stem}.txt", "sha256": digest})
 
 
 def _lines(script: Script) -> Iterator[Script]:
@@ -139,16 +140,15 @@ def _lines(script: Script) -> Iterator[Script]:
     from genkit.tasks.speech import slug
     from genkit.text.books import Passage
 
-    path = script.files.get("from")
     whole = len(script.passages) > 1 or any(one.title for one in script.passages)
     for part in script.passages:
         if whole:
             untimed = replace(part, start=None, end=None)
-            yield _alone(untimed, f"{script.name}: {part.title or part.id}", slug(part.title or part.text), path)
+            yield _alone(untimed, f"{script.name}: {part.title or part.id}", slug(part.title or part.text))
             continue
         for number, line in enumerate(part.text.splitlines(), 1):
             if line.strip():
-                yield _alone(Passage(str(number), line.strip()), f"{script.name}: line {number}", slug(line), path)
+                yield _alone(Passage(str(number), line.strip()), f"{script.name}: line {number}", slug(line))
 
 
 def _joined(scripts: Sequence[Script]) -> Script:
@@ -166,11 +166,15 @@ def _joined(scripts: Sequence[Script]) -> Script:
 
 def _told_apart(scripts: Sequence[Script]) -> list[Script]:
     """Different texts may begin alike: the second gets a 2."""
+    taken = {one.stem for one in scripts}
     seen: dict[str, int] = {}
     found = []
     for one in scripts:
-        seen[one.stem] = seen.get(one.stem, 0) + 1
-        found.append(one if seen[one.stem] == 1 else replace(one, stem=f"{one.stem}-{seen[one.stem]}"))
+        number = seen.get(one.stem, 0) + 1
+        while number > 1 and f"{one.stem}-{number}" in taken:
+            number += 1
+        seen[one.stem] = number
+        found.append(one if number == 1 else replace(one, stem=f"{one.stem}-{number}"))
     return found
 
 

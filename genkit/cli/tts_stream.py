@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from genkit.cli.tts_options import SpeechOptions
-from genkit.errors import RunError, UsageError
+from genkit.errors import InputError, RunError, UsageError
 
 if TYPE_CHECKING:
     from genkit.cli.output import Reporter
@@ -107,6 +107,8 @@ def _say(shared: SpeechOptions, verb: SpeechVerb, reporter: Reporter, out: Binar
         count += len(sound)
         stream.write(sound)
     stream.close()
+    if not count:
+        raise InputError("there is nothing in it that can be said")
     if shared.verbose and first is not None:
         seconds, length = time.monotonic() - begun, count / model.sample_rate
         reporter.say(f"{length:.1f} s of sound in {seconds:.1f} s, the first after {first:.2f} s")

@@ -13,7 +13,7 @@ from genkit.cli.drawing import put
 from genkit.cli.making import Making, facts_of_file, make_folder
 from genkit.cli.tts_inputs import Script
 from genkit.cli.tts_options import SpeechOptions
-from genkit.errors import GenkitError, UsageError
+from genkit.errors import GenkitError, InputError, UsageError
 
 if TYPE_CHECKING:
     from genkit.batch import Process
@@ -65,10 +65,13 @@ class SpeechWork:
 
     def read(self, item: Item) -> Any:
         from genkit.batch import Skip
+        from genkit.media.unfinished import Unfinished
 
         recipe = self._recipe(item)
         beside = [item.target.with_suffix(one) for one in self._verb.suffixes] if item.target else []
         made = self._making.is_made(item, recipe) and all(one.exists() for one in beside)
+        if made and item.target:
+            Unfinished(item.target).discard()  # a kill between the output's name and this left them
         return Skip("already made") if made else recipe
 
     def prepare(self) -> list[Process]:
@@ -91,6 +94,9 @@ class SpeechWork:
         head = hidden.head()
         go_on = self._shared.resume and head is not None and head.get("rate") == rate and _alike(head["recipe"], recipe)
         hidden.begin(recipe, rate, go_on=go_on)
+        if self._shared.resume and head is not None and not go_on:
+            message = "what a stopped run had said of it was asked for in another way: it begins anew"
+            self._reporter("notice", message=message, input=item.name)
         if go_on and hidden.count:
             self._reporter("notice", message=f"goes on after {hidden.count} utterances", input=item.name)
         before = [0]
@@ -121,6 +127,9 @@ class SpeechWork:
             raise
         finally:
             hidden.close()
+        if not hidden.samples:
+            hidden.discard()
+            raise InputError(f"{item.name}: there is nothing in it that can be said")
         return _Made(hidden, recipe)
 
     def write(self, item: Item, made: _Made) -> dict[str, Any]:
@@ -202,7 +211,8 @@ class SpeechWork:
         """How an output is made. Where no seed was given, a run that goes on takes that of the one before."""
         script = self._verb.scripts[item.index]
         files = {option: self._fact(option, path) for option, path in [*script.files.items(), *self._verb.files.items()]}
-        recipe = self._making.recipe(item, self._verb.options, seed=self._verb.seed, source=script.source, files=files)
+        files |= {"from": dict(script.source)} if script.source else {}
+        recipe = self._making.recipe(item, self._verb.options, seed=self._verb.seed, source=None, files=files)
         if script.text is not None:
             recipe["text"] = script.text if isinstance(script.text, str) else list(script.text)
         if self._verb.drawn and self._shared.resume and item.target is not None:

@@ -151,16 +151,15 @@ def _passage(
         if not cue:
             return
         if number < skip:
-            yield Utterance(number, index, "", 0, np.zeros(0, np.float32), (), 0.0, 0.0)
+            yield Utterance(number, index, "", 0, np.zeros(0, np.float32), (), 0.0, rest)
             return
         yield _subtitle(model, index, passage, cue, following, manner, seed, number, now())
         return
     for sentence in said:
         if not sentence.pieces:
             continue
-        if number < skip:  # only counted: its own words cost nothing
-            wanted = rest if number == skip - 1 else 0.0
-            yield Utterance(number, index, sentence.text, sentence.end, np.zeros(0, np.float32), (), 0.0, wanted)
+        if number < skip:  # only counted: its own words cost nothing; `rest` waits for the first that is not
+            yield Utterance(number, index, sentence.text, sentence.end, np.zeros(0, np.float32), (), 0.0, rest)
         else:
             sound, marks = joined(model, say(model, sentence, manner, mixed(seed, number)))
             marks = (*marks, _sentence_mark(sentence.text, sound, model.sample_rate))
@@ -251,7 +250,7 @@ def say(
         if pending:
             yield _silence(pending, model.sample_rate), ()
             pending = 0.0
-        whole = len(pieces) == len(sentence.pieces) and not manner.ssml
+        whole = tuple(pieces) == sentence.pieces and not manner.ssml
         text = sentence.text if whole else " ".join(piece.said for piece in pieces)
         speed, pitch = manner.speed * pieces[0].rate, manner.pitch + pieces[0].pitch
         part = replace(sentence, text=text, pieces=tuple(pieces))

@@ -20,6 +20,7 @@ from genkit.errors import InputError
 from genkit.text.books import Passage
 
 LARGEST_FILE = 32 * 2**20  # bytes of one chapter, unpacked; the whole of War and Peace has 3 MB
+LARGEST_BOOK = 128 * 2**20  # of all that is read
 MOST_FILES = 20_000
 _BLOCKS = frozenset({
     "address", "article", "aside", "blockquote", "body", "center", "dd", "div", "dl", "dt", "figcaption", "figure",
@@ -42,9 +43,13 @@ def chapters(path: Path) -> Iterator[Passage]:
         with zipfile.ZipFile(path) as archive:
             if len(archive.infolist()) > MOST_FILES:
                 raise InputError(f"{path}: {len(archive.infolist())} files are too many for a book")
-            number = 0
+            number = size = 0
             for name in _spine(archive, path):
-                text, title = _chapter(_read(archive, name, path))
+                data = _read(archive, name, path)
+                size += len(data)
+                if size > LARGEST_BOOK:
+                    raise InputError(f"{path}: unpacks to more than {LARGEST_BOOK / 2**20:.0f} MB; no book is that long")
+                text, title = _chapter(data)
                 if text:
                     number += 1
                     yield Passage(f"{number:04d}", text, title)
@@ -181,7 +186,7 @@ def _chapter(data: bytes) -> tuple[str, str | None]:
     encoding = declared[1].decode("ascii") if declared else "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         text = data.decode(encoding, errors="replace")
-    except LookupError:
+    except (LookupError, ValueError):  # an encoding that there is not, or that is none of text
         text = data.decode("utf-8", errors="replace")
     reader = _Reader()
     reader.feed(text.lstrip("\ufeff"))
