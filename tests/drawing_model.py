@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from genkit.errors import InputError
+
 SIDE = 16
 
 
@@ -22,6 +24,7 @@ class FakeDraw:
         self.configured: list[dict[str, Any]] = []
         self.progress = self.watch = None
         self.failures: list[Exception] = []
+        self.withheld: set[int] = set()  # seeds whose pictures the safety checker keeps back
         self.settings = ["decoding in tiles"]
 
     def configure(self, **settings: Any) -> None:
@@ -43,6 +46,8 @@ class FakeDraw:
         self.calls.append({"prompts": prompts, "seeds": seeds, "size": (width, height), **options})
         if self.failures:
             raise self.failures.pop(0)
+        if self.withheld & set(seeds):
+            raise InputError("the safety checker withheld the result", code="withheld")
         steps = options.get("steps") or 4
         made = torch.stack([self._one(*pair, width, height, options) for pair in zip(prompts, seeds, strict=True)])
         for step in range(steps):

@@ -292,3 +292,63 @@ def test_a_real_pipeline_draws_the_same_alone_and_in_a_sheet(
     assert done.code == 0, done.err
     alone = genkit("txt2img", "a (red:1.2) bike", "--seed", 2, *words, "-o", "alone.png", "--batch-size", 1)
     assert np.abs(pixels("alone.png") - pixels(done.lines[1])).max() <= 1, alone.err
+
+
+def test_one_that_is_withheld_does_not_take_its_neighbours_along(draw: Run, model: FakeDraw):
+    model.withheld = {4}
+    done = draw("a heart", "--seeds", "3-5", "-o", "out/", "--json")
+    assert done.code == 1 and done.events[-1]["done"] == 2 and done.events[-1]["failed"] == 1, done.out
+    assert sorted(path.name for path in Path("out").glob("*.png")) == ["a-heart-seed3.png", "a-heart-seed5.png"]
+
+
+def test_a_model_that_is_loaded_again_is_not_held_twice(draw: Run, monkeypatch: pytest.MonkeyPatch):
+    import weakref
+
+    alive: weakref.WeakSet[FakeDraw] = weakref.WeakSet()
+    together: list[int] = []
+
+    def load(card: Any, *rest: Any) -> FakeDraw:
+        together.append(len(alive))
+        made = FakeDraw()
+        alive.add(made)
+        return made
+
+    monkeypatch.setattr(making, "load_card", load)
+    done = draw("a heart", "--scheduler", "euler,ddim,euler", "--seeds", "1-2", "--batch-size", 2)
+    assert done.code == 0 and len(done.lines) == 4 and together == [0, 0], done.err
+
+
+def test_what_a_line_says_is_not_lost(draw: Run, model: FakeDraw):
+    Path("list.txt").write_text("a heart -n 2\na star\n")
+    assert draw("--from", "list.txt", "--seeds", "7-9").lines == [
+        *("a-heart-seed7.png", "a-heart-seed8.png"),
+        *(f"a-star-seed{seed}.png" for seed in (7, 8, 9)),
+    ]
+    Path("list.jsonl").write_text('{"prompt": "a heart", "unheard": false}\n')
+    done = draw("--from", "list.jsonl", "--seed", 1)
+    assert done.code == 2 and "there is no option unheard" in done.err
+
+
+def test_a_sheet_keeps_the_safety_checker_unless_told_otherwise(draw: Run, genkit: Run):
+    done = draw("a heart", "--seeds", "1-2", "--grid", "2x1", "-O", "safety=yes")
+    assert done.code == 0 and "no-safety-checker" not in genkit("show", done.lines[0]).out
+
+
+def test_like_takes_a_prompt_as_it_stands_and_tells_what_is_lost(draw: Run, model: FakeDraw):
+    from genkit.media import recipe
+
+    info = PngInfo()
+    told = {"verb": "txt2img", "model": "tiny-words", "options": {"steps": 3, "magic": 1}, "prompt": "-", "seed": 5}
+    info.add_text("genkit", recipe.dump({"genkit": "0", **told}))
+    Image.new("RGB", (4, 4)).save("odd.png", pnginfo=info)
+    done = draw("--like", "odd.png")
+    assert done.code == 0 and model.calls[-1]["prompts"] == ["-"] and "magic" in done.err, done.err
+
+
+def test_python_writes_every_picture_and_what_makes_it_again(model: FakeDraw, genkit: Run):
+    import genkit as library
+
+    paths = library.txt2img(["a cat", "A cat!", "{a|b} (c:1.2)"], "out", seed=1, negative="{x|y}", model=model)
+    assert [Path(one).name for one in paths] == ["a-cat-seed1.png", "a-cat-seed1-2.png", "a-b-c-seed1.png"]
+    replayed = genkit("show", paths[-1]).out
+    assert r"\{a\|b\} (c:1.2)" in replayed and r"\{x\|y\}" in replayed

@@ -41,7 +41,7 @@ def txt2img(
     from genkit.media.colour import to_srgb
     from genkit.media.picture import Picture
     from genkit.tasks import txt2img as task
-    from genkit.tasks.prompts import escape, plain, slug
+    from genkit.tasks.prompts import as_one, numbered, slug
 
     if model is None or isinstance(model, str):
         name = model or cards.default_model("txt2img")
@@ -64,30 +64,24 @@ def txt2img(
     ]
     task.check(model, jobs, getattr(model, "name", "the model"))
     results: list[Any] = []
-    for job, drawn in zip(jobs, task.draw(model, jobs, batch=batch), strict=True):
+    stems = numbered(f"{slug(job.prompt)}-seed{job.seed}" for job in jobs)
+    for job, stem, drawn in zip(jobs, stems, task.draw(model, jobs, batch=batch), strict=True):
         picture = Picture(drawn.pixels, drawn.alpha)
         if output is None:
             results.append(callers.give_back(picture, None))
             continue
-        given: dict[str, Any] = {"negative": negative, "size": f"{picture.width}x{picture.height}", "denoise": denoise}
+        # braces stand for themselves here, and the command that makes it again must know
+        given: dict[str, Any] = {"negative": as_one(negative), "size": f"{picture.width}x{picture.height}", "denoise": denoise}
         given |= {name: value for name, value in model_options.items() if name in ("steps", "guidance")}
         given |= {"no_safety_checker": True} if model_options.get("safety") is False else {}
         others = {name: value for name, value in model_options.items() if name not in ("steps", "guidance", "safety")}
         given |= {"model_options": others} if others else {}
         recipe = recipe_of("txt2img", model, {key: value for key, value in given.items() if value not in (None, "")}, None)
-        # braces stand for themselves here, and the command that makes it again must know
-        said = (
-            job.prompt
-            if plain(job.prompt) != job.prompt
-            else escape(job.prompt)
-            if set("{}|") & set(job.prompt)
-            else job.prompt
-        )
-        recipe |= {"seed": job.seed, "prompt": said}
+        recipe |= {"seed": job.seed, "prompt": as_one(job.prompt)}
         if init is not None and taken is not None:
             recipe["files"] = {"init": callers.facts_of(init, taken)}
         target = Path(output)
         if len(jobs) > 1:
-            target /= f"{slug(job.prompt)}-seed{job.seed}.png"
+            target /= f"{stem}.png"
         results.append(callers.write_to(picture, target, recipe))
     return results if len(jobs) > 1 or not isinstance(prompt, str) else results[0]

@@ -60,10 +60,11 @@ class Made:
 
 @dataclass(frozen=True)
 class DrawingVerb:
-    """One verb as the shared part needs it. `draw(model, jobs, notice, working)` gives one `Made` for each job; `working` (see
-    `working.py`) is None but for what is drawn alone. `batch(model)` is how many jobs it takes at once. `suffixes` are those
-    of the files beside each output. `ready(model, reporter)` is called once the model is loaded, and gives the model to draw
-    with. `notes` are said before it starts."""
+    """One verb as the shared part needs it. `draw(model, jobs, notice, working)` gives one `Made` for each job, or for the
+    first ones, after which the others come again; `working` (see `working.py`) is None but for what is drawn alone.
+    `batch(model)` is how many jobs it takes at once. `suffixes` are those of the files beside each output. `ready(model,
+    reporter)` is called once the model is loaded, and gives what `draw` and `batch` get in its place. `notes` are said before
+    it starts."""
 
     name: str
     card: Card
@@ -183,7 +184,7 @@ class _Work:
                 if item.name not in error.message:
                     error.message = f"{item.name}: {error.message}"
                 raise
-            self._ready = {one.index: each for one, each in zip(items, made, strict=True)}
+            self._ready = {one.index: each for one, each in zip(items, made, strict=False)}
         return _Drawn(self._ready.pop(item.index), recipe)
 
     def _together(self, first: Item, count: int) -> list[Item]:

@@ -52,7 +52,7 @@ def txt2img(
     from genkit.cli.txt2img_like import read_like
     from genkit.cli.txt2img_options import as_values
     from genkit.cli.txt2img_plan import Asked, plan_outputs
-    from genkit.cli.txt2img_requests import gather, unquoted
+    from genkit.cli.txt2img_requests import gather, lines_of_prompts, unquoted
     from genkit.errors import UsageError
     from genkit.tasks.gan import parse_grid
 
@@ -67,7 +67,7 @@ def txt2img(
     if like is not None:
         values, said = _over(like, values, card)
         notes += said
-        lines = lines or gather(like.prompts, None)
+        lines = lines or lines_of_prompts(like.prompts)
     if not lines:
         raise UsageError("no prompt", 'such as: genkit txt2img "a red bicycle", or a list: --from prompts.txt')
     listed = Path(what.listed) if what.listed not in (None, "-") else None

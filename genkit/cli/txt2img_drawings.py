@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from genkit.cli.drawing import Drawing, Made
 from genkit.cli.txt2img_requests import Entry
-from genkit.errors import UsageError
+from genkit.errors import GenkitError, UsageError
 
 if TYPE_CHECKING:
     from genkit.cards import Card
@@ -32,6 +32,8 @@ class Sheet:
 
 def single_drawings(entries: Sequence[Entry], card: Card, *, alone: bool) -> list[Drawing]:
     """One output for each picture; those that would have one name are numbered."""
+    from genkit.tasks.prompts import numbered
+
     stems = numbered(map(stem_of, entries))
     return [
         Drawing(
@@ -54,7 +56,7 @@ def sheet_drawings(
     entries: Sequence[Entry],
     grid: tuple[int, int],
     only: int | None,
-    prompts: Sequence[str],
+    prompt: str | Sequence[str],
     options: Mapping[str, Any],
     common: Entry,
     list_file: Any,
@@ -64,6 +66,8 @@ def sheet_drawings(
     Raises:
         UsageError: there are not so many sheets.
     """
+    from genkit.tasks.prompts import numbered
+
     columns, rows = grid
     sheets = [entries[at : at + columns * rows] for at in range(0, len(entries), columns * rows)]
     if only is not None and only > len(sheets):
@@ -84,7 +88,7 @@ def sheet_drawings(
                 options=dict(options) | {"grid": f"{columns}x{rows}"} | part,
                 files=files,
                 spelling=common.spelling,
-                prompt=list(prompts) if len(prompts) != 1 else prompts[0],
+                prompt=prompt,
                 alone=True,
             )
         )
@@ -107,17 +111,6 @@ def stem_of(entry: Entry) -> str:
 
 def _safe(text: str) -> str:
     return "".join(letter if letter.isalnum() or letter in ".-_" else "-" for letter in text.lower()).strip("-.")
-
-
-def numbered(stems: Any) -> list[str]:
-    """Names of which each is its own: the second one of a name ends in -2."""
-    counts: dict[str, int] = {}
-    found = []
-    for stem in stems:
-        key = stem.casefold()
-        counts[key] = counts.get(key, 0) + 1
-        found.append(stem if counts[key] == 1 else f"{stem}-{counts[key]}")
-    return found
 
 
 def name_of(job: Job) -> str:
@@ -151,7 +144,8 @@ class Drawer:
         self._reporter: Reporter | None = None
 
     def ready(self, model: Any, reporter: Reporter) -> Any:
-        """Set the model up for the first picture, and look at every prompt before any is drawn."""
+        """Set the model up for the first picture, and look at every prompt before any is drawn. Gives this drawer in the
+        model's place: nobody else may hold a model that is to be loaded again."""
         from genkit import cards
         from genkit.tasks.txt2img import check
 
@@ -162,7 +156,7 @@ class Drawer:
         self._refuse_schedulers(model)
         for name in dict.fromkeys(one.upscale for one in self.entries if one.upscale):
             self._upscalers[name] = self._load(cards.find(name, "upscale"))
-        return model
+        return self
 
     def _refuse_schedulers(self, model: Any) -> None:
         known = model.schedulers()
@@ -174,20 +168,30 @@ class Drawer:
                     code="model-option",
                 )
 
-    def batch(self, model: Any) -> int:
+    def batch(self, drawer: Drawer) -> int:
         """How many to draw at once: as asked, or what memory bears of the largest size."""
         from genkit.cli.txt2img_files import to_whole
 
         if self.speed.batch_size != "auto":
             return to_whole("--batch-size", self.speed.batch_size, 1, 1024)
+        model = self._model
         sizes = {one.job.size or model.native_size for one in self.entries}
         return max(1, min(model.batch_limit(*size) for size in sizes))
 
-    def draw(self, model: Any, jobs: Sequence[Any], notice: Callable[[str], None], working: Working | None) -> Sequence[Made]:
-        """Draw outputs in one batch, or one that is drawn alone."""
+    def draw(
+        self, drawer: Drawer, jobs: Sequence[Any], notice: Callable[[str], None], working: Working | None
+    ) -> Sequence[Made]:
+        """Draw outputs in one batch, or one that is drawn alone; where one of them fails, those before it."""
         if isinstance(jobs[0], Sheet):
             return [Made(self._sheet(jobs[0], notice, working))]
-        return [Made(_picture(one)) for one in self._draw(jobs, notice, working)]
+        made: list[Made] = []
+        try:
+            for one in self._draw(jobs, notice, working):
+                made.append(Made(_picture(one)))
+        except GenkitError:
+            if not made:
+                raise
+        return made
 
     def _sheet(self, sheet: Sheet, notice: Callable[[str], None], working: Working | None) -> Any:
         from genkit.media.picture import Picture
@@ -201,7 +205,7 @@ class Drawer:
     def _draw(self, entries: Sequence[Entry], notice: Callable[[str], None], working: Working | None) -> Iterator[Drawn]:
         from genkit.tasks.txt2img import draw
 
-        batch = self.batch(self._model)
+        batch = self.batch(self)
         done = 0
         for setup, part in _by_setup(entries):
             if setup != self._setup:
@@ -211,6 +215,7 @@ class Drawer:
                 for drawn, entry in zip(drawings, part, strict=True):
                     done = seen.done = done + 1
                     yield self._finished(drawn, entry, notice)
+            del seen  # it holds the model, which the next one may have to make room for
 
     def _finished(self, drawn: Drawn, entry: Entry, notice: Callable[[str], None]) -> Drawn:
         if entry.upscale is None:
@@ -222,8 +227,11 @@ class Drawer:
 
     def _open(self, setup: Setup, notice: Callable[[str], None]) -> None:
         """Load the model again for pictures that want it set up another way."""
+        from genkit import runtime
+
         notice(f"{self.card.name} is loaded again for other settings of the whole model")
-        self._model = None
+        device, self._model = self._model.device, None
+        runtime.release(device)
         self._model = self._load(self.card)
         self._configure(setup)
 

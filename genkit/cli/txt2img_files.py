@@ -57,7 +57,7 @@ class Files:
             count += 1
             option = "lora" if count == 1 else f"lora_{count}"
             self.files[option] = path
-            self.spelling[option] = ("", f":{weight:g}")
+            self.spelling[option] = ("", f":{weight:.9f}".rstrip("0").rstrip("."))
             found.append((str(path), weight))
         return tuple(found), {"lora": named} if named else {}
 
@@ -118,7 +118,7 @@ def to_float(name: str, text: str, low: float, high: float, whole: str | None = 
 
 
 def to_whole(flag: str, text: str, low: int, high: int) -> int:
-    if not text.isdecimal() or not low <= int(text) <= high:
+    if not text.isdecimal() or len(text) > 20 or not low <= int(text) <= high:
         raise UsageError(f"{flag} {text}: expected a whole number from {low} on")
     return int(text)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from genkit.media.prompting import Values
 
 OF_THE_OUTPUT = frozenset({"grid", "sheet", "format", "quality", "strip_metadata", "dtype", "cache"})
-WEB_UI = {"Steps": "steps", "CFG scale": "guidance", "Distilled CFG Scale": "guidance", "Seed": "seed", "Size": "size"}
+WEB_UI = {"Steps": "steps", "Distilled CFG Scale": "guidance", "CFG scale": "guidance", "Seed": "seed", "Size": "size"}
 SPOKEN = ("Sampler", "Schedule type", "Denoising strength", "Clip skip", "VAE", "Hires upscale", "Variation seed", "ENSD")
 OTHER_NAMES = {"plms": "pndm", "euler-ancestral": "euler-a", "unipc-bh2": "unipc"}  # the same samplers
 
@@ -91,7 +91,7 @@ def _of_recipe(path: Path, recipe: dict[str, Any]) -> Like:
 
 def _texts(value: Any) -> list[str]:
     values = value if isinstance(value, list) else [value]
-    return ["true" if one is True else f"{one:g}" if isinstance(one, float) else str(one) for one in values]
+    return ["true" if one is True else str(one) for one in values]
 
 
 def _of_block(block: Parameters) -> Like:
@@ -158,7 +158,12 @@ def _lora(name: str) -> str | None:
 
 def without_foreign(like: Like, card: Card) -> Like:
     """Leave out what this model has no option for, and say so."""
+    from genkit.cli.txt2img_options import NAMES
+
     known = {option.name for option in card.options}
+    for name in [one for one in like.values if one not in NAMES and one not in known]:
+        like.lost.append(f"{name.replace('_', '-')} ({card.name} has none)")
+        del like.values[name]
     for name in ("negative", "guidance", "steps", "no_safety_checker"):
         if name in like.values and ("safety" if name == "no_safety_checker" else name) not in known:
             like.lost.append(f"{name.replace('_', '-')} ({card.name} has none)")

@@ -152,9 +152,17 @@ def as_values(*records: Any) -> Values:
 
 
 def overridden(base: Values, own: Values) -> Values:
-    """Options with others over them; seeds of one spelling replace those of the other."""
+    """Options with others over them; seeds of one spelling replace those of the other, and a count alone goes on from the
+    first of them."""
     gone = SEEDS if "seed" in own or "seeds" in own else ("seeds",) if "n" in own else ()
-    return {name: value for name, value in base.items() if name not in gone} | own
+    first = {"seed": [_first_of(base["seeds"])]} if "seeds" in base and "seeds" in gone and not names_seed(own) else {}
+    return {name: value for name, value in base.items() if name not in gone} | first | own
+
+
+def _first_of(seeds: list[str]) -> str:
+    from genkit.tasks.latents import parse_seeds
+
+    return str(parse_seeds(",".join(seeds))[0])
 
 
 def names_seed(values: Values) -> bool:

@@ -79,8 +79,7 @@ def plan_outputs(asked: Asked, card: Card, shared: DrawOptions) -> Outputs:
     _refuse_unnamed(asked)
     common = resolver.entries(Line(asked.lines[0].prompt), values)
     options = _recorded(values, common)
-    said = [line.prompt for line in asked.lines if asked.listed is None or not line.place.startswith(f"{asked.listed}, line ")]
-    sheets = drawings.sheet_drawings(entries, asked.grid, asked.sheet, said, options, common[0], asked.listed)
+    sheets = drawings.sheet_drawings(entries, asked.grid, asked.sheet, _said(asked), options, common[0], asked.listed)
     shown = {id(one) for drawing in sheets for one in drawing.job.entries}
     return Outputs(sheets, [one for one in entries if id(one) in shown], notes)
 
@@ -128,17 +127,19 @@ def _earlier(asked: Asked, card: Card, shared: DrawOptions) -> int | None:
         files = [Path(str(shared.output))] if Path(str(shared.output)).is_file() else []
     else:
         files = [one for one in folder.iterdir() if one.suffix.lower() in FORMATS] if folder.is_dir() else []
-    prompts = {prompt for line in asked.lines for prompt in (line.prompt, *expand(line.prompt))}
+    open_lines = [line for line in asked.lines if not names_seed(overridden(asked.values, line.options))]
+    prompts = {prompt for line in open_lines for prompt in expand(line.prompt)}
+    whole = _said(asked)
     seeds: list[int] = []
     for path in sorted(files, key=lambda one: one.stat().st_mtime, reverse=True)[:MOST_LOOKED_AT]:
         recipe = read_recipe(path) or look_up(path) or {}
-        said = recipe.get("prompt")
+        said, options = recipe.get("prompt"), recipe.get("options")
         if recipe.get("verb") != "txt2img" or recipe.get("model") != card.name:
             continue
-        if isinstance(recipe.get("seed"), int) and isinstance(said, str) and said in prompts:
+        if asked.grid is None and isinstance(recipe.get("seed"), int) and isinstance(said, str) and said in prompts:
             seeds.append(recipe["seed"])
-        elif asked.grid is not None and isinstance(recipe.get("options"), dict) and "seeds" in recipe["options"]:
-            return parse_seeds(str(recipe["options"]["seeds"]))[0]
+        elif asked.grid is not None and isinstance(options, dict) and "seeds" in options and said == whole:
+            return parse_seeds(str(options["seeds"]))[0]
     first = seeds[0] if seeds else None
     while first is not None and first - 1 in seeds:
         first -= 1
@@ -176,6 +177,12 @@ def _refuse_unnamed(asked: Asked) -> None:
             )
 
 
+def _said(asked: Asked) -> str | list[str]:
+    """The prompts of a sheet as its recipe has them: those of a list are in its file."""
+    said = [line.prompt for line in asked.lines if asked.listed is None or not line.place.startswith(f"{asked.listed}, line ")]
+    return said[0] if len(said) == 1 else said
+
+
 def _recorded(values: Values, common: Sequence[Entry]) -> dict[str, Any]:
     """The options of the whole sheet, spelled as they were given."""
     options = dict(common[0].options)
@@ -187,7 +194,7 @@ def _recorded(values: Values, common: Sequence[Entry]) -> dict[str, Any]:
         options["negative"] = several[0] if len(several) == 1 else f"{{{'|'.join(several)}}}"
     own = {name: ",".join(texts) for name, texts in values.items() if name not in NAMES}
     options |= {"model_options": own} if own else {}
-    options |= {SAFETY: True} if SAFETY in values else {}
+    options |= {SAFETY: True} if values.get(SAFETY, ["false"])[-1] == "true" else {}
     return options | {"seeds": written(list(dict.fromkeys(one.job.seed for one in common)))}
 
 

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from genkit.tasks.txt2img import Job, Shown
 
 MOST_PICTURES = 100_000
-LARGEST_DRAWN_SEED = 1 << 31
 DENOISE = 0.6
 OF_THE_RUN = frozenset(
     {"output", "format", "quality", "name", "overwrite", "resume", "strip_metadata", "sidecar", "model", "accept_licence"}
@@ -49,7 +48,7 @@ def gather(arguments: Sequence[str], listed: str | None) -> list[Line]:
     Raises:
         UsageError: a list that cannot be read, or an empty prompt.
     """
-    from genkit.media.prompting import Line, lines_of, read_lines
+    from genkit.media.prompting import lines_of, read_lines
 
     def from_stdin() -> list[Line]:
         if sys.stdin.isatty():
@@ -62,13 +61,24 @@ def gather(arguments: Sequence[str], listed: str | None) -> list[Line]:
     for text in arguments:
         if text == "-":
             lines += from_stdin()
-        elif text.strip():
-            lines.append(Line(text.strip(), place=f"prompt {_short(text)}"))
         else:
-            raise UsageError("a prompt without words", 'such as: genkit txt2img "a red bicycle"')
+            lines += lines_of_prompts([text])
     if listed is not None:
         lines += from_stdin() if listed == "-" else read_lines(Path(listed))
     return lines
+
+
+def lines_of_prompts(prompts: Sequence[str]) -> list[Line]:
+    """Prompts that stand for themselves, - too.
+
+    Raises:
+        UsageError: one without words.
+    """
+    from genkit.media.prompting import Line
+
+    if not all(one.strip() for one in prompts):
+        raise UsageError("a prompt without words", 'such as: genkit txt2img "a red bicycle"')
+    return [Line(one.strip(), place=f"prompt {_short(one)}") for one in prompts]
 
 
 def unquoted(arguments: Sequence[str]) -> str | None:

@@ -23,7 +23,7 @@ from genkit.errors import UsageError
 
 LARGEST = 64 << 20  # bytes of a list
 OPTION = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
-_TAIL = re.compile(r"(?:^|\s)--(?=[A-Za-z])")
+_TAIL = re.compile(r"(?:^|\s)(?:--(?=[A-Za-z])|-n(?=\s+\d))")
 
 Values = dict[str, list[str]]
 
@@ -103,9 +103,9 @@ def _behind(text: str, place: str) -> Values:
     options: Values = {}
     while words:
         word = words.pop(0)
-        if not word.startswith("--"):
+        if word != "-n" and not word.startswith("--"):
             raise UsageError(f"{place}: {word!r} stands behind the options", "put quotes round a value of several words")
-        name, equals, value = word[2:].partition("=")
+        name, equals, value = word.lstrip("-").partition("=")
         if not equals:
             value = words.pop(0) if words and not words[0].startswith("--") else "true"
         _put(options, name, [value], place)
@@ -156,7 +156,7 @@ def _json_lines(text: str, name: str) -> Iterator[Line]:
             raise UsageError(f"{place}: no prompt", 'one object a line: {"prompt": "a red bicycle"}')
         options: Values = {}
         for key, value in found.items():
-            if key != "prompt" and value is not None and value is not False:
+            if key != "prompt" and value is not None:
                 _put(options, key, _texts(value, f"{place}: {key}"), place)
         yield _line(found["prompt"], options, place)
 

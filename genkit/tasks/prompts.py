@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from genkit.errors import UsageError
 
@@ -22,9 +22,9 @@ _WEIGHT = re.compile(r":\s*([-+]?(?:\d+\.?\d*|\.\d+))\s*$")
 SLUG_BYTES = 80
 
 
-def escape(text: str) -> str:
-    """Write a text so that nothing in it is taken for alternatives or weights."""
-    return re.sub(r"([{}|()\\])", r"\\\1", text)
+def as_one(text: str) -> str:
+    """Write a text so that it is one prompt, with its weights: no braces of it are taken for alternatives."""
+    return re.sub(r"(\\.)|([{}|])", lambda found: found[1] or f"\\{found[2]}", text, flags=re.DOTALL)
 
 
 def unescape(text: str) -> str:
@@ -231,6 +231,20 @@ def _number(text: str, otherwise: float) -> float:
 
 
 # --- names ----------------------------------------------------------------------------------------------------------------
+
+
+def numbered(stems: Iterable[str]) -> list[str]:
+    """Names of which each is its own: the second one of a name ends in -2."""
+    taken: set[str] = set()
+    found = []
+    for stem in stems:
+        number, name = 1, stem
+        while name.casefold() in taken:
+            number += 1
+            name = f"{stem}-{number}"
+        taken.add(name.casefold())
+        found.append(name)
+    return found
 
 
 def slug(text: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genkit.errors import RunError, UsageError
+from genkit.errors import InputError, RunError, UsageError
 from genkit.tasks.prompts import has_weights, pieces, plain
 
 if TYPE_CHECKING:
@@ -194,6 +194,11 @@ def _fitting(model: Any, jobs: Sequence[Job], batch: int, notice: Notice) -> tup
         try:
             with runtime.inference():
                 images = _call(model, jobs, notice)
+        except InputError as error:
+            if error.code != "withheld" or len(jobs) == 1:
+                raise
+            jobs = jobs[:1]  # which of them it was is known when each is drawn alone
+            continue
         except (RuntimeError, MemoryError) as error:
             if not runtime.is_out_of_memory(error):
                 raise
