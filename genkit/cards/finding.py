@@ -7,7 +7,7 @@ from pathlib import Path
 from genkit.cards.card import Card
 from genkit.cards.places import user_folder, weights_folder
 from genkit.cards.reading import read_card
-from genkit.cards.sources import card_of_source
+from genkit.cards.sources import card_of_folder, card_of_source
 from genkit.errors import UsageError, WeightsError
 
 FIRST = {
@@ -70,6 +70,8 @@ def find(name: str, task: str | None = None) -> Card:
     for card in cards:
         if _plain(name) in (_plain(one) for one in (card.name, *card.aliases)):
             return _of_task(card, task)
+    if (found := card_of_folder(name, task)) is not None:
+        return found
     import difflib
 
     fitting = [card for card in cards if task is None or task in card.tasks]
@@ -88,7 +90,9 @@ def default_model(task: str, *, scale: float | None = None) -> str:
     if configured := config.get(f"{task}.model"):
         try:
             found = find(str(configured), task)
-            return str(found.toml) if str(configured).endswith(".toml") else found.name
+            if str(configured).endswith(".toml"):
+                return str(found.toml)
+            return str(configured) if found.name.startswith("./") else found.name  # a place is told by its path alone
         except UsageError as error:
             hint = f"genkit config set {task}.model NAME, or genkit config unset {task}.model"
             raise UsageError(f"{config.path()}: {task}.model: {error.message}", hint, code=error.code) from None

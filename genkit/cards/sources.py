@@ -36,12 +36,15 @@ OPTIONS = (
 
 
 def card_of_source(name: str, task: str | None) -> Card | None:
-    """A card for `hub:OWNER/NAME@REVISION`, a folder with model_index.json or a .safetensors file; None for other names.
+    """A card for `hub:OWNER/NAME@REVISION`, a folder with model_index.json or a .safetensors file; None for a bare word, which
+    is a card's name before it is a folder's (`card_of_folder`).
+
+    What lies here is named `./NAME`: recipes must tell no place of this machine, and not be taken for a card of that name.
 
     Raises:
         UsageError: a source that is written wrongly or is not what it should be, or a verb that takes none.
     """
-    if not (name.startswith("hub:") or name.endswith(".safetensors") or "/" in name or "\\" in name or _is_pipeline(name)):
+    if not (name.startswith("hub:") or name.endswith(".safetensors") or "/" in name or "\\" in name):
         return None
     if task is not None and task not in TASKS:
         raise UsageError(f"--model {name}: genkit {task} takes models by name", f"genkit models list --task {task}")
@@ -51,14 +54,19 @@ def card_of_source(name: str, task: str | None) -> Card | None:
     if path.is_dir():
         if not _is_pipeline(name):
             raise UsageError(f"{path}: no model_index.json, so no diffusers folder", "name the folder that holds it")
-        return _card(path.resolve().name, str(path), folder=Folder(str(path.resolve())))
+        return _card(f"./{path.resolve().name}", str(path), folder=Folder(str(path.resolve())))
     if path.is_file() and path.suffix == ".safetensors":
-        return _card(path.stem, str(path), files={"weights": CardFile("weights", str(path.resolve()))})
+        return _card(f"./{path.name}", str(path), files={"weights": CardFile("weights", str(path.resolve()))})
     if path.is_file():
         raise UsageError(
             f"{path}: a model is a diffusers folder or a .safetensors file", "pickles (.ckpt, .bin, .pt) are not opened"
         )
     raise UsageError(f"--model {name}: no such folder or file", "a name from genkit models list, or hub:OWNER/NAME@REVISION")
+
+
+def card_of_folder(name: str, task: str | None) -> Card | None:
+    """A card for a folder of that name, a bare word that no card has; None where it is no diffusers folder."""
+    return card_of_source(f"./{name}", task) if _is_pipeline(name) else None
 
 
 def _of_hub(name: str) -> Card:
