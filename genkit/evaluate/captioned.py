@@ -11,7 +11,8 @@ import csv
 import io
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
@@ -20,8 +21,9 @@ from typing import Any
 import numpy as np
 
 from genkit.errors import UsageError
-from genkit.media.datasets import list_pictures, read_pictures
+from genkit.media.datasets import ARCHIVE_ERRORS, list_pictures, read_pictures
 
+LARGEST_TABLE, LARGEST_TEXT = 64 << 20, 1 << 20  # bytes of words
 TABLES = ("captions.tsv", "captions.csv")
 NAMES = ("name", "caption", "text")
 
@@ -112,8 +114,7 @@ def read_captions(source: Path, table: Path | None, chosen: Choice) -> dict[str,
     names = [name for name in list_pictures(source) if not any(fnmatch(name, one) for one in chosen.leave_out)]
     text, origin = _table(source, table)
     if text is None:
-        beside = {name: _beside(source, name) for name in names}
-        found = {name: Caption(_tidy(words), style=style) for name, words in beside.items() if words.strip()}
+        found = {name: Caption(_tidy(words), style=style) for name, words in _beside(source, names) if words.strip()}
     else:
         found = _rows(text, origin, names, chosen.skip or {}, style)
     if not found:
@@ -136,21 +137,37 @@ def _table(source: Path, table: Path | None) -> tuple[str | None, str]:
             with zipfile.ZipFile(source) as archive:
                 for name in TABLES:
                     if name in archive.namelist():
-                        return archive.read(name).decode("utf-8-sig"), f"{source}:{name}"
-    except (OSError, UnicodeDecodeError) as error:
+                        return _member(archive, name, LARGEST_TABLE).decode("utf-8-sig"), f"{source}:{name}"
+    except (OSError, ValueError, *ARCHIVE_ERRORS) as error:
         raise UsageError(f"{table or source}: cannot be read as text ({error})") from error
     return None, ""
 
 
-def _beside(source: Path, name: str) -> str:
-    text = str(PurePosixPath(name).with_suffix(".txt"))
-    try:
-        if source.is_dir():
-            return (source / text).read_text(encoding="utf-8") if (source / text).is_file() else ""
-        with zipfile.ZipFile(source) as archive:
-            return archive.read(text).decode("utf-8") if text in archive.namelist() else ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{source}: {text} cannot be read as text ({error})") from error
+def _beside(source: Path, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """(picture, the text beside it) of those that have one."""
+    archive = None if source.is_dir() else zipfile.ZipFile(source)
+    with archive or nullcontext():
+        there = set(archive.namelist()) if archive is not None else set()
+        for name in names:
+            text = str(PurePosixPath(name).with_suffix(".txt"))
+            try:
+                if archive is not None and text in there:
+                    yield name, _member(archive, text, LARGEST_TEXT).decode("utf-8")
+                elif archive is None and (source / text).is_file():
+                    yield name, (source / text).read_text(encoding="utf-8")
+            except (OSError, ValueError, *ARCHIVE_ERRORS) as error:
+                raise UsageError(f"{source}: {text} cannot be read as text ({error})") from error
+
+
+def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
+    """A member of a zip, which says itself how large it is and is not read beyond that.
+
+    Raises:
+        ValueError: larger than `most` bytes.
+    """
+    if archive.getinfo(name).file_size > most:
+        raise ValueError(f"larger than {most >> 10} KB")
+    return archive.read(name)
 
 
 def _rows(text: str, origin: str, names: Sequence[str], skip: Mapping[str, str], style: str) -> dict[str, Caption]:

@@ -23,7 +23,7 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff",
 
 
 # damaged, encrypted, or packed in a way that this Python does not know (the latter two raise RuntimeErrors)
-_ARCHIVE_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
+ARCHIVE_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
 
 
 def list_pictures(source: Path) -> list[str]:
@@ -57,7 +57,7 @@ def read_pictures(source: Path, names: Sequence[str], mode: str = "RGB") -> Iter
                 with Image.open(io.BytesIO(raw)) as picture:
                     upright = ImageOps.exif_transpose(picture)
                     pixels = np.asarray(upright.convert(mode))
-            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, *_ARCHIVE_ERRORS):
+            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, *ARCHIVE_ERRORS):
                 continue
             yield name, pixels
     finally:

@@ -70,9 +70,13 @@ class Adapted:
         else:
             alpha = (images[:, 3:] + 1) / 2
             seen = images[:, :3] * alpha + (1 - alpha)
-        # a half-precision autoencoder can overflow (SDXL's does): it reads in float32
+        # a half-precision autoencoder can overflow (SDXL's does): it reads in float32, and is as the pipeline wants it again
+        dtype = autoencoder.dtype
         autoencoder.to(torch.float32)
-        found = autoencoder.encode(seen.to(autoencoder.device)).latent_dist.mean
+        try:
+            found = autoencoder.encode(seen.to(autoencoder.device)).latent_dist.mean
+        finally:
+            autoencoder.to(dtype)
         shift = getattr(autoencoder.config, "shift_factor", None) or 0.0
         return ((found - shift) * autoencoder.config.scaling_factor).float().cpu()
 
