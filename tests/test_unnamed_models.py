@@ -129,6 +129,28 @@ def test_a_folder_is_a_model_and_says_what_it_is(pipeline_folder: Folders, tmp_p
         models.load_model(odd, {"root": tmp_path / "odd"}, CPU, torch.float32)
 
 
+def test_a_folder_here_is_not_taken_for_a_card_nor_its_recipe_for_a_cards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from genkit import config
+
+    monkeypatch.setenv("GENKIT_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    for name in ("sd15", "mine"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model_index.json").write_text("{}")
+    assert cards.find("sd15", "txt2img").folder is None
+    for spelled in ("./sd15", str(tmp_path / "sd15")):
+        found = cards.find(spelled, "txt2img")
+        assert found.name == "./sd15" and found.folder is not None and found.folder.path == str(tmp_path / "sd15")
+    assert cards.find("mine", "txt2img").name == "./mine"
+    with pytest.raises(UsageError, match="takes models by name"):
+        cards.find("mine", "upscale")
+    monkeypatch.setattr(config, "get", lambda key: str(tmp_path / "mine") if key == "txt2img.model" else None)
+    chosen = cards.default_model("txt2img")
+    assert cards.find(chosen, "txt2img").folder == cards.find("./mine", "txt2img").folder
+
+
 def test_code_that_a_folder_brings_is_not_run(pipeline_folder: Folders, tmp_path: Path) -> None:
     import shutil
 
