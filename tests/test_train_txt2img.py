@@ -262,3 +262,22 @@ def test_a_configuration_without_stages_is_told(icons: Path, recipe: Path, tmp_p
     outcome = genkit("train", "txt2img", "--config", recipe, "--data", icons, "--out", tmp_path / "run")
     assert outcome.code == 2 and "stages.autoencoder" in outcome.err
     assert json.dumps(outcome.err)
+
+
+def test_words_of_a_zip_are_read_within_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import zipfile
+
+    from genkit.evaluate import captioned
+
+    for name in ("table", "beside"):
+        with zipfile.ZipFile(tmp_path / f"{name}.zip", "w") as archive:
+            archive.writestr("a.png", b"x")
+            text = "captions.tsv" if name == "table" else "a.txt"
+            archive.writestr(text, "file\tname\na.png\ta cat\n" if name == "table" else "a cat")
+        source = tmp_path / f"{name}.zip"
+        assert captioned.read_captions(source, None, captioned.Choice())["a.png"].name == "a cat"
+        monkeypatch.setattr(captioned, "LARGEST_TABLE", 4)
+        monkeypatch.setattr(captioned, "LARGEST_TEXT", 4)
+        with pytest.raises(UsageError, match="cannot be read as text"):
+            captioned.read_captions(source, None, captioned.Choice())
+        monkeypatch.undo()
