@@ -170,6 +170,7 @@ def test_lists_bring_options_of_their_own(draw: Run, model: FakeDraw, picture: C
         (b"ok\n\xff\xfe\xfd", "line 2: is no UTF-8"),
         (b"", "no prompts in it"),
         (b"a {heart", "without its partner"),
+        (b"{" * 5000 + b"a" + b"}" * 5000, "too deep"),
         (b'a heart --negative "x', "line 1: no closing quotation"),
     ],
 )

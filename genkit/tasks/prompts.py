@@ -40,9 +40,12 @@ def expand(text: str) -> list[str]:
     alternative leaves the words out; braces without `|` between them are plain text.
 
     Raises:
-        UsageError: a brace without its partner, or too many prompts.
+        UsageError: a brace without its partner, too many prompts, or braces too deep inside each other.
     """
-    found, place = _alternatives(text, 0, inside=False)
+    try:
+        found, place = _alternatives(text, 0, inside=False)
+    except RecursionError:
+        raise UsageError(f"prompt {_short(text)}: braces too deep inside each other", "use fewer") from None
     if place < len(text):
         raise _unpaired(text, "}")
     prompts = found[0]
