@@ -14,22 +14,23 @@ TITLES = {
     "sgt": "sergeant", "cpl": "corporal", "pvt": "private", "cmdr": "commander", "adm": "admiral", "gov": "governor",
     "sen": "senator", "rep": "representative", "pres": "president", "hon": "honorable", "mt": "mount", "st": "saint",
     "ft": "fort", "supt": "superintendent", "fr": "father", "mme": "madame", "mlle": "mademoiselle",
+    "rt": "right",
 }  # fmt: skip
 INSIDE = {
     "vs": "versus", "e.g": "for example", "i.e": "that is", "cf": "compare", "viz": "namely", "approx": "approximately",
     "fig": "figure", "figs": "figures", "vol": "volume", "vols": "volumes", "ch": "chapter", "sec": "section", "pp": "pages",
     "p": "page", "nos": "numbers", "no": "number", "art": "article", "eq": "equation", "ed": "edition", "eds": "editors",
     "ca": "circa", "est": "established", "incl": "including", "esp": "especially", "resp": "respectively", "par": "paragraph",
-    "tel": "telephone", "ext": "extension", "ref": "reference", "op": "opus", "al": "al",
+    "tel": "telephone", "ext": "extension", "ref": "reference", "op": "opus", "al": "al", "rs": "rupees",
+    "a.k.a": "also known as",
 }  # fmt: skip
-BEFORE_NUMBER = word_set("no nos p pp fig figs vol vols ch sec art eq par ext op ed est")
+BEFORE_NUMBER = word_set("no nos p pp fig figs vol vols ch sec art eq par ext op ed est rs")
 # Both inside and at the end of a sentence: only what follows can tell.
 EITHER = {
     "etc": "et cetera", "inc": "incorporated", "ltd": "limited", "corp": "corporation", "co": "company", "bros": "brothers",
     "jr": "junior", "sr": "senior", "dept": "department", "univ": "university", "assn": "association", "ave": "avenue",
     "blvd": "boulevard", "rd": "road", "hwy": "highway", "pkwy": "parkway", "apt": "apartment", "misc": "miscellaneous",
     "max": "maximum", "min": "minimum", "avg": "average", "govt": "government", "intl": "international", "esq": "esquire",
-    "a.k.a": "also known as",
 }  # fmt: skip
 MONTHS = {
     "jan": "january", "feb": "february", "mar": "march", "apr": "april", "jun": "june", "jul": "july", "aug": "august",
@@ -62,7 +63,7 @@ PRONOUNCED = word_set(
     "unicef usaid van wan yolo zip"
 )
 SPELT = word_set(
-    "aol api asap atm ceo cia diy dna eta faq fbi hiv html http https iou irs isp json mba mit pdf php rsvp sql tba ucla "
+    "aol api asap atm ceo cia diy eu dna eta faq fbi hiv html http https iou irs isp json mba mit pdf php rsvp sql tba ucla "
     "ufo uk un url usa usb vip ussr isbn ieee imdb iso ioc ipo iq mia phd uae usps"
 )
 SHOUTED = word_set(
@@ -77,7 +78,7 @@ SHOUTED = word_set(
 FOLDED = {  # words that are written in their own way; a capital stands for a letter by its name
     "phd": "P H D", "ok": "okay", "tv": "T V", "tvs": "T V's", "jpeg": "jay peg", "wifi": "wi fi",
     "ios": "I O S", "mysql": "my S Q L", "iphone": "I phone", "ipad": "I pad", "ebay": "E bay", "aka": "also known as",
-    "ios's": "I O S's", "n'": "and",
+    "ios's": "I O S's", "n'": "and", "'n": "and", "wwi": "world war one", "wwii": "world war two",
 }  # fmt: skip
 REGNAL = word_set(
     "alexander alfonso benedict catherine charles christian clement constantine edward elizabeth francis frederick "

@@ -21,8 +21,12 @@ ISO = re.compile(
     r"(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})(?:[T ](?P<time>\d{2}:\d{2})(?::\d{2}(?:\.\d+)?)?Z?)?(?![\w-])"
 )
 SLASHED = re.compile(r"(?P<a>\d{1,2})(?P<sign>[/.])(?P<b>\d{1,2})(?P=sign)(?P<year>\d{4}|\d{2})(?![\w/.-]*\d)")
-CLOCK = re.compile(rf"(?P<hour>\d{{1,2}}):(?P<minute>\d{{2}})(?::(?P<second>\d{{2}}))?(?![\d:]){_HALF}?")
-HOUR = re.compile(rf"(?P<hour>\d{{1,2}}){_HALF}")
+_UNTIL = r"(?P<until>\s?[-–—]\s?(?=\d{1,2}(?::\d{2}|\s?[AaPp]\.?[Mm]\b)))?"  # 9 a.m.-5 p.m.
+CLOCK = re.compile(rf"(?P<hour>\d{{1,2}}):(?P<minute>\d{{2}})(?::(?P<second>\d{{2}}))?(?![\d:]){_HALF}?{_UNTIL}")
+HOUR = re.compile(rf"(?P<hour>\d{{1,2}}){_HALF}{_UNTIL}")
+DURATION = re.compile(
+    r"(?:(?P<hours>\d{1,3})\s?h\s?)?(?P<minutes>\d{1,2})\s?m(?:in)?(?:\s?(?P<seconds>\d{1,2})\s?s)?(?![\w/²³])"
+)
 DECADE = re.compile(r"(?P<mark>['’])?(?P<year>\d{3}0|\d0)['’]?s\b")
 SHORT_YEAR = re.compile(r"['’](?P<year>\d{2})(?![\d\w'’])")
 
@@ -70,13 +74,13 @@ def iso(found: re.Match[str]) -> list[str] | None:
 
 
 def slashed(found: re.Match[str]) -> list[str] | None:
-    """Month first with slashes, as in America, unless there is no such month; day first with full stops."""
+    """Month first with slashes, as in America, day first with full stops, unless there is no such month."""
     a, b, in_year = int(found["a"]), int(found["b"]), found["year"]
     if len(in_year) == 2:
         if found["sign"] == ".":
             return None  # a version or a section
         in_year = ("20" if int(in_year) < 50 else "19") + in_year
-    day, month = (a, b) if found["sign"] == "." or a > 12 else (b, a)
+    day, month = (a, b) if (found["sign"] == "." and b <= 12) or a > 12 else (b, a)
     return _date(day, month, in_year)
 
 
@@ -98,14 +102,25 @@ def clock(found: re.Match[str]) -> list[str] | None:
         parts = [(hour, "hour"), (minute, "minute"), (int(found["second"]), "second")]
         said = [[*cardinal(n), unit + "s" * (n != 1)] for n, unit in parts if n]
         words = [word for one in said for word in one] or ["zero", "seconds"]
-        return words + (_half(found["half"]) if found["half"] else [])
-    if found["half"]:
-        return (cardinal(hour) if minute == 0 else _clock(hour, minute)) + _half(found["half"])
-    return _clock(hour, minute)
+    elif found["half"] and minute == 0:
+        words = cardinal(hour)
+    else:
+        words = _clock(hour, minute)
+    return words + (_half(found["half"]) if found["half"] else []) + (["to"] if found["until"] else [])
+
+
+def duration(found: re.Match[str]) -> list[str] | None:
+    """3h 45m, 5m30s; minutes alone are meters more likely."""
+    if not found["hours"] and not found["seconds"]:
+        return None
+    told = ((found["hours"], "hour"), (found["minutes"], "minute"), (found["seconds"], "second"))
+    return [word for n, unit in told if n for word in (*cardinal(int(n)), unit + "s" * (int(n) != 1))]
 
 
 def hour(found: re.Match[str]) -> list[str] | None:
-    return [*cardinal(int(found["hour"])), *_half(found["half"])] if 1 <= int(found["hour"]) <= 24 else None
+    if not 1 <= int(found["hour"]) <= 24:
+        return None
+    return [*cardinal(int(found["hour"])), *_half(found["half"]), *(["to"] if found["until"] else [])]
 
 
 def decades(found: re.Match[str]) -> list[str] | None:

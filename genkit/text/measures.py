@@ -40,9 +40,16 @@ RANGE = re.compile(rf"(?P<n>{NUMBER})\s?[-–—−]\s?(?P<to>{NUMBER})(?![\w-])
 PLURAL = re.compile(r"(?P<n>\d{3,}|(?<=[A-Za-z]-)\d+)['’]?s\b")  # 747s, B-52s; 10s are seconds
 SCORE = re.compile(r"(?P<a>\d{1,3}):(?P<b>\d{1,3})(?![\d:])")
 BARE = re.compile(rf"(?P<sign>{_SIGN})(?P<n>{NUMBER})(?!\w)")
+COUNT = re.compile(r"(?P<n>\d+\.\d+)\s?(?P<short>bn|mn|tn|[kKMB])(?!\w)")  # 2.5M users
+LETTERED = re.compile(r"(?P<n>\d+\.\d+)(?=[A-Za-z])")  # 1.5x
+_LABEL = re.compile(
+    r"\b(?:seat|gate|apt\.?|apartment|room|row|suite|flat|unit|platform|exhibit|section|figure|form|bus|line|sizes?)\s$",
+    re.IGNORECASE,
+)
+_OF_IT = re.compile(r"\s+an?\s")  # half an hour
 _CALLED = re.compile(r"(?:boeing|airbus|flight|route|highway|interstate|room|area|suite|bus|apartment)\s$", re.IGNORECASE)
-_YEAR_BEFORE = re.compile(r"(?:in|year|since|until|of|after|before)\s$", re.IGNORECASE)
-_SPECIAL = {"24/7": "twenty four seven", "9/11": "nine eleven", "50/50": "fifty fifty"}
+_YEAR_BEFORE = re.compile(r"(?:in|year|since|until|of|after|before|A\.?D\.?)\s$", re.IGNORECASE)
+_SPECIAL = {"24/7": "twenty four seven", "20/20": "twenty twenty", "9/11": "nine eleven", "50/50": "fifty fifty"}
 
 
 def _year_like(text: str) -> bool:
@@ -95,6 +102,8 @@ def measure(found: re.Match[str]) -> list[str] | None:
     unit, number, to = found["unit"], found["n"], found["to"]
     if unit == '"' and found.string[: found.start()].count('"') % 2:
         return None  # it closes a quotation
+    if not found["gap"] and len(unit) == 1 and unit.isalpha() and _LABEL.search(found.string[: found.start()]):
+        return None  # seat 14A
     if found["gap"] and unit in ("A", "J", "N", "t", '"'):
         return None  # a letter on its own is more likely something else
     if found["gap"] == "-" and len(unit) == 1 and unit not in "mgL":
@@ -131,6 +140,8 @@ def mixed(found: re.Match[str]) -> list[str]:
 def fractions(found: re.Match[str]) -> list[str]:
     if found[0] in _SPECIAL:
         return _SPECIAL[found[0]].split()
+    if found[0] == "1/2" and _OF_IT.match(found.string, found.end()):
+        return ["half"]
     top, bottom = int(found["top"]), int(found["bottom"])
     if 0 < top < bottom and (bottom <= 20 or bottom in (32, 50, 64, 100, 1000)):
         return fraction(top, bottom)
@@ -141,7 +152,7 @@ def vulgar(found: re.Match[str]) -> list[str]:
     top, bottom = map(int, unicodedata.normalize("NFKC", found["part"]).split("⁄"))
     part = fraction(top, bottom)
     if not found["whole"]:
-        return part
+        return ["half"] if part == ["one", "half"] and _OF_IT.match(found.string, found.end()) else part
     return [*cardinal(found["whole"]), "and", *(["a", *part[1:]] if top == 1 else part)]
 
 
@@ -178,7 +189,17 @@ def ranges(found: re.Match[str]) -> list[str] | None:
     return [*decimal(first), "minus" if spaced else "to", *decimal(last)]
 
 
+def count(found: re.Match[str]) -> list[str]:
+    return [*decimal(found["n"]), MAGNITUDES[found["short"]]]
+
+
+def lettered(found: re.Match[str]) -> list[str]:
+    return decimal(found["n"])
+
+
 def plural(found: re.Match[str]) -> list[str]:
+    if found["n"] in ("100", "1000") and found.string[found.end() : found.end() + 4] == " of ":
+        return ["hundreds" if found["n"] == "100" else "thousands"]
     return many(pairs(found["n"]))
 
 

@@ -35,6 +35,7 @@ _NUMBERS: tuple[tuple[re.Pattern[str], Reader], ...] = (
     (addresses.IP, addresses.ip),
     (addresses.VERSION, addresses.version),
     (dates.DAY_MONTH, dates.day_month),
+    (dates.DURATION, dates.duration),
     (dates.CLOCK, dates.clock),
     (dates.HOUR, dates.hour),
     (measures.SCORE, measures.score),
@@ -53,6 +54,8 @@ _NUMBERS: tuple[tuple[re.Pattern[str], Reader], ...] = (
     (measures.SCIENCE, measures.science),
     (measures.SIZE, measures.size),
     (measures.RANGE, measures.ranges),
+    (measures.COUNT, measures.count),
+    (measures.LETTERED, measures.lettered),
     (measures.BARE, measures.bare),
     (words.ALPHANUMERIC, words.alphanumeric),
 )
@@ -89,7 +92,8 @@ def tokens(text: str, start: int, end: int, *, language: str = "en", known: Coll
             or found[0] in FOLDED
             or (found[0] in words.ABBREVIATIONS and part[found.end() : found.end() + 1] == ".")
         ):
-            yield (Word(found[0], start + at, start + found.end()),), ""
+            count = None if other else words.numbered(found[0], part, at)
+            yield tuple(Word(one, start + at, start + found.end()) for one in count or [found[0]]), ""
             at = found.end()
             continue
         said, at_next = _foreign(part, at, language) if other else _english(part, at, known, shouted)

@@ -42,7 +42,10 @@ _SLASHES = {
     "and/or": "and or", "w/o": "without", "w/": "with", "b/c": "because", "n/a": "not applicable", "c/o": "care of",
     "he/she": "he or she", "she/he": "she or he", "his/her": "his or her", "him/her": "him or her", "s/he": "she or he",
 }  # fmt: skip
-_BOTH = re.compile(r"(?P<one>[A-Z]{1,3})&(?P<other>[A-Z]{1,3})(?![\w&])")  # AT&T
+_BOTH = re.compile(r"(?P<one>[A-Z]{1,3})&(?P<other>[A-Z]{1,3})(?P<more>s)?(?![\w&])")  # AT&T, M&Ms
+_DAY = r"(?:Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)"
+_DAYS = re.compile(rf"(?P<one>{_DAY})\.?[-–](?P<other>{_DAY})\b\.?(?=[\s,;:)]|$)")
+_CROWNED = re.compile(r"\b(?:King|Queen|Pope|Emperor|Empress|Tsar|Czar|Kaiser|Prince)\s+[A-Z]\w+\s+$")
 _LANGUAGE = re.compile(r"(?P<letter>[CFJ])(?P<sign>\+\+|#)(?!\w)")
 _VOWELS = set("aeiouy")
 _ONSETS = word_set(
@@ -89,7 +92,7 @@ def _after(part: str, at: int) -> str:
 
 def read(part: str, at: int, known: Collection[str], loud: bool) -> tuple[Said, int]:
     """What is said for the word or sign at a place, and where it ends; nothing and the same place where there is neither."""
-    for pattern in (_SLASHED, _BOTH, _LANGUAGE, _DEGREE, _DOTTED, _INITIAL):
+    for pattern in (_SLASHED, _BOTH, _DAYS, _LANGUAGE, _DEGREE, _DOTTED, _INITIAL):
         if (found := pattern.match(part, at)) is not None and (said := _special(found, pattern, part)) is not None:
             return said, found.end()
     if (found := WORD.match(part, at)) is None:
@@ -106,7 +109,7 @@ def read(part: str, at: int, known: Collection[str], loud: bool) -> tuple[Said, 
         return FOLDED[low].split(), end
     if len(word) == 1:
         return _single(word, part, at, end, loud), end
-    if (said := _numeral(word, part, at, end)) is not None:
+    if (said := numbered(word, part, at) or _numeral(word, part, at, end)) is not None:
         return said, end
     if (said := _capitals(word, loud)) is not None:
         return said, end
@@ -117,7 +120,9 @@ def _special(found: re.Match[str], pattern: re.Pattern[str], part: str) -> list[
     if pattern is _SLASHED:
         return _SLASHES[found["word"].lower()].split()
     if pattern is _BOTH:
-        return [*found["one"], "and", *found["other"]]
+        return [*found["one"], "and", *found["other"][:-1], found["other"][-1] + ("'s" if found["more"] else "")]
+    if pattern is _DAYS:
+        return [WEEKDAYS[found["one"].lower()], "to", WEEKDAYS[found["other"].lower()]]
     if pattern is _LANGUAGE:
         return [found["letter"], *(["plus", "plus"] if found["sign"] == "++" else ["sharp"])]
     if pattern is _DEGREE:
@@ -141,7 +146,7 @@ def _abbreviation(low: str, word: str, part: str, at: int, end: int) -> list[str
     after = _after(part, end + 1)
     capital, number = after[:1].isupper(), after[:1].isdigit()
     before = _before(part, at)
-    named = bool(before) and before[0].isupper() and before.lower() not in STARTERS
+    named = bool(before) and before[0].isupper() and before.lower() not in STARTERS and before.lower() not in TITLES
     if low in ("st", "dr") and word[0].isupper() and named and (not capital or low == "st"):
         return ["street" if low == "st" else "drive"]
     if low in MONTHS and word[0].isupper() and (number or len(low) != 3 or low not in ("mar", "jun", "dec")):
@@ -154,7 +159,8 @@ def _abbreviation(low: str, word: str, part: str, at: int, end: int) -> list[str
         return [WEEKDAYS[low]]
     if low in BEFORE_NUMBER:
         edition = low == "ed" and before and before[-1].islower()
-        return INSIDE[low].split() if number or edition else None
+        counted = low in ("vol", "vols", "fig", "figs", "sec", "pp", "op", "par", "eq") and re.match(r"[IVXLC]+\b", after)
+        return INSIDE[low].split() if number or edition or counted else None
     if low in TITLES:
         return TITLES[low].split() if word[0].isupper() and (capital or low in ("mr", "mrs", "ms", "dr")) else None
     if low in INSIDE:
@@ -168,6 +174,13 @@ def _abbreviation(low: str, word: str, part: str, at: int, end: int) -> list[str
     return None
 
 
+def numbered(word: str, part: str, at: int) -> list[str] | None:
+    """A Roman numeral in small letters where a heading's word stands before it: scene ii."""
+    if not set(word) <= set("ivxl") or _before(part, at).lower() not in NUMBERED or (value := roman(word.upper())) is None:
+        return None
+    return cardinal(value)
+
+
 def _month(text: str) -> bool:
     first = re.match(r"[A-Za-z]+", text)
     return bool(first) and (first[0].lower() in MONTHS or first[0].lower() in FULL_MONTHS)  # type: ignore[index]
@@ -177,6 +190,8 @@ def _single(word: str, part: str, at: int, end: int, loud: bool) -> list[str]:
     low = word.lower()
     if word in ("V", "X") and _before(part, at).lower() in REGNAL:
         return ["the", *ordinal(roman(word) or 0)]
+    if word == "I" and _before(part, at).lower() in REGNAL and (_CROWNED.search(part[:at]) or _after(part, end)[:3] == "of "):
+        return ["the", "first"]
     if low == "i" and (word == "I" or not part[at - 1 : at].isspace()) and _before(part, at).lower() not in NUMBERED:
         return ["i"]
     if low == "i" and word == "I":
@@ -194,8 +209,15 @@ def _single(word: str, part: str, at: int, end: int, loud: bool) -> list[str]:
 
 def _numeral(word: str, part: str, at: int, end: int) -> list[str] | None:
     """Roman numerals where a name or a heading makes them clear: Henry VIII, Chapter IV, XIX century."""
+    word, own, rest = word.partition("'")
     value = roman(word)
-    if value is None:
+    if value is None or (own and rest != "s"):
+        return None
+    if own:  # Henry V's
+        said = _single(word, part, at, at + 1, False) if word in ("V", "X") else _numeral(word, part, at, end)
+        said = ["the", "first"] if word == "I" and _before(part, at).lower() in REGNAL else said
+        return [*said[:-1], said[-1] + "'s"] if said and said[-1] != word else None
+    if len(word) == 1:
         return None
     before, after = _before(part, at), _after(part, end).lower()
     if before.lower() in NUMBERED:
