@@ -114,6 +114,7 @@ def pictures() -> None:
         _beside(holes, PICTURES / "inpaint.jpg")
         _styled(out)
         _translated(out)
+        _drawn(out)
         _compare(CLEAN / "chelsea.jpg", out / "clean" / "chelsea.jpg", (60, 20, 110, 75), PICTURES / "upscale-clean.jpg")
         _compare(WEB / "coffee.jpg", out / "web" / "coffee.jpg", (75, 25, 135, 90), PICTURES / "upscale-web.jpg")
 
@@ -136,6 +137,17 @@ def _translated(out: Path) -> None:
     _table([[folder / name for name in photos] for folder in (PHOTOS, out / "drawn")], PICTURES / "translate.jpg")
     made = [[folder / name for name in clothes] for folder in (DRAWINGS, out / "clothes", out / "blue")]
     _table(made, PICTURES / "clothes.jpg", height=160)
+
+
+def _drawn(out: Path) -> None:
+    """The pictures of the first seeds: photographs as JPEG, pixel art twice as large as PNG, on white."""
+    _genkit("gan", "--grid", "14x4", "-o", out / "clothes.png")
+    Image.open(out / "clothes.png").convert("RGB").save(PICTURES / "gan-clothes.jpg", "JPEG", quality=88)
+    _genkit("gan", "--model", "genkit-tiles", "--grid", "14x4", "-o", out / "tiles.png")
+    tiles = Image.open(out / "tiles.png").convert("RGBA")
+    sheet = Image.new("RGBA", tiles.size, "white")
+    sheet.alpha_composite(tiles)
+    sheet.convert("RGB").resize((2 * tiles.width, 2 * tiles.height), Image.Resampling.NEAREST).save(PICTURES / "gan-tiles.png")
 
 
 def _table(rows: Sequence[Sequence[Path]], target: Path, height: int = 220) -> None:

@@ -36,6 +36,7 @@ COMMANDS = {
     "translate": Entry(
         "genkit.cli.translate", PICTURES, "Turn photographs into drawings, edges into photographs, and the like."
     ),
+    "gan": Entry("genkit.cli.gan", PICTURES, "Draw new pictures from a latent space, and films of walks through it."),
     "models": Entry("genkit.cli.models", MODELS, "List, describe, fetch, check, remove and import models."),
     "train": Entry("genkit.cli.train", MODELS, "Train a model on your own files."),
     "eval": Entry("genkit.cli.eval", MODELS, "Measure a model on a data set, with the protocol."),
