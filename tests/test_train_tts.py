@@ -224,6 +224,22 @@ def test_symbols_cover_the_recording_without_gaps() -> None:
     assert found[2].end_s - found[2].start_s == pytest.approx(0.2)
 
 
+def test_a_phoneme_without_length_is_no_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pocketsphinx")
+    from genkit.train.phone_alignment import Aligner, Span
+
+    given = [
+        [Span("AA", 0, 0.0, 0.05), Span("T", 0, 0.95, 1.2)],
+        [Span("SIL", -1, 0.0, 0.0), Span("AA", 0, 0.0, 0.5), Span("T", 0, 0.5, 1.0)],
+    ]
+    monkeypatch.setattr(Aligner, "_attempt", lambda self, audio, words: given.pop(0) if given else None)
+    aligner, silence = Aligner(), np.zeros(16000, np.float32)
+    found = aligner.align(silence, [("AA1", "T")])
+    assert found is not None and [one.phone for one in found] == ["AA", "T"]
+    given[:] = [[Span("AA", 0, 0.5, 1.0), Span("T", 0, 1.0, 1.2)]]
+    assert aligner.align(silence, [("AA1", "T")]) is None
+
+
 def test_pitch_is_found() -> None:
     from genkit.train.speech_preparation import pitch_of
 

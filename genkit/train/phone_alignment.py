@@ -8,7 +8,7 @@ both are the recogniser's.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -49,10 +49,15 @@ class Aligner:
         for gain, before_s in ATTEMPTS:
             edge = np.zeros(round(before_s * RATE_HZ), np.float32)
             found = self._attempt(np.concatenate([edge, audio * gain, edge]), words)
-            if found is not None:
-                end = len(audio) / RATE_HZ
-                moved = [(max(0.0, one.start_s - before_s), min(end, one.end_s - before_s), one) for one in found]
-                return [Span(one.phone, one.word, start, stop) for start, stop, one in moved if stop > start]
+            if found is None:
+                continue
+            end = len(audio) / RATE_HZ
+            moved = [
+                replace(one, start_s=max(0.0, one.start_s - before_s), end_s=min(end, one.end_s - before_s)) for one in found
+            ]
+            spoken = [one for one in moved if one.word >= 0]
+            if all(one.end_s > one.start_s for one in spoken):  # else a phoneme lies in the edge, and this was no fit
+                return [one for one in moved if one.end_s > one.start_s]
         return None
 
     def _attempt(self, audio: np.ndarray, words: Sequence[Sequence[str]]) -> list[Span] | None:
