@@ -58,7 +58,7 @@ def first_picture(model: str) -> float:
     from genkit.models import load_model
 
     card = cards.find(model, "gan")
-    files = weights.resolve(card)
+    files = weights.resolve(card, announce=print)
     taken = []
     for _ in range(5):
         loaded = load_model(card, files, torch.device("cpu"), torch.float32)

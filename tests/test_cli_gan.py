@@ -318,3 +318,12 @@ def test_help_of_every_command_fits_and_needs_no_torch(genkit: Run):
     for command in ([], ["project"], ["edit"], ["directions"]):
         done = genkit("gan", *command, "--help")
         assert done.code == 0 and max(map(len, done.lines)) <= 80
+
+
+def test_a_class_that_the_card_does_not_list_stops_the_plan(genkit: Any, tmp_path: Path) -> None:
+    outcome = genkit("gan", "--class", "trousers", "-o", tmp_path / "made/")
+    assert outcome.code == 2 and "genkit-clothes has no class 'trousers'" in outcome.err and "pants" in outcome.err
+    assert genkit("gan", "--class", "10", "-o", tmp_path / "made/").code == 2
+    assert not (tmp_path / "made").exists()
+    assert genkit("gan", "--class", "PANTS", "--seeds", "3,4", "-o", tmp_path / "made/").code == 0
+    assert len(list((tmp_path / "made").iterdir())) == 2

@@ -82,7 +82,19 @@ def read_options(card: Card, given: list[str] | None, label: str | None, truncat
     asked = {text.partition("=")[0] for text in given or ()} | {name for name, value in words.items() if value is not None}
     found["class"] = found["class"] if "label" in asked else None
     found["truncation"] = found["truncation"] if "truncation" in asked else None
+    if found["class"] is not None:
+        _check_class(card, str(found["class"]).strip().lower())
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _check_class(card: Card, name: str) -> None:
+    """Refuse a class that the card does not list before anything is loaded; of published models only the loaded one knows."""
+    labels = card.params.get("labels")
+    if not isinstance(labels, (list, tuple)):
+        return
+    known = [str(one).lower() for one in labels]
+    if name not in known and not (name.isdigit() and int(name) < len(known)):
+        raise UsageError(f"{card.name} has no class {name!r}", f"classes: {', '.join(known)}", code="unknown-class")
 
 
 def has_option(card: Card, name: str) -> bool:
