@@ -240,8 +240,8 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     if (names if isinstance(names, int) else len(names)) != found["c_dim"] or centre not in CENTRES:
         wrong = f"centre {centre!r}" if centre not in CENTRES else f"{names if isinstance(names, int) else len(names)} classes"
         raise WeightsError(f"{card.name} says {wrong}, {path.name} has {found['c_dim']} classes", code="card")
-    with torch.device("meta"):
-        network = Generator(**found)
+    # not on the meta device as other families: torch's arithmetic there brings in its compiler and takes two seconds
+    network = Generator(**found)
     fit(network, state, path, "the StyleGAN2 generator")
     return sample(network, device, dtype, names, centre)
 
