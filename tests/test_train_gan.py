@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from genkit.errors import RunError, UsageError
 from genkit.evaluate.labelled import Preparation, class_of, opaque, prepare, read_labelled
 from genkit.nets import vgg
-from genkit.train.adversaries import DcganRival, adversaries_of
+from genkit.train.adversaries import DcganRival
 from genkit.train.augment import CHANGES, augment, translation
 from genkit.train.collapse import Ledger, difference
 from genkit.train.config import parse_config, read_config
@@ -187,21 +187,6 @@ def test_a_generator_can_do_without_noise(shapes: Path, tmp_path: Path) -> None:
         return sum(float(one.abs()) for name, one in state.items() if name.endswith("noise_strength"))
 
     assert strengths(False) == 0 < strengths(True)
-
-
-def test_a_discriminator_looks_through_frozen_features(tmp_path: Path, features: str) -> None:
-    pair = adversaries_of("stylegan2", 32, 3, 2, STYLE, {"features": features, "width": 8, "mixed": 8})
-    images, labels = torch.rand(2, 3, 32, 32) * 2 - 1, torch.tensor([0, 1])
-    images.requires_grad_(True)
-    opinions = pair.rival(images, labels)
-    assert opinions.shape == (2, 32)
-    opinions.sum().backward()
-    assert images.grad is not None and float(images.grad.abs().sum()) > 0
-    learnt = [one for one in pair.rival.parameters() if one.requires_grad]
-    assert learnt and all(one.grad is not None for one in learnt)
-    assert all(one.grad is None for one in pair.rival.get_submodule("features").parameters())
-    with pytest.raises(UsageError, match="transparency"):
-        adversaries_of("stylegan2", 32, 4, 2, STYLE, {"features": features})
 
 
 def test_a_generator_that_draws_one_thing_ends_the_run(shapes: Path, tmp_path: Path) -> None:

@@ -63,6 +63,15 @@ def choose() -> None:
     """Train a model on your own files. Runs are resumable, and end with safetensors and a card that `--model` takes."""
 
 
+Captions = Annotated[
+    Path | None,
+    typer.Option(
+        "--captions",
+        help="Table of file and name (TSV, CSV). Default: captions.tsv in the data, or NAME.txt beside NAME.png.",
+    ),
+]
+
+
 @app.command()
 @spread
 def upscale(options: TrainOptions) -> None:
@@ -196,13 +205,7 @@ def gan(
 @spread
 def txt2img(
     options: TrainOptions,
-    captions: Annotated[
-        Path | None,
-        typer.Option(
-            "--captions",
-            help="Table of file and name (TSV, CSV). Default: captions.tsv in the data, or NAME.txt beside NAME.png.",
-        ),
-    ] = None,
+    captions: Captions = None,
 ) -> None:
     """Train a small network that draws from words, from nothing: an autoencoder first, then words and what draws.
 
@@ -248,13 +251,7 @@ def tts(
 def lora(
     options: TrainOptions,
     model: Annotated[str, typer.Option("--model", help="The text-to-image model to adapt, such as sd15.")],
-    captions: Annotated[
-        Path | None,
-        typer.Option(
-            "--captions",
-            help="Table of file and name (TSV, CSV). Default: captions.tsv in the data, or NAME.txt beside NAME.png.",
-        ),
-    ] = None,
+    captions: Captions = None,
 ) -> None:
     """Teach a text-to-image model your own pictures: ten or more, with words for each. `--lora` takes what comes out."""
     from genkit.errors import UsageError

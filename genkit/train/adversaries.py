@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from genkit.errors import UsageError
 from genkit.models import dcgan, stylegan2, stylegan2_discriminator
-from genkit.train.projected import ProjectedRival
 
 FAMILIES = ("stylegan2", "dcgan")
 W_AVERAGE = 0.998  # of the running mean of w, a step
@@ -57,20 +56,8 @@ def _stylegan2(side: int, channels: int, classes: int, network: Mapping[str, Any
     shared = {"side": side, "c_dim": classes, "channels": channels}
     widths = {key: network[key] for key in ("channel_base", "channel_max") if key in network}
     generator = stylegan2.build(**{**network, **shared})
-    if "features" in rival:
-        judge: nn.Module = _projected(rival, side, channels, classes)
-    else:
-        judge = stylegan2_discriminator.build(**{**widths, **rival, **shared})
+    judge = stylegan2_discriminator.build(**{**widths, **rival, **shared})
     return Adversaries(generator, judge, generator.z_dim, _mapped, _synthesised, mixes=True)
-
-
-def _projected(rival: Mapping[str, Any], side: int, channels: int, classes: int) -> ProjectedRival:
-    from genkit.train.judging import load_judge
-
-    if channels != 3:
-        raise ValueError("a discriminator on features sees no transparency")
-    sizes = dict(rival)
-    return ProjectedRival(load_judge(sizes.pop("features"), "this discriminator"), side, classes, **sizes)
 
 
 def _mapped(generator: Any, z: Tensor, labels: Tensor | None) -> Tensor:

@@ -60,7 +60,7 @@ class DataOptions:
 
     `patience` steps of a discriminator that has won end the run, and so do pictures that are all alike after `grace` steps;
     0 for never. `features` (VGG-19, as for `genkit.train.judging`) adds a Fréchet distance of `count` pictures to the report.
-    `rival` are sizes in which the discriminator differs; with `features` in it, it looks through those (`projected.py`).
+    `rival` are sizes in which the discriminator differs.
     `encode` puts an encoder beside the generator (`encoding.py`)."""
 
     side: int = 64
