@@ -2,8 +2,8 @@
 
 VAE/GAN: Larsen, Sønderby, Larochelle, Winther 2015 (arXiv 1512.09300); the variational part: Kingma and Welling 2013 (arXiv
 1312.6114). On clothes at 64 pixels it brought silhouettes after 4,000 pictures, where an adversary alone had none after 8,000.
-Differences from the paper: pictures are compared by their pixels and by the features of a frozen network
-at half the side instead of the discriminator's, and the encoder is kept for training alone.
+Differences from the paper: pictures are compared by their pixels and by the features of a frozen network at half the side
+instead of the discriminator's, and the encoder is kept for training alone.
 """
 
 from __future__ import annotations
