@@ -72,7 +72,6 @@ def test_endings_sound_as_their_stems_ask():
     assert endings.past(("W", "AO1", "K"))[-1:] == ("T",) and endings.past(("HH", "IY1", "T"))[-2:] == ("IH0", "D")
     assert [stem for stem, _ in endings.stems("stopped")] == ["stop", "stoppe", "stopp"]
     assert [stem for stem, _ in endings.stems("parties")] == ["partie", "party", "parti"]
-    assert endings.joined(("B", "UH1", "K"), ("K", "EY1", "S")) == ("B", "UH1", "K", "K", "EY2", "S")
 
 
 @pytest.mark.parametrize(
@@ -125,6 +124,9 @@ def test_the_file_is_small_and_says_what_it_is():
     size = model_file().stat().st_size
     facts = _model().facts
     assert size <= 1_250_000
+    figures = facts["figures"]
+    assert figures["word_error_rate"] < figures["network_word_error_rate"] - 0.03, "the rules help"
+    assert all(after <= before + 1 for _, before, after in facts["rules"].values()), "and each of them does"
     assert facts["figures"]["words"] > 120_000 and "held out" in facts["protocol"] and "Carnegie Mellon" in facts["notice"]
     assert (model_file().parent / "genkit-g2p.LICENSE.txt").is_file()
 

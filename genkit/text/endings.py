@@ -1,4 +1,8 @@
-"""Words that are not in the dictionary but made of words that are: possessives, plurals, -ed, -ing, -ly, compounds."""
+"""Words that are not in the dictionary but made of words that are: possessives, plurals, -ed, -ing, -ly.
+
+On words that the network never saw each rule is right more often than it (`by_rule` in genkit/train/g2p.py measures that).
+Parting a word into two known ones was not: 1,183 of 1,468 such words came out wrong, and 631 by the network.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,6 @@ Phonemes = tuple[str, ...]
 
 _HISSING = {"S", "Z", "SH", "ZH", "CH", "JH"}
 _VOICELESS = {"P", "T", "K", "F", "TH", "S", "SH", "CH"}
-SHORTEST_PART = 3  # letters of a part of a compound
 _SUFFIXES = {"ly": ("L", "IY0"), "ness": ("N", "AH0", "S"), "less": ("L", "AH0", "S"), "ful": ("F", "AH0", "L")}
 
 
@@ -56,15 +59,3 @@ def _before_vowel(rest: str) -> Iterator[str]:
         yield rest[:-1]
     yield rest + "e"
     yield rest
-
-
-def compounds(word: str) -> Iterator[tuple[str, str]]:
-    """Two parts of a word, the most even first."""
-    places = range(SHORTEST_PART, len(word) - SHORTEST_PART + 1)
-    for place in sorted(places, key=lambda place: abs(place - len(word) / 2)):
-        yield word[:place], word[place:]
-
-
-def joined(first: Phonemes, second: Phonemes) -> Phonemes:
-    """Two words as one: the second one's primary stress becomes a secondary."""
-    return first + tuple(one[:-1] + "2" if one.endswith("1") else one for one in second)

@@ -2,7 +2,7 @@
 
 One safetensors file. Words and phonemes of the exceptions are two streams (words by how many letters they share with the one
 before), compressed by LZMA; the words of the dictionary are a Bloom filter of ten bits a word, which tells a known word from an
-unknown one (one in a hundred wrongly), so that rules for endings and compounds know their stems.
+unknown one (one in a hundred wrongly), so that the rules for endings know their stems.
 """
 
 from __future__ import annotations

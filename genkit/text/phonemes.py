@@ -1,7 +1,7 @@
 """Words to phonemes: ARPAbet as CMUdict writes it, 39 phonemes, vowels with a stress of 0, 1 or 2.
 
 In this order: what the text gave itself, the user's lexicon, letters by name, heteronyms by context, the exceptions,
-endings and compounds of known words, the network. Weights: genkit-g2p.safetensors, learnt from CMUdict (genkit/train/g2p.py).
+endings of known words, the network. Weights: genkit-g2p.safetensors, learnt from CMUdict (genkit/train/g2p.py).
 """
 
 from __future__ import annotations
@@ -61,12 +61,8 @@ def say(word: str, model: Model, exceptions: Mapping[str, tuple[str, ...]] | Non
                 return ending(say(stem, model, exceptions))
             if stem in model.known or stem in exceptions:
                 return ending(say(stem, model, exceptions))
-    if not known:
-        for first, second in endings.compounds(word):
-            if first in model.known and second in model.known:
-                return endings.joined(say(first, model, exceptions), say(second, model, exceptions))
-        return _single(model.network([word])[0])
-    return model.network([word])[0]
+    said = model.network([word])[0]
+    return said if known else _single(said)
 
 
 def _single(said: tuple[str, ...]) -> tuple[str, ...]:
