@@ -22,6 +22,7 @@ class FakeDraw:
     def __init__(self) -> None:
         self.calls: list[dict[str, Any]] = []
         self.configured: list[dict[str, Any]] = []
+        self.samplers: list[str | None] = []
         self.progress = self.watch = None
         self.failures: list[Exception] = []
         self.withheld: set[int] = set()  # seeds whose pictures the safety checker keeps back
@@ -29,6 +30,9 @@ class FakeDraw:
 
     def configure(self, **settings: Any) -> None:
         self.configured.append(settings)
+
+    def use_scheduler(self, name: str | None) -> None:
+        self.samplers.append(name)
 
     def cheaper(self) -> str | None:
         return self.settings.pop() if self.settings else None

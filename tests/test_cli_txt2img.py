@@ -116,6 +116,7 @@ def test_unquoted_words_and_lists_that_multiply_are_said_before(draw: Run, model
         ["a heart", "--init", "photo.png", "--denoise", "0.5", "--seed", 2],
         ["a heart", "--control", "canny:photo.png", "--control-strength", "0.5", "--seed", 2],
         ["a heart", "--lora", "style.safetensors:0.5", "--seed", 2],
+        ["a heart", "--vae", "vae-sd-mse", "--attention", "sliced", "--cache", "first-block", "--seed", 2],
         ["a {red|blue} heart", "--guidance", "2,4", "--seeds", "1-2", "--grid", "4x2"],
         ["a {red|blue} heart", "a star", "--seeds", "1-2", "--grid", "2x2"],
         ["--from", "list.csv", "--seed", 3, "--grid", "2x1"],
@@ -133,6 +134,8 @@ def test_a_picture_says_how_it_was_made_and_is_made_again(
     assert done.code == 0, done.err
     shown = genkit("show", done.lines[-1])
     assert shown.code == 0 and "genkit txt2img" in shown.out
+    for flag in [one for one in options if str(one) in ("--vae", "--attention", "--cache", "--lora", "--negative", "--steps")]:
+        assert str(flag) in shown.out
     replayed = genkit("replay", done.lines[-1])
     assert replayed.code == 0, replayed.err
     assert (pixels(replayed.lines[0]) == pixels(done.lines[-1])).all()
@@ -200,6 +203,8 @@ def test_a_bad_line_is_named_before_anything_is_drawn(text: bytes, said: str, dr
         (["word " * 30], "32 tokens long, and tiny-words reads 20"),
         (["a", "--grid", "2x2", "--sheet", 2, "--seeds", "0-3"], "--sheet 2"),
         (["a", "--like", "w.pt"], "no recipe"),
+        (["a", "--negative", "x", "--guidance", "1"], "does not look at the negative prompt when guidance is 1"),
+        (["a", "b", "--negative", "{x|}", "--guidance", "4,0.5"], "does not look at the negative prompt when guidance is 0.5"),
         (["a", "--upscale", "none"], "unknown model"),
         (["a", "--from", "none.txt"], "not found"),
     ],
@@ -315,8 +320,21 @@ def test_a_model_that_is_loaded_again_is_not_held_twice(draw: Run, monkeypatch: 
         return made
 
     monkeypatch.setattr(making, "load_card", load)
-    done = draw("a heart", "--scheduler", "euler,ddim,euler", "--seeds", "1-2", "--batch-size", 2)
-    assert done.code == 0 and len(done.lines) == 4 and together == [0, 0], done.err
+    Path("style.safetensors").write_bytes(b"weights")
+    Path("list.txt").write_text("a heart --lora style.safetensors\na heart\na star\n")
+    done = draw("--from", "list.txt", "--seeds", "1-2", "--batch-size", 2)
+    assert done.code == 0 and len(done.lines) == 6 and together == [0, 0] and "loaded again" in done.err, done.err
+
+
+def test_another_sampler_is_exchanged_and_nothing_is_loaded_again(draw: Run, monkeypatch: pytest.MonkeyPatch):
+    made: list[FakeDraw] = []
+    monkeypatch.setattr(making, "load_card", lambda *rest: made.append(FakeDraw()) or made[-1])
+    Path("list.txt").write_text("a heart\na star\na moon --scheduler euler\n")
+    done = draw("--from", "list.txt", "--scheduler", "euler,ddim", "--seed", 1)
+    assert done.code == 0 and len(done.lines) == 5 and "loaded again" not in done.err, done.err
+    (model,) = made
+    assert [one["scheduler"] for one in model.configured] == ["euler"]
+    assert model.samplers == ["ddim", "euler", "ddim", "euler"]
 
 
 def test_what_a_line_says_is_not_lost(draw: Run, model: FakeDraw):

@@ -73,6 +73,8 @@ def test_every_sampler_of_every_pipeline_makes_a_picture(draw: Callable[..., Any
         assert (model(["a cat"], [1], steps=steps)[0] - made[1]).abs().max() <= 1 / 255, f"{scheduler} in a batch"
         changed += bool((made[1] - plain[0]).abs().max() > 1 / 255)
     assert changed >= 1
+    model.use_scheduler(None)
+    assert torch.equal(model(["a cat"], [1], steps=steps), plain), "and back to its own"
     with pytest.raises(UsageError, match="no scheduler"):
         model.configure(scheduler="eulr")
     if name not in (SD, XL):

@@ -107,10 +107,29 @@ def test_the_lexicon_comes_first_and_its_words_take_endings():
     assert said("Hello genkit's", own) == "Z JH EH1 N K IH0 T S ."
 
 
-def test_what_is_not_latin_is_refused():
-    with pytest.raises(InputError, match="привет"):
-        pronounce("привет")
+def test_what_is_not_latin_is_read_by_its_letters_or_not_at_all():
+    assert pronounce("привет") == pronounce("privet") and pronounce("καλημέρα") == pronounce("kalimera")
+    assert pronounce("今日") == () and pronounce("əliyev") == pronounce("eliyev")
     assert pronounce("łódź") and pronounce("straße") and pronounce("'") == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "phonemes"),
+    [
+        ("the word ʃɪp", "DH AH0 W ER1 D SH IH1 P ."), ("ship /ʃɪp/ sails", "SH IH1 P SH IH1 P S EY1 L Z ."),
+        ("The sign ŋ is here.", "DH AH0 S AY1 N NG IH1 Z HH IY1 R ."), ("say θɪŋk!", "S EY1 TH IH1 NG K !"),
+        ("rouge [ʁuʒ]", "R UW1 ZH , R UW1 ZH ."), ("Mr. Əliyev", "M IH1 S T ER0 EH1 L IY0 EH0 V ."),
+        ("it is ː long", "IH1 T IH1 Z L AO1 NG ."), ("say 今日 now", "S EY1 N AW1 ."),
+    ],
+)  # fmt: skip
+def test_phonetic_signs_are_read_and_never_stop_a_text(text: str, phonemes: str):
+    assert said(text) == phonemes
+
+
+def test_voices_of_letters_get_a_spelling():
+    words = [one.said for one in sentences("«Сегодня», θɪŋk and καλημέρα.")]
+    assert words == ["segodnya, thingk and kalimera."]
+    assert [one.said for one in sentences("Сегодня iPhone.", language="ru")] == ["сегодня iphone."]
 
 
 def test_two_ways_to_write_phonemes():

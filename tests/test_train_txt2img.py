@@ -22,6 +22,8 @@ name = "tiny-icons"
 task = "txt2img"
 family = "diffusers"
 data_note = "squares"
+licence = "CC-BY-NC-4.0"
+commercial = false
 
 [data]
 side = 16
@@ -109,6 +111,7 @@ def test_the_command_ends_with_a_folder_that_draws(
     outcome = genkit(*told, "--resume")
     assert outcome.code == 0, outcome.err
     assert "autoencoder: step 4/4" in outcome.err and "denoiser: step 4/4" in outcome.err
+    assert outcome.err.count("captions have more than the 12 tokens") == 1, outcome.err
     assert (run / "denoiser" / "sheet-0000004.png").exists() and (run / "autoencoder" / "sheet-0000004.png").exists()
 
     from genkit.cards import find
@@ -116,6 +119,7 @@ def test_the_command_ends_with_a_folder_that_draws(
     from genkit.weights import resolve
 
     card = find(str(run / "tiny-icons.toml"), "txt2img")
+    assert card.commercial is False and card.licence == "CC-BY-NC-4.0"
     assert card.metrics is not None and {"autoencoder_psnr", "error", "protocol"} <= set(card.metrics)
     files = resolve(card, announce=lambda text: None)
     model = load_model(card, files, torch.device("cpu"), torch.float32)

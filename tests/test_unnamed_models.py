@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from hub import COMMIT, FakeHub, serving, sha256
 
 from genkit import cards, models, weights
+from genkit.cli import app
 from genkit.errors import UsageError, WeightsError
+from genkit.models.diffusers.unnamed import SD2, TELLING, settled
 from genkit.weights import download, store
 
 SD = "StableDiffusionPipeline"
@@ -66,6 +69,72 @@ def test_a_repository_is_pulled_checked_and_used_again_offline(
     assert again == files and len(hub.requests) == asked and {one.state for one in weights.verify(card)} == {"good"}
     assert torch.equal(draw(card, again), first)
     assert torch.equal(first, draw(cards.find(str(pipeline_folder(name)), "txt2img"), {"root": pipeline_folder(name)}))
+
+
+@pytest.fixture
+def txt2img(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, genkit: Callable[..., Any]) -> Callable[..., Any]:
+    """The verb, which is not mounted before weights ship with it."""
+    monkeypatch.setitem(app.COMMANDS, "txt2img", app.Entry("genkit.cli.txt2img", app.PICTURES, "Draw pictures from words."))
+    monkeypatch.chdir(tmp_path)
+    return lambda *words: genkit("txt2img", "a cat", "--seed", 1, "--steps", 1, *words)
+
+
+def test_a_repository_without_a_revision_is_recorded_with_its_commit(
+    hub: FakeHub,
+    pipeline_folder: Folders,
+    txt2img: Callable[..., Any],
+    genkit: Callable[..., Any],
+    picture: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hub.add_repo("maker/thing", contents(pipeline_folder(SD)))
+    picture(Path("wide.png"), 400, 100)
+    planned = txt2img("--model", "hub:maker/thing", "--init", "wide.png", "--dry-run", "-o", "wide.out.png")
+    assert planned.code == 0 and "128 x 32" in planned.out, "a size near the model's own of 64, which its settings tell"
+    assert f"hub:maker/thing@{COMMIT} is not downloaded" in planned.err and "genkit models pull hub:maker" in planned.err
+    assert not any("safetensors" in path for _, path, _ in hub.requests)
+    done = txt2img("--model", "hub:maker/thing", "-o", "one.png")
+    assert done.code == 0, done.err
+    assert f"--model hub:maker/thing@{COMMIT}" in genkit("show", "one.png").out
+    asked = len(hub.requests)
+    assert "1 passed over" in txt2img("--model", "hub:maker/thing", "-o", "one.png", "--resume").err
+    assert len(hub.requests) == asked, "what was pulled stays what the name means"
+    moved = "f" * 40
+    hub.files = {path.replace(COMMIT, moved): content for path, content in hub.files.items()}
+    monkeypatch.setenv("GENKIT_OFFLINE", "1")
+    replayed = genkit("replay", "one.png", "-o", "two.png")
+    assert replayed.code == 0 and Path("one.png").read_bytes()[:8] == Path("two.png").read_bytes()[:8], replayed.err
+    assert genkit("models", "path", "hub:maker/thing").lines[0].endswith(COMMIT)
+    removed = genkit("models", "rm", "hub:maker/thing")
+    assert removed.code == 0 and "freed" in removed.err and genkit("models", "path", "hub:maker/thing").code == 3
+
+
+def test_a_folder_tells_its_size_and_what_it_takes_before_it_is_loaded(
+    pipeline_folder: Folders,
+    txt2img: Callable[..., Any],
+    genkit: Callable[..., Any],
+    picture: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    import shutil
+
+    large = tmp_path / "large"
+    shutil.copytree(pipeline_folder(SD), large)
+    config = json.loads((large / "unet/config.json").read_text())
+    (large / "unet/config.json").write_text(json.dumps(config | {"sample_size": 128}))
+    picture(Path("photo.png"), 1100, 1000)
+    planned = txt2img("--model", large, "--init", "photo.png", "--dry-run")
+    assert "1104 x 992" in planned.out and "not downloaded" not in planned.err, planned.out
+    (large / "unet/config.json").write_text(json.dumps(config | {"time_cond_proj_dim": 8}))
+    for folder, words in ((pipeline_folder("FluxPipeline"), []), (large, []), (pipeline_folder(SD), ["--guidance", "1"])):
+        refused = txt2img("--model", folder, "--negative", "dog", "-n", 3, *words)
+        assert refused.code == 2 and "negative" in refused.err and len(refused.err.splitlines()) <= 2, refused.err
+    refused = genkit("models", "rm", large)
+    assert refused.code == 2 and "of your own" in refused.err and (large / "model_index.json").is_file()
+    file = cards.user_folder() / "txt2img/mine.safetensors"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"weights")
+    assert genkit("models", "rm", file).code == 2 and file.read_bytes() == b"weights"
 
 
 def test_a_broken_pull_goes_on_and_other_content_is_refused(hub: FakeHub, pipeline_folder: Folders) -> None:
@@ -199,6 +268,70 @@ def test_one_file_with_settings_beside_it_draws_as_its_folder_does(pipeline_fold
     card = cards.find(str(file), "txt2img")
     made = draw(card, weights.resolve(card, announce=lambda text: None))
     assert torch.allclose(made, draw(cards.find(str(folder)), {"root": folder}), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "tensors", "told", "steps", "size", "prediction", "said"),
+    [
+        ("v2-1_768-ema-pruned", {}, {}, 25, 768, "v_prediction", "by its name"),
+        ("v2-1_512-ema-pruned", {}, {}, 25, 512, "epsilon", "by its name"),
+        ("own", {}, {"modelspec.architecture": "stable-diffusion-v2-768-v"}, 25, 768, "v_prediction", None),
+        ("own", {}, {"modelspec.prediction_type": "epsilon"}, 25, 512, "epsilon", None),
+        ("own", {"v_pred": [0.0]}, {}, 25, 768, "v_prediction", None),
+        ("own", {TELLING: [1.0, -1.0]}, {}, 25, 768, "v_prediction", "a guess"),
+        ("own", {TELLING: [0.01, -0.01]}, {}, 25, 512, "epsilon", "a guess"),
+        ("own", {}, {}, 25, 512, "epsilon", "a guess"),
+        ("sd_turbo", {}, {}, 1, 512, None, "taken for sd-turbo"),
+    ],
+)
+def test_a_file_of_version_2_is_taken_for_what_it_is(
+    name: str,
+    tensors: dict[str, list[float]],
+    told: dict[str, str],
+    steps: int,
+    size: int,
+    prediction: str | None,
+    said: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from safetensors.torch import save_file
+
+    file, folder = tmp_path / f"{name}.safetensors", tmp_path / "of-sd-turbo"
+    for part, settings in (
+        ("model_index.json", {"_class_name": SD}),
+        ("unet/config.json", {"sample_size": 64}),
+        ("vae/config.json", {"block_out_channels": [1, 1, 1, 1]}),
+    ):
+        (folder / part).parent.mkdir(parents=True, exist_ok=True)
+        (folder / part).write_text(json.dumps(settings))
+    state = {SD2: torch.zeros(2)} | {key: torch.tensor(value, dtype=torch.bfloat16) for key, value in tensors.items()}
+    save_file(state, file, metadata=told)
+    real = weights.local_files
+    monkeypatch.setattr(weights, "local_files", lambda card: {"root": folder} if card.name == "sd-turbo" else real(card))
+    card, notes = settled(cards.find(str(file), "txt2img"))
+    defaults = {one.name: one.default for one in card.options}
+    assert (defaults["steps"], card.limits["size"], card.params.get("prediction")) == (steps, size, prediction)
+    assert defaults["guidance"] == (0.0 if steps == 1 else 7.5)
+    assert (said is None and not notes) or (said is not None and said in notes[0])
+
+
+def test_one_file_that_says_v_is_sampled_so(pipeline_folder: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from safetensors.torch import load_file, save_file
+    from tiny_pipelines import one_file
+
+    folder = pipeline_folder(SD)
+    plain = one_file(folder, tmp_path / "plain.safetensors")
+    save_file({**load_file(plain), "v_pred": torch.zeros(1), "ztsnr": torch.zeros(1)}, tmp_path / "v.safetensors")
+    real = weights.local_files
+    monkeypatch.setattr(weights, "local_files", lambda card: {"root": folder} if card.name == "sd15" else real(card))
+    for file, prediction in ((plain, "epsilon"), (tmp_path / "v.safetensors", "v_prediction")):
+        card = cards.find(str(file), "txt2img")
+        model = models.load_model(card, {"weights": file}, CPU, torch.float32)
+        assert model.pipeline.scheduler.config.prediction_type == prediction
+        assert model(["a cat"], [1], steps=2, width=64, height=64).isfinite().all()
+        model.use_scheduler("dpmpp-2m")
+        assert model.pipeline.scheduler.config.prediction_type == prediction
 
 
 # --- a card beside its folder -------------------------------------------------------------------------------------------

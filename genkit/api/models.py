@@ -33,7 +33,7 @@ def _load(name: str, device: str, dtype: str, accept_licence: bool) -> Any:
     from genkit import cards, runtime, weights
     from genkit.models import load_model
 
-    card = cards.find(name)
+    card = weights.pinned(cards.find(name))
     files = weights.resolve(card, announce=lambda text: warnings.warn(text, stacklevel=4), accept_licence=accept_licence)
     place = runtime.choose(device, dtype, card.dtypes)
     model = load_model(card, files, place.device, place.dtype, fallback=place.fallback)

@@ -36,22 +36,30 @@ def tts(
     Raises:
         GenkitError: its kind says what failed (`genkit.UsageError`, `genkit.RunError`, ...).
     """
+    import warnings
+
     import numpy as np
 
     from genkit.errors import InputError, UsageError
     from genkit.media.audio import Encoding, resampled, sound_format, write_sound
-    from genkit.tasks.speech import Manner, languages_of, refuse_foreign, utterances
+    from genkit.tasks.speech import Manner, utterances
+    from genkit.tasks.voices import check_markup, foreign_notice, languages_of, refuse_foreign, unread_notice
     from genkit.text.books import Passage
 
     model = chosen("tts", model, device, dtype)
-    refuse_foreign(text, model.card, voice, language)
     model.check(voice=voice, speed=speed, pitch=pitch)
     spoken = (language or languages_of(model.card, voice)[0]).partition("-")[0].lower()
     options = {one.name: one.default for one in model.card.options if one.default is not None} | dict(options or {})
     manner = Manner(spoken, voice, speed, pitch, pause, lexicon, ssml, options)
+    told = foreign_notice(refuse_foreign([check_markup(text, model.card, manner)], model.card, voice, language))
+    if told:
+        warnings.warn(told, stacklevel=2)
     parts: list[np.ndarray] = []
     for one in utterances(model, [Passage("", text)], manner, seed=seed):
         parts += [np.zeros(round(one.silence * model.sample_rate), np.float32), one.sound]
+    if told := unread_notice(model.card.name, model.unread):
+        warnings.warn(told, stacklevel=2)
+        model.unread.clear()
     if not any(map(len, parts)):
         raise InputError("there is nothing in the text that can be said")
     if output is None:

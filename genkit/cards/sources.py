@@ -36,8 +36,9 @@ OPTIONS = (
 
 
 def card_of_source(name: str, task: str | None) -> Card | None:
-    """A card for `hub:OWNER/NAME@REVISION`, a folder with model_index.json or a .safetensors file; None for a bare word, which
-    is a card's name before it is a folder's (`card_of_folder`).
+    """A card for `hub:OWNER/NAME@REVISION` (`weights.pinned` finds the commit where none is given), a folder with
+    model_index.json or a .safetensors file; None for a bare word, which is a card's name before it is a folder's
+    (`card_of_folder`).
 
     What lies here is named `./NAME`: recipes must tell no place of this machine, and not be taken for a card of that name.
 

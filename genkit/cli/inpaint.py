@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genkit.cli.options import ImageOptions, parse_model_options, spread
+from genkit.cli.options import Guidance, ImageOptions, Steps, parse_model_options, spread
 
 if TYPE_CHECKING:
     from genkit.cards import Card
@@ -108,16 +108,8 @@ def inpaint(
         str | None,
         typer.Option("--negative", metavar="TEXT", rich_help_panel=PAINT, show_default=False, help="What not to paint."),
     ] = None,
-    steps: Annotated[
-        str | None,
-        typer.Option("--steps", metavar="N", rich_help_panel=PAINT, show_default="the card's", help="Steps of the drawing."),
-    ] = None,
-    guidance: Annotated[
-        str | None,
-        typer.Option(
-            "--guidance", metavar="N", rich_help_panel=PAINT, show_default="the card's", help="How closely to follow --prompt."
-        ),
-    ] = None,
+    steps: Steps = None,
+    guidance: Guidance = None,
     denoise: Annotated[
         str | None,
         typer.Option(

@@ -84,7 +84,7 @@ def run_plan(
     megapixels = round(plan.megapixels, 3)
     reporter("plan", items=len(plan.items), model=verb.card.name, megapixels=megapixels, bytes=plan.bytes, seconds=seconds)
     if shared.dry_run:
-        return show_plan(plan, verb.card.name, seconds, reporter)
+        return show_plan(plan, verb.card, seconds, reporter)
     for folder in plan.folders:
         for leftover in clean_leftovers(folder):
             reporter.say(f"{leftover}: unfinished output of a killed run, deleted")

@@ -100,7 +100,7 @@ def pull(
     """Fetch models now, to have them when the network is gone. A broken pull goes on where it stopped."""
     from genkit import cards, weights
 
-    found = [cards.find(name) for name in names]
+    found = [weights.pinned(cards.find(name), fresh=True) for name in names]
     for card in found:
         if weights.local_files(card) is not None:
             _announce(quiet)(f"{card.name} is here already")
@@ -337,7 +337,7 @@ def _described(facts: dict[str, Any]) -> Iterator[str]:
                 yield f"  {'commercial':<12} {words[None]}"
             continue
         if isinstance(value, dict):
-            value = ", ".join(f"{name} {one}" for name, one in value.items())
+            value = ", ".join(f"{name} {_short(one)}" for name, one in value.items())
         elif isinstance(value, list):
             value = ", ".join(map(str, value))
         elif isinstance(value, bool):
@@ -351,6 +351,13 @@ def _described(facts: dict[str, Any]) -> Iterator[str]:
     for one in facts["files"]:
         yield f"  file         {one['role']}: {one['from']} ({size_text(one['bytes'])})"
         yield f"               {one['hash'] or 'no hash'}"
+
+
+def _short(value: Any) -> Any:
+    """A number as a table has it, with four digits that count; JSON has all of them."""
+    if isinstance(value, dict):
+        return {name: _short(one) for name, one in value.items()}
+    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -179,6 +179,16 @@ ModelOptions = Annotated[
         help="An option of this model, again for each; see `genkit models info NAME`.",
     ),
 ]
+Steps = Annotated[
+    str | None,
+    typer.Option("--steps", metavar="N", rich_help_panel=MODEL, show_default="the card's", help="Steps of the drawing."),
+]
+Guidance = Annotated[
+    str | None,
+    typer.Option(
+        "--guidance", metavar="N", rich_help_panel=MODEL, show_default="the card's", help="How closely to follow --prompt."
+    ),
+]
 Device = Annotated[
     str | None,
     typer.Option(

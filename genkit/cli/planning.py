@@ -15,6 +15,7 @@ from genkit.cli.options import MAX_PIXELS, DrawOptions, ImageOptions, parse_pixe
 from genkit.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    from genkit.cards import Card
     from genkit.cli.output import Reporter
     from genkit.cli.pictures import PictureVerb
     from genkit.media.headers import Probe
@@ -178,8 +179,19 @@ def _flag(option: str) -> str:
     return f"--{option.replace('_', '-')}"
 
 
-def show_plan(plan: Plan, model: str, seconds: float | None, reporter: Reporter) -> int:
-    """Tell what would be made, and in how many seconds, where that is known."""
+def not_here(card: Card) -> str | None:
+    """What to say of a model that would have to be fetched first: how large it is, and how to have it beforehand."""
+    from genkit import weights
+
+    state = weights.state(card)
+    if state in ("shipped", "cached") or card.name.startswith("./"):
+        return None
+    size = weights.size_text(card.size or int(float(card.limits.get("disk_mb", 0)) * 1e6) or None)
+    return f"{card.name} is {state} ({size}); fetch it with genkit models pull {card.name}"
+
+
+def show_plan(plan: Plan, card: Card, seconds: float | None, reporter: Reporter) -> int:
+    """Tell what would be made, in how many seconds, where that is known, and whether the model would be fetched first."""
     from genkit.cli.output import duration, size
 
     for item in plan.items:
@@ -193,7 +205,9 @@ def show_plan(plan: Plan, model: str, seconds: float | None, reporter: Reporter)
             format=item.format,
             bytes=item.bytes,
         )
-    time = f"about {duration(seconds)}" if seconds is not None else f"not known, {model} has not run here yet"
+    if missing := not_here(card):
+        reporter.say(missing)
+    time = f"about {duration(seconds)}" if seconds is not None else f"not known, {card.name} has not run here yet"
     reporter.say(f"{len(plan.items)} to make, about {size(plan.bytes)}; time: {time}; nothing was written")
     if reporter.as_json:
         reporter("done", done=0, failed=0, skipped=0, left=len(plan.items), seconds=0.0, speed=None, exit=0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genkit.cli.options import ImageOptions, spread
+from genkit.cli.options import Guidance, ImageOptions, Steps, spread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,16 +69,8 @@ def translate(
         str | None,
         typer.Option("--negative", metavar="TEXT", rich_help_panel=PAINT, show_default=False, help="What it should not be."),
     ] = None,
-    steps: Annotated[
-        str | None,
-        typer.Option("--steps", metavar="N", rich_help_panel=PAINT, show_default="the card's", help="Steps of the drawing."),
-    ] = None,
-    guidance: Annotated[
-        str | None,
-        typer.Option(
-            "--guidance", metavar="N", rich_help_panel=PAINT, show_default="the card's", help="How closely to follow --prompt."
-        ),
-    ] = None,
+    steps: Steps = None,
+    guidance: Guidance = None,
     image_guidance: Annotated[
         str | None,
         typer.Option(

@@ -91,14 +91,15 @@ def describe(
     Raises:
         UsageError: the voice cannot do what is asked for, or a text is none that it speaks.
     """
-    import re
     import secrets
 
     from genkit.cli.tts_work import SpeechVerb
-    from genkit.errors import InputError, UsageError
+    from genkit.errors import GenkitError, InputError, UsageError
     from genkit.media.audio import Encoding
-    from genkit.tasks.speech import Manner, languages_of, refuse_foreign, refuse_lacking
+    from genkit.tasks.speech import Manner
     from genkit.tasks.subtitles import KINDS
+    from genkit.tasks.voices import check_markup, foreign_notice, languages_of, refuse_foreign, refuse_lacking
+    from genkit.text.scripts import Foreign
 
     if not 0.5 <= voice.speed <= 2:  # False for not-a-number
         raise UsageError(f"--speed {voice.speed:g}: expected 0.5 to 2")
@@ -119,10 +120,6 @@ def describe(
             refuse_lacking(card, {needed}, option)
     given = [*(shared.model_options or ()), *([f"vocoder={voice.vocoder}"] if voice.vocoder else [])]
     options = parse_model_options(card, given)
-    for script in scripts:
-        for part in script.passages:
-            plain = re.sub(r"<[^>]*>", " ", part.text) if text.ssml else part.text
-            refuse_foreign(re.sub(r"\[\[.*?\]\]", " ", plain), card, voice.voice, text.language)
     lexicon = None
     if text.lexicon is not None:
         from genkit.text.lexicon import read_lexicon
@@ -145,6 +142,15 @@ def describe(
         ssml=text.ssml,
         options=options,
     )
+    foreign = Foreign()
+    for script in scripts:
+        try:
+            plain = [check_markup(part.text, card, manner) for part in script.passages]
+        except GenkitError as error:
+            error.message = f"{script.name}: {error.message}"
+            raise
+        foreign += refuse_foreign(plain, card, voice.voice, text.language)
+    notice = foreign_notice(foreign)
     encoding = Encoding(format_of(shared, streamed), sound.bits, sound.rate, shared.quality)
     draws = "seed" in card.params.get("can", ())
     seed = (voice.seed if voice.seed is not None else secrets.randbelow(1 << 31)) if draws else None
@@ -177,6 +183,7 @@ def describe(
         plot=sound.plot,
         options={key: value for key, value in recorded.items() if value is not None},
         files=files | ({"lexicon": text.lexicon} if text.lexicon else {}),
+        notices=[notice] if notice else [],
     )
 
 
@@ -258,6 +265,8 @@ def run_speech(shared: SpeechOptions, verb: SpeechVerb) -> int:
         settings: Settings = settings_of(shared, verb.name)
         plan = plan_speech(shared, verb)
         refuse_unfinished(plan.items, shared)
+        for notice in verb.notices:
+            reporter.say(notice)
         if verb.drawn and not shared.dry_run:
             reporter.say(f"seed {verb.seed}")
         return run_plan(shared, verb, settings, plan, reporter, partial(SpeechWork, shared, verb, settings, reporter))

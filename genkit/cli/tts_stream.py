@@ -89,12 +89,15 @@ def _say(shared: SpeechOptions, verb: SpeechVerb, reporter: Reporter, out: Binar
 
     from genkit.cli.making import Making
     from genkit.cli.planning import settings_of
+    from genkit.cli.tts_work import tell_unread
     from genkit.media.audio import SoundStream
     from genkit.tasks.speech import flowing
 
     _, model = Making(shared, verb, settings_of(shared, verb.name), reporter).load()
     manner = verb.manner
     model.check(voice=manner.voice, speed=manner.speed, pitch=manner.pitch)
+    for notice in verb.notices:
+        reporter.say(notice)
     if verb.drawn:
         reporter.say(f"seed {verb.seed}")
     begun = time.monotonic()
@@ -107,6 +110,7 @@ def _say(shared: SpeechOptions, verb: SpeechVerb, reporter: Reporter, out: Binar
         count += len(sound)
         stream.write(sound)
     stream.close()
+    tell_unread(model, reporter)
     if not count:
         raise InputError("there is nothing in it that can be said")
     if shared.verbose and first is not None:

@@ -43,6 +43,7 @@ class SpeechVerb:
     plot: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, Path] = field(default_factory=dict)
+    notices: Sequence[str] = ()
     name: str = "tts"
 
     @property
@@ -62,6 +63,7 @@ class SpeechWork:
         self._making = Making(shared, verb, settings, reporter)
         self._facts: dict[Path, dict[str, Any]] = {}
         self._rate = 0
+        self._model: Any = None
 
     def read(self, item: Item) -> Any:
         from genkit.batch import Skip
@@ -78,6 +80,7 @@ class SpeechWork:
         _, model = self._making.load()
         manner = self._verb.manner
         model.check(voice=manner.voice, speed=manner.speed, pitch=manner.pitch)
+        self._model = model
         self._rate = model.sample_rate
         return [partial(self._process, model)]
 
@@ -190,7 +193,8 @@ class SpeechWork:
         }
 
     def close(self) -> None:
-        """Nothing was taken that others wait for."""
+        """Tell once, of all outputs together, what the voice could not read."""
+        tell_unread(self._model, self._reporter)
 
     def _chapters(self, item: Item, hidden: Unfinished) -> list[Chapter]:
         from genkit.media.audio import Chapter
@@ -226,6 +230,14 @@ class SpeechWork:
         if path not in self._facts:
             self._facts[path] = facts_of_file(option, path)
         return self._facts[path]
+
+
+def tell_unread(model: Any, reporter: Reporter) -> None:
+    from genkit.tasks.voices import unread_notice
+
+    if notice := unread_notice(model.card.name, model.unread) if model is not None else None:
+        reporter.say(notice)
+        model.unread.clear()
 
 
 def refuse_unfinished(items: Sequence[Item], shared: SpeechOptions) -> None:

@@ -46,21 +46,22 @@ def txt2img(
       genkit txt2img --from prompts.csv -o out/ --resume
       genkit txt2img "in the snow" --init photo.jpg --denoise 0.6
     """
-    from genkit import cards
+    from genkit import cards, weights
     from genkit.cli.drawing import DrawingVerb, run_drawings
     from genkit.cli.txt2img_drawings import Drawer
     from genkit.cli.txt2img_like import read_like
-    from genkit.cli.txt2img_options import as_values
+    from genkit.cli.txt2img_options import SEEN, as_values
     from genkit.cli.txt2img_plan import Asked, plan_outputs
     from genkit.cli.txt2img_requests import gather, lines_of_prompts, unquoted
     from genkit.errors import UsageError
+    from genkit.models.diffusers.unnamed import settled
     from genkit.tasks.gan import parse_grid
 
     _refuse_contradictions(what, speed, shared)
     given = list(prompts or ())
     like = read_like(what.like) if what.like is not None else None
     chosen = shared.model or (like.model if like else None) or cards.default_model("txt2img")
-    card = cards.find(chosen, "txt2img")
+    card, told = settled(weights.pinned(cards.find(chosen, "txt2img")))
     values = _with_model_options(as_values(what, how, guide), shared.model_options, card)
     lines = gather(given, what.listed)
     notes = [note] if (note := unquoted(given)) else []
@@ -72,7 +73,8 @@ def txt2img(
         raise UsageError("no prompt", 'such as: genkit txt2img "a red bicycle", or a list: --from prompts.txt')
     listed = Path(what.listed) if what.listed not in (None, "-") else None
     grid = parse_grid(what.grid) if what.grid is not None else None
-    asked = Asked(lines, values, grid, what.sheet, listed, speed.save_steps is not None, speed.cache)
+    extra = {name: value for name in SEEN if (value := getattr(speed, name)) is not None}
+    asked = Asked(lines, values, grid, what.sheet, listed, speed.save_steps is not None, extra)
     outputs = plan_outputs(asked, card, shared)
     drawer = Drawer(card, shared, speed, outputs.entries)
     return run_drawings(
@@ -84,7 +86,7 @@ def txt2img(
             drawer.draw,
             drawer.batch,
             ready=drawer.ready,
-            notes=[*notes, *outputs.notes],
+            notes=[*told, *notes, *outputs.notes],
         ),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from genkit.cli.drawing import Drawing, Made
@@ -93,13 +93,7 @@ def sheet_drawings(
             )
         )
     names = numbered(one.stem for one in found)
-    return [_renamed(one, stem) for one, stem in zip(found, names, strict=True)]
-
-
-def _renamed(one: Drawing, stem: str) -> Drawing:
-    from dataclasses import replace
-
-    return replace(one, stem=stem)
+    return [replace(one, stem=stem) for one, stem in zip(found, names, strict=True)]
 
 
 def stem_of(entry: Entry) -> str:
@@ -226,9 +220,13 @@ class Drawer:
         return Drawn(*upscale(self._upscalers[entry.upscale], drawn.pixels, drawn.alpha, UpscaleOptions(), notice))
 
     def _open(self, setup: Setup, notice: Callable[[str], None]) -> None:
-        """Load the model again for pictures that want it set up another way."""
+        """Set the model up for pictures that want it otherwise: a sampler is exchanged, for all else it is loaded again."""
         from genkit import runtime
 
+        if self._setup is not None and replace(self._setup, scheduler=setup.scheduler) == setup:
+            self._model.use_scheduler(setup.scheduler)
+            self._setup = setup
+            return
         notice(f"{self.card.name} is loaded again for other settings of the whole model")
         device, self._model = self._model.device, None
         runtime.release(device)

@@ -61,13 +61,14 @@ class Files:
             found.append((str(path), weight))
         return tuple(found), {"lora": named} if named else {}
 
-    def vae(self, text: str | None) -> str | None:
+    def vae(self, text: str | None) -> tuple[str | None, dict[str, Any]]:
+        """The file, folder or name of an autoencoder, and what of it is recorded as an option: its name."""
         path = self._weights("vae", text) if text else None
         if path is None:
-            return text
+            return text, {"vae": text} if text else {}
         self.files["vae"] = path
         beside = path.parent / "config.json"
-        return str(path.parent if path.name.startswith("diffusion_pytorch_model") and beside.is_file() else path)
+        return str(path.parent if path.name.startswith("diffusion_pytorch_model") and beside.is_file() else path), {}
 
     def _weights(self, option: str, text: str) -> Path | None:
         """The file with the weights that a text names, in a folder of the usual layout too; None for a card's name.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from genkit.media.parameters import Parameters
     from genkit.media.prompting import Values
 
-OF_THE_OUTPUT = frozenset({"grid", "sheet", "format", "quality", "strip_metadata", "dtype", "cache"})
+OF_THE_OUTPUT = frozenset({"grid", "sheet", "format", "quality", "strip_metadata", "dtype", "attention", "cache"})
 WEB_UI = {"Steps": "steps", "Distilled CFG Scale": "guidance", "CFG scale": "guidance", "Seed": "seed", "Size": "size"}
 SPOKEN = ("Sampler", "Schedule type", "Denoising strength", "Clip skip", "VAE", "Hires upscale", "Variation seed", "ENSD")
 OTHER_NAMES = {"plms": "pndm", "euler-ancestral": "euler-a", "unipc-bh2": "unipc"}  # the same samplers

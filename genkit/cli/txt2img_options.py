@@ -22,6 +22,10 @@ SINGLE = ("negative", "init", "vae", "upscale", "control_strength")
 SAFETY = "no_safety_checker"
 NAMES = (*SEEDS, *LISTS, *TOGETHER, *SINGLE, SAFETY)
 OFFLOADS = ("auto", "none", "model", "sequential")
+# What of memory and speed goes into recipes: kernels of attention that compute with fewer bits, and work that a cache leaves
+# out, can be seen. Not in recipes are --offload (parts wait elsewhere and compute the same), --compile (the same sums in
+# another order, as on another device), --batch-size (a neighbour changes nothing) and --save-steps.
+SEEN = ("attention", "cache")
 
 
 def _option(flag: str, metavar: str, panel: str, default: Any, help: str, *more: str) -> Any:

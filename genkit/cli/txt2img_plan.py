@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import prod
@@ -28,7 +28,7 @@ BROUGHT = ("init", "control", "lora", "vae")  # options of files
 @dataclass(frozen=True)
 class Asked:
     """A whole command line: the prompts with options of their own, and those of all of them. `listed` is the file that lines
-    come from."""
+    come from, `extra` what goes into every recipe beside these."""
 
     lines: Sequence[Line]
     values: Values
@@ -36,7 +36,7 @@ class Asked:
     sheet: int | None = None
     listed: Path | None = None
     save_steps: bool = False
-    cache: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def plan_outputs(asked: Asked, card: Card, shared: DrawOptions) -> Outputs:
     notes: list[str] = []
     values = asked.values
     start, note = _start(asked, card, shared)
-    resolver = Resolver(card, partial(_read, shared), start, {"cache": asked.cache} if asked.cache else {})
+    resolver = Resolver(card, partial(_read, shared), start, dict(asked.extra))
     if asked.grid is not None and not any(
         name in one for name in SEEDS for one in (values, *(line.options for line in asked.lines))
     ):

@@ -99,10 +99,13 @@ class Resolver:
     `extra` goes into every recipe. `native` is the side of the model's own size, where its card tells."""
 
     def __init__(self, card: Card, read: Callable[[Path], Any], start: int, extra: dict[str, Any]):
+        from genkit.models.diffusers.pipelines import DRAWING
+
         self.card, self.start, self.extra = card, start, extra
         self.known = {option.name: option for option in card.options if option.name not in ("prompt", "safety")}
         size = card.limits.get("size")
         self.native = int(size) if isinstance(size, (int, float)) else None
+        self.kind = DRAWING.get(str(card.params.get("pipeline")))
         self._shown: Callable[[Path], Shown] = lru_cache(maxsize=None)(lambda path: shown_at(path, read))
 
     def entries(self, line: Line, base: Values) -> list[Entry]:
@@ -134,7 +137,7 @@ class Resolver:
         init = files.picture("init", _single(values, "init"))
         control = tuple(files.control(text, number) for number, text in enumerate(values.get("control", []), 1))
         loras, named = files.loras(values.get("lora", []))
-        vae = files.vae(_single(values, "vae"))
+        vae, named_vae = files.vae(_single(values, "vae"))
         upscale = _single(values, "upscale")
         prompts = expand(line.prompt)
         negatives = [one for text in values.get("negative", [""]) for one in expand(text)]
@@ -161,6 +164,8 @@ class Resolver:
             prompts, negatives, sizes, schedulers, strengths, *lists.values(), seeds
         ):
             own = dict(zip(lists, rest, strict=True))
+            if negative and self.kind is not None:
+                self.kind.refuse_unheard(negative, (defaults | own).get("guidance"), self.card.name)
             job = Job(
                 prompt=prompt, seed=seed, negative=negative, size=size or own_size,
                 options=merged(defaults | own | safety), init=init, denoise=denoise, control=control,
@@ -171,7 +176,7 @@ class Resolver:
             chosen = {"negative": negative, "size": size, "scheduler": scheduler, "denoise": denoise} | own
             marks = tuple(_mark(name, chosen[name], several[name]) for name in several if len(several[name]) > 1)
             job = replace(job, setup=setup)
-            options = self._recorded(job, own) | named | ({"upscale": upscale} if upscale else {}) | self.extra
+            options = self._recorded(job, own) | named | named_vae | ({"upscale": upscale} if upscale else {}) | self.extra
             found.append(Entry(job, marks, options, files.files, files.spelling, upscale))
         return found
 

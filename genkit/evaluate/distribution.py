@@ -81,9 +81,15 @@ def _root(matrix: np.ndarray) -> np.ndarray:
 
 
 def kernel_distance(first: Vectors, second: Vectors) -> float:
-    """The unbiased squared maximum mean discrepancy with the kernel (x . y / D + 1)^3; it can be a little below 0."""
+    """The unbiased squared maximum mean discrepancy with the kernel (x . y / D + 1)^3; it can be a little below 0.
+
+    Features are first brought to a root mean square of one over both sets: those of VGG are in the hundreds, and the kernel's
+    constant, without which it sees only third moments, would be nothing beside them.
+    """
     one, two = (vectors.astype(np.float64) for vectors in (first, second))
     width = one.shape[1]
+    scale = np.sqrt((np.square(one).mean() + np.square(two).mean()) / 2) or 1.0
+    one, two = one / scale, two / scale
 
     def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return (a @ b.T / width + 1) ** 3

@@ -146,6 +146,9 @@ class FastSpeech2(Speak):
         words: list[tuple[Word, int, int]] = []
         for piece in sentence.pieces:
             for word, phonemes in words_of(piece, lexicon):
+                if word.text and not phonemes:
+                    self._pass_over(word.text)
+                    continue
                 if row and " " in self.symbols:
                     row.append(" ")
                 words.append((word, len(row), len(row) + len(phonemes)))

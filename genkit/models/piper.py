@@ -8,6 +8,7 @@ the same sound each time.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import unicodedata
@@ -121,12 +122,15 @@ class Piper(Speak):
         yield np.clip(np.asarray(made, np.float32).reshape(-1), -1, 1), ()
 
     def ids(self, phonemes: Sequence[str]) -> list[int]:
-        """Ids of a sentence: a pad behind each phoneme, the signs of its beginning and end; unknown phonemes are left out."""
+        """Ids of a sentence: a pad behind each phoneme, the signs of its beginning and end; unknown ones are left out and
+        counted."""
         pad = self._table.get(PAD, [0])
         row = [*self._table.get(BEGIN, []), *(pad if BEGIN in self._table else ())]
         for one in phonemes:
             if one in self._table:
                 row += [*self._table[one], *pad]
+            elif one.isalnum() or unicodedata.category(one) == "Sc":
+                self._pass_over(one)
         return [*row, *self._table.get(END, [])]
 
     def _phonemes(self, text: str) -> list[str]:
@@ -139,15 +143,13 @@ class Piper(Speak):
                 done = subprocess.run(command, capture_output=True, check=True, timeout=60, encoding="utf-8")
             except (OSError, subprocess.SubprocessError, UnicodeError) as error:
                 raise RunError(f"{PROGRAM} failed on {clause[:40]!r}: {error}", f"is {PROGRAM} whole?") from error
-            spoken = " ".join(done.stdout.split())
+            spoken = " ".join(re.sub(r"\([a-z-]{2,12}\)", "", done.stdout).split())  # (ru): where it changes its language
             found += [*unicodedata.normalize("NFD", spoken), *([mark] if mark else []), *([" "] if mark == "," else [])]
         return found
 
 
 def _clauses(text: str) -> Iterator[tuple[str, str]]:
     """Parts of a text with the mark behind each: espeak-ng's own output drops them."""
-    import re
-
     for part in re.findall(r"[^,;:.!?]+[,;:.!?]*", text):
         clause = part.rstrip(",;:.!?").strip()
         marks = part[len(part.rstrip(",;:.!?")) :]

@@ -6,6 +6,7 @@ what it cannot do in the same words. Audio is mono float32 [-1, 1] at `sample_ra
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from genkit.errors import UsageError, WeightsError
+from genkit.text.scripts import foreign_words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,7 +49,7 @@ class Speak:
     letters), or "text" (as it stands, the network or its package has a front end of its own). `longest` is how many characters
     one call takes, None where there is no limit. `voices` are the names that `voice` may have (an empty sequence: it has one);
     `voice_files` are the suffixes of files that may be given instead. `can` holds "speed", "pitch", "words" (word times) and
-    "seed" (it draws noise).
+    "seed" (it draws noise). `unread` counts words and signs that it had no sound for; whoever tells of them empties it.
     """
 
     takes: Takes = "phonemes"
@@ -61,6 +63,7 @@ class Speak:
         self.languages = languages_of(card)
         self.can = frozenset(card.params.get("can", ()))
         self.fallback = False
+        self.unread: Counter[str] = Counter()
 
     def __call__(
         self,
@@ -100,6 +103,11 @@ class Speak:
                 code="model-option",
             )
         yield from self._say(sentence, seed, voice, speed, pitch, options)
+
+    def _pass_over(self, text: str) -> None:
+        """Count a word or a sign that is left out; words in another script are known before anything is said."""
+        if not foreign_words(text, self.languages).count:
+            self.unread[text] += 1
 
     def _say(
         self, sentence: Sentence, seed: int, voice: str | None, speed: float, pitch: float, options: Mapping[str, Any]

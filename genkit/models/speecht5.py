@@ -90,6 +90,10 @@ class SpeechT5(Speak):
     ) -> Iterator[Spoken]:
         device = next(self.model.parameters()).device
         ids = self.tokenizer(sentence.said, return_tensors="pt")["input_ids"].to(device)
+        if int((ids == self.tokenizer.unk_token_id).sum()):
+            for letter in sentence.said:
+                if letter.isalnum() and self.tokenizer.unk_token_id in self.tokenizer(letter)["input_ids"]:
+                    self._pass_over(letter)
         if not ids.numel():
             return
         vector = _vector(str(voice), int(self.model.config.speaker_embedding_dim)).to(device, self.model.dtype)

@@ -7,6 +7,7 @@ words, and all noise is drawn on the CPU. Each letter stands between two blanks,
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,11 +77,26 @@ class Vits(Speak):
         yield sound, self._marks(durations, owners, spelled)
 
     def _spelled(self, words: Sequence[Word]) -> list[tuple[Word, str]]:
-        """Each word as the letters that the voice knows; words of none are left out."""
+        """Each word as the letters that the voice knows, without their accents where it knows them so; words of none are left
+        out."""
         if self.tokenizer.is_uroman:
             words = [word if word.text.isascii() else _romanised(word, self.card.name) for word in words]
-        found = [(word, self.tokenizer.prepare_for_tokenization(word.text)[0]) for word in words]
+        found = []
+        for word in words:
+            known = "".join(self._known(letter) for letter in unicodedata.normalize("NFC", word.text))
+            text = self.tokenizer.prepare_for_tokenization(known)[0]
+            found.append((word, text))
+            if sum(map(str.isalnum, text)) < sum(map(str.isalnum, known)) or not text.strip():
+                self._pass_over(word.text)
         return [(word, text) for word, text in found if text.strip()]
+
+    def _known(self, letter: str) -> str:
+        """A letter, or what is left of it without accents that the voice has not got."""
+        known = self.tokenizer.encoder
+        if letter in known or letter.lower() in known:
+            return letter
+        plain = "".join(one for one in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(one))
+        return plain if plain and all(one in known or one.lower() in known for one in plain) else letter
 
     def _ids(self, words: Sequence[str]) -> tuple[list[int], list[int]]:
         """Ids of letters with blanks around each, and which word each is of (-1: none)."""

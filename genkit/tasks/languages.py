@@ -7,9 +7,10 @@ the time and others do not have. It is for refusing a text that a voice would mu
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 LEAST_WORDS, LEAST_HITS = 5, 3
+MOST = 16_000  # letters that are looked at
 WORDS = {
     "en": "the and of to is was that with for are have this from not but you they his her which were been would their what",
     "de": "der die das und ist nicht ein eine mit von zu den dem auf für sich auch es ich wir sie wird sind war aber wie heute",
@@ -27,12 +28,21 @@ SETS = {language: frozenset(words.split()) for language, words in WORDS.items()}
 
 def guess_language(text: str) -> str | None:
     """The language whose small words the text is full of, clearly more than any other's; None where that is not clear."""
-    words = [one.casefold() for one in re.findall(r"[^\W\d_]+", text[:4000])]
+    words = [one.casefold() for one in re.findall(r"[^\W\d_]+", text[:MOST])]
     if len(words) < LEAST_WORDS:
         return None
     hits = sorted(((sum(one in known for one in words), language) for language, known in SETS.items()), reverse=True)
     (most, language), (second, _) = hits[0], hits[1]
     return language if most >= LEAST_HITS and most > 1.5 * second and most > 0.12 * len(words) else None
+
+
+def sample(texts: Sequence[str]) -> str:
+    """Parts of a text as one that is short enough, from its beginning to its end: a preface may be in another language."""
+    if sum(map(len, texts)) <= MOST:
+        return " ".join(texts)
+    some = [texts[place * len(texts) // 16] for place in range(16)] if len(texts) > 16 else list(texts)
+    share = MOST // (4 * len(some))
+    return " ".join(one[at * len(one) // 4 :][:share] for one in some for at in range(4))
 
 
 def speaks(languages: Collection[str], language: str) -> bool:

@@ -9,20 +9,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from genkit import cards
-from genkit.errors import RunError, UsageError
-from genkit.tasks.languages import guess_language, speaks
+from genkit.errors import RunError
 from genkit.text import front
-from genkit.text.scripts import unspeakable
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from genkit.cards import Card
     from genkit.text.books import Passage
     from genkit.text.front import Piece, Sentence
 
@@ -318,60 +314,6 @@ def mixed(seed: int, *places: int) -> int:
     for place in places:
         seed = ((seed + 1) * MIX ^ (place + 1) * 0xBF58_476D_1CE4_E5B9) & ((1 << 63) - 1)
     return seed
-
-
-# --- which voices can ----------------------------------------------------------------------------------------------------
-
-
-def languages_of(card: Card, voice: str | None = None) -> tuple[str, ...]:
-    """The languages of a card's voices, or of one of them where the card tells them apart."""
-    voices = card.params.get("voices")
-    if voice is not None and isinstance(voices, Mapping) and voice in voices:
-        return (str(voices[voice]),)
-    return tuple(str(one) for one in card.params.get("languages", ()))
-
-
-def refuse_foreign(text: str, card: Card, voice: str | None = None, language: str | None = None) -> None:
-    """Refuse a text that the voice would mumble: another script, or clearly another language (`language` where it is said).
-
-    Raises:
-        UsageError: the hint names voices that can say it.
-    """
-    languages = languages_of(card, voice)
-    foreign = unspeakable(text, languages)
-    spoken = language or (guess_language(text) if not foreign else None)
-    if not foreign and (spoken is None or speaks(languages, spoken)):
-        return
-    what = f"is in another script: {' '.join(foreign)}" if foreign else f"is in another language ({spoken})"
-    able = [one.name for one in cards.all_cards("tts") if can_say(one, text, spoken, bool(foreign))]
-    more = f", and {len(able) - 6} more" if len(able) > 6 else ""
-    hint = f"voices that can: {', '.join(able[:6])}{more}" if able else "no voice here speaks it; see genkit tts --list-voices"
-    raise UsageError(
-        f"{card.name} speaks {', '.join(languages)}, and the text {what}",
-        hint + ("" if foreign else "; or say --language"),
-        code="language",
-    )
-
-
-def can_say(card: Card, text: str, language: str | None, by_script: bool) -> bool:
-    """Whether one of a card's languages fits a text."""
-    languages = languages_of(card)
-    if language is not None:
-        return speaks(languages, language)
-    return by_script and any(not unspeakable(text, [one], most=1) for one in languages)
-
-
-def refuse_lacking(card: Card, needed: Collection[str], option: str) -> None:
-    """Refuse an option that needs what the card's `can` does not list.
-
-    Raises:
-        UsageError: the hint names voices that have it.
-    """
-    if set(needed) <= set(card.params.get("can", ())):
-        return
-    able = [one.name for one in cards.all_cards("tts") if set(needed) <= set(one.params.get("can", ()))]
-    hint = f"voices with {option}: {', '.join(able[:8])}" if able else "leave it out"
-    raise UsageError(f"{card.name} has no {option}", hint, code="model-option")
 
 
 def slug(text: str) -> str:

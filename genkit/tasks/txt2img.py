@@ -202,24 +202,26 @@ def _fitting(model: Any, jobs: Sequence[Job], batch: int, notice: Notice) -> tup
         except (RuntimeError, MemoryError) as error:
             if not runtime.is_out_of_memory(error):
                 raise
-            runtime.release(model.device)
-            if len(jobs) > 1:
-                jobs, batch = jobs[:1], 1
-                notice(f"out of memory on {model.device}: one picture at a time from here on")
-                continue
-            spent, frugal = frugal, None if frugal else model.cheaper()
-            if frugal is None:
-                what = f", with {spent}" if spent else ""
-                smaller = f"a smaller --size than {jobs[0].size[0]}x{jobs[0].size[1]}" if jobs[0].size else "a smaller --size"
-                raise RunError(f"out of memory on {model.device}{what}", f"{smaller}, or a smaller model") from error
-            notice(f"out of memory on {model.device}: trying once more with {frugal}")
+        else:
+            if torch.isfinite(images).all():
+                return images, batch
+            if model.dtype == torch.float32:
+                raise RunError("the model gave numbers that are none", "is it a model that was trained to its end?")
+            notice(f"numbers out of range in {str(model.dtype).removeprefix('torch.')}: float32 from here on")
+            model.to(model.device, torch.float32)
             continue
-        if torch.isfinite(images).all():
-            return images, batch
-        if model.dtype == torch.float32:
-            raise RunError("the model gave numbers that are none", "is it a model that was trained to its end?")
-        notice(f"numbers out of range in {str(model.dtype).removeprefix('torch.')}: float32 from here on")
-        model.to(model.device, torch.float32)
+        # outside the except block, so that the traceback no longer holds the tensors that did not fit
+        runtime.release(model.device)
+        if len(jobs) > 1:
+            jobs, batch = jobs[:1], 1
+            notice(f"out of memory on {model.device}: one picture at a time from here on")
+            continue
+        spent, frugal = frugal, None if frugal else model.cheaper()
+        if frugal is None:
+            what = f", with {spent}" if spent else ""
+            smaller = f"a smaller --size than {jobs[0].size[0]}x{jobs[0].size[1]}" if jobs[0].size else "a smaller --size"
+            raise RunError(f"out of memory on {model.device}{what}", f"{smaller}, or a smaller model")
+        notice(f"out of memory on {model.device}: trying once more with {frugal}")
 
 
 def _call(model: Any, jobs: Sequence[Job], notice: Notice) -> Tensor:

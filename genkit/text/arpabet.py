@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 VOWELS = ("AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW")
@@ -21,7 +22,15 @@ _IPA = {
     "k": "K", "l": "L", "ɫ": "L", "m": "M", "n": "N", "ŋ": "NG", "p": "P", "r": "R", "ɹ": "R", "s": "S", "ʃ": "SH", "t": "T",
     "ɾ": "T", "θ": "TH", "v": "V", "w": "W", "ʍ": "W", "j": "Y", "z": "Z", "ʒ": "ZH",
 }  # fmt: skip
+# sounds that English has not, by what an American listener takes them for
+_NEAR = {
+    "ʁ": "R", "ʀ": "R", "ɻ": "R", "ɽ": "R", "x": "K", "χ": "K", "ç": "HH", "ħ": "HH", "ɦ": "HH", "ɲ": "N Y", "ɳ": "N",
+    "ɱ": "M", "ɣ": "G", "ɟ": "JH", "c": "K", "q": "K", "ʎ": "L Y", "ɬ": "L", "ɭ": "L", "β": "V", "ʋ": "V", "ɸ": "F", "ʂ": "SH",
+    "ɕ": "SH", "ʐ": "ZH", "ʑ": "ZH", "ʝ": "Y", "ts": "T S", "y": "UW", "ʏ": "UH", "ø": "ER", "œ": "ER", "ɵ": "UH", "ɯ": "UH",
+    "ʉ": "UW", "ɤ": "AH", "ɘ": "AH", "ɞ": "ER", "ɶ": "AA", "ʔ": "", "ʰ": "", "ʲ": "", "ʷ": "", "ʼ": "",
+}  # fmt: skip
 _SIGN = re.compile("|".join(sorted(_IPA, key=len, reverse=True)) + r"|[ˈˌ'ː.\s‿ˑ|/]")
+_NEAR_SIGN = re.compile("|".join(sorted([*_IPA, *_NEAR], key=len, reverse=True)) + r"|[ˈˌ'’ː.\s‿ˑ|/]|[\u0300-\u036f]")
 
 
 def stressed(phonemes: Sequence[str]) -> tuple[str, ...]:
@@ -43,16 +52,16 @@ def stressed(phonemes: Sequence[str]) -> tuple[str, ...]:
     return tuple(said)
 
 
-def from_ipa(text: str) -> tuple[str, ...]:
-    """American English in IPA to ARPAbet.
+def from_ipa(text: str, *, near: bool = False) -> tuple[str, ...]:
+    """American English in IPA to ARPAbet; with `near` other languages' too, as an American would say them.
 
     Raises: ValueError that names the sign that English does not have.
     """
     said: list[str] = []
     stress, at = "", 0
-    text = text.strip()
+    text = unicodedata.normalize("NFD", text).replace("c\u0327", "ç") if near else text.strip()
     while at < len(text):
-        found = _SIGN.match(text, at)
+        found = (_NEAR_SIGN if near else _SIGN).match(text, at)
         if found is None:
             raise ValueError(f"{text[at]} is no IPA sign of American English")
         at = found.end()
@@ -60,10 +69,10 @@ def from_ipa(text: str) -> tuple[str, ...]:
             stress = "1"
         elif found[0] == "ˌ":
             stress = "2"
-        elif (phoneme := _IPA.get(found[0])) is not None:
-            if phoneme in VOWELS:
-                phoneme, stress = phoneme + (stress or "0"), ""
-            said.append(phoneme)
+        elif (phoneme := _IPA.get(found[0])) is not None or (near and (phoneme := _NEAR.get(found[0]))):
+            for one in phoneme.split():
+                said.append(one + (stress or "0") if one in VOWELS else one)
+                stress = "" if one in VOWELS else stress
     vowels = [place for place, one in enumerate(said) if one[-1].isdigit()]
     if len(vowels) == 1 and said[vowels[0]].endswith("0") and not said[vowels[0]].startswith("AH"):
         said[vowels[0]] = said[vowels[0]][:-1] + "1"

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from genkit.errors import InputError
 from genkit.text.front import Piece, Sentence, Word
-from genkit.text.lexicon import Lexicon
-from genkit.text.normalise import Token, stronger, tokens
+from genkit.text.lexicon import Lexicon, phonemes_from
+from genkit.text.normalise import INLINE, WRITE_ARPABET, Token, stronger, tokens
 from genkit.text.numbers import digits, ordinal
 from genkit.text.splitting import spans
 from genkit.text.ssml import Atom, Plain, read_ssml
+from genkit.text.ssml import place as place_in
 
 _CLOSED = (".", "?", "!", "…")
 
@@ -135,6 +136,40 @@ def _fill(pieces: _Pieces, plain: Plain, start: int, end: int, language: str, le
         for words, mark in _atom(plain.text[atom.start : atom.end], atom, language, known):
             pieces.add((tuple(_moved(word, plain, atom.start, atom.end) for word in words), mark))
         start, place = atom.end, place + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a text's markup asks for: the text without it, the place of the first `[[...]]`, and each change of rate and pitch
+    with its place."""
+
+    plain: str
+    phonemes: int | None
+    prosody: tuple[tuple[int, float, float], ...] = ()
+
+
+def check(text: str, language: str, lexicon: Lexicon | None, ssml: bool) -> Asked:
+    """Read all markup of a text, and none of its words.
+
+    Raises: InputError that names the tag, its line and its column.
+    """
+    known = lexicon or ()
+    plain = read_ssml(text) if ssml else Plain(text)
+    for atom in plain.atoms:
+        try:
+            list(_atom(plain.text[atom.start : atom.end], atom, language, known))
+        except InputError as error:
+            raise InputError(f"{error.message} ({place_in(text, plain.source(atom.start))})", error.hint) from error
+    first = None
+    for found in INLINE.finditer(plain.text):
+        at = plain.source(found.start()) if ssml else found.start()
+        first = at if first is None else first
+        try:
+            phonemes_from(found["inside"])
+        except ValueError as error:
+            raise InputError(f"{found[0]} at {place_in(text, at)}: {error}", WRITE_ARPABET) from error
+    prosody = [(one.source, one.rate, one.pitch) for one in plain.events if one.pause is None]
+    return Asked(plain.text, first, tuple(dict.fromkeys(prosody)))
 
 
 class _Starts:

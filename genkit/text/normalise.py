@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 
 from genkit.errors import InputError
 from genkit.text import addresses, dates, measures, words
@@ -16,12 +17,16 @@ from genkit.text.abbreviations import FOLDED
 from genkit.text.front import Word
 from genkit.text.lexicon import phonemes_from
 from genkit.text.numbers import cardinal, speaks
+from genkit.text.romanising import is_phonetic, phonetic, romanised
+from genkit.text.scripts import written_in_latin
 
 Token = tuple[tuple[Word, ...], str]  # words said, mark: one of the two is empty
 Reader = Callable[[re.Match[str]], list[str] | None]
 
+WRITE_ARPABET = "give ARPAbet, such as [[HH AH0 L OW1]]"
 INLINE = re.compile(r"\[\[(?P<inside>[^\[\]]*)\]\]")
 _PLAIN = re.compile(r"[a-z]{2,}(?=[\s,;!?]|[.:](?:\s|$))")
+_TRANSCRIBED = re.compile(r"/(?P<inside>[^/\n]{1,60})/")
 _WITH_DIGIT = re.compile(r"\S*\d|[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]")
 _MARK = re.compile(r"\.{2,}|…|[.?!]+|[,;:()\[\]{}|]|[—–]+|--+|(?<=\s)-(?=\s)")
 _STRENGTH = {mark: place for place, mark in enumerate(["", ",", ";", ":", "—", "…", ".", "!", "?"])}
@@ -79,6 +84,7 @@ def tokens(text: str, start: int, end: int, *, language: str = "en", known: Coll
     at = 0
     shouted = words.shouted(part)
     other = language != "en"
+    latin = written_in_latin(language)
     while at < len(part):
         if part[at].isspace():
             at += 1
@@ -96,9 +102,16 @@ def tokens(text: str, start: int, end: int, *, language: str = "en", known: Coll
             yield tuple(Word(one, start + at, start + found.end()) for one in count or [found[0]]), ""
             at = found.end()
             continue
+        if part[at] == "/" and not other and (found := _TRANSCRIBED.match(part, at)) and is_phonetic(found["inside"]):
+            at += 1  # the slashes around /ðɪs/ are not said
+            continue
         said, at_next = _foreign(part, at, language) if other else _english(part, at, known, shouted)
         if said:
-            yield from _worded(said, start + at, start + at_next)
+            for words_said, mark in _worded(said, start + at, start + at_next):
+                if latin and not part[at:at_next].isascii():
+                    written = not other and part[at:at_next].islower()
+                    words_said = tuple(one for word in words_said for one in _in_latin(word, known, written))
+                yield words_said, mark
             at = at_next
         elif at_next > at:
             at = at_next
@@ -128,6 +141,18 @@ def _worded(said: list[str], start: int, end: int) -> Iterator[Token]:
             group.append(Word(one.lower(), start, end, letter=letter))
     if group:
         yield tuple(group), ""
+
+
+def _in_latin(word: Word, known: Collection[str], phonetic_too: bool) -> Iterator[Word]:
+    """A word with what is not Latin in it spelt so that it can be said; one in phonetic signs says how it sounds itself."""
+    if word.text.isascii() or word.text in known:
+        yield word
+    elif phonetic_too and is_phonetic(word.text):
+        text, said = romanised(word.text), phonetic(word.text)
+        if text or said:
+            yield replace(word, text=text, phonemes=said)
+    else:
+        yield replace(word, text=romanised(word.text))
 
 
 def _english(part: str, at: int, known: Collection[str], shouted: bool) -> tuple[list[str], int]:
@@ -189,5 +214,5 @@ def _inline(found: re.Match[str], start: int) -> tuple[str, ...]:
         return phonemes_from(found["inside"])
     except ValueError as error:
         raise InputError(
-            f"{found[0]} at character {start + found.start()}: {error}", "give ARPAbet, such as [[HH AH0 L OW1]]"
+            f"{found[0]} at character {start + found.start()}: {error}", WRITE_ARPABET
         ) from error

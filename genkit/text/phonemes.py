@@ -13,13 +13,13 @@ from functools import lru_cache
 from pathlib import Path
 
 from genkit.cards.places import weights_folder
-from genkit.errors import InputError
 from genkit.text import endings, heteronyms
 from genkit.text.arpabet import CONSONANTS, SYMBOLS, VOWELS
 from genkit.text.front import Piece, Word
 from genkit.text.g2p import ALPHABET
 from genkit.text.lexicon import Lexicon
 from genkit.text.packing import Model, load
+from genkit.text.romanising import romanised
 
 __all__ = ["CONSONANTS", "SYMBOLS", "VOWELS", "model_file", "phonemes_of", "pronounce", "say", "words_of"]
 
@@ -72,15 +72,16 @@ def _single(said: tuple[str, ...]) -> tuple[str, ...]:
 
 @lru_cache(maxsize=65536)
 def pronounce(word: str) -> tuple[str, ...]:
-    """How an English word (lower case) is said alone; letters of other Latin alphabets are read as the English ones.
+    """How an English word (lower case) is said alone; letters of other alphabets are read as the English ones nearest to them.
 
-    Raises: InputError where the word holds anything but Latin letters.
+    Empty where nothing in it can be read.
     """
     folded = word.translate(_FOLDED)
     if not _KNOWN_ALL.issuperset(folded):
-        folded = "".join(one for one in unicodedata.normalize("NFKD", folded) if not unicodedata.combining(one)).lower()
-        if not _KNOWN_ALL.issuperset(folded):
-            raise InputError(f"{word!r} cannot be said in English", "choose a voice of the text's language")
+        folded = romanised(folded).translate(_FOLDED)
+        folded = "".join(one for one in unicodedata.normalize("NFKD", folded).lower() if one in _KNOWN_ALL)
+    if not folded:
+        return ()
     if folded in _OWN:
         return _OWN[folded]
     model = _model()
@@ -108,10 +109,7 @@ def _of_lexicon(text: str, lexicon: Lexicon) -> tuple[str, ...] | None:
 
 
 def words_of(piece: Piece, lexicon: Lexicon | None = None) -> list[tuple[Word, tuple[str, ...]]]:
-    """Each word of a piece with its phonemes.
-
-    Raises: InputError where a word is not written in Latin letters (ask scripts.unspeakable first).
-    """
+    """Each word of a piece with its phonemes; none for a word in a script that has no Latin spelling here."""
     texts = [word.text for word in piece.words]
     said: list[tuple[Word, tuple[str, ...]]] = []
     for place, word in enumerate(piece.words):

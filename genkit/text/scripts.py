@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection
+from dataclasses import dataclass
 from functools import lru_cache
+
+from genkit.text.romanising import is_phonetic
 
 # Scripts by the first word of Unicode's character names; languages that are not listed are written in Latin.
 _SCRIPTS: dict[str, tuple[str, ...]] = {
@@ -26,6 +29,7 @@ _SCRIPTS: dict[str, tuple[str, ...]] = {
 _BOTH = ("sr", "srp", "uz", "uzb", "az", "aze")  # written in Latin and in Cyrillic
 _WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|[\u0300-\u036f'’])*")
 _FOREIGN = re.compile(r"[^\x00-\u024f\u1e00-\u1eff\u2000-\u206f\u20a0-\u20cf]")
+EXAMPLES = 5  # words that a message names
 _ANYWHERE = {
     "LATIN", "FULLWIDTH", "FEMININE", "MASCULINE", "MODIFIER", "MICRO", "OHM", "KELVIN", "ANGSTROM", "MATHEMATICAL",
     "DOUBLE-STRUCK", "SCRIPT", "BLACK-LETTER"
@@ -48,6 +52,56 @@ def _script(character: str) -> str:
     return name.split(" ")[0].split("-")[0] if name else ""
 
 
+@lru_cache(maxsize=64)
+def written_in_latin(language: str) -> bool:
+    return "LATIN" in scripts_of([language])
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """How many of a text's words are in another script, of how many, and the first few of them."""
+
+    count: int = 0
+    of: int = 0
+    examples: tuple[str, ...] = ()
+
+    @property
+    def share(self) -> float:
+        return self.count / max(1, self.of)
+
+    def __add__(self, other: Foreign) -> Foreign:
+        examples = dict.fromkeys([*self.examples, *other.examples])
+        return Foreign(self.count + other.count, self.of + other.of, tuple(examples)[:EXAMPLES])
+
+
+def foreign_words(text: str, languages: Collection[str]) -> Foreign:
+    """Count the words of a text that are in a script which none of the languages is written in (see `unspeakable`)."""
+    if not languages:
+        return Foreign()
+    allowed = scripts_of(languages)
+    if "LATIN" in allowed and not _FOREIGN.search(text):
+        return Foreign(0, sum(1 for _ in _WORD.finditer(text)))
+    count = of = 0
+    examples: dict[str, None] = {}
+    for match in _WORD.finditer(text):
+        of += 1
+        if _is_foreign(match[0], allowed):
+            count += 1
+            if len(examples) < EXAMPLES:
+                examples[match[0]] = None
+    return Foreign(count, of, tuple(examples))
+
+
+def _is_foreign(word: str, allowed: set[str]) -> bool:
+    latin = "LATIN" in allowed
+    scripts = {_script(one) for one in word if one.isalpha()} - allowed
+    if latin:
+        scripts -= _ANYWHERE
+        if scripts == {"GREEK"} and (len(word) == 1 or is_phonetic(word)):
+            return False
+    return bool(scripts - {""})
+
+
 def unspeakable(text: str, languages: Collection[str], *, most: int = 5) -> list[str]:
     """The first words of a text that are written in a script which none of the languages (such as "en", "ru") is written in.
 
@@ -57,19 +111,12 @@ def unspeakable(text: str, languages: Collection[str], *, most: int = 5) -> list
     if not languages:
         return []
     allowed = scripts_of(languages)
-    latin = "LATIN" in allowed
-    if latin and not _FOREIGN.search(text):
+    if "LATIN" in allowed and not _FOREIGN.search(text):
         return []
     found: list[str] = []
     for match in _WORD.finditer(text):
-        word = match[0]
-        scripts = {_script(one) for one in word if one.isalpha()} - allowed
-        if latin:
-            scripts -= _ANYWHERE
-            if scripts == {"GREEK"} and len(word) == 1:
-                continue
-        if scripts - {""} and word not in found:
-            found.append(word)
+        if match[0] not in found and _is_foreign(match[0], allowed):
+            found.append(match[0])
             if len(found) == most:
                 break
     return found

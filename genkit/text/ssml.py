@@ -58,12 +58,13 @@ class Atom:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """At an offset of the plain text: a silence, or another rate and pitch from here on."""
+    """At an offset of the plain text: a silence, or another rate and pitch from here on. `source` is where its tag stands."""
 
     at: int
     pause: float | None
     rate: float = 1.0
     pitch: float = 0.0
+    source: int = 0
 
 
 @dataclass
@@ -203,7 +204,7 @@ class _Reader:
             if not attributes:
                 raise self.fail(name, at, "needs rate or pitch")
             self.prosody = (rate * self.rate(attributes, at), pitch + self.pitch(attributes, at))
-            self.out.events.append(Event(self.length, None, *self.prosody))
+            self.out.events.append(Event(self.length, None, *self.prosody, source=at))
         if found["empty"]:
             self.close(name, at)
 
@@ -217,7 +218,7 @@ class _Reader:
             self.add("\u2029" if name == "p" else "\u2028", at)
         elif name == "prosody":
             self.prosody = one.before
-            self.out.events.append(Event(self.length, None, *self.prosody))
+            self.out.events.append(Event(self.length, None, *self.prosody, source=at))
         elif name == "break" and self.length > one.start:
             raise self.fail(name, one.at, "must be empty", "write <break/>")
         elif name in ("sub", "phoneme", "say-as"):

@@ -44,7 +44,7 @@ class LoopConfig:
 @dataclass(frozen=True)
 class TrainConfig:
     """One training run. `start` names a model or a checkpoint whose tensors of equal shape are the first weights; `data_note`
-    is what the card says about the data. `stages` has, by name, the network, data and
+    is what the card says about the data, `licence` and `commercial` what it says of use. `stages` has, by name, the network, data and
     loop of each training of a run of several."""
 
     name: str
@@ -53,6 +53,7 @@ class TrainConfig:
     start: str | None = None
     summary: str = ""
     licence: str = "Apache-2.0"
+    commercial: bool = True
     data_note: str = ""
     network: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)

@@ -49,7 +49,7 @@ def write_model(
         "family": config.family,
         "summary": config.summary or f"Trained with genkit: {config.task}.",
         "licence": config.licence,
-        "commercial": True,
+        "commercial": config.commercial,
         "source": "trained with genkit",
         "trained_by": " ".join(command),
         "data": config.data_note,

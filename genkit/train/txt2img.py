@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,9 @@ def run(request: Request, captions: Path | None, report: Report) -> dict[str, An
         return {**outcome, "stage": "autoencoder", "card": None}
     left = None if request.max_minutes is None else request.max_minutes - (outcome["minutes"] - before)
     second = _second(stages["denoiser"], data, first, folders["denoiser"], request.cpu)
+    if cut := too_long(second.tokenizer, second.captions):
+        told = f"{cut} of {len(second.captions)} captions have more than the {second.tokenizer.model_max_length} tokens"
+        print(f"{told} of stages.denoiser.network.words.window: what is beyond is not learnt", file=sys.stderr)
     drawn = go("denoiser", second, None if left is None else max(0.0, left))
     metrics = {
         **{f"autoencoder_{key}": value for key, value in outcome["metrics"].items()},
@@ -153,6 +157,13 @@ def _second(config: TrainConfig, data: Data, first: AutoencoderJob, folder: Path
     return DenoiserJob(config, options, data.pictures, data.captions, autoencoder, latents, data.judge)
 
 
+def too_long(tokenizer: Any, captions: Sequence[Caption]) -> int:
+    """How many captions lose words, even without their keywords, because they have more tokens than are read at once."""
+    texts = [f"{one.name}, {one.style}" if one.style else one.name for one in captions]
+    read = tokenizer(texts, truncation=False, verbose=False).input_ids if texts else []
+    return sum(len(one) > tokenizer.model_max_length for one in read)
+
+
 def _minutes(folder: Path) -> float:
     """How long a stage has been trained before."""
     if not (folder / "state.pt").exists():
@@ -172,7 +183,7 @@ def write_folder(out: Path, config: TrainConfig, job: DenoiserJob, command: list
         "family": "diffusers",
         "summary": config.summary or "Trained with genkit: txt2img.",
         "licence": config.licence,
-        "commercial": True,
+        "commercial": config.commercial,
         "source": "trained with genkit",
         "trained_by": " ".join(command),
         "data": config.data_note,

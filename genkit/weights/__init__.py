@@ -8,8 +8,9 @@ imported until it is needed.
 from genkit.files import size_text
 from genkit.weights.adopting import adopt, read_any, refuse_taken
 from genkit.weights.choice import Choice, choose
+from genkit.weights.pinning import is_offline, pinned, settings_of
 from genkit.weights.reading import read_state_dict
-from genkit.weights.resolving import Verdict, is_offline, local_files, pull, remove, resolve, state, verify
+from genkit.weights.resolving import Verdict, local_files, pull, remove, resolve, state, verify
 from genkit.weights.store import folder_of
 
 __all__ = [
@@ -20,12 +21,14 @@ __all__ = [
     "folder_of",
     "is_offline",
     "local_files",
+    "pinned",
     "pull",
     "read_any",
     "read_state_dict",
     "refuse_taken",
     "remove",
     "resolve",
+    "settings_of",
     "size_text",
     "state",
     "verify",

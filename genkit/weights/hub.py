@@ -11,7 +11,7 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -22,6 +22,7 @@ from genkit.weights.download import Source, refuse_unsafe
 from genkit.weights.store import digest_file, files_under, folder_of, forget, is_good
 
 HOST = "https://huggingface.co"
+COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def endpoint() -> str:
@@ -125,9 +126,7 @@ def fetch_snapshot(
         where = "is not in the cache" if offline else f"cannot be fetched from {endpoint()}"
         raise WeightsError(f"{card.name}: {hub.repo} {where}", _way_out(card, offline), code="unreachable") from error
     except Exception as error:
-        # huggingface_hub raises its own HTTP client's errors, and which client that is depends on its version.
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise WeightsError(f"{card.name}: {hub.repo}: {reason}", _way_out(card, offline), code="unreachable") from error
+        raise _unreachable(card, error, offline) from error
     names = _wanted(folder, hub)
     if not names:
         raise WeightsError(f"{card.name}: {hub.repo} has no file like {', '.join(hub.patterns)}", code="unreachable")
@@ -141,7 +140,7 @@ def fetch_snapshot(
         "patterns": list(hub.patterns),
         "files": {name: (folder / name).stat().st_size for name in names},
     }
-    if not re.fullmatch(r"[0-9a-f]{40}", hub.revision):
+    if not COMMIT.fullmatch(hub.revision):
         notice(f"{card.name}: {hub.repo} is at {folder.name}; pin that commit in the card to get the same files again")
     _record(card).parent.mkdir(parents=True, exist_ok=True)
     _record(card).write_text(json.dumps(record, indent=1), encoding="utf-8")
@@ -165,6 +164,58 @@ def snapshot_size(card: Card) -> int | None:
     wanted = filter_repo_objects(sizes, allow_patterns=list(card.hub.patterns))
     folder = snapshot_folder(card.hub)
     return sum(sizes[name] for name in wanted if not (folder / name).is_file())
+
+
+def commit_at(card: Card) -> str:
+    """Ask the hub which commit a branch or tag is at.
+
+    Raises:
+        WeightsError: it does not answer, or there is no such repository or revision.
+    """
+    assert card.hub is not None
+    refuse_unsafe(endpoint(), card.name)
+    import huggingface_hub
+
+    try:
+        api = huggingface_hub.HfApi(endpoint=endpoint(), library_name="genkit")
+        found = api.model_info(card.hub.repo, revision=card.hub.revision, timeout=30).sha
+    except Exception as error:
+        raise _unreachable(card, error) from error
+    if not found or not COMMIT.fullmatch(found):
+        raise WeightsError(f"{card.name}: {card.hub.repo} names no commit", _way_out(card, False), code="unreachable")
+    return found
+
+
+def fetch_settings(card: Card, names: Sequence[str], offline: bool) -> Path:
+    """Bring those files of settings that a repository has, a few kB, into our own cache and return their folder: the hub's own
+    cache would take what is begun for a model that is here.
+
+    Raises:
+        WeightsError: not reachable, or the first one is not there.
+    """
+    assert card.hub is not None
+    refuse_unsafe(endpoint(), card.name)
+    import huggingface_hub
+    from huggingface_hub.errors import EntryNotFoundError
+
+    found: list[Path] = []
+    for name in names:
+        try:
+            place = huggingface_hub.hf_hub_download(
+                card.hub.repo,
+                name,
+                revision=card.hub.revision,
+                cache_dir=folder_of(card) / "settings",
+                endpoint=endpoint(),
+                local_files_only=offline,
+                library_name="genkit",
+            )
+        except Exception as error:
+            if found and isinstance(error, EntryNotFoundError):
+                continue  # transformers have no U-Net
+            raise _unreachable(card, error, offline) from error
+        found.append(Path(str(place)[: -len(name)]))
+    return found[0]
 
 
 def remove_snapshot(card: Card) -> int:
@@ -253,6 +304,13 @@ def _check_blob(card: Card, path: Path, fresh: bool = False) -> None:
 
 def _record(card: Card) -> Path:
     return folder_of(card) / "snapshot.json"
+
+
+def _unreachable(card: Card, error: Exception, offline: bool = False) -> WeightsError:
+    # huggingface_hub raises its own HTTP client's errors, and which client that is depends on its version.
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    assert card.hub is not None
+    return WeightsError(f"{card.name}: {card.hub.repo}: {reason}", _way_out(card, offline), code="unreachable")
 
 
 def _way_out(card: Card, offline: bool) -> str:

@@ -15,6 +15,7 @@ from genkit.errors import UsageError, WeightsError
 from genkit.files import size_text
 from genkit.weights.acceptance import accept, is_accepted
 from genkit.weights.choice import SNAPSHOT, Choice, choose, key_of
+from genkit.weights.pinning import is_offline, pinned
 from genkit.weights.store import digest_file, files_under, folder_of, forget, is_good, place_of, remember
 
 Announce = Callable[[str], None]
@@ -42,7 +43,7 @@ def resolve(
     Raises:
         WeightsError: offline and absent, a licence that is not accepted, unreachable, or altered; exit code 3.
     """
-    offline = is_offline()
+    card, offline = pinned(card), is_offline()
     choice, found = _look(card, offline, accept_licence)
     if choice.kind == "pull":
         if accept_licence:
@@ -63,12 +64,14 @@ def pull(card: Card, *, announce: Announce, progress: Progress | None = None, ac
 
 def local_files(card: Card) -> dict[str, Path] | None:
     """The local file of every role, or None if one is missing or altered; never fetches."""
+    card = pinned(card, ask=False)
     choice, found = _look(card, True, False)
     return _roles(card, found) if choice.kind in ("shipped", "cached") else None
 
 
 def state(card: Card) -> State:
     """What lies here, by names and sizes alone: nothing is hashed."""
+    card = pinned(card, ask=False)
     wanted = _wanted(card)
     there = [_exists(card, one) for one in wanted]
     if card.hub and card.hub.patterns:
@@ -83,7 +86,7 @@ def state(card: Card) -> State:
 
 def verify(card: Card) -> list[Verdict]:
     """Read every local file of a model again and compare; what was remembered of an altered one is forgotten."""
-    verdicts = []
+    verdicts, card = [], pinned(card, ask=False)
     for one in _wanted(card):
         path = place_of(card, one)
         if not path.is_file() and card.hub is not None:
@@ -112,15 +115,27 @@ def verify(card: Card) -> list[Verdict]:
 
 
 def remove(card: Card) -> int:
-    """Delete the local copy of a model (of a user's own also its card) and return the bytes freed.
+    """Delete the local copy of a model (of a user's own also its card) and return the bytes freed. A folder or file that was
+    named by its place is the user's, and no copy of it is kept: nothing of it is touched.
 
     Raises:
-        UsageError: it ships with genkit, or its card lies somewhere else.
+        UsageError: it ships with genkit, it or its card lies somewhere else.
     """
+    if card.name.startswith("./"):
+        raise UsageError(
+            f"{card.source} is a {'folder' if card.folder else 'file'} of your own, of which genkit keeps no copy; nothing was "
+            "removed",
+            "models rm is for what was fetched or imported; delete your own files yourself",
+            code="own-files",
+        )
     if card.origin == "shipped":
         raise UsageError(f"{card.name} ships with genkit and cannot be removed")
     if card.origin == "user" and not card.toml.resolve().is_relative_to(user_folder().resolve()):
         raise UsageError(f"{card.toml} is not among your own models ({user_folder()})", "delete the files themselves")
+    if (at := pinned(card, ask=False)).name != card.name:
+        freed = remove(at)
+        shutil.rmtree(folder_of(card), ignore_errors=True)  # where the commit is noted
+        return freed
     with _lock(card, lambda text: None):
         freed = 0
         if card.hub and card.hub.patterns:
@@ -130,7 +145,7 @@ def remove(card: Card) -> int:
         freed += sum(path.stat().st_size for path in files_under(folder_of(card)))
         shutil.rmtree(folder_of(card), ignore_errors=True)
         forget(card)
-        if card.origin == "user":
+        if card.origin == "user" and not card.name.startswith("hub:"):
             card.toml.unlink(missing_ok=True)
             for one in (*card.files.values(), *(card.folder.files.values() if card.folder else ())):
                 path = card.beside(one)
@@ -139,11 +154,6 @@ def remove(card: Card) -> int:
                     freed += path.stat().st_size
                     path.unlink()
     return freed
-
-
-def is_offline() -> bool:
-    wishes = (os.environ.get(name, "") for name in ("GENKIT_OFFLINE", "HF_HUB_OFFLINE"))
-    return any(wish.strip().lower() in ("1", "on", "yes", "true") for wish in wishes)
 
 
 # --- looking ------------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ when a model is loaded, not before, and only the classes that the pipeline is ma
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,10 +62,12 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     from genkit.models.diffusers.painting import Painter
     from genkit.models.diffusers.placing import refuse_what_does_not_fit
     from genkit.models.diffusers.running import Runner
-    from genkit.models.diffusers.unnamed import described, settings_for
+    from genkit.models.diffusers.unnamed import settle
 
-    folder = files["root"] if "root" in files else settings_for(card, files["weights"])
-    card = described(card, folder)
+    settled = settle(card, files)
+    card, folder = settled.card, settled.folder
+    for note in settled.notes:  # of a model that nobody asked about before
+        warnings.warn(note, stacklevel=2)
     kind, variant = kind_of(card), card.params.get("variant")
     read_index(folder, kind)
     if single is not None:
@@ -73,6 +76,10 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     else:
         refuse_what_does_not_fit(card.name, weight_bytes(folder, dtype, variant).values(), dtype)
         pipeline = open_pipeline(folder, kind, dtype, variant=variant)
+    if prediction := card.params.get("prediction"):
+        from genkit.models.diffusers.schedulers import ordinary
+
+        pipeline.scheduler = ordinary(pipeline.scheduler, str(prediction), bool(card.params.get("zero_snr")))
     if name := card.params.get("scheduler"):
         from genkit.models.diffusers.schedulers import set_scheduler
 

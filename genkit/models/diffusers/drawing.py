@@ -69,6 +69,7 @@ class Draw:
         self.fallback = False
         self._networks: dict[str, Any] = {}
         self._siblings: dict[tuple[str, ...], Any] = {(): self.pipeline}
+        self._published = self.pipeline.scheduler
         self._preview: Preview | None = None
         self._alone = False
 
@@ -116,7 +117,7 @@ class Draw:
             what = "--control" if controls else "--lora"
             raise UsageError(f"{what}: {name} takes none", "models that do: sd15, sdxl, flux1-schnell", code="model-option")
         if scheduler is not None:
-            schedulers.set_scheduler(pipeline, scheduler, name)
+            self.use_scheduler(scheduler)
         if vae is not None:
             path = parts.files_of(vae, "vae", self.architecture, name, fetch)
             parts.set_vae(pipeline, path, self.dtype, name)
@@ -153,8 +154,18 @@ class Draw:
         runtime.release(self.device)
         return f"--offload {following}"
 
+    def use_scheduler(self, name: str | None) -> None:
+        """Sample another way from here on, None for the model's own; at any time, for no weights are touched.
+
+        Raises:
+            UsageError: unknown, or not for this kind of model.
+        """
+        chosen = schedulers.scheduler_like(self._published, name, self.name) if name else self._published
+        for pipeline in self._siblings.values():
+            pipeline.scheduler = chosen
+
     def schedulers(self) -> tuple[str, ...]:
-        """The names that `configure(scheduler=...)` takes for this pipeline."""
+        """The names that `use_scheduler` takes for this pipeline."""
         return schedulers.names_for(self.pipeline)
 
     def count_tokens(self, text: str) -> int:

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 
 from genkit.errors import WeightsError
+from genkit.models.diffusers.folders import read_json
 from genkit.models.diffusers.pipelines import Kind
 from genkit.runtime import is_out_of_memory
 
@@ -283,13 +284,3 @@ def _elements(path: Path) -> int:
         return sum(torch.Size(shape).numel() for shape in shapes)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return 0
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"{path}: {'is not there' if not path.exists() else 'damaged'}", "fetch it again") from error
-    if not isinstance(value, dict):
-        raise WeightsError(f"{path}: damaged", "fetch it again")
-    return value

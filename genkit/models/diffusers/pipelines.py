@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from genkit.errors import UsageError
+
 STEPS, GUIDANCE, DENOISE = "steps", "guidance", "denoise"
 PROMPT, NEGATIVE, SAFETY = "prompt", "negative", "safety"
 IMAGE_GUIDANCE = "image_guidance"
@@ -57,6 +59,19 @@ class Kind:
     control_image: str | None = None
     network: str | None = None
     guides: str = "control_image"
+
+    def refuse_unheard(self, negative: Any, guidance: float | None, model: str) -> None:
+        """Refuse a negative prompt that the pipeline would not look at.
+
+        Raises:
+            UsageError: guidance is too low for it.
+        """
+        if negative and guidance is not None and guidance <= self.unguided:
+            raise UsageError(
+                f"{model} does not look at the negative prompt when guidance is {guidance:g}",
+                f"--guidance above {self.unguided:g}, or leave --negative out",
+                code="negative-unheard",
+            )
 
 
 KINDS = {

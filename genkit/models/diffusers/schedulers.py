@@ -42,16 +42,25 @@ FLOW: dict[str, tuple[str, dict[str, Any]]] = {
 
 def names_for(pipeline: Any) -> tuple[str, ...]:
     """The names that this pipeline takes."""
-    return tuple(_known(pipeline))
+    return tuple(_known(pipeline.scheduler))
 
 
 def set_scheduler(pipeline: Any, name: str, model: str) -> None:
     """Let the pipeline sample another way.
 
     Raises:
+        UsageError: as for `scheduler_like`.
+    """
+    pipeline.scheduler = scheduler_like(pipeline.scheduler, name, model)
+
+
+def scheduler_like(published: Any, name: str, model: str) -> Any:
+    """The scheduler of that name, with the settings of noise that the model is published with.
+
+    Raises:
         UsageError: unknown, or not for this kind of model; names those that are.
     """
-    known = _known(pipeline)
+    known = _known(published)
     if name not in known:
         other = name in NOISE or name in FLOW
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
@@ -66,13 +75,24 @@ def set_scheduler(pipeline: Any, name: str, model: str) -> None:
     class_name, settings = known[name]
     scheduler_class = getattr(diffusers, class_name)
     # `from_config` on the plain settings: what another class does not know would else be carried along as unused
-    kept = {key: value for key, value in dict(pipeline.scheduler.config).items() if not key.startswith("_")}
+    kept = {key: value for key, value in dict(published.config).items() if not key.startswith("_")}
     own = {key: value for key, value in kept.items() if key in _parameters(scheduler_class)}
-    pipeline.scheduler = scheduler_class.from_config({**own, **settings})
+    return scheduler_class.from_config({**own, **settings})
 
 
-def _known(pipeline: Any) -> dict[str, tuple[str, dict[str, Any]]]:
-    return FLOW if "FlowMatch" in type(pipeline.scheduler).__name__ else NOISE
+def ordinary(published: Any, prediction: str, zero_snr: bool) -> Any:
+    """Euler steps for a network that predicts `prediction`, on the noise of `published`; with `zero_snr` the last step is noise
+    alone, as the network was trained."""
+    from diffusers import EulerDiscreteScheduler
+
+    spacing = "trailing" if zero_snr else "leading"
+    kept = {key: value for key, value in dict(published.config).items() if key in _parameters(EulerDiscreteScheduler)}
+    told = {"prediction_type": prediction, "timestep_spacing": spacing, "rescale_betas_zero_snr": zero_snr, "steps_offset": 1}
+    return EulerDiscreteScheduler.from_config({**kept, **told})
+
+
+def _known(scheduler: Any) -> dict[str, tuple[str, dict[str, Any]]]:
+    return FLOW if "FlowMatch" in type(scheduler).__name__ else NOISE
 
 
 def _parameters(scheduler_class: Any) -> set[str]:

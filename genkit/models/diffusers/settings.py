@@ -72,12 +72,7 @@ class Settings:
         Raises:
             UsageError: guidance is too low for it.
         """
-        guidance = values.get(GUIDANCE, 0.0)
-        if values.get(NEGATIVE) and guidance is not None and guidance <= self.kind.unguided:
-            raise UsageError(
-                f"{self.name} does not look at the negative prompt when guidance is {guidance:g}",
-                f"--guidance above {self.kind.unguided:g}",
-            )
+        self.kind.refuse_unheard(values.get(NEGATIVE), values.get(GUIDANCE, 0.0), self.name)
 
     def arguments(self, values: Mapping[str, Any], count: int) -> dict[str, Any]:
         """Arguments of the call for `count` pictures from complete values; texts once for each picture."""

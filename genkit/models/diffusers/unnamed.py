@@ -1,90 +1,164 @@
-"""Pipelines that no card describes: which one a folder holds, and what one checkpoint file needs beside it."""
+"""Pipelines that no card describes: which one a folder or a repository holds, and what one checkpoint file is and needs beside
+it. Without torch, so that a plan can ask."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from genkit import cards, weights
 from genkit.cards import Card
 from genkit.errors import WeightsError
-from genkit.models.diffusers.opening import read_json
-from genkit.models.diffusers.pipelines import DRAWING
+from genkit.models.diffusers.folders import SETTINGS, described
+from genkit.models.diffusers.pipelines import GUIDANCE, STEPS
 
-SIZE = 1024  # of transformers, which do not say what they were trained at
-MARKS = {  # a tensor of a checkpoint in the original layout: the card whose repository describes it
+SD2, TURBO = "cond_stage_model.model.ln_final.weight", "sd-turbo"
+MARKS = {  # a tensor of a checkpoint in the original layout: the card whose repository has its tokenizer and settings
     "conditioner.embedders.1.model.ln_final.weight": "sdxl",
-    "cond_stage_model.model.ln_final.weight": "sd-turbo",
+    SD2: TURBO,
     "cond_stage_model.transformer.text_model.final_layer_norm.weight": "sd15",
 }
+# Of Stable Diffusion 2.1 as it is published; sd-turbo, which has its layout, draws in one step without guidance.
+ORDINARY = {STEPS: 25, GUIDANCE: 7.5}
+EPSILON, VELOCITY = "epsilon", "v_prediction"
+SIDES = {EPSILON: 512, VELOCITY: 768}  # of the two models of 2.1
+# Networks of 2.x that say v have a wider spread in this tensor than those that say epsilon: a guess that other programs, too,
+# make where a file says nothing.
+TELLING, SPREAD = "model.diffusion_model.output_blocks.11.1.transformer_blocks.0.norm1.bias", 0.09
+LARGEST_HEADER = 1 << 27  # bytes
 
 
-def described(card: Card, folder: Path) -> Card:
-    """The card with what its folder says of itself: the pipeline, the size it was trained at, the options that there are.
+@dataclass(frozen=True)
+class Settled:
+    """A card with what the files say of the model, the `folder` of its settings, and what the user should know of it."""
 
-    Raises:
-        WeightsError: a pipeline that genkit does not drive.
-    """
-    if card.params.get("pipeline") or card.task != "txt2img":
-        return card
-    name = read_json(folder / "model_index.json").get("_class_name")
-    if name not in DRAWING:
-        raise WeightsError(f"{card.name}: {folder} holds a {name}", f"genkit txt2img runs {', '.join(DRAWING)}", code="card")
-    kind = DRAWING[name]
-    options = tuple(one for one in card.options if one.name in kind.arguments)
-    return dataclasses.replace(
-        card,
-        params={**card.params, "pipeline": name},
-        options=options,
-        limits={"size": _size(folder), **card.limits},
-    )
+    card: Card
+    folder: Path
+    notes: tuple[str, ...] = ()
 
 
-def settings_for(card: Card, file: Path) -> Path:
-    """The folder whose settings and tokenizer belong to a checkpoint that is one file: one of the same name beside it, or that
-    of the model whose layout it has, if it is here.
+def settled(card: Card, files: Mapping[str, Path] | None = None) -> tuple[Card, tuple[str, ...]]:
+    """The card of a model that has none of its own, with what its files say of it, and notes; any other card as it is. Of a
+    repository that is not here the settings are fetched, a few kB.
 
     Raises:
-        WeightsError: neither is there; says what to do. No file of the checkpoint's kind holds them itself.
+        WeightsError: a pipeline that genkit does not drive, settings that are not here and cannot be had.
     """
+    if card.params or card.task != "txt2img":
+        return card, ()
+    files = files or weights.local_files(card)
+    if files is not None:
+        found = settle(card, files)
+        return found.card, found.notes
+    return described(card, weights.settings_of(card, SETTINGS)), ()
+
+
+def settle(card: Card, files: Mapping[str, Path]) -> Settled:
+    """As `settled`, for files that are here.
+
+    Raises:
+        WeightsError: as `settled`.
+    """
+    if "root" in files:
+        return Settled(described(card, files["root"]), files["root"])
+    return _of_file(card, files["weights"])
+
+
+def _of_file(card: Card, file: Path) -> Settled:
+    """A checkpoint in one file with the folder of its settings: one of the same name beside it, or that of the model whose
+    layout it has, if it is here. No file of this kind holds its tokenizer."""
     beside = file.with_suffix("")
     if (beside / "model_index.json").is_file():
-        return beside
-    names = _tensor_names(file)
-    known = next((model for mark, model in MARKS.items() if mark in names), None)
+        return Settled(described(card, beside), beside)
+    tensors, told = _header(file)
+    known = next((model for mark, model in MARKS.items() if mark in tensors), None)
     if known is None:
         raise WeightsError(
             f"{file}: no checkpoint whose layout is known; its settings and tokenizer are not in it",
             f"put a diffusers folder of the same kind beside it, as {beside}/",
             code="settings",
         )
-    found = weights.local_files(cards.find(known, "txt2img"))
+    like = cards.find(known, "txt2img")
+    found = weights.local_files(like)
     if found is None:
         raise WeightsError(
             f"{file} is laid out as {known}, whose settings and tokenizer it needs and does not hold",
             f"genkit models pull {known}, or put a diffusers folder of the same kind beside it, as {beside}/",
             code="settings",
         )
-    return found["root"]
+    folder = found["root"]
+    if card.params.get("pipeline"):
+        return Settled(card, folder)
+    card = described(card, folder)
+    if SD2 in tensors:
+        if "turbo" in f"{file.stem} {told.get('modelspec.title', '')}".lower():
+            note = f"{file.name} is taken for {TURBO} by its name: 1 step without guidance, unless told"
+            return Settled(_with(card, {one.name: one.default for one in like.options}), folder, (note,))
+        return _of_version_2(card, file, tensors, told, folder)
+    if _prediction_told(tensors, told) == VELOCITY:
+        card = dataclasses.replace(card, params={**card.params, "prediction": VELOCITY, "zero_snr": "ztsnr" in tensors})
+    return Settled(card, folder)
 
 
-def _size(folder: Path) -> int:
+def _of_version_2(card: Card, file: Path, tensors: Mapping[str, Any], told: Mapping[str, str], folder: Path) -> Settled:
+    prediction, reason = _prediction_told(tensors, told), ""
+    if prediction is None:
+        named = [one for one, side in SIDES.items() if str(side) in file.stem]
+        prediction, reason = named[0] if len(named) == 1 else _guess(file, tensors), "its name"
+        reason = reason if len(named) == 1 else "a guess from one of its tensors"
+    side = SIDES[prediction]
+    params = {**card.params, "prediction": prediction, "zero_snr": "ztsnr" in tensors}
+    card = dataclasses.replace(_with(card, ORDINARY), params=params, limits={**card.limits, "size": side})
+    notes = (
+        f"{file.name} is laid out as Stable Diffusion 2 and does not say what it predicts: taken for {prediction} at {side} "
+        f"pixels, by {reason}; if pictures are noise, put a diffusers folder of its kind beside it, as {file.stem}/",
+    )
+    return Settled(card, folder, notes if reason else ())
+
+
+def _with(card: Card, defaults: Mapping[str, Any]) -> Card:
+    options = tuple(dataclasses.replace(one, default=defaults.get(one.name, one.default)) for one in card.options)
+    return dataclasses.replace(card, options=options)
+
+
+def _prediction_told(tensors: Mapping[str, Any], told: Mapping[str, str]) -> str | None:
+    """What a file itself says: an empty tensor of that name, as trainers leave it, or the metadata of ModelSpec."""
+    if "v_pred" in tensors or told.get("modelspec.architecture", "").endswith("-768-v"):
+        return VELOCITY
+    word = told.get("modelspec.prediction_type", "").lower()
+    if word.startswith("v"):
+        return VELOCITY
+    return EPSILON if word == EPSILON or told.get("modelspec.architecture", "").endswith("v2-512") else None
+
+
+def _guess(file: Path, tensors: Mapping[str, Any]) -> str:
+    """What the network predicts, by the spread of one tensor; epsilon where that is not there or in a format of few bits."""
+    import numpy as np
+
+    one = tensors.get(TELLING)
+    kind = {"F16": np.float16, "F32": np.float32, "F64": np.float64}.get(one["dtype"]) if one else None
+    bits = one is not None and one["dtype"] == "BF16"
+    if one is None or (kind is None and not bits):
+        return EPSILON
+    begin, end = one["data_offsets"]
+    with file.open("rb") as stream:
+        stream.seek(8 + int.from_bytes(stream.read(8), "little") + begin)
+        raw = stream.read(end - begin)
+    # bfloat16 is the upper half of a float32
+    values = (np.frombuffer(raw, np.uint16).astype(np.uint32) << 16).view(np.float32) if bits else np.frombuffer(raw, kind)
+    return VELOCITY if float(values.astype(np.float64).std()) > SPREAD else EPSILON
+
+
+def _header(file: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """The tensors of a safetensors file by name (dtype, shape, data_offsets), and its metadata."""
     try:
-        side = json.loads((folder / "unet/config.json").read_text(encoding="utf-8")).get("sample_size")
-        blocks = json.loads((folder / "vae/config.json").read_text(encoding="utf-8"))["block_out_channels"]
-        return int(side) * 2 ** (len(blocks) - 1)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return SIZE
-
-
-def _tensor_names(file: Path) -> Mapping[str, Any]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(file, "pt") as opened:
-            return dict.fromkeys(opened.keys())
-    except (SafetensorError, OSError, ValueError) as error:
+        with file.open("rb") as stream:
+            header = json.loads(stream.read(min(int.from_bytes(stream.read(8), "little"), LARGEST_HEADER)))
+        told = header.pop("__metadata__", None) or {}
+        return header, {str(key): str(value) for key, value in told.items()}
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise WeightsError(f"{file}: damaged, or not safetensors", "fetch it again", code="damaged") from error
