@@ -250,6 +250,10 @@ def test_a_dry_run_shows_the_plan_and_does_nothing(genkit: Run, picture: Save):
     events = genkit("upscale", "in", "-o", "out", "--dry-run", "--json").events
     assert [event["event"] for event in events] == ["plan", "planned", "notice", "done"]
     assert events[1]["width"] == 2000 and events[0]["seconds"] is None
+    for model, needs in (("realplksr-webphoto-x4", True), ("genkit-x4", False)):
+        outcome = genkit("upscale", "in", "-o", "out", "--dry-run", "--model", model)
+        said = f"{model} is not downloaded ("
+        assert (said in outcome.err) == needs and (f"genkit models pull {model}" in outcome.err) == needs, outcome.err
 
 
 def test_a_name_with_a_dash_is_told_from_an_option(genkit: Run, picture: Save):

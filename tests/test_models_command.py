@@ -94,6 +94,10 @@ def test_info_says_everything(say: Say) -> None:
     assert facts["params"] == {"scale": 4} and facts["files"][0]["hash"].startswith("sha256:a3d57001")
     out, err = say("info", "craft-x5", code=2)
     assert not out and "unknown model" in err and "craft-x4" in err
+    measured = next(card for card in cards.all_cards() if any(isinstance(one, float) for one in (card.metrics or {}).values()))
+    name, value = next((name, one) for name, one in (measured.metrics or {}).items() if isinstance(one, float))
+    assert f"{name} {float(f'{value:.4g}')}" in say("info", measured.name)[0]
+    assert say.events("info", measured.name)[0]["metrics"][name] == value
 
 
 def test_pull_path_verify_and_rm(say: Say, served: FakeHub) -> None:
