@@ -44,8 +44,8 @@ class LoopConfig:
 @dataclass(frozen=True)
 class TrainConfig:
     """One training run. `start` names a model or a checkpoint whose tensors of equal shape are the first weights; `data_note`
-    is what the card says about the data, `licence` and `commercial` what it says of use. `stages` has, by name, the network, data and
-    loop of each training of a run of several."""
+    is what the card says about the data, `licence` and `commercial` what it says of use. `stages` has, by name, the network,
+    data and loop of each training of a run of several."""
 
     name: str
     task: str
