@@ -198,7 +198,16 @@ def test_a_bad_line_is_named_before_anything_is_drawn(text: bytes, said: str, dr
         (["a", "--lora", "none.safetensors"], "not found"),
         (["a", "--lora", "w.pt"], ".safetensors alone"),
         (["a", "--lora", "unheard-of"], "unknown model"),
-        (["a", "--scheduler", "magic"], "it has euler, ddim"),
+        (["a", "--scheduler", "magic"], "--scheduler magic: there is none of that name"),
+        (["a", "--scheduler", "eulr"], "did you mean euler"),
+        (["a", "--scheduler", "unipc"], "it has euler, ddim"),
+        (["a", "--attention", "flush"], "did you mean flash"),
+        (["a", "--cache", "all"], "one of first-block, taylorseer"),
+        (["a", "--control", "pose:w.png"], "one of canny, depth, lines"),
+        (["a", "--init", "w.png", "--steps", 1, "--denoise", "0.4"], "1 step at denoise 0.4 are less than one step"),
+        (["a", "--init", "w.png", "--model", "flux2-klein-4b"], "cannot start from a picture"),
+        (["a", "--control", "canny:w.png", "--model", "zimage-turbo"], "--control: zimage-turbo takes none"),
+        (["a (red:1.3) cat", "--model", "flux1-schnell"], "takes no weights"),
         (["a (b:9)", "--seed", 1], "weight 9"),
         (["word " * 30], "32 tokens long, and tiny-words reads 20"),
         (["a", "--grid", "2x2", "--sheet", 2, "--seeds", "0-3"], "--sheet 2"),
@@ -210,11 +219,12 @@ def test_a_bad_line_is_named_before_anything_is_drawn(text: bytes, said: str, dr
     ],
     ids=str,
 )
-def test_what_cannot_be_is_refused_before_work(words: list[Any], said: str, draw: Run, model: FakeDraw):
+def test_what_cannot_be_is_refused_before_work(words: list[Any], said: str, genkit: Run, model: FakeDraw):
     Path("w.pt").write_bytes(b"x")
-    done = draw(*words)
+    Image.new("RGB", (8, 8)).save("w.png")
+    done = genkit("txt2img", *words, *([] if "--model" in words else ["--model", "tiny-words"]))
     assert done.code == 2 and said in done.err, done.err
-    assert not model.calls and not list(Path().glob("*.png"))
+    assert not model.calls and [one.name for one in Path().glob("*.png")] == ["w.png"]
 
 
 def test_settings_of_other_pictures(draw: Run, model: FakeDraw):

@@ -92,12 +92,18 @@ def txt2img(
 
 
 def _refuse_contradictions(what: WhatOptions, speed: SpeedOptions, shared: DrawOptions) -> None:
+    from genkit.cli.txt2img_checks import refuse_unknown_name
     from genkit.cli.txt2img_files import to_whole
     from genkit.cli.txt2img_options import OFFLOADS
     from genkit.errors import UsageError
+    from genkit.models.diffusers.speed import CACHES, FOR_UNETS, KERNELS
 
     if speed.offload not in OFFLOADS:
         raise UsageError(f"--offload {speed.offload}: expected one of {', '.join(OFFLOADS)}")
+    if speed.attention is not None:
+        refuse_unknown_name("--attention", speed.attention, list(dict.fromkeys((*KERNELS, *FOR_UNETS))))
+    if speed.cache is not None:
+        refuse_unknown_name("--cache", speed.cache, list(CACHES))
     if speed.batch_size != "auto":
         to_whole("--batch-size", speed.batch_size, 1, 1024)
     if what.sheet is not None and what.grid is None:

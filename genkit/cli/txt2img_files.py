@@ -38,11 +38,23 @@ class Files:
         kind, colon, path = text.partition(":")
         if not (colon and kind and path) or "/" in kind:
             raise UsageError(f"--control {text}: expected KIND:IMG, such as canny:photo.jpg")
+        self._refuse_unknown_kind(kind)
         option = "control" if number == 1 else f"control_{number}"
         shown = self.picture(option, path)
         assert shown is not None
         self.spelling[option] = (f"{kind}:", "")
         return kind, shown
+
+    def _refuse_unknown_kind(self, kind: str) -> None:
+        """Refuse a kind of guiding picture for which no model has a network; a card's own name will do, too."""
+        from genkit import cards
+        from genkit.cli.txt2img_checks import refuse_unknown_name
+
+        if kind in cards.names("txt2img") or Path(kind).is_dir():
+            return
+        guiding = [card for card in cards.all_cards("txt2img") if card.params.get("part") == "controlnet"]
+        if kind not in {alias for card in guiding for alias in card.aliases}:
+            refuse_unknown_name("--control", kind, sorted({str(card.params["control"]) for card in guiding}))
 
     def loras(self, texts: Sequence[str]) -> tuple[tuple[tuple[str, float], ...], dict[str, Any]]:
         """(file or name, weight) of each, and what of it is recorded as an option: those that are named."""

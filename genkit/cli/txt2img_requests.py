@@ -11,6 +11,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genkit.cli.txt2img_checks import refuse_impossible, refuse_unknown_name
 from genkit.cli.txt2img_files import Files, dimensions, flag_of, shown_at, to_float, to_whole
 from genkit.cli.txt2img_options import LISTS, NAMES, SAFETY, SEEDS, TOGETHER, overridden
 from genkit.errors import GenkitError, UsageError
@@ -99,13 +100,10 @@ class Resolver:
     `extra` goes into every recipe. `native` is the side of the model's own size, where its card tells."""
 
     def __init__(self, card: Card, read: Callable[[Path], Any], start: int, extra: dict[str, Any]):
-        from genkit.models.diffusers.pipelines import DRAWING
-
         self.card, self.start, self.extra = card, start, extra
         self.known = {option.name: option for option in card.options if option.name not in ("prompt", "safety")}
         size = card.limits.get("size")
         self.native = int(size) if isinstance(size, (int, float)) else None
-        self.kind = DRAWING.get(str(card.params.get("pipeline")))
         self._shown: Callable[[Path], Shown] = lru_cache(maxsize=None)(lambda path: shown_at(path, read))
 
     def entries(self, line: Line, base: Values) -> list[Entry]:
@@ -164,8 +162,6 @@ class Resolver:
             prompts, negatives, sizes, schedulers, strengths, *lists.values(), seeds
         ):
             own = dict(zip(lists, rest, strict=True))
-            if negative and self.kind is not None:
-                self.kind.refuse_unheard(negative, (defaults | own).get("guidance"), self.card.name)
             job = Job(
                 prompt=prompt, seed=seed, negative=negative, size=size or own_size,
                 options=merged(defaults | own | safety), init=init, denoise=denoise, control=control,
@@ -176,6 +172,7 @@ class Resolver:
             chosen = {"negative": negative, "size": size, "scheduler": scheduler, "denoise": denoise} | own
             marks = tuple(_mark(name, chosen[name], several[name]) for name in several if len(several[name]) > 1)
             job = replace(job, setup=setup)
+            refuse_impossible(job, self.card)
             options = self._recorded(job, own) | named | named_vae | ({"upscale": upscale} if upscale else {}) | self.extra
             found.append(Entry(job, marks, options, files.files, files.spelling, upscale))
         return found
@@ -219,6 +216,10 @@ class Resolver:
         if name == "size":
             found: list[Any] = [parse_size(one) for one in words]
         elif name == "scheduler":
+            from genkit.models.diffusers.schedulers import FLOW, NOISE
+
+            for one in words:
+                refuse_unknown_name("--scheduler", one, sorted({*NOISE, *FLOW}))
             found = words
         elif name == "denoise" and name not in self.known:
             found = [to_float("denoise", one, 0.01, 1.0) for one in words]
