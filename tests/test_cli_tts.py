@@ -231,7 +231,46 @@ def test_ssml_errors_name_the_tag(tts: Any) -> None:
     assert done.code == 0, done.err
     assert tts("Hello there.", "-o", "b.wav", "--seed", 1).code == 0 and len(sound("a.wav")) > len(sound("b.wav")) + RATE * 0.8
     wrong = tts("<speak>Hello <blink>there</blink>.</speak>", "--ssml", "-o", "c.wav")
-    assert wrong.code == 1 and "blink" in wrong.err
+    assert wrong.code == 2 and "blink" in wrong.err
+
+
+def test_markup_is_checked_to_its_end_before_a_word_is_said(tts: Any) -> None:
+    good = "<speak>\n" + "<s>Hello there.</s>\n" * 50
+    for bad, names in (
+        ('<say-as interpret-as="date">soon</say-as>', ("say-as", "line 52")),
+        ("<blink>x</blink>", ("<blink>", "line 52")),
+        ('<prosody pitch="high">up</prosody>', ("pitch, which <prosody> at line 52",)),
+        ('<prosody rate="450%">up</prosody>', ("line 52", "4.5 times")),
+        ("[[HH AH0 X]]", ("line 52", "X is no ARPAbet")),
+        ("[[HH AH0]]", ("[[...]] (the first at line 52", "voices with")),
+    ):
+        Path("marked.txt").write_text(good + bad + "\n</speak>\n")
+        done = tts("--from", "marked.txt", "--ssml", "-o", "a.wav", "--seed", 1)
+        assert done.code == 2 and all(one in done.err for one in names), done.err
+        assert [path.name for path in Path().iterdir()] == ["marked.txt"]
+    plain = tts("One line.\nAnd [[K AE1 Q]] there.", "-o", "a.wav")
+    assert plain.code == 2 and "line 2" in plain.err and "Q is no" in plain.err
+
+
+def test_single_foreign_words_do_not_stop_a_text(tts: Any) -> None:
+    text = " ".join(["This is a sentence of an English book."] * 5)
+    done = tts(text + " She said «Сегодня» and 今日, and ʃɪp.", "-o", "a.wav", "--seed", 1, "--subtitles", "json")
+    assert done.code == 0 and done.err.count("2 words are in another script") == 1 and "Сегодня, 今日" in done.err, done.err
+    words = [one["text"] for one in json.loads(Path("a.json").read_text())["sentences"][-1]["words"]]
+    assert "segodnya" in words and "今日" not in words
+    stream = tts(text + " Сегодня.", "-o", "-", "--seed", 1)
+    assert stream.code == 0 and "1 word is in another script" in stream.err
+    mainly = tts(text + " " + "Сегодня отличная погода. " * 9, "-o", "b.wav")
+    assert mainly.code == 2 and "mms-tts-rus" in mainly.err and "Сегодня" in mainly.err and not Path("b.wav").exists()
+
+
+def test_letters_that_a_voice_does_not_know_are_counted(hub: FakeHub, own_folders: Path, tmp_path: Path, genkit: Run) -> None:
+    tiny_voices.publish(hub, "maker/few", tiny_voices.vits(tmp_path / "few", "_abcdefghilmnoprstu' -"))
+    name = tiny_voices.card(own_folders, hub, "few", "mms-tts-eng", "maker/few")
+    done = genkit("tts", "A naïve fox. A fox in a box.", "-o", "a.wav", "--model", name, "--seed", 1, "--device", "cpu")
+    assert done.code == 0 and "few has no sound for 4 words or signs" in done.err and "fox, naïve, box" in done.err, done.err
+    clean = genkit("tts", "A cafè.", "-o", "b.wav", "--model", name, "--seed", 1, "--device", "cpu")
+    assert clean.code == 0 and "no sound" not in clean.err, clean.err
 
 
 def test_voices_are_listed_by_language(tts: Any, genkit: Run) -> None:

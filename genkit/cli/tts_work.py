@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class SpeechVerb:
     """What the command was asked for. `seed` was given or drawn (`drawn`); None where the voice draws nothing. `suffixes` are
-    those of files beside each output; `options` go into recipes."""
+    those of files beside each output; `options` go into recipes; `notices` are told before it begins."""
 
     card: Card
     scripts: Sequence[Script]

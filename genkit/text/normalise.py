@@ -213,6 +213,4 @@ def _inline(found: re.Match[str], start: int) -> tuple[str, ...]:
     try:
         return phonemes_from(found["inside"])
     except ValueError as error:
-        raise InputError(
-            f"{found[0]} at character {start + found.start()}: {error}", WRITE_ARPABET
-        ) from error
+        raise InputError(f"{found[0]} at character {start + found.start()}: {error}", WRITE_ARPABET) from error
