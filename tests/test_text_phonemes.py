@@ -126,6 +126,10 @@ def test_phonetic_signs_are_read_and_never_stop_a_text(text: str, phonemes: str)
     assert said(text) == phonemes
 
 
+def test_words_without_vowels_are_spelt():
+    assert " ".join(pronounce("tbh")) == "T IY1 B IY1 EY1 CH" and len(pronounce("hmm")) <= 4
+
+
 def test_voices_of_letters_get_a_spelling():
     words = [one.said for one in sentences("«Сегодня», θɪŋk and καλημέρα.")]
     assert words == ["segodnya, thingk and kalimera."]

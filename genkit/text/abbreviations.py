@@ -22,9 +22,9 @@ INSIDE = {
     "p": "page", "nos": "numbers", "no": "number", "art": "article", "eq": "equation", "ed": "edition", "eds": "editors",
     "ca": "circa", "est": "established", "incl": "including", "esp": "especially", "resp": "respectively", "par": "paragraph",
     "tel": "telephone", "ext": "extension", "ref": "reference", "op": "opus", "al": "al", "rs": "rupees",
-    "a.k.a": "also known as",
+    "a.k.a": "also known as", "rte": "route", "para": "paragraph",
 }  # fmt: skip
-BEFORE_NUMBER = word_set("no nos p pp fig figs vol vols ch sec art eq par ext op ed est rs")
+BEFORE_NUMBER = word_set("no nos p pp fig figs vol vols ch sec art eq par para ext op ed est rs rte")
 # Both inside and at the end of a sentence: only what follows can tell.
 EITHER = {
     "etc": "et cetera", "inc": "incorporated", "ltd": "limited", "corp": "corporation", "co": "company", "bros": "brothers",
@@ -78,8 +78,13 @@ SHOUTED = word_set(
 FOLDED = {  # words that are written in their own way; a capital stands for a letter by its name
     "phd": "P H D", "ok": "okay", "tv": "T V", "tvs": "T V's", "jpeg": "jay peg", "wifi": "wi fi",
     "ios": "I O S", "mysql": "my S Q L", "iphone": "I phone", "ipad": "I pad", "ebay": "E bay", "aka": "also known as",
-    "ios's": "I O S's", "n'": "and", "'n": "and", "wwi": "world war one", "wwii": "world war two",
+    "ios's": "I O S's", "macos": "mac O S",
+    "thx": "thanks", "pls": "please", "plz": "please", "pts": "points", "btw": "by the way",
+    "vs": "versus", "mmhg": "millimeters of mercury", "n'": "and", "'n": "and", "wwi": "world war one", "wwii": "world war two",
 }  # fmt: skip
+TIME_ZONES = word_set(
+    "utc gmt est edt cst cdt mst mdt pst pdt et ct mt pt bst cet cest ist jst kst hst akst msk aest aedt nzst"
+)
 REGNAL = word_set(
     "alexander alfonso benedict catherine charles christian clement constantine edward elizabeth francis frederick "
     "george gregory gustav harald henry innocent ivan james john julius leo leopold louis ludwig mary napoleon nicholas "

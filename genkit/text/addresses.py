@@ -13,17 +13,23 @@ from genkit.text.numbers import DIGITS, cardinal, digits
 _SIGNS = {
     ".": "dot", "/": "slash", "-": "dash", "_": "underscore", "@": "at", "?": "question mark", "=": "equals", "&": "and",
     "#": "hash", "%": "percent", "~": "tilde", ":": "colon", "+": "plus", ",": "comma", ";": "semicolon",
-    "!": "exclamation mark",
+    "!": "exclamation mark", "\\": "backslash",
 }  # fmt: skip
 _TLD = r"(?:com|org|net|edu|gov|mil|int|info|io|dev|app|ai|co|uk|de|fr|ru|eu|us|ca|au|jp|ch|nl|se|it|es|pl|tv|me|biz)"
 _END = r"[^\s<>\"“”«»]*[^\s<>\"“”«».,;:!?()\[\]{}'’*_…]/?"
 URL = re.compile(rf"(?:https?://|ftp://|www\.){_END}|(?:[A-Za-z0-9-]+\.)+{_TLD}(?![\w-]|\.\w)(?:[/?#]{_END})?/?", re.IGNORECASE)
 MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 HANDLE = re.compile(r"(?P<sign>[@#])(?P<name>[A-Za-z]\w+)")
+_KINDS = (
+    "txt|pdf|docx?|xlsx?|pptx?|csv|tsv|json|xml|html?|css|js|ts|py|md|rst|jpe?g|png|gif|svg|mp3|mp4|wav|flac|zip|tar|gz|exe|dll|"
+    "sh|bat|toml|ya?ml|cfg|ini|log|sql|cpp|java|epub|iso|bin|dat"
+)
+FILE = re.compile(rf"[\w-]+(?:\.[\w-]+)*\.(?:{_KINDS})(?![\w.]*\w)")
+PATH = re.compile(r"(?:[A-Za-z]:|~|\.{1,2})?(?:[/\\][\w.-]*\w){2,}[/\\]?|~/[\w.-]*\w|[A-Za-z]:\\(?:[\w.-]*\w)?")
 IP = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}(?![\w.]*\w)")
 VERSION = re.compile(r"(?P<v>[vV]\.?\s?)?(?P<number>\d+(?:\.\d+){2,}|(?<=[vV])\d+(?:\.\d+)*)(?!\w)")
 PHONE = re.compile(
-    r"(?:(?:\+?1[-.\s])?(?:\(\d{3}\)\s?|\d{3}[-.\s])\d{3}[-.]\d{4}|\+\d{1,3}(?:[\s-]\(?\d{1,4}\)?){2,5}|\d{3}-\d{4}"
+    r"(?:(?:\+?1[-.\s])?(?:\(\d{3}\)\s?|\d{3}[-.\s])\d{3}[-.]\d{4}|\+\d{1,3}(?:[\s-]\(?\d{1,8}\)?){2,5}|0\d{2,5}/\d{3,9}(?:-\d{1,5})?|0\d{2,4}(?:\s\d{3,4}){1,2}|1[38]00\s\d{3}\s\d{3}|\d{3}-\d{4}"
     r"|1-\d{3}-\d{3}-\d{4}|\+\d{8,15})(?![\w-])"
 )
 GROUPS = re.compile(r"\d{1,7}(?:-\d{1,7}){3,}(?![\w-])")  # ISBN and other numbers in groups
@@ -55,13 +61,21 @@ def url(found: re.Match[str]) -> list[str]:
     return spoken_runs(text)
 
 
+def path(found: re.Match[str]) -> list[str]:
+    return spoken_runs(found[0])
+
+
 def mail(found: re.Match[str]) -> list[str]:
     return spoken_runs(found[0])
 
 
 def handle(found: re.Match[str]) -> list[str]:
+    from genkit.text.words import spelt
+
     parts = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", found["name"])
-    words = [word for part in parts for word in (spoken_runs(part) if not part.isupper() else letters(part))]
+    words = [
+        word for part in parts for word in (letters(part) if part.isupper() and spelt(part.lower()) else spoken_runs(part))
+    ]
     return ["at" if found["sign"] == "@" else "hashtag", *words]
 
 

@@ -16,13 +16,14 @@ MONTH_DAY = re.compile(
     rf"{_MONTH}\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?:\s?[-–]\s?(?P<last>\d{{1,2}}))?(?![\d:%/]|[.,]\d|\s?[ap]\.?m\b){_YEAR}"
 )
 MONTH_YEAR = re.compile(rf"{_MONTH},?\s+(?P<year>[12]\d{{3}})(?![\d,%])")
-DAY_MONTH = re.compile(rf"(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}\b{_YEAR}")
+DAY_MONTH = re.compile(rf"(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}(?:\b|(?<=\.)){_YEAR}")
 ISO = re.compile(
-    r"(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})(?:[T ](?P<time>\d{2}:\d{2})(?::\d{2}(?:\.\d+)?)?Z?)?(?![\w-])"
+    r"(?P<year>\d{4})(?P<sign>[-/])(?P<month>\d{2})(?P=sign)(?P<day>\d{2})"
+    r"(?:[T ](?P<time>\d{2}:\d{2})(?::\d{2}(?:\.\d+)?)?Z?)?(?![\w-])"
 )
-SLASHED = re.compile(r"(?P<a>\d{1,2})(?P<sign>[/.])(?P<b>\d{1,2})(?P=sign)(?P<year>\d{4}|\d{2})(?![\w/.-]*\d)")
+SLASHED = re.compile(r"(?P<a>\d{1,2})(?P<sign>[/.-])(?P<b>\d{1,2})(?P=sign)(?P<year>\d{4}|\d{2})(?![\w/.-]*\d)")
 _UNTIL = r"(?P<until>\s?[-–—]\s?(?=\d{1,2}(?::\d{2}|\s?[AaPp]\.?[Mm]\b)))?"  # 9 a.m.-5 p.m.
-CLOCK = re.compile(rf"(?P<hour>\d{{1,2}}):(?P<minute>\d{{2}})(?::(?P<second>\d{{2}}))?(?![\d:]){_HALF}?{_UNTIL}")
+CLOCK = re.compile(rf"(?P<hour>\d{{1,2}}):(?P<minute>\d{{2}})(?::(?P<second>\d{{2}}))?(?![\d:]|,\d{{3}}){_HALF}?{_UNTIL}")
 HOUR = re.compile(rf"(?P<hour>\d{{1,2}}){_HALF}{_UNTIL}")
 DURATION = re.compile(
     r"(?:(?P<hours>\d{1,3})\s?h\s?)?(?P<minutes>\d{1,2})\s?m(?:in)?(?:\s?(?P<seconds>\d{1,2})\s?s)?(?![\w/²³])"
@@ -77,8 +78,8 @@ def slashed(found: re.Match[str]) -> list[str] | None:
     """Month first with slashes, as in America, day first with full stops, unless there is no such month."""
     a, b, in_year = int(found["a"]), int(found["b"]), found["year"]
     if len(in_year) == 2:
-        if found["sign"] == ".":
-            return None  # a version or a section
+        if found["sign"] in ".-":
+            return None  # a version, a section, a score
         in_year = ("20" if int(in_year) < 50 else "19") + in_year
     day, month = (a, b) if (found["sign"] == "." and b <= 12) or a > 12 else (b, a)
     return _date(day, month, in_year)

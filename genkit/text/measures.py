@@ -9,21 +9,24 @@ from genkit.text.numbers import cardinal, decimal, digits, fraction, many, ordin
 from genkit.text.units import CODES, CURRENCIES, MAGNITUDES, UNITS, plural_of
 
 NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d,]*\d)|\d+(?:\.\d+)?|\.\d+)"
-_SIGN = r"(?:(?<![\w.,)])[-−+]|(?<![\w.,)])±)?"
+_SIGN = r"(?:(?<![\w.,)%°])[-−+]|(?<![\w.,)%°])±)?"
 _DASH = r"\s?[-–—]\s?"
 _UNIT = "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True))
 _MAG = r"(?:thousand|million|billion|trillion|quadrillion|hundred|dozen)"
 _PREFIX = "|".join(sorted(map(re.escape, CURRENCIES), key=len, reverse=True))
 
 MONEY = re.compile(
-    rf"(?P<neg>[-−])?(?P<sign>{_PREFIX})\s?(?P<n>{NUMBER})(?:{_DASH}(?:{_PREFIX})?(?P<to>{NUMBER}))?"
+    rf"(?P<neg>[-−])?(?P<sign>{_PREFIX})\s?(?P<n>{NUMBER})(?:(?P<first>bn|mn|tn|[kKmMbBT])?{_DASH}(?:{_PREFIX})?(?P<to>{NUMBER}))?"
     rf"(?:[\s-]?(?P<mag>{_MAG})\b|\s?(?P<short>bn|mn|tn|[kKmMbBT])(?![\w]))?(?P<per>/(?P<unit>[A-Za-z]{{1,9}})\b)?"
+)
+MONEY_CODE = re.compile(
+    rf"(?P<sign>{'|'.join(CODES)})\s(?P<n>{NUMBER})(?:{_DASH}(?P<to>{NUMBER}))?(?:\s(?P<mag>{_MAG})\b)?(?:\.-)?(?![\w%])"
 )
 MONEY_AFTER = re.compile(
     rf"(?P<n>{NUMBER})(?:{_DASH}(?P<to>{NUMBER}))?(?:[\s-]?(?P<mag>{_MAG}))?\s?(?P<sign>[€£¥₽₹₩₿¢]|(?:{'|'.join(CODES)})\b)"
 )
 MEASURE = re.compile(
-    rf"(?P<minus>{_SIGN})(?P<n>{NUMBER}|\d*\s?[½⅓⅔¼¾⅛⅜⅝⅞]|\d+\s\d/\d{{1,2}})(?:{_DASH}(?P<to>{NUMBER}))?(?P<gap>[\s-]?)"
+    rf"(?P<minus>{_SIGN})(?P<n>{NUMBER}|\d*\s?[½⅓⅔¼¾⅛⅜⅝⅞]|(?:\d+\s)?\d/\d{{1,2}})(?:(?P<first>%|°[CF]?)?{_DASH}(?P<to>{NUMBER}))?(?P<gap>[\s-]?)"
     rf"(?P<unit>{_UNIT})(?P<power>[²³])?(?:/(?P<per>{_UNIT}|day|week|month|year|hour|minute|second|person))?(?![\w°]|['’]\w)"
 )
 FEET_INCHES = re.compile(
@@ -38,17 +41,27 @@ SCIENCE = re.compile(rf"(?P<n>{_SIGN}\d+(?:\.\d+)?)[eE](?P<power>[-−+]?\d{{1,3
 SIZE = re.compile(rf"(?P<a>{NUMBER})\s?[x×]\s?(?P<b>{NUMBER})(?:\s?[x×]\s?(?P<c>{NUMBER}))?(?!\w)")
 RANGE = re.compile(rf"(?P<n>{NUMBER})\s?[-–—−]\s?(?P<to>{NUMBER})(?![\w-])")
 PLURAL = re.compile(r"(?P<n>\d{3,}|(?<=[A-Za-z]-)\d+)['’]?s\b")  # 747s, B-52s; 10s are seconds
-SCORE = re.compile(r"(?P<a>\d{1,3}):(?P<b>\d{1,3})(?![\d:])")
+SCORE = re.compile(r"(?P<a>\d{1,3}):(?P<b>\d{1,3}(?:,\d{3})*)(?![\d:])")
+ARC = re.compile(
+    r"(?P<degrees>\d{1,3})°\s?(?P<minutes>\d{1,2})['′’](?:\s?(?P<seconds>\d{1,2}(?:\.\d+)?)[\"″”])?(?:\s?(?P<side>[NSEW])\b)?"
+)
 BARE = re.compile(rf"(?P<sign>{_SIGN})(?P<n>{NUMBER})(?!\w)")
-COUNT = re.compile(r"(?P<n>\d+\.\d+)\s?(?P<short>bn|mn|tn|[kKMB])(?!\w)")  # 2.5M users
+COUNT = re.compile(
+    r"(?P<n>\d+\.\d+)\s?(?P<short>bn|mn|tn|[kKMB])(?!\w)|(?P<few>(?!10k)\d{2,3})(?P<k>[kK])(?=\s(?:people|users|views|copies|"
+    r"followers|subscribers|jobs|men|women|fans|stars|lines|words|downloads)\b)"
+)  # 2.5M users
 LETTERED = re.compile(r"(?P<n>\d+\.\d+)(?=[A-Za-z])")  # 1.5x
 _LABEL = re.compile(
-    r"\b(?:seat|gate|apt\.?|apartment|room|row|suite|flat|unit|platform|exhibit|section|figure|form|bus|line|sizes?)\s$",
+    r"\b(?:seat|gate|apt\.?|apartment|room|row|suite|flat|unit|platform|exhibit|section|figure|form|bus|line|sizes?|"
+    r"iphone|ipad|galaxy|pixel|nexus|xbox|series|model|moto)\s$",
     re.IGNORECASE,
 )
 _OF_IT = re.compile(r"\s+an?\s")  # half an hour
-_CALLED = re.compile(r"(?:boeing|airbus|flight|route|highway|interstate|room|area|suite|bus|apartment)\s$", re.IGNORECASE)
+_CALLED = re.compile(
+    r"(?:error|status|code|http|boeing|airbus|flight|route|highway|interstate|room|area|suite|bus|apartment)\s$", re.IGNORECASE
+)
 _YEAR_BEFORE = re.compile(r"(?:in|year|since|until|of|after|before|A\.?D\.?)\s$", re.IGNORECASE)
+_SIDES = {"N": "north", "S": "south", "E": "east", "W": "west"}
 _SPECIAL = {"24/7": "twenty four seven", "20/20": "twenty twenty", "9/11": "nine eleven", "50/50": "fifty fifty"}
 
 
@@ -63,6 +76,8 @@ def _number(text: str) -> list[str]:
         return vulgar(found)
     if found := MIXED.fullmatch(text):
         return mixed(found)
+    if found := FRACTION.fullmatch(text):
+        return fraction(int(found["top"]), int(found["bottom"]))
     return decimal(text)
 
 
@@ -77,10 +92,11 @@ def money(found: re.Match[str]) -> list[str] | None:
     number, to = groups["n"], groups["to"]
     magnitude = groups["mag"] or MAGNITUDES.get(groups.get("short") or "", "")
     words = ["minus"] if groups.get("neg") else []
-    following = found.string[found.end() : found.end() + 6].lower()
-    single = bool(re.match(r"-[a-z]|\s(?:bill|note|coin)", following))
+    following = found.string[found.end() : found.end() + 12].lower()
+    single = bool(re.match(r"-[a-z]|\s(?:bill|note|coin|question|deal|prize|loan|fine|fee|budget|bonus|ticket)\b", following))
     if to:
-        words += [*decimal(number), "to", *decimal(to), *magnitude.split(), more]
+        first = MAGNITUDES.get(groups.get("first") or "", "")
+        words += [*decimal(number), *first.split(), "to", *decimal(to), *magnitude.split(), more]
     elif magnitude:
         words += [*decimal(number), magnitude, one if single else more]
     elif re.fullmatch(r"[\d,]*\.\d\d", number) and cent:
@@ -100,6 +116,8 @@ def money(found: re.Match[str]) -> list[str] | None:
 
 def measure(found: re.Match[str]) -> list[str] | None:
     unit, number, to = found["unit"], found["n"], found["to"]
+    if "/" in number and unit in ("%", "m", "s", "h", "A", "V", "N", "J", "t", "l", "L", "g", "°"):
+        return None
     if unit == '"' and found.string[: found.start()].count('"') % 2:
         return None  # it closes a quotation
     if not found["gap"] and len(unit) == 1 and unit.isalpha() and _LABEL.search(found.string[: found.start()]):
@@ -114,7 +132,11 @@ def measure(found: re.Match[str]) -> list[str] | None:
     sign = {"-": ["minus"], "−": ["minus"], "+": ["plus"], "±": ["plus", "or", "minus"]}.get(found["minus"], [])
     words = sign + (_number(number) if not to else [*decimal(number), "to", *decimal(to)])
     adjective = found["gap"] == "-" or (unit == '"' and re.match(r" [a-z]", found.string[found.end() :]))
-    name = one if (_is_one(number) or number.strip() == "½" or adjective) and not to else plural_of(unit)
+    name = (
+        one
+        if (_is_one(number) or re.fullmatch(r"\d/\d+|[½⅓⅔¼¾⅛⅜⅝⅞]", number.strip()) or adjective) and not to
+        else plural_of(unit)
+    )
     if found["power"]:
         name = {"²": "square ", "³": "cubic "}[found["power"]] + name
     words += name.split()
@@ -183,6 +205,8 @@ def size(found: re.Match[str]) -> list[str]:
 
 def ranges(found: re.Match[str]) -> list[str] | None:
     first, last = found["n"], found["to"]
+    if re.fullmatch(r"7[0-9]7", first) and re.fullmatch(r"\d00", last) and "-" in found[0]:  # the airliner 737-800
+        return [*pairs(first), *cardinal(last)]
     spaced = re.search(r"\s[-−]\s", found[0])
     if _year_like(first) and (_year_like(last) or (len(last) == 2 and not spaced)):
         return [*year(int(first)), "to", *(year(int(last)) if len(last) == 4 else cardinal(int(last)))]
@@ -190,7 +214,7 @@ def ranges(found: re.Match[str]) -> list[str] | None:
 
 
 def count(found: re.Match[str]) -> list[str]:
-    return [*decimal(found["n"]), MAGNITUDES[found["short"]]]
+    return [*decimal(found["n"] or found["few"]), MAGNITUDES[found["short"] or "k"]]
 
 
 def lettered(found: re.Match[str]) -> list[str]:
@@ -203,13 +227,27 @@ def plural(found: re.Match[str]) -> list[str]:
     return many(pairs(found["n"]))
 
 
+def arc(found: re.Match[str]) -> list[str]:
+    """40°42'46"N: degrees, minutes and seconds, and the side."""
+    words: list[str] = []
+    for unit in ("degrees", "minutes", "seconds"):
+        if number := found[unit]:
+            words += [
+                *(decimal(str(int(number))) if number.isdigit() else decimal(number)),
+                unit[:-1] if int(float(number)) == 1 else unit,
+            ]
+    return words + ([_SIDES[found["side"]]] if found["side"] else [])
+
+
 def score(found: re.Match[str]) -> list[str]:
-    return [*cardinal(int(found["a"])), "to", *cardinal(int(found["b"]))]
+    return [*cardinal(int(found["a"])), "to", *cardinal(found["b"])]
 
 
 def bare(found: re.Match[str]) -> list[str]:
     number, sign = found["n"], found["sign"]
     before = found.string[max(found.start() - 12, 0) : found.start()]
+    if number == "911" and not sign:
+        return ["nine", "one", "one"]
     if _CALLED.search(before) and number.isdigit() and 3 <= len(number) <= 4:
         return pairs(number)
     said = {"-": ["minus"], "−": ["minus"], "+": ["plus"], "±": ["plus", "or", "minus"]}.get(sign, [])

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
 from genkit.errors import InputError
-from genkit.text import addresses, dates, measures, words
+from genkit.text import addresses, dates, measures, scripture, words
 from genkit.text.abbreviations import FOLDED
 from genkit.text.front import Word
 from genkit.text.lexicon import phonemes_from
@@ -27,12 +27,13 @@ WRITE_ARPABET = "give ARPAbet, such as [[HH AH0 L OW1]]"
 INLINE = re.compile(r"\[\[(?P<inside>[^\[\]]*)\]\]")
 _PLAIN = re.compile(r"[a-z]{2,}(?=[\s,;!?]|[.:](?:\s|$))")
 _TRANSCRIBED = re.compile(r"/(?P<inside>[^/\n]{1,60})/")
-_WITH_DIGIT = re.compile(r"\S*\d|[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]")
+_WITH_DIGIT = re.compile(r"\S*\d|[$£€¥₹]\s\d|[123]\s[A-Z]|[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]")
 _MARK = re.compile(r"\.{2,}|…|[.?!]+|[,;:()\[\]{}|]|[—–]+|--+|(?<=\s)-(?=\s)")
 _STRENGTH = {mark: place for place, mark in enumerate(["", ",", ";", ":", "—", "…", ".", "!", "?"])}
 
 # (pattern, reader) in the order in which they are tried where a digit is near
 _NUMBERS: tuple[tuple[re.Pattern[str], Reader], ...] = (
+    (scripture.PLACE, scripture.place),
     (addresses.PHONE, addresses.phone),
     (addresses.GROUPS, addresses.groups),
     (dates.ISO, dates.iso),
@@ -44,6 +45,7 @@ _NUMBERS: tuple[tuple[re.Pattern[str], Reader], ...] = (
     (dates.CLOCK, dates.clock),
     (dates.HOUR, dates.hour),
     (measures.SCORE, measures.score),
+    (measures.ARC, measures.arc),
     (measures.MONEY, measures.money),
     (measures.MONEY_AFTER, measures.money),
     (measures.FEET_INCHES, measures.feet_inches),
@@ -65,6 +67,8 @@ _NUMBERS: tuple[tuple[re.Pattern[str], Reader], ...] = (
     (words.ALPHANUMERIC, words.alphanumeric),
 )
 _CAPITALS: tuple[tuple[re.Pattern[str], Reader], ...] = (
+    (scripture.PLACE, scripture.place),
+    (measures.MONEY_CODE, measures.money),
     (dates.MONTH_DAY, dates.month_day),
     (dates.MONTH_YEAR, dates.month_year),
 )
@@ -72,6 +76,8 @@ _ADDRESSES: tuple[tuple[re.Pattern[str], Reader], ...] = (
     (addresses.URL, addresses.url),
     (addresses.MAIL, addresses.mail),
     (addresses.HANDLE, addresses.handle),
+    (addresses.PATH, addresses.path),
+    (addresses.FILE, addresses.path),
 )
 
 
@@ -159,7 +165,7 @@ def _english(part: str, at: int, known: Collection[str], shouted: bool) -> tuple
     character = part[at]
     before = part[at - 1] if at else " "
     free = not (before.isalnum() or before == "_")
-    if free and (character.isalnum() or character in "@#"):
+    if free and (character.isalnum() or character in "@#/\\~."):
         for pattern, reader in _ADDRESSES:
             if (found := pattern.match(part, at)) is not None and (said := reader(found)) is not None:
                 return said, found.end()

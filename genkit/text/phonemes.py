@@ -35,6 +35,9 @@ _FOLDED = str.maketrans(
 _OWN = {  # said otherwise in running text than alone, or missing in the dictionary
     "a": ("AH0",), "i": ("AY1",), "o": ("OW1",), "o'clock": ("AH0", "K", "L", "AA1", "K"), "miz": ("M", "IH1", "Z"),
 }  # fmt: skip
+LONGEST_SPELT = 5  # letters of a word without vowels that is said letter by letter: html, tbh
+_SPOKEN = frozenset("aeiouy")
+_NOISES = frozenset(("hm", "hmm", "mm", "mmm", "sh", "shh", "brr", "grr", "pst", "psst", "pfft", "tsk", "zzz", "nth"))
 _KNOWN_ALL = frozenset(ALPHABET)
 
 
@@ -91,7 +94,15 @@ def pronounce(word: str) -> tuple[str, ...]:
         return tuple(_LETTERS[folded].split())
     if not folded.strip("'"):
         return ()
+    if _is_spelt(folded, model):
+        return tuple(one for letter in folded if letter in _LETTERS for one in _LETTERS[letter].split())
     return say(folded, model)
+
+
+def _is_spelt(word: str, model: Model) -> bool:
+    """Whether a word that no dictionary has is short and without a vowel: tbh, html."""
+    known = word in model.exceptions or word in model.known or word in _NOISES
+    return not known and len(word) <= LONGEST_SPELT and not _SPOKEN.intersection(word)
 
 
 def _letter(text: str) -> tuple[str, ...]:

@@ -11,7 +11,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from genkit.text.abbreviations import BEFORE_NUMBER, MAYBE_LAST, NEVER_LAST, STARTERS
+from genkit.text.abbreviations import (
+    BEFORE_NUMBER,
+    FULL_MONTHS,
+    MAYBE_LAST,
+    MONTHS,
+    NEVER_LAST,
+    STARTERS,
+    TIME_ZONES,
+    WEEKDAYS,
+)
+from genkit.text.scripture import BOOKS
 
 LONGEST = 500  # characters: a longer sentence is cut at a comma or a space, so that no text can fill the memory
 SHORT_LINE = 60  # characters: lines of running text are longer where they are broken by hand
@@ -26,6 +36,8 @@ _LAST_TOKEN = re.compile(r"[^\s\"'“‘„«‹(\[{]+$")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _DOTTED = re.compile(r"(?:[A-Za-z]\.)+[A-Za-z]$")
 _COMMA = re.compile(r"[,;:—–)](?=\s)|—")
+_VERSE = re.compile(r"\s+\d{1,3}:\d")
+_AFTER_HOURS = TIME_ZONES | set(FULL_MONTHS) | set(MONTHS) | set(WEEKDAYS) | set(WEEKDAYS.values())
 _BULLET = re.compile(r"(?:[-*•–—]|\d{1,3}[.)])\s")
 
 
@@ -104,12 +116,16 @@ def _ends(text: str, start: int, mark_end: int, end: int, stop: int, first: int)
     starter = following.lower() in STARTERS and following[:1].isupper()
     if word.isdigit():
         return not (len(word) <= 3 and _begins_line(text, token.start(), first))
+    if low == "c" and following[0].isdigit():  # c. 1450
+        return False
     if low == "st":  # Saint before a name; Street at an end
         return starter and _capital_before(text, token.start(), first)
+    if low in BOOKS and following[0].isdigit() and _VERSE.match(text, end):  # 1 Cor. 13:4
+        return False
     if low in NEVER_LAST:
         return low in BEFORE_NUMBER and not following[0].isdigit() and low in ("no", "art", "est", "ch")
     if low in ("a.m", "p.m"):
-        return following[0].isupper()
+        return following[0].isupper() and following.lower() not in _AFTER_HOURS
     if low in MAYBE_LAST or _DOTTED.fullmatch(word):
         return starter
     if len(word) == 1 and word.isalpha() and word.isupper():

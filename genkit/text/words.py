@@ -37,15 +37,25 @@ _DOTTED = re.compile(
 )
 _DEGREE = re.compile(r"(?P<word>Ph\.?\s?D|M\.?Sc|B\.?Sc|M\.D|B\.A|M\.A|LL\.?[BM]|D\.Phil)\b\.?")
 _INITIAL = re.compile(r"(?P<letter>[A-Z])\.(?=\s?[A-Z])")
-_SLASHED = re.compile(r"(?P<word>and/or|w/o|w/(?=\s)|b/c|n/a|c/o|he/she|she/he|his/her|him/her|s/he)(?![\w/])", re.IGNORECASE)
+_SLASHED = re.compile(
+    r"(?P<word>and/or|w/o|w/(?=\s)|b/c|n/a|c/o|he/she|she/he|his/her|him/her|s/he|y/o|km/h|m/s)(?![\w/])", re.IGNORECASE
+)
 _SLASHES = {
     "and/or": "and or", "w/o": "without", "w/": "with", "b/c": "because", "n/a": "not applicable", "c/o": "care of",
     "he/she": "he or she", "she/he": "she or he", "his/her": "his or her", "him/her": "him or her", "s/he": "she or he",
+    "y/o": "year old", "km/h": "kilometers per hour",
+    "m/s": "meters per second",
 }  # fmt: skip
 _BOTH = re.compile(r"(?P<one>[A-Z]{1,3})&(?P<other>[A-Z]{1,3})(?P<more>s)?(?![\w&])")  # AT&T, M&Ms
 _DAY = r"(?:Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)"
 _DAYS = re.compile(rf"(?P<one>{_DAY})\.?[-–](?P<other>{_DAY})\b\.?(?=[\s,;:)]|$)")
+_WEEKDAYS = word_set("Mon Tue Tues Wed Thu Thur Thurs Fri")  # Sat and Sun are words
 _CROWNED = re.compile(r"\b(?:King|Queen|Pope|Emperor|Empress|Tsar|Czar|Kaiser|Prince)\s+[A-Z]\w+\s+$")
+_PAGES = re.compile(r"(?P<word>pp?\.|pages?)\s?(?P<first>[ivxlc]+)(?:\s?[-–]\s?(?P<last>[ivxlc]+))?(?![\w'’])")
+_PART = re.compile(r"(?<=\()(?P<count>[ivx]{2,5})(?=\))")
+_FORMULA = re.compile(r"(?=[A-Za-z]*[₀-₉])(?P<formula>[A-Z][A-Za-z₀-₉]*)")
+MODELS = re.compile(r"\b(?:iphone|ipad|galaxy|pixel|nexus|xbox|series|model|moto|oneplus|note)\s$", re.IGNORECASE)
+_ZONE = re.compile(r"(?P<zone>GMT|UTC)\s?(?P<sign>[-−+])(?P<hours>\d{1,2})(?::(?P<minutes>\d{2}))?(?!\w)")
 _LANGUAGE = re.compile(r"(?P<letter>[CFJ])(?P<sign>\+\+|#)(?!\w)")
 _VOWELS = set("aeiouy")
 _ONSETS = word_set(
@@ -92,7 +102,7 @@ def _after(part: str, at: int) -> str:
 
 def read(part: str, at: int, known: Collection[str], loud: bool) -> tuple[Said, int]:
     """What is said for the word or sign at a place, and where it ends; nothing and the same place where there is neither."""
-    for pattern in (_SLASHED, _BOTH, _DAYS, _LANGUAGE, _DEGREE, _DOTTED, _INITIAL):
+    for pattern in (_SLASHED, _BOTH, _DAYS, _PAGES, _PART, _FORMULA, _ZONE, _LANGUAGE, _DEGREE, _DOTTED, _INITIAL):
         if (found := pattern.match(part, at)) is not None and (said := _special(found, pattern, part)) is not None:
             return said, found.end()
     if (found := WORD.match(part, at)) is None:
@@ -107,6 +117,8 @@ def read(part: str, at: int, known: Collection[str], loud: bool) -> tuple[Said, 
         return ["P", "H"], end
     if low in FOLDED:
         return FOLDED[low].split(), end
+    if word in _WEEKDAYS and (word != "Mon" or part[end : end + 2].lstrip()[:1].isdigit()):
+        return [WEEKDAYS[low]], end
     if len(word) == 1:
         return _single(word, part, at, end, loud), end
     if (said := numbered(word, part, at) or _numeral(word, part, at, end)) is not None:
@@ -123,6 +135,21 @@ def _special(found: re.Match[str], pattern: re.Pattern[str], part: str) -> list[
         return [*found["one"], "and", *found["other"][:-1], found["other"][-1] + ("'s" if found["more"] else "")]
     if pattern is _DAYS:
         return [WEEKDAYS[found["one"].lower()], "to", WEEKDAYS[found["other"].lower()]]
+    if pattern is _PAGES:
+        values = [roman((found[one] or "").upper()) for one in ("first", "last")]
+        if values[0] is None or (found["last"] and values[1] is None):
+            return None
+        words = ["pages" if found["word"] in ("pp.", "pages") else "page", *cardinal(values[0])]
+        return words + (["to", *cardinal(values[1])] if values[1] else [])
+    if pattern is _PART:
+        value = roman(found["count"].upper())
+        return cardinal(value) if value else None
+    if pattern is _FORMULA:
+        plain = ALPHANUMERIC.fullmatch(unicodedata.normalize("NFKC", found["formula"]))
+        return alphanumeric(plain) if plain else None
+    if pattern is _ZONE:
+        minutes = cardinal(found["minutes"]) if found["minutes"] else []
+        return [*found["zone"], "plus" if found["sign"] == "+" else "minus", *cardinal(found["hours"]), *minutes]
     if pattern is _LANGUAGE:
         return [found["letter"], *(["plus", "plus"] if found["sign"] == "++" else ["sharp"])]
     if pattern is _DEGREE:
@@ -147,7 +174,8 @@ def _abbreviation(low: str, word: str, part: str, at: int, end: int) -> list[str
     capital, number = after[:1].isupper(), after[:1].isdigit()
     before = _before(part, at)
     named = bool(before) and before[0].isupper() and before.lower() not in STARTERS and before.lower() not in TITLES
-    if low in ("st", "dr") and word[0].isupper() and named and (not capital or low == "st"):
+    numbered_street = low == "st" and re.search(r"\d(?:st|nd|rd|th)\s$", part[max(at - 8, 0) : at])
+    if low in ("st", "dr") and word[0].isupper() and (named or numbered_street) and (not capital or low == "st"):
         return ["street" if low == "st" else "drive"]
     if low in MONTHS and word[0].isupper() and (number or len(low) != 3 or low not in ("mar", "jun", "dec")):
         return [MONTHS[low]]
@@ -259,12 +287,13 @@ def _capitals(word: str, loud: bool) -> list[str] | None:
         stem, plural = stem[:-1], "'s"
     if len(stem) < 2 or not stem.isupper() or not stem.isascii():
         return None
-    if not _spelt(stem.lower(), loud):
+    if not spelt(stem.lower(), loud):
         return [stem.lower() + plural] if plural else None
     return [*stem[:-1], stem[-1] + plural]
 
 
-def _spelt(low: str, loud: bool) -> bool:
+def spelt(low: str, loud: bool = False) -> bool:
+    """Whether capitals are said letter by letter."""
     if low in SPELT or low == "us" or (low == "it" and not loud):
         return not (loud and low == "us")
     if low in PRONOUNCED or low in SHOUTED:
@@ -286,6 +315,8 @@ def _pronounceable(low: str) -> bool:
 
 def alphanumeric(found: re.Match[str]) -> list[str] | None:
     """MP3, COVID19, 4K, B2B, H2O, 1080p: letters and digits in turn."""
+    if found[0] in ("WW1", "WW2"):
+        return ["world", "war", "one" if found[0][2] == "1" else "two"]
     runs = re.findall(r"[A-Za-z]+|\d+", found[0])
     said: list[str] = []
     for place, run in enumerate(runs):
@@ -295,10 +326,10 @@ def alphanumeric(found: re.Match[str]) -> list[str] | None:
             else:
                 said += pairs(run) if run[0] != "0" and len(run) <= 4 else digits(run)
         elif run == "s" and place == len(runs) - 1 and place and said:
-            said = many(said)
+            said = [*said, "S"] if MODELS.search(found.string[: found.start()]) else many(said)
         elif run.islower() and len(run) > 2 and set(run) & _VOWELS:
             said.append(run)
-        elif (run.istitle() and len(run) > 2) or (run.isupper() and len(run) > 3 and not _spelt(run.lower(), False)):
+        elif (run.istitle() and len(run) > 2) or (run.isupper() and len(run) > 3 and not spelt(run.lower(), False)):
             said.append(run.lower())
         else:
             said += list(run.upper())
