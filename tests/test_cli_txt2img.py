@@ -200,6 +200,10 @@ def test_a_bad_line_is_named_before_anything_is_drawn(text: bytes, said: str, dr
         (["a", "--lora", "unheard-of"], "unknown model"),
         (["a", "--scheduler", "magic"], "--scheduler magic: there is none of that name"),
         (["a", "--scheduler", "eulr"], "did you mean euler"),
+        (["{|a}"], "one of its alternatives is without words"),
+        (["a", "--init", "."], "is a folder, not a picture"),
+        (["a", "--seed", 1 << 63], f"expected a whole number from 0 to {1 << 62}"),
+        (["--from", "twice.csv"], "twice.csv, line 1: two columns are called seed"),
         (["a", "--scheduler", "unipc"], "it has euler, ddim"),
         (["a", "--attention", "flush"], "did you mean flash"),
         (["a", "--cache", "all"], "one of first-block, taylorseer"),
@@ -221,6 +225,7 @@ def test_a_bad_line_is_named_before_anything_is_drawn(text: bytes, said: str, dr
 )
 def test_what_cannot_be_is_refused_before_work(words: list[Any], said: str, genkit: Run, model: FakeDraw):
     Path("w.pt").write_bytes(b"x")
+    Path("twice.csv").write_text("prompt,seed,Seed\na,1,2\n")
     Image.new("RGB", (8, 8)).save("w.png")
     done = genkit("txt2img", *words, *([] if "--model" in words else ["--model", "tiny-words"]))
     assert done.code == 2 and said in done.err, done.err
@@ -315,6 +320,18 @@ def test_one_that_is_withheld_does_not_take_its_neighbours_along(draw: Run, mode
     done = draw("a heart", "--seeds", "3-5", "-o", "out/", "--json")
     assert done.code == 1 and done.events[-1]["done"] == 2 and done.events[-1]["failed"] == 1, done.out
     assert sorted(path.name for path in Path("out").glob("*.png")) == ["a-heart-seed3.png", "a-heart-seed5.png"]
+
+
+def test_what_may_surprise_is_said_before(draw: Run):
+    assert draw("\U0001f438", "\u2764\ufe0f", "?!", "--seed", 1).lines == [
+        "frog-face-seed1.png",
+        "heavy-black-heart-seed1.png",
+        "picture-seed1.png",
+    ]
+    assert draw("a/b", "../a b", "A-B", "--seed", 1).lines == ["a-b-seed1.png", "a-b-seed1-2.png", "a-b-seed1-3.png"]
+    assert "7 places are left blank" in draw("a {b|c}", "--grid", "3x3", "--seed", 1).err
+    assert "none is saved on the way" in draw("a star", "--save-steps", 4, "--seed", 1).err
+    assert "for one picture put quotes" not in draw("a", "-", "--seed", 1, stdin=b"b").err
 
 
 def test_a_model_that_is_loaded_again_is_not_held_twice(draw: Run, monkeypatch: pytest.MonkeyPatch):

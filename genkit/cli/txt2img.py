@@ -74,7 +74,7 @@ def txt2img(
     listed = Path(what.listed) if what.listed not in (None, "-") else None
     grid = parse_grid(what.grid) if what.grid is not None else None
     extra = {name: value for name in SEEN if (value := getattr(speed, name)) is not None}
-    asked = Asked(lines, values, grid, what.sheet, listed, speed.save_steps is not None, extra)
+    asked = Asked(lines, values, grid, what.sheet, listed, speed.save_steps, extra)
     outputs = plan_outputs(asked, card, shared)
     drawer = Drawer(card, shared, speed, outputs.entries)
     return run_drawings(

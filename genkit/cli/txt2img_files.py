@@ -132,7 +132,7 @@ def to_float(name: str, text: str, low: float, high: float, whole: str | None = 
 
 def to_whole(flag: str, text: str, low: int, high: int) -> int:
     if not text.isdecimal() or len(text) > 20 or not low <= int(text) <= high:
-        raise UsageError(f"{flag} {text}: expected a whole number from {low} on")
+        raise UsageError(f"{flag} {text}: expected a whole number from {low} to {high}")
     return int(text)
 
 
@@ -145,7 +145,8 @@ def dimensions(path: Path, option: str = "--init") -> tuple[int, int]:
     from genkit.media.headers import probe
 
     if not path.is_file():
-        raise UsageError(f"{option} {path}: not found", code="missing-input")
+        what = "is a folder, not a picture" if path.is_dir() else "not found"
+        raise UsageError(f"{option} {path}: {what}", code="missing-input")
     try:
         facts = probe(path)
     except InputError as error:

@@ -35,7 +35,7 @@ class Asked:
     grid: tuple[int, int] | None = None
     sheet: int | None = None
     listed: Path | None = None
-    save_steps: bool = False
+    save_every: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -74,9 +74,15 @@ def plan_outputs(asked: Asked, card: Card, shared: DrawOptions) -> Outputs:
     if (counted := count_of(entries)) is not None:
         notes.append(counted)
     notes += [note] if note else []
+    if asked.save_every and all(
+        asked.save_every >= (dict(one.job.options).get("steps") or asked.save_every + 1) for one in entries
+    ):
+        notes.append(f"--save-steps {asked.save_every}: no picture has more steps than that, so none is saved on the way")
     if asked.grid is None:
-        return Outputs(drawings.single_drawings(entries, card, alone=asked.save_steps), entries, notes)
+        return Outputs(drawings.single_drawings(entries, card, alone=asked.save_every is not None), entries, notes)
     _refuse_unnamed(asked)
+    if blank := -len(entries) % prod(asked.grid):
+        notes.append(f"--grid {asked.grid[0]}x{asked.grid[1]}: {blank} {'place is' if blank == 1 else 'places are'} left blank")
     common = resolver.entries(Line(asked.lines[0].prompt), values)
     options = _recorded(values, common)
     sheets = drawings.sheet_drawings(entries, asked.grid, asked.sheet, _said(asked), options, common[0], asked.listed)

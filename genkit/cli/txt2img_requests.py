@@ -84,7 +84,7 @@ def lines_of_prompts(prompts: Sequence[str]) -> list[Line]:
 
 def unquoted(arguments: Sequence[str]) -> str | None:
     """What to say where several words may have been meant as one prompt."""
-    if len(arguments) < 2 or any(len(one.split()) != 1 for one in arguments):
+    if len(arguments) < 2 or any(len(one.split()) != 1 or one == "-" for one in arguments):
         return None
     whole = " ".join(arguments)
     return f'{len(arguments)} prompts, {", ".join(arguments)}; for one picture put quotes round it: genkit txt2img "{whole}"'
@@ -138,6 +138,8 @@ class Resolver:
         vae, named_vae = files.vae(_single(values, "vae"))
         upscale = _single(values, "upscale")
         prompts = expand(line.prompt)
+        if not all(map(str.strip, prompts)):
+            raise UsageError(f"{line.place}: one of its alternatives is without words", "leave it out, or write some")
         negatives = [one for text in values.get("negative", [""]) for one in expand(text)]
         if any(negatives):
             self._need("negative", next(filter(None, negatives)))

@@ -126,6 +126,8 @@ def _table(text: str, name: str, suffix: str) -> Iterator[Line]:
                 continue
             if not columns:
                 columns = [_named(cell.strip().lstrip("-"), place) for cell in row]
+                if twice := next((one for one in columns if columns.count(one) > 1), None):
+                    raise UsageError(f"{place}: two columns are called {twice}", "name each once")
                 if "prompt" not in columns:
                     raise UsageError(
                         f"{place}: no column is called prompt", f"its first line is the header: {','.join(row)[:60]}"

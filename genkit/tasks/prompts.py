@@ -251,8 +251,9 @@ def numbered(stems: Iterable[str]) -> list[str]:
 
 
 def slug(text: str) -> str:
-    """A prompt as the beginning of a file's name: letters and digits in lower case, at most `SLUG_BYTES` of UTF-8."""
-    words = re.findall(r"[^\W_]+", unicodedata.normalize("NFC", plain(text)).lower())
+    """A prompt as the beginning of a file's name: letters and digits in lower case, at most `SLUG_BYTES` of UTF-8. One that has
+    none, such as an emoji, is called by the names that Unicode gives its signs."""
+    words = _words(plain(text)) or _words(" ".join(map(_sign, plain(text))))
     found = ""
     for word in words:
         longer = f"{found}-{word}" if found else word
@@ -262,3 +263,12 @@ def slug(text: str) -> str:
     while not found and words and len(words[0].encode()) > SLUG_BYTES:  # one word of that length, or a script without spaces
         words[0] = words[0][:-1]
     return found or (words[0] if words else "picture")
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+", unicodedata.normalize("NFC", text).lower())
+
+
+def _sign(sign: str) -> str:
+    """The name of a picture sign; punctuation and what only joins signs have none."""
+    return unicodedata.name(sign, "") if unicodedata.category(sign) == "So" else ""
