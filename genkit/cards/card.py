@@ -139,9 +139,9 @@ class Card:
 
     @property
     def size(self) -> int | None:
-        """Bytes of all files together, or None where a size is not known."""
+        """Bytes of all files together, by `limits.disk_mb` where not every file is named; None where it is not known."""
         if self.hub is not None and self.hub.patterns:
-            return None
+            return int(self.limits["disk_mb"] * 10**6) if "disk_mb" in self.limits else None
         total = 0
         for one in self.every_file:
             size = one.size

@@ -243,7 +243,7 @@ def fetching(reporter: Reporter) -> Callable[[str, int, int | None], None] | Non
 
 
 def hint_once(verb: str, card: Card, reporter: Reporter) -> None:
-    """Name the published model that we recommend beside a shipped one, once for each user and verb."""
+    """Say what a shipped model is for, and name the published one that we recommend beside it, once for each user and verb."""
     from contextlib import suppress
 
     from genkit.cards import cache_folder, recommended
@@ -251,7 +251,8 @@ def hint_once(verb: str, card: Card, reporter: Reporter) -> None:
     best = recommended(verb) if card.origin == "shipped" else None
     if best is None:
         return
-    hint = f"a stronger model: --model {best.name} ({size(best.size)}, {best.licence}); see genkit models list"
+    stronger = f"a stronger model: --model {best.name} ({size(best.size)}, {best.licence}); see genkit models list"
+    hint = f"{card.name}: {card.summary.rstrip('.')}; {stronger}"
     flag = cache_folder() / f"hinted-{verb}"
     with suppress(OSError):  # where it cannot be remembered it is not said, rather than said each time
         flag.parent.mkdir(parents=True, exist_ok=True)

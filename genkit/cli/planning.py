@@ -186,8 +186,7 @@ def not_here(card: Card) -> str | None:
     state = weights.state(card)
     if state in ("shipped", "cached") or card.name.startswith("./"):
         return None
-    size = weights.size_text(card.size or int(float(card.limits.get("disk_mb", 0)) * 1e6) or None)
-    return f"{card.name} is {state} ({size}); fetch it with genkit models pull {card.name}"
+    return f"{card.name} is {state} ({weights.size_text(card.size)}); fetch it with genkit models pull {card.name}"
 
 
 def show_plan(plan: Plan, card: Card, seconds: float | None, reporter: Reporter) -> int:
