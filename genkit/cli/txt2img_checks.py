@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from genkit.cards import Card
     from genkit.tasks.txt2img import Job
 
-GUIDED_BY = "sd15, sdxl, flux1-schnell"
+GUIDED_BY = "sd15, dreamshaper-8, sdxl"
 
 
 def refuse_impossible(job: Job, card: Card) -> None:
