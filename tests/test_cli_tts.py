@@ -149,6 +149,50 @@ def test_a_text_too_long_for_a_recipe_is_a_file_to_replay(tts: Any, genkit: Run,
     assert again.code == 0 and np.array_equal(sound("a.wav"), sound("b.wav")), again.err
 
 
+def test_a_book_is_shown_and_replayed(tts: Any, genkit: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    import genkit as api
+
+    for module in ("genkit.cli.tts_inputs", "genkit.tasks.speech"):
+        monkeypatch.setattr(f"{module}.LONGEST_TEXT", 30)
+    monkeypatch.setattr("genkit.media.recipe._LIMIT", 1000)  # as if the texts below were a megabyte
+    text = "Hello there, this is a long book. " * 40
+    Path("book.txt").write_text(text)
+    for name, words in (("a.wav", ("--from", "book.txt")), ("b.wav", (text,))):
+        refused = len(words) == 1
+        done = tts(*words, "-o", name, "--seed", 1)
+        assert done.code == 0, done.err
+        assert genkit("show", name).code == 0
+        more = ("--file", "from=book.txt") if refused else ()
+        again = genkit("replay", name, "-o", f"again-{name}", "--device", "cpu", *more)
+        assert again.code == 0 and np.array_equal(sound(name), sound(f"again-{name}")), again.err
+    api.tts(text[:200], "c.wav", model="tiny", seed=1, device="cpu")
+    assert "from=" not in genkit("show", "c.wav").out and "--from hello-there" in genkit("show", "c.wav").out
+    joined = tts("Hello there, you all of you.", "And hello again.", "--join", "-o", "d.wav")
+    assert joined.code == 2 and "--from FILE --join" in joined.err
+
+
+def test_a_voice_given_by_its_card_is_replayed(tts: Any, genkit: Run, own_folders: Path, tmp_path: Path) -> None:
+    card = own_folders / "cards" / "tts" / "tiny.toml"
+    own = tmp_path / "run" / "own.toml"
+    own.parent.mkdir()
+    own.write_text(card.read_text().replace('name = "tiny"', 'name = "own"'))
+    done = genkit("tts", "Hello there.", "--model", own, "-o", "run/a.wav", "--seed", 1, "--device", "cpu")
+    assert done.code == 0, done.err
+    shown = genkit("show", "run/a.wav")
+    assert "--model ./own.toml" in shown.out and str(tmp_path) not in shown.out, shown.out
+    again = genkit("replay", "run/a.wav", "-o", "again.wav", "--device", "cpu")
+    assert again.code == 0 and np.array_equal(sound("run/a.wav"), sound("again.wav")), again.err
+    kept = tmp_path / "kept" / "own.toml"
+    kept.parent.mkdir()
+    own.rename(kept)
+    lost = genkit("replay", "run/a.wav", "-o", "b.wav", "--device", "cpu")
+    assert lost.code == 2 and "--model CARD.toml" in lost.err, lost.err
+    told = genkit("replay", "run/a.wav", "-o", "b.wav", "--device", "cpu", "--model", kept)
+    assert told.code == 0 and np.array_equal(sound("again.wav"), sound("b.wav")), told.err
+    named = tts("Hello there.", "-o", "c.wav", "--seed", 1)
+    assert named.code == 0 and genkit("replay", "c.wav", "--model", kept).code == 2
+
+
 def test_names_are_told_apart(tts: Any) -> None:
     from genkit.cli.tts_inputs import Script, _told_apart
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import Run
 
-from genkit.errors import UsageError
+from genkit.errors import InputError, UsageError
 from genkit.evaluate.cepstra import cepstra, distortion
 from genkit.evaluate.recognising import word_errors, words_of
 
@@ -67,6 +67,46 @@ def test_the_layout_of_recordings(tmp_path: Path) -> None:
     (tmp_path / "metadata.csv").write_text("no bar here\n")
     with pytest.raises(UsageError, match="is not id"):
         Recordings(tmp_path)
+
+
+def test_a_zip_of_recordings_has_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+
+    import soundfile
+
+    from genkit.media import utterances
+    from genkit.media.utterances import Recordings
+
+    path = recordings(tmp_path / "set.zip")
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("set/wavs/three.wav", bytes(2**20))
+        silent = io.BytesIO()
+        soundfile.write(silent, np.zeros(8000 * 3700, np.int16), 8000, format="FLAC")  # an hour and more in few bytes
+        archive.writestr("set/wavs/four.flac", silent.getvalue())
+        archive.writestr("metadata.csv", "one|One.\nthree|Three.\nfour|Four.\n")
+    monkeypatch.setattr(utterances, "LARGEST_FILE", 500_000)
+    with Recordings(path) as found:
+        one, three, four = found.utterances
+        assert len(found.read(one)[0]) == 8000
+        with pytest.raises(InputError, match=r"three\.wav unpacks to 1 MB"):
+            found.read(three)
+        with pytest.raises(InputError, match=r"four\.flac lasts 1\.0 hours"):
+            found.read(four)
+    monkeypatch.setattr(utterances, "MOST_FILES", 3)
+    with pytest.raises(InputError, match="6 files are more"):
+        Recordings(path)
+    monkeypatch.setattr(utterances, "MOST_FILES", 99)
+    monkeypatch.setattr(utterances, "LARGEST_TABLE", 10)
+    with pytest.raises(InputError, match=r"metadata\.csv unpacks"):
+        Recordings(path)
+    with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
+        archive.writestr("../metadata.csv", "one|One.\n")
+    with pytest.raises(InputError, match="leads out"):
+        Recordings(tmp_path / "bad.zip")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "metadata.csv").write_bytes(b"one|caf\xe9\n")
+    with pytest.raises(UsageError, match="not UTF-8"):
+        Recordings(tmp_path / "folder")
 
 
 def test_recordings_are_measured_beside(genkit: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,14 +36,15 @@ def tts(
     Raises:
         GenkitError: its kind says what failed (`genkit.UsageError`, `genkit.RunError`, ...).
     """
+    import hashlib
     import warnings
 
     import numpy as np
 
     from genkit.errors import InputError, UsageError
     from genkit.media.audio import Encoding, resampled, sound_format, write_sound
-    from genkit.tasks.speech import Manner, utterances
-    from genkit.tasks.voices import check_markup, foreign_notice, languages_of, refuse_foreign, unread_notice
+    from genkit.tasks.speech import LONGEST_TEXT, Manner, slug, utterances
+    from genkit.tasks.voices import check_markup, foreign_notice, languages_of, reference, refuse_foreign, unread_notice
     from genkit.text.books import Passage
 
     model = chosen("tts", model, device, dtype)
@@ -81,5 +82,11 @@ def tts(
         "model_options": options or None,
     }
     recipe = recipe_of("tts", model, {key: value for key, value in recorded.items() if value is not None}, None)
-    write_sound(target, parts, model.sample_rate, Encoding(format, bits, rate), recipe=recipe | {"seed": seed, "text": text})
+    recipe |= {"model": reference(model.card), "seed": seed}
+    if len(text) <= LONGEST_TEXT:
+        recipe["text"] = text
+    else:  # no recipe repeats a book: it is known by its hash, and replayed with --file from=PATH
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        recipe["files"] = {"from": {"name": f"{slug(text)}.txt", "sha256": digest}}
+    write_sound(target, parts, model.sample_rate, Encoding(format, bits, rate), recipe=recipe)
     return target

@@ -33,6 +33,15 @@ def replay(
             help="A mask or other file that it was made with, again for each: mask=m.png.",
         ),
     ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            "--model",
+            metavar="CARD",
+            show_default="found beside FILE",
+            help="The card, where it is none that is known by name.",
+        ),
+    ] = None,
     device: Annotated[
         str | None, typer.Option("--device", metavar="NAME", show_default="auto", help="auto, cpu, cuda, cuda:N or mps.")
     ] = None,
@@ -48,7 +57,7 @@ def replay(
     from genkit.errors import InputError
     from genkit.media.recipe import command_of, files_of, verb_of
 
-    recipe = recipe_in(file)
+    recipe = _with_card(file, recipe_in(file), model)
     verb, *command = verb_of(recipe)
     if verb not in COMMANDS or COMMANDS[verb].panel not in MAKING:  # a stranger's recipe must not remove models
         raise InputError(f"{file}: made by {recipe['verb']!r}, which this genkit does not have", "install the newest genkit")
@@ -66,6 +75,31 @@ def replay(
     words += ["--max-pixels", max_pixels] if max_pixels else []
     with config.leaving_out("format", "quality", "dtype"):
         return load_command(verb).main(args=[*command, *words], prog_name=f"genkit {verb}", standalone_mode=False)
+
+
+def _with_card(file: Path, recipe: dict[str, Any], given: Path | None) -> dict[str, Any]:
+    """The recipe with the place of a card that was given by its path (`./NAME.toml` in the recipe).
+
+    Raises:
+        UsageError: it is not there, or --model is given for a model that has a name.
+    """
+    from genkit.errors import UsageError
+
+    wanted = str(recipe.get("model"))
+    if not (wanted.startswith("./") and wanted.endswith(".toml")):
+        if given is not None:
+            raise UsageError(f"--model {given}: {file} was made with {wanted}, which is known by name", "leave out --model")
+        return recipe
+    name = Path(wanted).name
+    places = [given] if given else [folder / name for folder in (file.parent, Path(), file.absolute().parent.parent)]
+    found = next((path for path in places if path.is_file()), None)
+    if found is None:
+        raise UsageError(
+            f"{given or name}, the card of the model that made {file}, is not {'there' if given else 'beside it'}",
+            "say where it is with --model CARD.toml",
+            code="missing-input",
+        )
+    return recipe | {"model": str(found.absolute())}
 
 
 def _find_input(file: Path, wanted: dict[str, Any], given: Path | None) -> Path:

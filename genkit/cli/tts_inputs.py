@@ -10,8 +10,8 @@ from typing import Any
 
 from genkit.cli.tts_options import TextOptions
 from genkit.errors import UsageError
+from genkit.tasks.speech import LONGEST_TEXT
 
-LONGEST_TEXT = 1 << 16  # letters that a recipe repeats; a longer text is known by its file or its hash
 ROWS = (".csv", ".jsonl")  # each row is an output of its own
 TITLE = 60
 
@@ -70,7 +70,7 @@ def _of_argument(text: str) -> Script:
         there = False
     if there:
         raise UsageError(f"{text} is a file", f"to read it aloud: genkit tts --from {text}", code="file-as-text")
-    return Script(_short(text), slug(text), [Passage("", text)], text)
+    return _alone(Passage("", text), _short(text), slug(text))
 
 
 def _of_stdin() -> list[Script]:
@@ -160,6 +160,11 @@ def _joined(scripts: Sequence[Script]) -> Script:
             parts.append(replace(part, title=title, start=None, end=None))
     files = [path for one in scripts for path in one.files.values()]
     texts = [one.text for one in scripts if isinstance(one.text, str)]
+    if sum(map(len, texts)) > LONGEST_TEXT:
+        raise UsageError(
+            f"--join: {sum(map(len, texts)):,} letters of arguments are more than an output can say of how it was made",
+            "put them into a file: --from FILE --join",
+        )
     named_files = {"from" if number == 1 else f"from_{number}": path for number, path in enumerate(files, 1)}
     return Script(scripts[0].name, scripts[0].stem, parts, texts or None, named_files)
 

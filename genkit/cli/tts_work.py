@@ -213,10 +213,13 @@ class SpeechWork:
 
     def _recipe(self, item: Item) -> dict[str, Any]:
         """How an output is made. Where no seed was given, a run that goes on takes that of the one before."""
+        from genkit.tasks.voices import reference
+
         script = self._verb.scripts[item.index]
         files = {option: self._fact(option, path) for option, path in [*script.files.items(), *self._verb.files.items()]}
         files |= {"from": dict(script.source)} if script.source else {}
         recipe = self._making.recipe(item, self._verb.options, seed=self._verb.seed, source=None, files=files)
+        recipe["model"] = reference(self._verb.card)
         if script.text is not None:
             recipe["text"] = script.text if isinstance(script.text, str) else list(script.text)
         if self._verb.drawn and self._shared.resume and item.target is not None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 MIX = 0x9E37_79B9_7F4A_7C15  # the golden ratio in 64 bits: neighbouring seeds end far apart
 FASTEST = 2.0
 SLUG = 40  # letters of a name
+LONGEST_TEXT = 1 << 16  # letters that a recipe repeats; a longer text is known by its file or its hash
 
 
 @dataclass(frozen=True)

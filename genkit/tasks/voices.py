@@ -29,6 +29,15 @@ def languages_of(card: Card, voice: str | None = None) -> tuple[str, ...]:
     return tuple(str(one) for one in card.params.get("languages", ()))
 
 
+def reference(card: Card) -> str:
+    """What a recipe calls a card: its name, or `./FILE.toml` where that name finds none, or another."""
+    try:
+        same = cards.find(card.name, "tts").toml == card.toml
+    except UsageError:
+        same = False
+    return card.name if same else f"./{card.toml.name}"
+
+
 def refuse_foreign(texts: Sequence[str], card: Card, voice: str | None = None, language: str | None = None) -> Foreign:
     """Refuse a text (in its parts) that is mainly in another script, or clearly in another language than the voice's.
 
