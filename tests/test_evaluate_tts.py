@@ -122,3 +122,40 @@ def test_recordings_are_measured_beside(genkit: Run, tmp_path: Path, monkeypatch
     assert rows[0]["words"] == 1 and rows[0]["pocketsphinx"] == 0
     assert "time-warped" in outcome.events[-1]["protocol"] and rows[1]["mcd"] > 0
     assert genkit("eval", "tts").code == 2
+
+
+def test_recognisers_of_transformers_and_other_programs(genkit: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import soundfile
+    import tiny_voices
+
+    from genkit.evaluate import recognising
+
+    monkeypatch.setattr(recognising, "pocketsphinx", lambda: lambda audio: "hello there")
+    (tmp_path / "lines.txt").write_text("Hello there.\nIt is noon.\n")
+    (tmp_path / "other").mkdir()
+    rng = np.random.default_rng(0)
+    soundfile.write(tmp_path / "other" / "0001.wav", rng.normal(0, 0.1, 16000), 16000)
+    command = ("eval", "tts", "--text", tmp_path / "lines.txt", "--against", tmp_path / "other", "--device", "cpu")
+    lost = genkit(*command)
+    assert lost.code == 2 and "no sound for 0002" in lost.err
+    soundfile.write(tmp_path / "other" / "0002-it-is-noon.wav", rng.normal(0, 0.1, 22050), 22050)
+    folders = [tiny_voices.wav2vec2(tmp_path / "letters"), tiny_voices.whisper(tmp_path / "whisper")]
+    done = genkit(*command, *(word for one in folders for word in ("--recogniser", one)), "--json")
+    assert done.code == 0, done.err
+    (row,) = done.events[-1]["rows"]
+    assert row["words"] == 5 and row["pocketsphinx"] == pytest.approx(3 / 5) and row["letters"] > 0 and row["whisper"] > 0
+    table = genkit(*command, "--recogniser", folders[0])
+    assert "word errors (letters)" in table.out and "word errors (pocketsphinx)" in table.out, table.err
+    strange = genkit(*command, "--recogniser", "nobody/nothing")
+    assert strange.code == 2 and "Hugging Face cache" in strange.err
+    (folders[0] / "model.safetensors").write_bytes(b"torn")
+    assert genkit(*command, "--recogniser", folders[0]).code == 3
+    assert genkit("eval", "tts", "--text", tmp_path / "none.txt").code == 2
+
+
+def test_our_own_sentences_are_everyday_ones() -> None:
+    from genkit.evaluate.tts import read_lines
+
+    lines = read_lines(Path(__file__).parents[1] / "samples" / "speech" / "sentences.txt", None, None)
+    assert len({line.text for line in lines}) == 60 and [line.name for line in lines][:2] == ["0001", "0002"]
+    assert all(6 <= len(line.text.split()) <= 16 for line in lines)

@@ -219,6 +219,59 @@ def bark(folder: Path) -> Path:
     return folder
 
 
+def wav2vec2(folder: Path) -> Path:
+    from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2ForCTC
+
+    torch.manual_seed(0)
+    letters = ["<pad>", "<s>", "</s>", "<unk>", "|", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ'"]
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    model = Wav2Vec2ForCTC(
+        Wav2Vec2Config(
+            vocab_size=len(letters),
+            conv_dim=(8, 8),
+            conv_kernel=(10, 8),
+            conv_stride=(5, 64),
+            num_conv_pos_embeddings=8,
+            num_conv_pos_embedding_groups=2,
+            **sizes,
+        )
+    )
+    _save(model, folder)
+    _put(folder / "vocab.json", {letter: number for number, letter in enumerate(letters)})
+    Wav2Vec2FeatureExtractor().save_pretrained(folder)
+    return folder
+
+
+def whisper(folder: Path) -> Path:
+    from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration, WhisperTokenizer
+
+    torch.manual_seed(0)
+    letters = [*"abcdefghijklmnopqrstuvwxyz", "\u0120"]
+    folder.mkdir(parents=True)
+    _put(folder / "vocab.json", {letter: number for number, letter in enumerate([*letters, "<|endoftext|>"])})
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    tokenizer = WhisperTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"))
+    start = len(tokenizer)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|startoftranscript|>", "<|notimestamps|>"]})
+    tokenizer.save_pretrained(folder)
+    sizes = {
+        f"{part}_{key}": value
+        for part in ("encoder", "decoder")
+        for key, value in (("layers", 1), ("attention_heads", 2), ("ffn_dim", 16))
+    }
+    end = len(letters)
+    model = WhisperForConditionalGeneration(
+        WhisperConfig(
+            vocab_size=len(tokenizer), d_model=16, num_mel_bins=8, pad_token_id=end, bos_token_id=end, eos_token_id=end,
+            decoder_start_token_id=start, max_target_positions=16, **sizes,
+        )
+    )  # fmt: skip
+    model.generation_config.max_length = 12
+    _save(model, folder)
+    WhisperFeatureExtractor(feature_size=8).save_pretrained(folder)
+    return folder
+
+
 def publish(hub: FakeHub, repo: str, folder: Path) -> None:
     hub.add_repo(repo, {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()})
 

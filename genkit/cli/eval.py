@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from genkit.cli.eval_tts import tts
 from genkit.cli.eval_txt2img import txt2img
 from genkit.cli.measuring import (
     PANEL,
@@ -35,6 +36,7 @@ from genkit.cli.measuring import (
 
 app = typer.Typer(name="eval", help="Measure models, with the protocol beside the figures.", no_args_is_help=True)
 app.command()(txt2img)
+app.command()(tts)
 
 
 @app.callback()
@@ -349,49 +351,3 @@ def gan(
         "copies": ("copies", ".1%"),
     }
     tell(rows, columns, measure.protocol(names is not None, int(rows[0]["pictures"]), truncation), json)
-
-
-@app.command()
-def tts(
-    text: Annotated[
-        Path | None,
-        typer.Option("--text", help="File of sentences, one a line, or id|text.", rich_help_panel=PANEL),
-    ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", help="Recordings with metadata.csv, in place of --text.", rich_help_panel=PANEL),
-    ] = None,
-    names: Annotated[
-        Path | None,
-        typer.Option("--names", help="Text file with the recordings to take. Default: all.", rich_help_panel=PANEL),
-    ] = None,
-    model: Model = None,
-    keep: Annotated[Path | None, typer.Option("--keep", help="Folder to write the sounds into.", rich_help_panel=PANEL)] = None,
-    device: Device = "auto",
-    json: Json = False,
-) -> None:
-    """Word error rate of voices, and with recordings theirs beside it and the distance from them; speed."""
-    from genkit.cards import default_model
-    from genkit.errors import UsageError
-    from genkit.evaluate import tts as measure
-    from genkit.evaluate.recognising import pocketsphinx
-
-    if (text is None) == (data is None):
-        raise UsageError("give --text or --data", "genkit eval tts --text sentences.txt")
-    lines = measure.read_lines(text, data, names)
-    recognisers = {"pocketsphinx": pocketsphinx()}
-    chosen = model or ([default_model("tts")] if data is None else [])
-    voices = load_methods("tts", chosen, device, measure.of_voice) if chosen else {}
-
-    def write(who: str, name: str, audio: Any, rate: int) -> None:
-        if keep is not None:
-            import torch
-
-            from genkit.train.speech_sheets import write_samples
-
-            write_samples(keep, name, rate, **{who: torch.from_numpy(audio)})
-
-    rows = measure.evaluate(lines, voices, recognisers, report=progress, keep=write)
-    columns = {"words": ("words", "d"), **dict.fromkeys(recognisers, ("word errors", ".3f"))}
-    columns |= {"mcd": ("MCD dB", ".2f"), "real_time": ("real time", ".3f")}
-    tell([{"pictures": len(lines), **row} for row in rows], columns, measure.protocol(len(lines), list(recognisers)), json)

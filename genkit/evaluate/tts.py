@@ -62,12 +62,12 @@ def read_lines(text: Path | None, data: Path | None, names: Path | None) -> list
     """
     if data is None:
         assert text is not None
-        rows = [line.strip() for line in text.read_text(encoding="utf-8").splitlines() if line.strip()]
-        found = [Line(row.split("|")[0] if "|" in row else str(place), row.split("|")[-1]) for place, row in enumerate(rows)]
+        rows = [line.strip() for line in _read(text).splitlines() if line.strip()]
+        found = [Line(row.split("|")[0] if "|" in row else f"{at:04}", row.split("|")[-1]) for at, row in enumerate(rows, 1)]
     else:
         listed = None
         if names is not None:
-            listed = {line.strip() for line in names.read_text(encoding="utf-8").splitlines() if line.strip()}
+            listed = {line.strip() for line in _read(names).splitlines() if line.strip()}
         with Recordings(data) as source:
             chosen = [one for one in source.utterances if listed is None or one.name in listed]
             found = [Line(one.name, one.text, source.read(one)) for one in chosen]
@@ -76,20 +76,50 @@ def read_lines(text: Path | None, data: Path | None, names: Path | None) -> list
     return found
 
 
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise UsageError(f"{path}: {reason}", code="missing-input") from error
+
+
+def of_folder(folder: Path, lines: Sequence[Line]) -> Callable[[Line], tuple[np.ndarray, int]]:
+    """Sounds of another program, one for each line: NAME.wav, or NAME-anything.wav as `genkit tts --split` names them.
+
+    Raises:
+        UsageError: there is none for a line.
+    """
+    from genkit.media.audio import read_sound
+    from genkit.media.sounds import FORMATS
+
+    there = sorted(path for path in folder.iterdir() if path.suffix.lower() in FORMATS) if folder.is_dir() else []
+    places: dict[str, Path] = {}
+    for line in lines:
+        fits = (path for path in there if path.stem == line.name or path.stem.startswith(f"{line.name}-"))
+        if (found := next(fits, None)) is not None:
+            places[line.name] = found
+    if missing := [line.name for line in lines if line.name not in places]:
+        raise UsageError(f"--against {folder}: no sound for {missing[0]} and {len(missing) - 1} more", f"{missing[0]}.wav, ...")
+    return lambda line: read_sound(places[line.name])
+
+
 def evaluate(
     lines: Sequence[Line],
     voices: Mapping[str, Say],
     recognisers: Mapping[str, Recognise],
     *,
+    others: Mapping[str, Callable[[Line], tuple[np.ndarray, int]]] | None = None,
     report: Callable[[str], None] = lambda name: None,
     keep: Callable[[str, str, np.ndarray, int], None] = lambda model, name, audio, rate: None,
 ) -> list[dict[str, Any]]:
-    """A row for the recordings (and one for them through Griffin-Lim), and one for each voice."""
+    """A row for the recordings (and one for them through Griffin-Lim), one for each of `others`, and one for each voice."""
     recorded = any(line.recorded is not None for line in lines)
     methods: dict[str, Callable[[Line], tuple[np.ndarray, int] | None]] = {}
     if recorded:
         methods["recordings"] = lambda line: line.recorded
         methods["recordings, Griffin-Lim"] = lambda line: griffin_lim(line.recorded) if line.recorded else None
+    methods |= others or {}
     for name, say in voices.items():
         methods[name] = lambda line, say=say: say(line.text, 0)  # type: ignore[misc]
     tallies = []
