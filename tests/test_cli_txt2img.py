@@ -329,6 +329,8 @@ def test_what_may_surprise_is_said_before(draw: Run):
         "picture-seed1.png",
     ]
     assert draw("a/b", "../a b", "A-B", "--seed", 1).lines == ["a-b-seed1.png", "a-b-seed1-2.png", "a-b-seed1-3.png"]
+    planned = draw("a", "--vae", "vae-sd-mse", "--upscale", "realplksr-webphoto-x4", "--dry-run").err
+    assert "vae-sd-mse is not downloaded (" in planned and "genkit models pull realplksr-webphoto-x4" in planned
     assert "7 places are left blank" in draw("a {b|c}", "--grid", "3x3", "--seed", 1).err
     assert "none is saved on the way" in draw("a star", "--save-steps", 4, "--seed", 1).err
     assert "for one picture put quotes" not in draw("a", "-", "--seed", 1, stdin=b"b").err

@@ -48,7 +48,7 @@ def txt2img(
     """
     from genkit import cards, weights
     from genkit.cli.drawing import DrawingVerb, run_drawings
-    from genkit.cli.txt2img_drawings import Drawer
+    from genkit.cli.txt2img_drawings import Drawer, parts_not_here
     from genkit.cli.txt2img_like import read_like
     from genkit.cli.txt2img_options import SEEN, as_values
     from genkit.cli.txt2img_plan import Asked, plan_outputs
@@ -76,6 +76,8 @@ def txt2img(
     extra = {name: value for name in SEEN if (value := getattr(speed, name)) is not None}
     asked = Asked(lines, values, grid, what.sheet, listed, speed.save_steps, extra)
     outputs = plan_outputs(asked, card, shared)
+    if shared.dry_run:
+        notes += parts_not_here(outputs.entries)
     drawer = Drawer(card, shared, speed, outputs.entries)
     return run_drawings(
         shared,

@@ -127,6 +127,20 @@ def size_of(entry: Entry, card: Card) -> tuple[int, int] | None:
     return (entry.job.size[0] * scale, entry.job.size[1] * scale) if scale else None
 
 
+def parts_not_here(entries: Sequence[Entry]) -> list[str]:
+    """What to say, before anything is fetched, of upscalers, adapters and autoencoders that are named by their cards."""
+    from pathlib import Path
+
+    from genkit import cards
+    from genkit.cli.planning import not_here
+
+    setups = dict.fromkeys(one.job.setup for one in entries)
+    named = [("upscale", one.upscale) for one in entries if one.upscale]
+    named += [("txt2img", name) for setup in setups for name in (setup.vae, *(lora for lora, _ in setup.loras)) if name]
+    found = [cards.find(name, task) for task, name in dict.fromkeys(named) if not Path(name).exists()]
+    return [note for card in found if (note := not_here(card))]
+
+
 class Drawer:
     """Draws: loads the model as the pictures want it set up, and the upscaler; lets steps be seen."""
 

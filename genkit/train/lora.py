@@ -59,7 +59,8 @@ class LoraJob:
         self.device = device
         self.words = [one.name for one in pictures.captions]
         if cut := sum(draw.count_tokens(one) > draw.window for one in self.words):
-            print(f"{cut} captions are longer than {draw.window} tokens: what is beyond is not learnt", file=sys.stderr)
+            told = f"{cut} of {len(self.words)} captions have more than the {draw.window} tokens that the model reads"
+            print(f"{told}: what is beyond is not learnt", file=sys.stderr)
         pixels = pictures.pixels
         if options.flip:
             pixels, self.words = np.concatenate([pixels, pixels[:, :, ::-1]]), self.words * 2

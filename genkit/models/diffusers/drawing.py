@@ -14,7 +14,7 @@ from genkit import runtime
 from genkit.errors import UsageError
 from genkit.models.diffusers import parts, schedulers, speed
 from genkit.models.diffusers.pipelines import GUIDANCE, NEGATIVE, SAFETY, STEPS
-from genkit.models.diffusers.placing import GIB, ROOM_1024
+from genkit.models.diffusers.placing import most_at_once
 from genkit.models.diffusers.previews import Preview
 from genkit.models.diffusers.prompts import (
     Prompt,
@@ -34,8 +34,6 @@ from genkit.nets.mirror import reflect
 Watch = Callable[[int, Tensor], None]  # the step that is done, counted from 1, and previews (N, C, h, w) in [0, 1]
 OFFLOADS = ("none", "model", "sequential", "auto")
 DENOISE = 0.6
-MOST_AT_ONCE = {"cpu": 4, "cuda": 16}
-SMALL = 256 * 256  # pixels below which a CPU gains from drawing several pictures at once
 
 
 class Draw:
@@ -174,11 +172,7 @@ class Draw:
 
     def batch_limit(self, width: int, height: int) -> int:
         """How many pictures of this size fit into the free memory at once, at least 1."""
-        if self._alone or (self.device.type != "cuda" and width * height > SMALL):
-            return 1  # one picture keeps all cores busy
-        each = max(GIB // 16, ROOM_1024 * width * height * self.dtype.itemsize // (1024 * 1024 * 2))
-        free = runtime.free_memory(self.device) // 2
-        return int(max(1, min(MOST_AT_ONCE.get(self.device.type, 4), free // each)))
+        return 1 if self._alone else most_at_once(self.device, self.dtype, width * height)
 
     # --- pictures -----------------------------------------------------------------------------------------------------
 

@@ -17,6 +17,17 @@ from genkit.errors import RunError
 
 GIB = 1 << 30
 ROOM_1024 = 4 * GIB  # what a half-precision pass and the decoding of 1024 x 1024 take beside the weights, and something over
+MOST_AT_ONCE = {"cpu": 4, "cuda": 16}
+SMALL = 256 * 256  # pixels below which a CPU gains from drawing several pictures at once
+
+
+def most_at_once(device: torch.device, dtype: torch.dtype, pixels: int) -> int:
+    """How many pictures of so many pixels fit into the free memory at once, at least 1."""
+    if device.type != "cuda" and pixels > SMALL:
+        return 1  # one picture keeps all cores busy
+    each = max(GIB // 16, ROOM_1024 * pixels * dtype.itemsize // (1024 * 1024 * 2))
+    free = runtime.free_memory(device) // 2
+    return int(max(1, min(MOST_AT_ONCE.get(device.type, 4), free // each)))
 
 
 def choose_placement(sizes: Collection[int], side: int, free: int) -> str:
