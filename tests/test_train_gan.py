@@ -11,17 +11,19 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from genkit.errors import RunError, UsageError
 from genkit.evaluate.labelled import Preparation, class_of, opaque, prepare, read_labelled
 from genkit.nets import vgg
+from genkit.train import latent_gan
 from genkit.train.adversaries import DcganRival
 from genkit.train.augment import CHANGES, augment, translation
 from genkit.train.collapse import Ledger, difference
 from genkit.train.config import parse_config, read_config
 from genkit.train.gan import GanJob
 from genkit.train.loop import train
+from genkit.train.run import Request
 
 LOOP = {
     "steps": 3,
@@ -122,6 +124,49 @@ def test_the_command_ends_with_a_model_that_draws(shapes: Path, tmp_path: Path, 
     assert made.shape == (3, 3, 16, 16) and 0 <= float(made.min()) <= float(made.max()) <= 1
     refused = genkit("train", "gan", "--data", shapes, *told[:-3], "48")
     assert refused.code == 2 and "--size 48" in refused.err
+
+
+def test_a_network_of_latents_is_trained_in_two_stages_stops_goes_on_and_draws(
+    shapes: Path, tmp_path: Path, genkit: Callable[..., Any]
+) -> None:
+    path, run = tmp_path / "tiny.train.toml", tmp_path / "run"
+    network = STYLE | {"decoder": {"latents": 5, "widths": [16, 8, 8]}}
+    data = {"side": 32, "batch": 4, "r1_every": 2, "classes": "folders", "augment": ["translation", "cutout"]}
+    lines = ['name = "tiny"', 'task = "gan"', 'family = "stylegan2"']
+    tables = {"network": network, "data": data, "loop": LOOP, "stages.autoencoder.data": {"batch": 4}}
+    for name, table in (tables | {"stages.autoencoder.loop": LOOP}).items():
+        lines += [f"[{name}]"]
+        for key, value in table.items():
+            pairs = ", ".join(f"{one} = {json.dumps(two)}" for one, two in value.items()) if isinstance(value, dict) else ""
+            lines.append(f"{key} = {{{pairs}}}" if pairs else f"{key} = {json.dumps(value)}")
+    path.write_text("\n".join(lines))
+    told = ("train", "gan", "--data", shapes, "--config", path, "--out", run, "--device", "cpu")
+
+    stopped = genkit(*told, "--max-minutes", "0")
+    assert stopped.code == 0 and not list(run.glob("*.toml")), stopped.err
+    again = genkit(*told)
+    assert again.code == 2 and "--resume" in again.err
+    outcome = genkit(*told, "--resume")
+    assert outcome.code == 0, outcome.err
+
+    from genkit.cards import find
+
+    card = find(str(run / "tiny.toml"), "gan")
+    assert card.params["decoder"] == network["decoder"] and card.params["side"] == 32
+    assert card.metrics["autoencoder_psnr"] > 0
+    decoder = torch.load(run / "autoencoder" / "state.pt", weights_only=True)["averages"]["autoencoder"]
+    kept = load_file(run / "tiny.safetensors")
+    assert torch.equal(kept["decoder.last.weight"], decoder["decoder.last.weight"].half())  # the second stage left it alone
+    assert not torch.equal(kept["decoder.spread"], torch.ones(5).half())
+
+    drawn = genkit("gan", "--model", run / "tiny.toml", "--seeds", "0-2", "--class", "red", "-o", tmp_path / "drawn/")
+    assert drawn.code == 0 and len(list((tmp_path / "drawn").glob("*.png"))) == 3, drawn.err
+    with Image.open(next((tmp_path / "drawn").glob("*.png"))) as picture:
+        assert picture.size == (32, 32)
+
+    for wrong, words in (("network.decoder={}", "belong together"), ('data.augment=["colour"]', "change of colour")):
+        refused = genkit(*told, "--resume", "--set", wrong)
+        assert refused.code == 2 and (words in refused.err or "network.decoder" in refused.err), refused.err
 
 
 @pytest.fixture
@@ -349,6 +394,11 @@ def test_shipped_configurations_can_be_built(path: Path, tmp_path: Path, feature
             target.parent.mkdir(parents=True, exist_ok=True)
             side = int(told.data["side"])
             Image.fromarray(rng.integers(0, 256, (side, side, 3), np.uint8)).save(target)
+    if told.stages:
+        overrides = [f"{table}.{key}=1" for table in ("loop", "stages.autoencoder.loop") for key in ("steps", "sheet_every")]
+        outcome = latent_gan.run(Request("gan", path, (tmp_path,), None, tmp_path / "run", tuple(overrides), cpu=True), print)
+        assert outcome["finished"] and load_file(Path(outcome["card"]).with_suffix(".safetensors"))
+        return
     job = GanJob(told, [tmp_path], None)
     tensors, params = job.export(job.modules)
     assert sum(one.numel() for one in tensors.values()) < 8e6

@@ -150,6 +150,12 @@ def moments(autoencoder: Any, images: Tensor) -> tuple[Tensor, Tensor]:
     return found.mean, found.logvar
 
 
+def decoded(autoencoder: Any, latents: Tensor) -> Tensor:
+    """RGBA (N, 4, H, W), about -1 to 1, of latents."""
+    images: Tensor = autoencoder.decode(latents).sample
+    return images
+
+
 @torch.no_grad()
 def normalise(autoencoder: Any, mean: Tensor, spread: Tensor) -> None:
     """Fold the shift and scale that bring latents of this `mean` and `spread` (C,) to 0 and 1 into the outer 1 x 1 layers."""

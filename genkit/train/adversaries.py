@@ -26,7 +26,7 @@ W_AVERAGE = 0.998  # of the running mean of w, a step
 class Adversaries:
     """`latent` is the length of z; `styles(generator, z, labels) -> w` and `draw(generator, w, random | None) -> images`, -1
     to 1, are the generator's stages; `mixes` is whether w has a row for each layer. Without a generator of random numbers the
-    noise is the network's constant one."""
+    noise is the network's constant one. `finish(generator, made)` makes pictures of what `draw` gives where that is latents."""
 
     generator: nn.Module
     rival: nn.Module
@@ -34,6 +34,7 @@ class Adversaries:
     styles: Callable[[Any, Tensor, Tensor | None], Tensor]
     draw: Callable[[Any, Tensor, torch.Generator | None], Tensor]
     mixes: bool = False
+    finish: Callable[[Any, Tensor], Tensor] = lambda generator, made: made
 
 
 def adversaries_of(
@@ -56,8 +57,14 @@ def _stylegan2(side: int, channels: int, classes: int, network: Mapping[str, Any
     shared = {"side": side, "c_dim": classes, "channels": channels}
     widths = {key: network[key] for key in ("channel_base", "channel_max") if key in network}
     generator = stylegan2.build(**{**network, **shared})
+    if generator.decoder is not None:  # the adversary looks at latents
+        shared |= {"side": side // generator.decoder.times, "channels": generator.decoder.latents}
     judge = stylegan2_discriminator.build(**{**widths, **rival, **shared})
-    return Adversaries(generator, judge, generator.z_dim, _mapped, _synthesised, mixes=True)
+    return Adversaries(generator, judge, generator.z_dim, _mapped, _synthesised, mixes=True, finish=_finished)
+
+
+def _finished(generator: Any, made: Tensor) -> Tensor:
+    return generator.finish(made)
 
 
 def _mapped(generator: Any, z: Tensor, labels: Tensor | None) -> Tensor:

@@ -1,13 +1,14 @@
-"""The first stage of training a text-to-image network: an autoencoder whose latents the second one draws.
+"""The first stage of training what draws in latents: an autoencoder whose latents the second stage draws.
 
 Kingma and Welling 2013 (arXiv 1312.6114), with a small weight on the divergence as in Rombach et al. 2022 (arXiv 2112.10752).
-It makes transparency too: a picture is judged as it looks before plain grounds of any colour, by its pixels and by their
-differences (edges), and by features of VGG-19 where they are given; so the colour of what cannot be seen costs nothing.
+Where pictures have transparency, it makes that too: a picture is judged as it looks before plain grounds of any colour, by its
+pixels and by their differences (edges), and by features of VGG-19 where they are given; so the colour of what cannot be seen
+costs nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +16,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from genkit.evaluate.captioned import CaptionedPictures
-from genkit.models.latent_diffusion import autoencoder_of, moments
-from genkit.train.config import TrainConfig
 from genkit.train.feeding import feed
 
 WATCHED = 128
@@ -35,7 +33,9 @@ class AutoencoderOptions:
 
 
 class AutoencoderJob:
-    """What the loop asks of a task; `made` are further pictures (M, side, side, 4)."""
+    """What the loop asks of a task. `read(autoencoder, images)` gives mean and logarithm of the variance of latents, `draw`
+    images (N, C, H, W), -1 to 1, of latents; `pixels` (N, side, side, 3 or 4) are drawn as often as `shares` (N,) say, `made`
+    (M, side, side, 3 or 4) are further pictures."""
 
     averaged: tuple[str, ...] = ("autoencoder",)
     rivals: tuple[str, ...] = ()
@@ -43,17 +43,21 @@ class AutoencoderJob:
 
     def __init__(
         self,
-        config: TrainConfig,
         options: AutoencoderOptions,
-        pictures: CaptionedPictures,
-        made: np.ndarray,
-        judge: nn.Module | None,
+        autoencoder: nn.Module,
+        read: Callable[[Any, Tensor], tuple[Tensor, Tensor]],
+        draw: Callable[[Any, Tensor], Tensor],
+        pixels: np.ndarray,
+        *,
+        shares: np.ndarray | None = None,
+        made: np.ndarray | None = None,
+        judge: nn.Module | None = None,
     ):
-        self.options, self.pictures, self.made, self.judge = options, pictures, made, judge
-        self.modules: dict[str, nn.Module] = {
-            "autoencoder": autoencoder_of(**{**dict(config.network), "side": pictures.pixels.shape[1]})
-        }
-        self.watched = torch.from_numpy(pictures.pixels[_spaced(len(pictures.pixels), WATCHED)])
+        self.options, self.judge = options, judge
+        self.pixels, self.shares, self.made = pixels, shares, pixels[:0] if made is None else made
+        self._moments, self._decoded = read, draw
+        self.modules: dict[str, nn.Module] = {"autoencoder": autoencoder}
+        self.watched = torch.from_numpy(pixels[_spaced(len(pixels), WATCHED)])
 
     def adopt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         return state
@@ -67,7 +71,7 @@ class AutoencoderJob:
     def _batch(self, rng: np.random.Generator) -> dict[str, Tensor]:
         chosen = self.options
         others = round(chosen.batch * chosen.further) if len(self.made) else 0
-        own = self.pictures.pixels[rng.choice(len(self.pictures.pixels), chosen.batch - others, p=self.pictures.shares)]
+        own = self.pixels[rng.choice(len(self.pixels), chosen.batch - others, p=self.shares)]
         pixels = np.concatenate([own, self.made[rng.integers(len(self.made), size=others)]]) if others else own
         if rng.random() < 0.5:
             pixels = pixels[:, :, ::-1]
@@ -83,18 +87,21 @@ class AutoencoderJob:
     ) -> tuple[Tensor, dict[str, float]]:
         autoencoder: Any = getattr(modules["autoencoder"], "module", modules["autoencoder"])
         images = batch["images"].float() / 127.5 - 1
-        mean, logvar = moments(autoencoder, images.to(memory_format=torch.channels_last))
+        mean, logvar = self._moments(autoencoder, images.to(memory_format=torch.channels_last))
         mean, logvar = mean.float(), logvar.float().clamp(-30, 20)
         noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(int(batch["noise"]))).to(mean.device)
-        found = autoencoder.decode(mean + (0.5 * logvar).exp() * noise).sample.float()
+        found = self._decoded(autoencoder, mean + (0.5 * logvar).exp() * noise).float()
         divergence = 0.5 * (mean.square() + logvar.exp() - 1 - logvar).mean()
-        pixels = (found[:, 3:] - images[:, 3:]).abs().mean()
+        pixels = (found[:, 3:] - images[:, 3:]).abs().mean() if images.shape[1] == 4 else images.new_zeros(())
         edges = images.new_zeros(())
-        for ground in batch["grounds"]:
+        grounds = batch["grounds"] if images.shape[1] == 4 else batch["grounds"][:1]
+        for ground in grounds:
             ours, theirs = before(found, ground), before(images, ground)
-            pixels = pixels + (ours - theirs).abs().mean() / 2
+            pixels = pixels + (ours - theirs).abs().mean() / len(grounds)
             if self.options.edges:
-                edges = edges + sum((_steps(ours, axis) - _steps(theirs, axis)).abs().mean() for axis in (2, 3)) / 4
+                edges = edges + sum((_steps(ours, axis) - _steps(theirs, axis)).abs().mean() for axis in (2, 3)) / 2 / len(
+                    grounds
+                )
         loss = pixels + self.options.edges * edges + self.options.divergence * divergence
         if self.judge is not None and self.options.perceptual:
             loss = loss + self.options.perceptual * self._perceptual(found, images, batch["grounds"][0])
@@ -116,7 +123,7 @@ class AutoencoderJob:
     def _again(self, autoencoder: Any, pixels: Tensor) -> Tensor:
         device = next(autoencoder.parameters()).device
         images = pixels.permute(0, 3, 1, 2).to(device).float() / 127.5 - 1
-        return autoencoder.decode(moments(autoencoder, images)[0]).sample.float().clamp(-1, 1).cpu()
+        return self._decoded(autoencoder, self._moments(autoencoder, images)[0]).float().clamp(-1, 1).cpu()
 
     def evaluate(self, modules: dict[str, nn.Module]) -> dict[str, float]:
         ground = torch.zeros(3, 1, 1)
@@ -140,7 +147,9 @@ class AutoencoderJob:
 
 
 def before(images: Tensor, ground: Tensor) -> Tensor:
-    """RGBA (N, 4, H, W), -1 to 1, as RGB before a ground of the same range."""
+    """RGBA (N, 4, H, W), -1 to 1, as RGB before a ground of the same range; RGB as it is."""
+    if images.shape[1] == 3:
+        return images
     alpha = (images[:, 3:] + 1) / 2
     return images[:, :3] * alpha + ground * (1 - alpha)
 

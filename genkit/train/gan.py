@@ -12,8 +12,7 @@ penalty joins its loss, and it looks at the pictures as they were changed.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,16 +24,16 @@ from torch.nn.functional import softplus
 
 from genkit.errors import UsageError
 from genkit.evaluate.distribution import Features, frechet, pooled
-from genkit.evaluate.labelled import NONE, Classes, LabelledPictures, Preparation, opaque, read_labelled
-from genkit.media.datasets import list_pictures, split_sources
+from genkit.evaluate.labelled import Preparation, opaque
 from genkit.models import family_module
 from genkit.runtime import noise
 from genkit.train.adversaries import Adversaries, adversaries_of
-from genkit.train.augment import CHANGES, augment
+from genkit.train.augment import augment
 from genkit.train.collapse import Ledger, difference
 from genkit.train.config import TrainConfig
 from genkit.train.encoding import EncodeOptions, Encoder, Likeness, divergence
 from genkit.train.feeding import feed
+from genkit.train.gan_data import Latents, options_of, read_sources
 from genkit.train.judging import load_judge
 
 SHEET_COLUMNS, SHEET_ROWS = 10, 12
@@ -43,70 +42,19 @@ CHUNK = 64
 PATH_EVERY, PATH_MEMORY = 4, 0.99
 
 
-@dataclass(frozen=True)
-class DataOptions:
-    """`classes`: none, folders, or patterns for each class; `leave_out` are patterns of names that are never trained on;
-    `balance` draws classes as often as they are pictures (0) up to all alike (1). `squeeze`, `pixel_art`, `alpha`,
-    `covered`: see `Preparation`.
-
-    `r1` weighs the penalty, made every `r1_every` steps; 0 for none, below 0 for what arXiv 2006.06676 (appendix C) gives for
-    the side and the batch. `path_length` weighs the regulariser of the generator (0: none, 2 in the paper); `mixing` is the
-    share of pictures of two styles. The mapping networks of StyleGAN learn a hundred times slower than the rest, which is meant
-    for millions of pictures; `mapping_rate` multiplies that. Without `noise` the
-    generator makes texture of w alone: in short trainings noise is a grain that deceives the discriminator and nobody else.
-    `augment` names changes (colour, translation, cutout), made
-    always, or with `adapt`, the wanted mean sign of opinions on real pictures, with a probability that goes from 0 to 1
-    within `adapt_images`.
-
-    `patience` steps of a discriminator that has won end the run, and so do pictures that are all alike after `grace` steps;
-    0 for never. `features` (VGG-19, as for `genkit.train.judging`) adds a Fréchet distance of `count` pictures to the report.
-    `rival` are sizes in which the discriminator differs.
-    `encode` puts an encoder beside the generator (`encoding.py`)."""
-
-    side: int = 64
-    batch: int = 16
-    classes: Classes = NONE
-    leave_out: tuple[str, ...] = ()
-    balance: float = 0.0
-    squeeze: float = 1.15
-    pixel_art: bool = False
-    alpha: bool = False
-    covered: float = 0.0
-    flip: bool = True
-    r1: float = -1.0
-    r1_every: int = 16
-    path_length: float = 0.0
-    mixing: float = 0.5
-    mapping_rate: float = 1.0
-    noise: bool = True
-    augment: tuple[str, ...] = ("colour", "translation", "cutout")
-    adapt: float = 0.0
-    adapt_images: int = 200_000
-    patience: int = 3000
-    grace: int = 3000
-    features: str = ""
-    count: int = 1000
-    rival: Mapping[str, Any] | None = None
-    encode: Mapping[str, Any] | None = None
-
-    @property
-    def penalty(self) -> float:
-        return 0.0002 * self.side**2 / self.batch if self.r1 < 0 else self.r1
-
-
 class GanJob:
     """What the loop asks of a task: its modules, its batches, its losses, its metric and its sheet."""
 
     averaged: tuple[str, ...] = ("generator",)
     rivals: tuple[str, ...] = ("rival",)
 
-    def __init__(self, config: TrainConfig, data: Sequence[Path], holdout: Path | None):
+    def __init__(self, config: TrainConfig, data: Sequence[Path], holdout: Path | None, drawn_in: Latents | None = None):
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             raise UsageError("genkit train gan runs on one device", "start it without accelerate launch")
-        self.options = chosen = _options(config)
+        self.options = chosen = options_of(config)
         self.family, self.network_params = config.family, dict(config.network)
         self.preparation = Preparation(chosen.side, chosen.squeeze, chosen.pixel_art, chosen.alpha, chosen.covered)
-        self.pictures = _read(data, holdout, chosen, self.preparation)
+        self.pictures = read_sources(data, holdout, chosen, self.preparation) if drawn_in is None else drawn_in.pictures
         self.classes = self.pictures.classes
         channels = 4 if chosen.alpha else 3
         self.pair: Adversaries = adversaries_of(
@@ -118,6 +66,18 @@ class GanJob:
             "rival": self.pair.rival,
             "ledger": self.ledger,
         }
+        self.earlier: dict[str, float] = {}
+        self._latents = None if drawn_in is None else drawn_in.latents
+        decoder: Any = getattr(self.pair.generator, "decoder", None)
+        if (decoder is None) != (drawn_in is None) or (decoder is not None and (chosen.encode or "colour" in chosen.augment)):
+            raise UsageError(
+                "network.decoder and [stages.autoencoder] belong together, without data.encode and the change of colour",
+                "weights/gan/genkit-clothes.train.toml has them",
+            )
+        if drawn_in is not None:
+            decoder.load_state_dict(drawn_in.codec.decoder.state_dict())
+            decoder.requires_grad_(False)
+            self.earlier = drawn_in.figures
         self._encode = None if chosen.encode is None else EncodeOptions.of(chosen.encode)
         if self._encode is not None:
             sizes = self._encode.channel_base, self._encode.channel_max
@@ -172,16 +132,27 @@ class GanJob:
         count = self.options.batch
         labels, wanted = self._labels(count, rng), self._labels(count, rng)
         chosen = [int(rng.choice(self._by_class[label])) for label in labels]
-        real = self.pictures.pixels[chosen]
-        if self.options.flip:
-            real = np.where(rng.random((count, 1, 1, 1)) < 0.5, real[:, :, ::-1], real)
+        mirrored = rng.random(count) < (0.5 if self.options.flip else 0.0)
         return {
-            "real": torch.from_numpy(np.ascontiguousarray(real.transpose(0, 3, 1, 2))),
+            "real": self._shown(np.array(chosen), mirrored),
             "labels": torch.from_numpy(labels),
             "wanted": torch.from_numpy(wanted),
             "z": torch.from_numpy(rng.standard_normal((2, count, self.pair.latent), np.float32)),
             "seed": torch.tensor(int(rng.integers(1 << 62))),  # whatever else is drawn on the device
         }
+
+    def _shown(self, chosen: np.ndarray, mirrored: np.ndarray) -> Tensor:
+        """What the discriminator is to take for real: float32 latents, or uint8 pictures (N, C, H, W)."""
+        if self._latents is not None:
+            return self._latents[torch.from_numpy(mirrored).long(), torch.from_numpy(chosen)].float()
+        pixels = self.pictures.pixels[chosen]
+        pixels = np.where(mirrored[:, None, None, None], pixels[:, :, ::-1], pixels)
+        return torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)))
+
+    @staticmethod
+    def _real(batch: dict[str, Tensor]) -> Tensor:
+        real = batch["real"]
+        return real.float() / 127.5 - 1 if real.dtype == torch.uint8 else real
 
     # --- losses -------------------------------------------------------------------------------------------------------
 
@@ -217,7 +188,7 @@ class GanJob:
 
     def _draw_again(self, modules: dict[str, nn.Module], batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Real pictures through the encoder and the generator: how much they differ, and what their codes tell (nats)."""
-        real = batch["real"].float() / 127.5 - 1
+        real = self._real(batch)
         mean, spread = modules["encoder"](real)
         z = mean + (spread / 2).exp() * torch.randn(mean.shape, generator=self._random, device=mean.device)
         w = self.pair.styles(modules["generator"], z, batch["labels"] if self.classes else None)
@@ -254,7 +225,7 @@ class GanJob:
             return None
         rival, (made, wanted), chosen = modules["rival"], self._made, self.options
         labels = batch["labels"] if self.classes else None
-        real = self._change(batch["real"].float() / 127.5 - 1).detach()
+        real = self._change(self._real(batch)).detach()
         opinions = rival(real, labels).float(), rival(self._change(made), wanted).float()
         loss = softplus(-opinions[0]).mean() + softplus(opinions[1]).mean()
         figures = {"discriminator": float(loss.detach()), "sign": float(opinions[0].detach().sign().mean())}
@@ -296,7 +267,7 @@ class GanJob:
             z = torch.stack([noise(seed, (self.pair.latent,)) for seed in seeds[first : first + CHUNK]]).to(device)
             wanted = torch.tensor(labels[first : first + CHUNK], device=device) if self.classes else None
             made = self.pair.draw(generator, self.pair.styles(generator, z, wanted), None)
-            found.append(made.float().clamp(-1, 1).cpu())
+            found.append(self.pair.finish(generator, made).float().clamp(-1, 1).cpu())
         return torch.cat(found)
 
     def evaluate(self, modules: dict[str, nn.Module]) -> dict[str, float]:
@@ -355,41 +326,3 @@ class GanJob:
         options = family.options_of({"c_dim": len(self.classes), "classes": len(self.classes)})
         fields: dict[str, Any] = {"dtypes": list(family.allowed_dtypes({}))}
         return fields | ({"options": options} if options else {})
-
-
-def _options(config: TrainConfig) -> DataOptions:
-    given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in config.data.items()}
-    known = {one.name for one in fields(DataOptions)}
-    if unknown := sorted(set(given) - known):
-        raise UsageError(f"[data]: unknown field {', '.join(unknown)}", f"known fields: {', '.join(sorted(known))}")
-    if wrong := [name for name in given.get("augment", ()) if name not in CHANGES]:
-        raise UsageError(f"data.augment: {wrong[0]!r} is not one of {', '.join(CHANGES)}")
-    return DataOptions(**given)
-
-
-def _read(data: Sequence[Path], holdout: Path | None, chosen: DataOptions, how: Preparation) -> LabelledPictures:
-    """All sources as one set; what `holdout` names is left out."""
-    if not data:
-        raise UsageError("there is nothing to train on", "--data FOLDER or ZIP")
-    if holdout is None:
-        names = {path: [name for name in list_pictures(path) if not _fits(name, chosen.leave_out)] for path in data}
-    else:
-        names = {source.path: list(source.training) for source in split_sources(data, holdout, chosen.leave_out)}
-    sets = [read_labelled(path, chosen.classes, how, names[path]) for path in data]
-    order = tuple(dict.fromkeys(one for found in sets for one in found.classes))
-    if len(order) == 1:
-        raise UsageError(f"all pictures are of the class {order[0]}", "--classes none, or one folder for each class")
-    labels = [
-        np.array([order.index(found.classes[label]) for label in found.labels], np.int64) if order else found.labels
-        for found in sets
-    ]
-    pixels = np.concatenate([found.pixels for found in sets])
-    if len(pixels) < 2:
-        raise UsageError("one picture is not enough to learn from")
-    return LabelledPictures(pixels, np.concatenate(labels), order, tuple(name for found in sets for name in found.names))
-
-
-def _fits(name: str, patterns: Sequence[str]) -> bool:
-    from fnmatch import fnmatch
-
-    return any(fnmatch(name, pattern) for pattern in patterns)

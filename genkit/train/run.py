@@ -55,6 +55,7 @@ def run(
     )
     tensors, params = job.export(job.modules)
     metrics = {
+        **getattr(job, "earlier", {}),
         **outcome["metrics"],
         "steps": outcome["step"],
         "train_minutes": outcome["minutes"],

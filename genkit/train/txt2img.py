@@ -21,12 +21,14 @@ from torch import nn
 from genkit.cards import card_text
 from genkit.errors import UsageError
 from genkit.evaluate.captioned import Caption, CaptionedPictures, Choice, read_captioned
+from genkit.models.latent_diffusion import autoencoder_of, decoded, moments
 from genkit.train.autoencoder import AutoencoderJob, AutoencoderOptions, options_of
-from genkit.train.config import TrainConfig, parse_config, read_config
+from genkit.train.config import TrainConfig, read_config
 from genkit.train.denoiser import DenoiserJob, DenoiserOptions, settle
 from genkit.train.judging import load_judge
 from genkit.train.loop import Report, train
 from genkit.train.run import Request, command_of
+from genkit.train.stages import minutes_of, stage_of
 from genkit.train.wording import further
 
 STAGES = ("autoencoder", "denoiser")
@@ -72,7 +74,7 @@ def run(request: Request, captions: Path | None, report: Report) -> dict[str, An
         raise UsageError(f"{request.config}: trains {config.task}, not {request.task}", f"genkit train {config.task} …")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UsageError("genkit train txt2img runs on one device", "start it without accelerate launch")
-    stages = {name: _stage(config, name, str(request.config)) for name in STAGES}
+    stages = {name: stage_of(config, name, str(request.config)) for name in STAGES}
     folders = {name: request.out / name for name in STAGES}
     begun = any((folder / "state.pt").exists() for folder in folders.values())
     if begun and not request.resume:
@@ -87,14 +89,18 @@ def run(request: Request, captions: Path | None, report: Report) -> dict[str, An
         config, folder = stages[stage], folders[stage]
         return train(config, job, folder, max_minutes=minutes, resume=resume, cpu=request.cpu, report=say(stage))
 
+    pixels = data.pictures.pixels
     first = AutoencoderJob(
-        stages["autoencoder"],
         options_of(stages["autoencoder"].data, AutoencoderOptions, "[stages.autoencoder.data]"),
-        data.pictures,
-        data.made,
-        data.judge,
+        autoencoder_of(**{**dict(stages["autoencoder"].network), "side": pixels.shape[1]}),
+        moments,
+        decoded,
+        pixels,
+        shares=data.pictures.shares,
+        made=data.made,
+        judge=data.judge,
     )
-    before = _minutes(folders["autoencoder"])
+    before = minutes_of(folders["autoencoder"])
     outcome = go("autoencoder", first, request.max_minutes)
     if not outcome["finished"]:
         return {**outcome, "stage": "autoencoder", "card": None}
@@ -113,15 +119,6 @@ def run(request: Request, captions: Path | None, report: Report) -> dict[str, An
     }
     card = write_folder(request.out, config, second, command_of(request), metrics)
     return {**drawn, "stage": "denoiser", "card": str(card)}
-
-
-def _stage(config: TrainConfig, name: str, origin: str) -> TrainConfig:
-    """A stage's own configuration out of the tables [stages.NAME.network], [stages.NAME.data] and [stages.NAME.loop]."""
-    raw = config.stages.get(name)
-    if not isinstance(raw, Mapping):
-        raise UsageError(f"{origin}: there is no table [stages.{name}]", f"stages: {', '.join(STAGES)}")
-    common = {"name": f"{config.name}-{name}", "task": config.task, "family": config.family}
-    return parse_config({**raw, **common}, f"{origin} [stages.{name}]")
 
 
 def choice_of(config: TrainConfig) -> Choice:
@@ -162,13 +159,6 @@ def too_long(tokenizer: Any, captions: Sequence[Caption]) -> int:
     texts = [f"{one.name}, {one.style}" if one.style else one.name for one in captions]
     read = tokenizer(texts, truncation=False, verbose=False).input_ids if texts else []
     return sum(len(one) > tokenizer.model_max_length for one in read)
-
-
-def _minutes(folder: Path) -> float:
-    """How long a stage has been trained before."""
-    if not (folder / "state.pt").exists():
-        return 0.0
-    return float(torch.load(folder / "state.pt", map_location="cpu", weights_only=True)["minutes"])
 
 
 def write_folder(out: Path, config: TrainConfig, job: DenoiserJob, command: list[str], metrics: Mapping[str, Any]) -> Path:
