@@ -76,7 +76,7 @@ def txt2img(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, genkit: Callable[..
     """The verb, which is not mounted before weights ship with it."""
     monkeypatch.setitem(app.COMMANDS, "txt2img", app.Entry("genkit.cli.txt2img", app.PICTURES, "Draw pictures from words."))
     monkeypatch.chdir(tmp_path)
-    return lambda *words: genkit("txt2img", "a cat", "--seed", 1, "--steps", 1, *words)
+    return lambda *words: genkit("txt2img", "a cat", "--seed", 1, "--steps", 2, *words)
 
 
 def test_a_repository_without_a_revision_is_recorded_with_its_commit(
