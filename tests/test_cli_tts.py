@@ -127,6 +127,13 @@ def test_files_lines_and_chapters(tts: Any) -> None:
 
     chapters = list(MP3("joined.mp3").tags.getall("CHAP"))
     assert len(chapters) == 2 and chapters[0].start_time == 0 < chapters[1].start_time
+    Path("plain.csv").write_text("First text here\nSecond text\n")
+    done = tts("--from", "plain.csv", "-o", "plain/")
+    assert [Path(one).name for one in done.lines] == ["0001.wav", "0002.wav"], done.err
+    Path("parted.txt").write_text("One line.\n* * *\n...\nTwo lines.\n")
+    done = tts("--from", "parted.txt", "--split", "-o", "parted/")
+    assert done.code == 0 and [Path(one).name for one in done.lines] == ["0001-one-line.wav", "0002-two-lines.wav"], done.err
+    assert tts("Hello.", "-o", "a.mp3", "--rate", 96_000).code == 2, "before a word is said"
     piped = tts("--from", "-", "-o", "in.wav", stdin=b"Hello from a pipe.")
     assert piped.code == 0, piped.err
 

@@ -147,7 +147,7 @@ def _lines(script: Script) -> Iterator[Script]:
             yield _alone(untimed, f"{script.name}: {part.title or part.id}", slug(part.title or part.text))
             continue
         for number, line in enumerate(part.text.splitlines(), 1):
-            if line.strip():
+            if any(map(str.isalnum, line)):  # a line of dots or dashes parts others, and is none to say
                 yield _alone(Passage(str(number), line.strip()), f"{script.name}: line {number}", slug(line))
 
 

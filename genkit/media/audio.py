@@ -24,6 +24,7 @@ PEAK = 10 ** (-1 / 20)  # -1 dB: what decoders of lossy formats overshoot stays 
 GATE_LUFS, BELOW_LU = -70.0, 10.0  # BS.1770-4
 STRETCH_S, WARM_S, HOP_S, WINDOW_S = 60.0, 1.0, 0.1, 0.4
 QUALITY = 80  # of MP3 and OGG
+MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,9 @@ class Encoding:
             raise UsageError(f"--bits {self.bits}: expected {' or '.join(map(str, BITS))}")
         if self.rate is not None and not 4000 <= self.rate <= 192_000:
             raise UsageError(f"--rate {self.rate}: expected 4000 to 192000 Hz")
+        if self.format == "MP3" and self.rate is not None and self.rate not in MP3_RATES:  # known before a book is said
+            rates = ", ".join(map(str, MP3_RATES))
+            raise UsageError(f"--rate {self.rate}: MP3 has {rates} Hz", "take one of them, or -o NAME.flac")
 
     @property
     def subtype(self) -> str:

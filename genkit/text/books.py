@@ -96,7 +96,8 @@ def _markdown(path: Path) -> Iterator[Passage]:
 
 
 def _table(path: Path) -> Iterator[Passage]:
-    """Rows under a header that names id and text (any order, title allowed), or id and text alone (LJSpeech: id|text)."""
+    """Rows under a header that names id and text (any order, title allowed), or id and text alone (LJSpeech: id|text), or one
+    column of texts."""
     with path.open(encoding=_encoding(path), newline="") as opened:
         first = opened.readline()
         opened.seek(0)
@@ -106,7 +107,7 @@ def _table(path: Path) -> Iterator[Passage]:
             else max("|\t,;", key=lambda one: first.count(one) * (3 if one in "|\t" else 1))
         )
         rows = csv.reader(opened, delimiter=sign, quoting=csv.QUOTE_NONE if sign == "|" else csv.QUOTE_MINIMAL)
-        columns = {"id": 0, "text": 1}
+        columns: dict[str, int] = {}
         try:
             for place, row in enumerate(rows):
                 names = [one.strip().lower() for one in row]
@@ -115,6 +116,7 @@ def _table(path: Path) -> Iterator[Passage]:
                     continue
                 if not any(one.strip() for one in row):
                     continue
+                columns = columns or ({"id": 0, "text": 1} if len(row) > 1 else {"text": 0})
                 yield _row(row, columns, path, rows.line_num)
         except csv.Error as error:
             raise InputError(f"{path}, line {rows.line_num}: {error}") from error
