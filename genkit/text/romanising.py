@@ -60,7 +60,7 @@ def romanised(word: str) -> str:
         return said
     # accents on letters that have just become Latin ones, such as those of Greek: what stood in Latin keeps its own
     plain = unicodedata.normalize("NFD", word)
-    parts = []
+    parts: list[tuple[str, bool]] = []  # a spelling, and whether it stood in Latin letters
     for one in plain:
         if unicodedata.combining(one) and parts and not parts[-1][1]:
             continue
