@@ -315,6 +315,14 @@ def test_single_foreign_words_do_not_stop_a_text(tts: Any) -> None:
     assert mainly.code == 2 and "mms-tts-rus" in mainly.err and "Сегодня" in mainly.err and not Path("b.wav").exists()
 
 
+def test_a_chapter_in_another_language_is_told_of(tts: Any) -> None:
+    german = "Der Hund und die Katze sind nicht auf dem Sofa, sie sind im Garten und schlafen."
+    english = "The dog and the cat are not on the sofa, they are in the garden and they sleep. " * 3
+    Path("book.md").write_text(f"# One\n\n{english}\n\n# Zwei\n\n{german}\n\n# Three\n\n{english}\n")
+    done = tts("--from", "book.md", "-o", "a.wav", "--dry-run")
+    assert done.code == 0 and "1 part seems to be in another language than tiny speaks: Zwei (de)" in done.err, done.err
+
+
 def test_letters_that_a_voice_does_not_know_are_counted(hub: FakeHub, own_folders: Path, tmp_path: Path, genkit: Run) -> None:
     tiny_voices.publish(hub, "maker/few", tiny_voices.vits(tmp_path / "few", "_abcdefghilmnoprstu' -"))
     name = tiny_voices.card(own_folders, hub, "few", "mms-tts-eng", "maker/few")

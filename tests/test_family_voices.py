@@ -175,3 +175,14 @@ def test_a_missing_extra_is_named(name: str, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(UsageError) as caught:
         family_module(card.family).load(card, {}, CPU, FULL)
     assert f"genkit-media[{card.requires}]" in str(caught.value.hint)
+
+
+def test_piper_counts_signs_that_a_voice_has_not_got() -> None:
+    from collections import Counter
+
+    from genkit.models.piper import Piper
+
+    voice = object.__new__(Piper)
+    voice._table, voice.unread, voice.languages = {"a": [5], "_": [0], "^": [1], "$": [2]}, Counter(), ("en",)
+    assert voice.ids(["a", "x", "x", ",", "a"]) == [1, 0, 5, 0, 5, 0, 2]
+    assert voice.unread == {"x": 2}

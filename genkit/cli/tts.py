@@ -98,7 +98,7 @@ def describe(
     from genkit.media.audio import Encoding
     from genkit.tasks.speech import Manner
     from genkit.tasks.subtitles import KINDS
-    from genkit.tasks.voices import check_markup, foreign_notice, languages_of, refuse_foreign, refuse_lacking
+    from genkit.tasks.voices import check_markup, foreign_notice, languages_of, parts_notice, refuse_foreign, refuse_lacking
     from genkit.text.scripts import Foreign
 
     if not 0.5 <= voice.speed <= 2:  # False for not-a-number
@@ -142,7 +142,7 @@ def describe(
         ssml=text.ssml,
         options=options,
     )
-    foreign = Foreign()
+    foreign, told = Foreign(), list[str | None]()
     for script in scripts:
         try:
             plain = [check_markup(part.text, card, manner) for part in script.passages]
@@ -150,7 +150,10 @@ def describe(
             error.message = f"{script.name}: {error.message}"
             raise
         foreign += refuse_foreign(plain, card, voice.voice, text.language)
-    notice = foreign_notice(foreign)
+        if not text.language:
+            titles = [one.title or one.id for one in script.passages]
+            told.append(parts_notice(list(zip(titles, plain, strict=True)), card, voice.voice))
+    told.append(foreign_notice(foreign))
     encoding = Encoding(format_of(shared, streamed), sound.bits, sound.rate, shared.quality)
     draws = "seed" in card.params.get("can", ())
     seed = (voice.seed if voice.seed is not None else secrets.randbelow(1 << 31)) if draws else None
@@ -183,7 +186,7 @@ def describe(
         plot=sound.plot,
         options={key: value for key, value in recorded.items() if value is not None},
         files=files | ({"lexicon": text.lexicon} if text.lexicon else {}),
-        notices=[notice] if notice else [],
+        notices=[one for one in told if one],
     )
 
 

@@ -72,6 +72,18 @@ def can_say(card: Card, foreign: str, language: str | None) -> bool:
     return bool(foreign) and any(not unspeakable(foreign, [one], most=1) for one in languages)
 
 
+def parts_notice(parts: Sequence[tuple[str, str]], card: Card, voice: str | None = None) -> str | None:
+    """What is to be told of chapters (title, text) that seem to be in another language than the rest of their book."""
+    languages = languages_of(card, voice)
+    guessed = ((title, guess_language(text[:4000])) for title, text in parts) if len(parts) > 1 else ()
+    strange = [f"{title} ({found})" for title, found in guessed if found is not None and not speaks(languages, found)]
+    if not strange:
+        return None
+    count = "1 part seems" if len(strange) == 1 else f"{len(strange)} parts seem"
+    more = ", ..." if len(strange) > NAMED else ""
+    return f"{count} to be in another language than {card.name} speaks: {', '.join(strange[:NAMED])}{more}"
+
+
 def foreign_notice(foreign: Foreign) -> str | None:
     """What is to be told of foreign words in a text, once."""
     if not foreign.count:
