@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from genkit.errors import InputError, WeightsError
+from genkit.models.settings import read_settings
 from genkit.models.speaking import Speak, Spoken, rate_of, seeded
-from genkit.models.speech_folders import open_model, open_tokenizer, read_settings, root_of
+from genkit.models.speech_folders import open_model, open_tokenizer, root_of
 
 if TYPE_CHECKING:
     from genkit.cards import Card

@@ -18,8 +18,9 @@ from torch import Tensor
 
 from genkit.errors import WeightsError
 from genkit.models.griffin_lim import check_mel, sound_of
+from genkit.models.settings import read_settings
 from genkit.models.speaking import Mark, Speak, Spoken, rate_of
-from genkit.models.speech_folders import build_strictly, read_settings, read_weights, root_of
+from genkit.models.speech_folders import build_strictly, read_weights, root_of
 from genkit.weights import read_state_dict
 
 if TYPE_CHECKING:

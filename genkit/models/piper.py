@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genkit.errors import RunError, UsageError, WeightsError
+from genkit.models.settings import read_settings
 from genkit.models.speaking import Speak, Spoken, rate_of
-from genkit.models.speech_folders import read_settings
 
 if TYPE_CHECKING:
     import torch

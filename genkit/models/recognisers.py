@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from genkit.errors import UsageError, WeightsError
-from genkit.models.speech_folders import open_model, open_tokenizer, quietly, read_settings
+from genkit.models.settings import read_settings
+from genkit.models.speech_folders import open_model, open_tokenizer, quietly
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,6 @@ misshapen tensor is an error, and a pickle is read by our own restricted reader,
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genkit.errors import WeightsError
+from genkit.models.settings import read_settings
 from genkit.runtime import is_out_of_memory
 from genkit.weights import read_state_dict
 
@@ -23,21 +23,6 @@ if TYPE_CHECKING:
 # Buffers that files carry or lack as versions went; they are computed when the network is built.
 COMPUTED = re.compile(r"(^|\.)(position_ids|inv_freq|num_batches_tracked|pos_enc|pe|attn\.bias|masked_bias|bias_mask)$")
 FULL, PICKLED = "model.safetensors", "pytorch_model.bin"
-
-
-def read_settings(path: Path) -> dict[str, Any]:
-    """Read a JSON file of settings.
-
-    Raises:
-        WeightsError: not there, or no JSON object.
-    """
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"{path}: {'is not there' if not path.exists() else 'damaged'}", "fetch it again") from error
-    if not isinstance(value, dict):
-        raise WeightsError(f"{path}: damaged", "fetch it again")
-    return value
 
 
 def read_weights(folder: Path, *, pickled: bool = False) -> dict[str, torch.Tensor]:

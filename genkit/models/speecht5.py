@@ -16,8 +16,9 @@ import torch
 
 from genkit.errors import InputError, UsageError, WeightsError
 from genkit.models.griffin_lim import check_mel, sound_of
+from genkit.models.settings import read_settings
 from genkit.models.speaking import Speak, Spoken, rate_of, seeded
-from genkit.models.speech_folders import build_strictly, open_model, open_tokenizer, read_settings, root_of
+from genkit.models.speech_folders import build_strictly, open_model, open_tokenizer, root_of
 from genkit.weights import read_state_dict
 
 if TYPE_CHECKING:

@@ -4,13 +4,13 @@ a plan can ask before anything is loaded."""
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
 from genkit.cards import Card
 from genkit.errors import WeightsError
 from genkit.models.diffusers.pipelines import DRAWING, NEGATIVE
+from genkit.models.settings import read_settings
 
 SIZE = 1024  # of transformers, which do not say what they were trained at
 SETTINGS = ("model_index.json", "unet/config.json", "vae/config.json")  # what is read here
@@ -24,7 +24,7 @@ def described(card: Card, folder: Path) -> Card:
     """
     if card.params.get("pipeline") or card.task != "txt2img":
         return card
-    name = read_json(folder / "model_index.json").get("_class_name")
+    name = read_settings(folder / "model_index.json").get("_class_name")
     if name not in DRAWING:
         raise WeightsError(f"{card.name}: {folder} holds a {name}", f"genkit txt2img runs {', '.join(DRAWING)}", code="card")
     taken = set(DRAWING[name].arguments)
@@ -50,21 +50,6 @@ def _size(folder: Path) -> int:
 def _says(path: Path) -> dict[str, Any]:
     """The settings of one part; nothing where it is not there or damaged, which the loading tells."""
     try:
-        return read_json(path)
+        return read_settings(path)
     except WeightsError:
         return {}
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read one file of settings.
-
-    Raises:
-        WeightsError: not there, or no JSON object.
-    """
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"{path}: {'is not there' if not path.exists() else 'damaged'}", "fetch it again") from error
-    if not isinstance(value, dict):
-        raise WeightsError(f"{path}: damaged", "fetch it again")
-    return value

@@ -20,8 +20,8 @@ from typing import Any
 import torch
 
 from genkit.errors import WeightsError
-from genkit.models.diffusers.folders import read_json
 from genkit.models.diffusers.pipelines import Kind
+from genkit.models.settings import read_settings
 from genkit.runtime import is_out_of_memory
 
 # How a folder names the code of a part: nothing else is imported.
@@ -118,7 +118,7 @@ def read_index(folder: Path, kind: Kind) -> dict[str, Any]:
         WeightsError: not there, not JSON, or another pipeline.
     """
     path = folder / "model_index.json"
-    index = read_json(path)
+    index = read_settings(path)
     found = index.get("_class_name")
     if found not in kind.folders:
         raise WeightsError(f"{folder} holds a {found}, which {kind.name} cannot run", f"it runs {', '.join(kind.folders)}")
@@ -244,7 +244,7 @@ def _refuse_wordless(part_class: Any, folder: Path) -> None:
 
 def _refuse_foreign_settings(folder: Path) -> None:
     """Quantised weights need further packages and adapters other repositories: neither is what the card says."""
-    settings = read_json(folder / "config.json")
+    settings = read_settings(folder / "config.json")
     if "quantization_config" in settings:
         raise WeightsError(f"{folder} is quantised, which is not read", "take the repository with plain weights")
     if (folder / "adapter_config.json").exists():
@@ -258,7 +258,7 @@ def _weight_files(folder: Path, variant: str | None) -> list[Path]:
             # a sharded model's list carries its variant before or behind the word index, as versions went
             for name in (f"{stem}.safetensors.index{mark}.json", f"{stem}{mark}.safetensors.index.json"):
                 if (folder / name).is_file():
-                    shards = read_json(folder / name).get("weight_map")
+                    shards = read_settings(folder / name).get("weight_map")
                     if not isinstance(shards, dict) or not all(_is_plain(one) for one in shards.values()):
                         raise WeightsError(f"{folder / name}: damaged", "fetch it again")
                     return [folder / one for one in sorted(set(shards.values()))]
