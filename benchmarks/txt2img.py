@@ -31,8 +31,10 @@ PROMPTS = ("red heart", "a cat", "green dragon", "pizza", "a blue car", "snowman
 def bare(folder: str, target: str, count: int, batch: int, steps: int, guidance: float, side: int, device: str) -> None:
     """What a person writes in five minutes with diffusers: this file run as `txt2img.py --bare ...` does it alone."""
     import diffusers
+    import torch
 
-    pipeline = diffusers.DiffusionPipeline.from_pretrained(folder, use_safetensors=True).to(device)
+    dtype = torch.float32  # without it transformers keeps the files' half precision, and diffusers does not
+    pipeline = diffusers.DiffusionPipeline.from_pretrained(folder, use_safetensors=True, torch_dtype=dtype).to(device)
     pipeline.set_progress_bar_config(disable=True)
     draw_bare(pipeline, Path(target), count, batch, steps, guidance, side)
 
@@ -131,7 +133,7 @@ def loaded(folder: Path, work: Path, asked: argparse.Namespace, steps: int, side
             seeds = list(range(first, min(first + asked.batch, asked.pictures)))
             library.txt2img(
                 PROMPTS[first % len(PROMPTS)],
-                work / "library/",
+                f"{work}/library/",
                 seed=seeds,
                 size=(side, side),
                 batch=asked.batch,

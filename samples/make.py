@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 HERE = Path(__file__).resolve().parent
 CLEAN, WEB, GREY, HOLES, PICTURES = HERE / "upscale", HERE / "web", HERE / "colorize", HERE / "inpaint", HERE / "pictures"
-PHOTOS, STYLES, DRAWINGS = HERE / "photos", HERE / "styles", HERE / "drawings"
+PHOTOS, STYLES, DRAWINGS, PROMPTS = HERE / "photos", HERE / "styles", HERE / "drawings", HERE / "prompts"
 
 
 def inputs() -> None:
@@ -115,6 +116,8 @@ def pictures() -> None:
         _styled(out)
         _translated(out)
         _drawn(out)
+        _worded(out)
+        _spoken(out)
         _compare(CLEAN / "chelsea.jpg", out / "clean" / "chelsea.jpg", (60, 20, 110, 75), PICTURES / "upscale-clean.jpg")
         _compare(WEB / "coffee.jpg", out / "web" / "coffee.jpg", (75, 25, 135, 90), PICTURES / "upscale-web.jpg")
 
@@ -148,6 +151,24 @@ def _drawn(out: Path) -> None:
     sheet = Image.new("RGBA", tiles.size, "white")
     sheet.alpha_composite(tiles)
     sheet.convert("RGB").resize((2 * tiles.width, 2 * tiles.height), Image.Resampling.NEAREST).save(PICTURES / "gan-tiles.png")
+
+
+def _worded(out: Path) -> None:
+    """What was drawn from words, on white: 16 columns, in the order of the list."""
+    _genkit("txt2img", "--from", PROMPTS / "icons.txt", "--seed", "1", "--name", "{index:03}", "-o", out / "words/")
+    icons = [Image.open(path).convert("RGBA") for path in sorted((out / "words").glob("*.png"))]
+    side, columns = icons[0].width, 16
+    sheet = Image.new("RGBA", (columns * side, -(-len(icons) // columns) * side), "white")
+    for place, icon in enumerate(icons):
+        sheet.alpha_composite(icon, (place % columns * side, place // columns * side))
+    sheet.convert("RGB").save(PICTURES / "txt2img.png", optimize=True)
+
+
+def _spoken(out: Path) -> None:
+    """The plot of one sentence."""
+    words = (HERE / "speech" / "sentences.txt").read_text(encoding="utf-8").splitlines()[3]
+    _genkit("tts", words, "--plot", "-o", out / "spoken.wav")
+    shutil.copyfile(out / "spoken.png", PICTURES / "tts.png")
 
 
 def _table(rows: Sequence[Sequence[Path]], target: Path, height: int = 220) -> None:

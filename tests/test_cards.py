@@ -201,7 +201,7 @@ def test_the_default_follows_scale_and_configuration() -> None:
     with pytest.raises(UsageError, match=r"config\.toml: upscale\.model: unknown model 'gone'"):
         cards.default_model("upscale")
     with pytest.raises(UsageError, match="no default model"):
-        cards.default_model("tts")
+        cards.default_model("dance")
 
 
 def test_options_are_parsed_and_checked() -> None:

@@ -19,7 +19,6 @@ from conftest import Run, environment
 from hub import FakeHub, serving
 from PIL import Image
 
-from genkit.cli import app
 from genkit.media.sound_tags import read_text
 from genkit.media.unfinished import Unfinished
 
@@ -28,9 +27,7 @@ RATE = 16_000
 
 
 @pytest.fixture(autouse=True)
-def mounted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The verb is not in the list of commands before a voice ships with it."""
-    monkeypatch.setitem(app.COMMANDS, "tts", app.Entry("genkit.cli.tts", app.SOUNDS, "Read text aloud."))
+def inside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
@@ -245,14 +242,9 @@ def test_a_killed_run_goes_on_where_it_stopped(tts: Any, own_folders: Path, tmp_
     Path("book.txt").write_text(" ".join(f"Sentence number {number} is here." for number in ("one", "two", "three") * 20))
     whole = tts("--from", "book.txt", "-o", "whole.wav", "--seed", 5, "--subtitles", "json")
     assert whole.code == 0, whole.err
-    script = tmp_path / "run.py"
-    script.write_text(
-        "import sys\nfrom genkit.cli import app\n"
-        'app.COMMANDS["tts"] = app.Entry("genkit.cli.tts", app.SOUNDS, "x")\nsys.exit(app.main(sys.argv[1:]))\n'
-    )
     words = ["tts", "--from", "book.txt", "-o", "book.wav", "--model", "tiny", "--device", "cpu", "--subtitles", "json"]
     process = subprocess.Popen(
-        [sys.executable, str(script), *words, "--seed", "5"],
+        [sys.executable, "-m", "genkit", *words, "--seed", "5"],
         env=environment(),
         stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -357,3 +349,8 @@ def test_the_python_function(tts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert soundfile.info(path).format == "FLAC"
     with pytest.raises(api.UsageError, match="another script"):
         api.tts("Привет, как дела?", model="tiny", device="cpu")
+
+
+def test_words_that_begin_with_a_dash_are_told_the_way_out(genkit: Run) -> None:
+    refused = genkit("tts", "-5 degrees outside")
+    assert refused.code == 2 and 'genkit tts -- "-5 degrees outside"' in refused.err

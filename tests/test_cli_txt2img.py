@@ -13,7 +13,7 @@ from drawing_model import SIDE, FakeDraw
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from genkit.cli import app, making
+from genkit.cli import making
 
 Run = Callable[..., Any]
 
@@ -51,9 +51,7 @@ path = "tiny-words.safetensors"
 
 @pytest.fixture(autouse=True)
 def model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, own_folders: Path) -> FakeDraw:
-    """The verb, which is not mounted before weights ship with it, with a model that takes no time."""
-    entry = app.Entry("genkit.cli.txt2img", app.PICTURES, "Draw pictures from words.")
-    monkeypatch.setitem(app.COMMANDS, "txt2img", entry)
+    """A model that takes no time."""
     monkeypatch.chdir(tmp_path)
     folder = own_folders / "cards" / "txt2img"
     folder.mkdir(parents=True)
@@ -305,7 +303,6 @@ def test_a_real_pipeline_draws_the_same_alone_and_in_a_sheet(
     genkit: Run, monkeypatch: pytest.MonkeyPatch, pipeline_folder: Callable[[str], Path]
 ):
     monkeypatch.undo()
-    monkeypatch.setitem(app.COMMANDS, "txt2img", app.Entry("genkit.cli.txt2img", app.PICTURES, ""))
     folder = pipeline_folder("StableDiffusionPipeline")
     monkeypatch.chdir(folder.parent)
     words = ["--model", folder.name, "--steps", 2]

@@ -14,7 +14,6 @@ from conftest import Run
 from hub import FakeHub, serving
 
 from genkit import cards, weights
-from genkit.cli import app
 from genkit.errors import InputError, UsageError, WeightsError
 from genkit.models import family_module, load_model
 from genkit.text.front import sentences
@@ -23,9 +22,7 @@ CPU, FULL = torch.device("cpu"), torch.float32
 
 
 @pytest.fixture(autouse=True)
-def mounted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The verb is not in the list of commands before a voice ships with it."""
-    monkeypatch.setitem(app.COMMANDS, "tts", app.Entry("genkit.cli.tts", app.PICTURES, "Read text aloud."))
+def inside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 

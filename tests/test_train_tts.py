@@ -146,10 +146,8 @@ def test_a_trained_voice_speaks(genkit: Run, tmp_path: Path, monkeypatch: pytest
     """Both parts from made recordings, with all the symbols that preparation gives, then words through the verb itself."""
     import soundfile
 
-    from genkit.cli import app
     from genkit.train.speech_preparation import SYMBOLS as ALL
 
-    monkeypatch.setitem(app.COMMANDS, "tts", app.Entry("genkit.cli.tts", app.SOUNDS, "Read text aloud."))
     monkeypatch.chdir(tmp_path)
     ids = np.array([ALL.index("AA1"), ALL.index("S"), ALL.index(".")], np.int16)
     each = tuple(Spoken(**{**utterance(place).__dict__, "ids": ids, "held": place > 3}) for place in range(6))

@@ -12,7 +12,6 @@ import torch
 from hub import COMMIT, FakeHub, serving, sha256
 
 from genkit import cards, models, weights
-from genkit.cli import app
 from genkit.errors import UsageError, WeightsError
 from genkit.models.diffusers.unnamed import SD2, TELLING, settled
 from genkit.weights import download, store
@@ -73,8 +72,6 @@ def test_a_repository_is_pulled_checked_and_used_again_offline(
 
 @pytest.fixture
 def txt2img(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, genkit: Callable[..., Any]) -> Callable[..., Any]:
-    """The verb, which is not mounted before weights ship with it."""
-    monkeypatch.setitem(app.COMMANDS, "txt2img", app.Entry("genkit.cli.txt2img", app.PICTURES, "Draw pictures from words."))
     monkeypatch.chdir(tmp_path)
     return lambda *words: genkit("txt2img", "a cat", "--seed", 1, "--steps", 2, *words)
 

@@ -37,6 +37,8 @@ COMMANDS = {
         "genkit.cli.translate", PICTURES, "Turn photographs into drawings, edges into photographs, and the like."
     ),
     "gan": Entry("genkit.cli.gan", PICTURES, "Draw new pictures from a latent space, and films of walks through it."),
+    "txt2img": Entry("genkit.cli.txt2img", PICTURES, "Draw pictures from words."),
+    "tts": Entry("genkit.cli.tts", SOUNDS, "Read texts aloud."),
     "models": Entry("genkit.cli.models", MODELS, "List, describe, fetch, check, remove and import models."),
     "train": Entry("genkit.cli.train", MODELS, "Train a model on your own files."),
     "eval": Entry("genkit.cli.eval", MODELS, "Measure a model on a data set, with the protocol."),

@@ -26,6 +26,9 @@ def told(error: Any, arguments: Sequence[str]) -> tuple[str, str | None]:
         word = _file_like(words, str(error.option_name))
         if word is not None:
             return f"no such option: {word}", _dashed(word, path)
+        text = next((one for one in words if one.startswith("-") and " " in one and str(error.option_name)[-1] in one), None)
+        if text is not None:
+            return f"no such option: {text}", f'if these are words and no option, put -- before them: {path} -- "{text}"'
         near = sorted(error.possibilities or ())
         return f"no such option: {error.option_name}", f"did you mean {' or '.join(near)}? {page}" if near else page
     if kind == "BadOptionUsage":
