@@ -97,6 +97,9 @@ def test_fastspeech2_gives_phoneme_times(hub: FakeHub, own_folders: Path, tmp_pa
     object.__setattr__(high, "params", dict(high.params) | {"can": ["speed", "pitch"], "pitch_per_semitone": 0.5})
     able = load_model(high, weights.resolve(high, announce=lambda text: None), CPU, FULL)
     assert not np.allclose(said(able, text, pitch=6.0)[0], sound)
+    object.__setattr__(high, "params", dict(high.params) | {"pace": 0.5})
+    slow = load_model(high, weights.resolve(high, announce=lambda text: None), CPU, FULL)
+    assert len(said(slow, text)[0]) == pytest.approx(2 * len(sound), rel=0.1)
 
 
 def test_speecht5_reads_pickles_of_tensors_and_a_speakers_vector(hub: FakeHub, own_folders: Path, tmp_path: Path) -> None:

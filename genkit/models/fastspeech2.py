@@ -119,6 +119,8 @@ class FastSpeech2(Speak):
         self.model, self.vocoder, self.symbols, self.hop, self.scale = model, vocoder, dict(symbols), hop, scale
         self._semitone = float(card.params.get("pitch_per_semitone", 0.0))  # of the unit that the network's pitches have
         self._end = card.params.get("end", END)
+        # lengths are learned as logarithms, whose means are short: what the voice's own recordings last longer by
+        self._pace = float(card.params.get("pace", 1.0))
         self._unheard = frozenset(card.params.get("unheard", ()))  # symbols that the recordings it learned from had not got
 
     def _say(
@@ -129,7 +131,7 @@ class FastSpeech2(Speak):
             return
         ids = [self.symbols.get(one, self.symbols.get(UNKNOWN, 0)) for one in tokens]
         device = next(self.model.parameters()).device
-        with torch.inference_mode(), self._shaped(speed, pitch):
+        with torch.inference_mode(), self._shaped(speed * self._pace, pitch):
             speaker = torch.tensor([int(voice or 0)], device=device) if self.voices else None
             made = self.model(torch.tensor([ids], device=device), speaker_ids=speaker, return_dict=True)
             frames = made.duration_outputs[0].long().cpu()  # (L,)
