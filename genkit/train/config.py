@@ -45,7 +45,7 @@ class LoopConfig:
 class TrainConfig:
     """One training run. `start` names a model or a checkpoint whose tensors of equal shape are the first weights; `data_note`
     is what the card says about the data, `licence` and `commercial` what it says of use. `stages` has, by name, the network,
-    data and loop of each training of a run of several."""
+    data and loop of each training of a run of several. `bits` are those of the matrices in the file that comes out, 16 or 8."""
 
     name: str
     task: str
@@ -59,6 +59,7 @@ class TrainConfig:
     data: Mapping[str, Any] = field(default_factory=dict)
     loop: LoopConfig = field(default_factory=LoopConfig)
     stages: Mapping[str, Any] = field(default_factory=dict)
+    bits: int = 16
 
 
 def read_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
@@ -85,6 +86,8 @@ def parse_config(raw: Mapping[str, Any], origin: str) -> TrainConfig:
     missing = [name for name in ("name", "task", "family") if name not in raw]
     if missing:
         raise UsageError(f"{origin}: missing {', '.join(missing)}")
+    if raw.get("bits", 16) not in (8, 16):
+        raise UsageError(f"{origin}: bits = {raw['bits']}", "16 for half precision, 8 for half of that")
     return TrainConfig(**{**raw, "loop": LoopConfig(**loop)})
 
 

@@ -1,4 +1,4 @@
-"""The end of a training run: averaged weights as half-precision safetensors, and a filled card beside them."""
+"""The end of a training run: averaged weights in half precision or eight bits, and a filled card beside them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from genkit.cards import card_text
 from genkit.train.config import TrainConfig
+from genkit.weights.eight_bits import packed
 
 
 def write_model(
@@ -24,7 +25,7 @@ def write_model(
     metrics: Mapping[str, Any],
     extra: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Write `<name>.safetensors` (float16) and `<name>.toml` into `folder` and return the card's path.
+    """Write `<name>.safetensors` (float16, or `config.bits`) and `<name>.toml` into `folder` and return the card's path.
 
     `command` is recorded as `trained_by`; `extra` holds further card fields of the task, such as `limits`. Its `role` names the
     tensors among the card's files ("weights" unless told), its `files` are further weights by role, which are copied beside.
@@ -32,9 +33,15 @@ def write_model(
     from safetensors.torch import save_file
 
     weights = folder / f"{config.name}.safetensors"
-    halves = {name: tensor.detach().half().contiguous().cpu() for name, tensor in tensors.items()}
+    tensors = packed(tensors) if config.bits == 8 else tensors
+
+    def stored(dtype: torch.dtype) -> dict[str, Tensor]:
+        kept = {name: one if one.dtype == torch.int8 else one.to(dtype) for name, one in tensors.items()}
+        return {name: one.detach().contiguous().cpu() for name, one in kept.items()}
+
+    halves = stored(torch.float16)
     if not all(bool(torch.isfinite(tensor).all()) for tensor in halves.values()):
-        halves = {name: tensor.detach().float().contiguous().cpu() for name, tensor in tensors.items()}
+        halves = stored(torch.float32)
     save_file(halves, weights)
     weights.chmod(0o644)  # safetensors makes it private to the user, which an installed package must not be
     fields = dict(extra or {})

@@ -41,7 +41,7 @@ TEXT_BEGINNINGS = {
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
     """Read safetensors, a PyTorch file with nothing but tensors in it, or the tensors of a TorchScript archive; on the CPU, in
-    the file's own dtypes.
+    the file's own dtypes, but what genkit keeps in eight bits (`eight_bits.py`) in float32.
 
     Weights are taken out of the usual wrappers (`params_ema` before `params`), nested parts are joined with dots.
 
@@ -78,8 +78,10 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    from genkit.weights.eight_bits import unpacked
+
     try:
-        return load_file(path)
+        return unpacked(load_file(path))
     except (SafetensorError, OSError, ValueError, RuntimeError) as error:
         raise WeightsError(f"{path}: truncated or altered ({_first_line(error)})", _ways_out(), code="damaged") from error
 
