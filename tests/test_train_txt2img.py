@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -259,6 +260,28 @@ def test_ranks_count_those_that_are_nearer(icons: Path) -> None:
     assert ranks(made, real, np.array([0, 1])).tolist() == [1, 2]
     pictures = read_captioned([icons], None, Choice(side=16))
     assert len(names_to_draw(pictures, 3)) == 3
+
+
+def test_words_foretell_their_pictures_before_the_denoiser(
+    icons: Path, recipe: Path, tmp_path: Path, genkit: Callable[..., Any]
+) -> None:
+    words = "[stages.words.data]\nbatch = 16\n[stages.words.loop]\nsteps = 60\nlearning_rate = 1e-2\nema = 0.9\n"
+    words += "log_every = 30\neval_every = 1\nsheet_every = 60\n"
+    recipe.write_text(CONFIG + words)
+    run = tmp_path / "run"
+    told = ("train", "txt2img", "--config", recipe, "--data", icons, "--out", run, "--device", "cpu")
+    outcome = genkit(*told, "--set", "stages.words.loop.steps=1", "--set", "stages.denoiser.network.denoiser.pooled=true")
+    assert outcome.code == 0, outcome.err
+    outcome = genkit(*told, "--resume", "--set", "stages.denoiser.network.denoiser.pooled=true")
+    assert outcome.code == 0, outcome.err
+    said = [json.loads(line)["words_error"] for line in (run / "words" / "log.jsonl").read_text().splitlines()]
+    assert said[-1] < 0.7 * said[0], said
+    assert (run / "words" / "sheet-0000060.png").exists()
+    metrics = tomllib.loads((run / "tiny-icons.toml").read_text())["metrics"]
+    assert metrics["words_error"] == pytest.approx(said[-1], rel=1e-2) and "words_error:" in metrics["protocol"]
+    assert json.loads((run / "tiny-icons" / "unet" / "config.json").read_text())["addition_embed_type"] == "text"
+    drawn = genkit("txt2img", "a red square", "--model", run / "tiny-icons.toml", "--steps", "2", "-o", tmp_path / "a.png")
+    assert drawn.code == 0 and (tmp_path / "a.png").exists(), drawn.err
 
 
 def test_a_configuration_without_stages_is_told(icons: Path, recipe: Path, tmp_path: Path, genkit: Callable[..., Any]) -> None:

@@ -102,9 +102,10 @@ def text_encoder_of(tokenizer: Any, width: int, layers: int, heads: int) -> Any:
 
 def denoiser_of(
     side: int, latents: int, width: int, channels: Sequence[int], attention: Sequence[bool], layers: int = 1, groups: int = 16,
-    heads: int = 4,
+    heads: int = 4, pooled: bool = False,
 ) -> Any:  # fmt: skip
-    """A UNet2DConditionModel on latents of `side` that attends to words of `width` at the levels where `attention` is true."""
+    """A UNet2DConditionModel on latents of `side` that attends to words of `width` at the levels where `attention` is true;
+    with `pooled`, every block is told of them too, with the time (diffusers' addition of `text`)."""
     from diffusers import UNet2DConditionModel
 
     if len(channels) != len(attention):
@@ -121,6 +122,8 @@ def denoiser_of(
         cross_attention_dim=width,
         attention_head_dim=heads,  # diffusers' name for the number of heads
         norm_num_groups=groups,
+        addition_embed_type="text" if pooled else None,
+        addition_embed_type_num_heads=heads,
     )
 
 

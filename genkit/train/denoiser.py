@@ -21,6 +21,7 @@ from genkit.evaluate.captioned import Caption, CaptionedPictures
 from genkit.models.latent_diffusion import (
     TRAIN_STEPS,
     Parts,
+    decoded,
     denoiser_of,
     moments,
     noisy,
@@ -34,18 +35,21 @@ from genkit.train.autoencoder import before, lay_out
 from genkit.train.config import TrainConfig
 from genkit.train.feeding import feed
 from genkit.train.wording import main_colour, worded
+from genkit.train.words import WordsJob, WordsOptions
 
 CHUNK = 64
 
 
 @dataclass(frozen=True)
 class DenoiserOptions:
-    """`empty` is the share of captions left out for guidance, `further` that of made pictures in a batch. `steps` and
-    `guidance` are those of sheets and of the card; `count` names are drawn for `retrieval`, if features are given."""
+    """`empty` is the share of captions left out for guidance, `further` that of made pictures in a batch. Times are evenly
+    spread numbers from 0 to 1 to the power of `time_power`: below 1, there is more of much noise. `steps` and `guidance` are
+    those of sheets and of the card; `count` names are drawn for `retrieval`, if features are given."""
 
     batch: int = 64
     empty: float = 0.1
     further: float = 0.3
+    time_power: float = 1.0
     steps: int = 20
     guidance: float = 3.0
     count: int = 100
@@ -120,17 +124,20 @@ class DenoiserJob:
     def batches(self, seed: int) -> Iterator[dict[str, Tensor]]:
         return feed(self._batch, seed)
 
-    def _batch(self, rng: np.random.Generator) -> dict[str, Tensor]:
-        chosen, own = self.options, len(self.pictures.captions)
-        others = round(chosen.batch * chosen.further) if len(self.captions) > own else 0
-        places = rng.choice(own, chosen.batch - others, p=self.pictures.shares)
+    def captioned(self, rng: np.random.Generator, count: int, further: float) -> tuple[np.ndarray, list[str]]:
+        """Places of `count` pictures, a share `further` of them made ones, and words for each."""
+        own = len(self.pictures.captions)
+        others = round(count * further) if len(self.captions) > own else 0
+        places = rng.choice(own, count - others, p=self.pictures.shares)
         places = np.concatenate([places, rng.integers(own, len(self.captions), others)]) if others else places
-        texts = [
-            "" if rng.random() < chosen.empty else worded(self.captions[one], self.colours[one] if one < own else None, rng)
-            for one in places
-        ]
+        return places, [worded(self.captions[one], self.colours[one] if one < own else None, rng) for one in places]
+
+    def _batch(self, rng: np.random.Generator) -> dict[str, Tensor]:
+        chosen = self.options
+        places, texts = self.captioned(rng, chosen.batch, chosen.further)
+        texts = ["" if rng.random() < chosen.empty else text for text in texts]
         # one time from each of `batch` equal parts: a steadier loss than times that may crowd
-        times = (np.arange(chosen.batch) + rng.random(chosen.batch)) / chosen.batch * TRAIN_STEPS
+        times = ((np.arange(chosen.batch) + rng.random(chosen.batch)) / chosen.batch) ** chosen.time_power * TRAIN_STEPS
         latents = self.latents[torch.from_numpy(places)].float()
         return {
             "latents": latents,
@@ -138,6 +145,24 @@ class DenoiserJob:
             "times": torch.from_numpy(times.astype(np.int64)),
             "noise": torch.from_numpy(rng.standard_normal(latents.shape, np.float32)),
         }
+
+    def words_job(self, options: WordsOptions) -> WordsJob:
+        """The stage before this one, on the same text encoder."""
+        own = self.pictures.of_style("")
+        names = tokens_of(self.tokenizer, [self.captions[one].name for one in own])
+
+        def draw(rng: np.random.Generator, count: int, further: float) -> tuple[np.ndarray, Tensor]:
+            places, texts = self.captioned(rng, count, further)
+            return places, tokens_of(self.tokenizer, texts)
+
+        def show(latents: Tensor) -> np.ndarray:
+            device = next(self.autoencoder.parameters()).device
+            with torch.inference_mode():
+                images = decoded(self.autoencoder, latents.to(device)).float().clamp(-1, 1).cpu()
+            return lay_out(before(images, torch.ones(3, 1, 1)), self.options.columns)
+
+        end = self.tokenizer.eos_token_id
+        return WordsJob(options, self.modules["words"], end, self.latents, draw, (own, names), show)
 
     def loss(
         self, modules: dict[str, nn.Module], batch: dict[str, Tensor], *, finishing: bool

@@ -1,7 +1,8 @@
-"""Train a small text-to-image network of your own from nothing: an autoencoder first, then words and a denoiser.
+"""Train a small text-to-image network of your own from nothing: an autoencoder first, then words, then a denoiser with them.
 
-The two stages (`autoencoder.py`, `denoiser.py`) run through the one loop, each in a folder of its own below the run's, and
-either resumes. What comes out is an ordinary diffusers folder with a card beside it.
+The stages (`autoencoder.py`, `words.py`, `denoiser.py`) run through the one loop, each in a folder of its own below the run's,
+and each resumes. That of the words alone may be left out: the denoiser trains them too, only much more slowly. What comes out
+is an ordinary diffusers folder with a card beside it.
 """
 
 from __future__ import annotations
@@ -30,8 +31,10 @@ from genkit.train.loop import Report, train
 from genkit.train.run import Request, command_of
 from genkit.train.stages import minutes_of, stage_of
 from genkit.train.wording import further
+from genkit.train.words import WordsOptions
 
-STAGES = ("autoencoder", "denoiser")
+STAGES = ("autoencoder", "words", "denoiser")
+OPTIONAL = "words"
 
 
 @dataclass(frozen=True)
@@ -62,9 +65,9 @@ class Data:
 
 
 def run(request: Request, captions: Path | None, report: Report) -> dict[str, Any]:
-    """Train what is left of both stages within `max_minutes`, write the folder and its card, and return the loop's outcome.
+    """Train what is left of the stages within `max_minutes`, write the folder and its card, and return the loop's outcome.
 
-    Nothing is written while the autoencoder is unfinished.
+    Nothing is written before the last stage has begun.
 
     Raises:
         UsageError: the configuration is for another task, or has no stages; data without words; a run folder in use.
@@ -74,20 +77,28 @@ def run(request: Request, captions: Path | None, report: Report) -> dict[str, An
         raise UsageError(f"{request.config}: trains {config.task}, not {request.task}", f"genkit train {config.task} …")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UsageError("genkit train txt2img runs on one device", "start it without accelerate launch")
-    stages = {name: stage_of(config, name, str(request.config)) for name in STAGES}
-    folders = {name: request.out / name for name in STAGES}
+    wanted = [name for name in STAGES if name != OPTIONAL or name in config.stages]
+    stages = {name: stage_of(config, name, str(request.config)) for name in wanted}
+    folders = {name: request.out / name for name in wanted}
     begun = any((folder / "state.pt").exists() for folder in folders.values())
     if begun and not request.resume:
         raise UsageError(f"{request.out}: holds a run already", "continue it with --resume, or give another --out")
     data = _read(config, request, captions)
 
-    def say(stage: str) -> Report:
-        return lambda event: report({"stage": stage, **event})
+    spent, metrics = 0.0, {}
 
-    def go(stage: str, job: Any, minutes: float | None) -> dict[str, Any]:
-        resume = (folders[stage] / "state.pt").exists()
-        config, folder = stages[stage], folders[stage]
-        return train(config, job, folder, max_minutes=minutes, resume=resume, cpu=request.cpu, report=say(stage))
+    def go(stage: str, job: Any) -> dict[str, Any]:
+        nonlocal spent, metrics
+        config, folder, earlier = stages[stage], folders[stage], minutes_of(folders[stage])
+        left = None if request.max_minutes is None else max(0.0, request.max_minutes - spent)
+        resume = (folder / "state.pt").exists()
+        outcome = train(
+            config, job, folder, max_minutes=left, resume=resume, cpu=request.cpu,
+            report=lambda event: report({"stage": stage, **event}),
+        )  # fmt: skip
+        spent += outcome["minutes"] - earlier
+        metrics |= {f"{stage}_{key}" if stage == "autoencoder" else key: one for key, one in outcome["metrics"].items()}
+        return {**outcome, "stage": stage, "card": None}
 
     pixels = data.pictures.pixels
     first = AutoencoderJob(
@@ -100,25 +111,28 @@ def run(request: Request, captions: Path | None, report: Report) -> dict[str, An
         made=data.made,
         judge=data.judge,
     )
-    before = minutes_of(folders["autoencoder"])
-    outcome = go("autoencoder", first, request.max_minutes)
+    outcome = go("autoencoder", first)
     if not outcome["finished"]:
-        return {**outcome, "stage": "autoencoder", "card": None}
-    left = None if request.max_minutes is None else request.max_minutes - (outcome["minutes"] - before)
+        return outcome
     second = _second(stages["denoiser"], data, first, folders["denoiser"], request.cpu)
     if cut := too_long(second.tokenizer, second.captions):
         told = f"{cut} of {len(second.captions)} captions have more than the {second.tokenizer.model_max_length} tokens"
         print(f"{told} of stages.denoiser.network.words.window: what is beyond is not learnt", file=sys.stderr)
-    drawn = go("denoiser", second, None if left is None else max(0.0, left))
-    metrics = {
-        **{f"autoencoder_{key}": value for key, value in outcome["metrics"].items()},
-        **drawn["metrics"],
-        "steps": drawn["step"],
-        "train_minutes": round(outcome["minutes"] + drawn["minutes"], 1),
-        "protocol": f"{first.protocol}; {second.protocol}",
+    protocols = [first.protocol]
+    if OPTIONAL in wanted:
+        words = second.words_job(options_of(stages["words"].data, WordsOptions, "[stages.words.data]"))
+        outcome = go("words", words)
+        if not outcome["finished"]:
+            return outcome
+        protocols.append(words.protocol)
+    outcome = go("denoiser", second)
+    metrics |= {
+        "steps": outcome["step"],
+        "train_minutes": round(sum(minutes_of(folder) for folder in folders.values()), 1),
+        "protocol": "; ".join([*protocols, second.protocol]),
     }
     card = write_folder(request.out, config, second, command_of(request), metrics)
-    return {**drawn, "stage": "denoiser", "card": str(card)}
+    return {**outcome, "card": str(card)}
 
 
 def choice_of(config: TrainConfig) -> Choice:
