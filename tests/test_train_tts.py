@@ -132,6 +132,7 @@ def test_a_voice_is_trained_in_two_parts(genkit: Run, prepared: Path, tmp_path: 
     assert "discriminator" not in figures[0] and figures[-1]["discriminator"] > 0
     voice = tomllib.loads((tmp_path / "v" / "tiny.toml").read_text())
     assert voice["family"] == "fastspeech2" and set(voice["files"]) == {"acoustic", "vocoder"}
+    assert 0.5 <= voice["params"]["pace"] <= 2
     assert voice["params"]["symbols"] == list(SYMBOLS) and voice["params"]["vocoder"]["width"] == 8
     with wave.open(str(tmp_path / "v" / "samples" / "u4-made.wav")) as sound:
         assert sound.getframerate() == SCALE.rate_hz and sound.getnframes() > 0

@@ -3,7 +3,7 @@
 VAE/GAN: Larsen, Sønderby, Larochelle, Winther 2015 (arXiv 1512.09300); the variational part: Kingma and Welling 2013 (arXiv
 1312.6114). On clothes at 64 pixels it brought silhouettes after 4,000 pictures, where an adversary alone had none after 8,000.
 Differences from the paper: pictures are compared by their pixels and by the features of a frozen network at half the side
-instead of the discriminator's, and the encoder is kept for training alone.
+instead of the discriminator's (latents of an autoencoder as they are), and the encoder is kept for training alone.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from genkit.train.judging import load_judge
 class EncodeOptions:
     """The first `steps` have no adversary, with weights `kl` for the distance of codes from the normal distribution and 1 for
     drawing again; afterwards this is done at every `every`th step, weighed by `weight`. `pixels` weighs the mean absolute
-    difference against that of features (`data.features`)."""
+    difference against that of features (`data.features`); latents are compared as they are."""
 
     steps: int = 1000
     kl: float = 0.002
@@ -55,6 +55,14 @@ class Encoder(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         mean, spread = self.trunk(images).float().chunk(2, 1)
         return mean, spread.clamp(-8, 4)
+
+
+class Nearness:
+    """How far drawn latents are from what they should be, both (N, C, h, w) of unit spread: the mean squared difference. What
+    lies near for an autoencoder looks alike, so that no features are needed."""
+
+    def __call__(self, made: Tensor, wanted: Tensor) -> Tensor:
+        return (made - wanted).square().mean()
 
 
 class Likeness:

@@ -12,7 +12,7 @@ penalty joins its loss, and it looks at the pictures as they were changed.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from genkit.train.adversaries import Adversaries, adversaries_of
 from genkit.train.augment import augment
 from genkit.train.collapse import Ledger, difference
 from genkit.train.config import TrainConfig
-from genkit.train.encoding import EncodeOptions, Encoder, Likeness, divergence
+from genkit.train.encoding import EncodeOptions, Encoder, Likeness, Nearness, divergence
 from genkit.train.feeding import feed
 from genkit.train.gan_data import Latents, options_of, read_sources
 from genkit.train.judging import load_judge
@@ -69,9 +69,9 @@ class GanJob:
         self.earlier: dict[str, float] = {}
         self._latents = None if drawn_in is None else drawn_in.latents
         decoder: Any = getattr(self.pair.generator, "decoder", None)
-        if (decoder is None) != (drawn_in is None) or (decoder is not None and (chosen.encode or "colour" in chosen.augment)):
+        if (decoder is None) != (drawn_in is None) or (decoder is not None and "colour" in chosen.augment):
             raise UsageError(
-                "network.decoder and [stages.autoencoder] belong together, without data.encode and the change of colour",
+                "network.decoder and [stages.autoencoder] belong together, without the change of colour",
                 "weights/gan/genkit-clothes-latents.train.toml has them",
             )
         if drawn_in is not None:
@@ -81,8 +81,11 @@ class GanJob:
         self._encode = None if chosen.encode is None else EncodeOptions.of(chosen.encode)
         if self._encode is not None:
             sizes = self._encode.channel_base, self._encode.channel_max
-            self.modules["encoder"] = Encoder(chosen.side, channels, self.pair.latent, *sizes)
-            self._likeness = Likeness(self._encode.pixels, chosen.features)
+            side, read = (chosen.side, channels) if decoder is None else (chosen.side // decoder.times, decoder.latents)
+            self.modules["encoder"] = Encoder(side, read, self.pair.latent, *sizes)
+            self._likeness: Callable[[Tensor, Tensor], Tensor] = (
+                Likeness(self._encode.pixels, chosen.features) if decoder is None else Nearness()
+            )
         for name, one in self.pair.generator.named_parameters():
             if name.endswith("noise_strength") and not chosen.noise:
                 one.requires_grad_(False)  # it begins at 0

@@ -85,7 +85,8 @@ def run(request: Request, captions: Path | None, report: Report) -> dict[str, An
         raise UsageError(f"{request.out}: holds a run already", "continue it with --resume, or give another --out")
     data = _read(config, request, captions)
 
-    spent, metrics = 0.0, {}
+    spent = 0.0
+    metrics: dict[str, Any] = {}
 
     def go(stage: str, job: Any) -> dict[str, Any]:
         nonlocal spent, metrics

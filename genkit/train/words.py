@@ -73,7 +73,8 @@ class WordsJob:
         return state
 
     def matrices(self) -> list[Tensor]:
-        return [one for name, one in self.modules["words"].encoder.named_parameters() if one.ndim == 2 and "embed" not in name]
+        found = self.modules["words"].named_parameters(prefix="words")
+        return [one for name, one in found if one.ndim == 2 and "embed" not in name and ".latents." not in name]
 
     def batches(self, seed: int) -> Iterator[dict[str, Tensor]]:
         return feed(self._batch, seed)
