@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # a thread for each process: two that share a core wait for each other most of the time
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import numpy as np
 import pytest
 from loaded_pipelines import load_pipeline, pipeline_folder  # noqa: F401 - fixtures

@@ -8,11 +8,12 @@ Each row (output channel) of a tensor of two dimensions or more has a scale of i
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from genkit.errors import WeightsError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SCALE = "|scale"
 SMALLEST = 1024  # numbers; below, the scales and the loss are not worth it
@@ -20,6 +21,8 @@ SMALLEST = 1024  # numbers; below, the scales and the loss are not worth it
 
 def packed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """What to write: large matrices in eight bits with their scales, all else as it is."""
+    import torch
+
     found: dict[str, Tensor] = {}
     for name, one in tensors.items():
         if one.ndim < 2 or one.numel() < SMALLEST or not one.is_floating_point():
@@ -38,6 +41,8 @@ def unpacked(state: dict[str, Tensor]) -> dict[str, Tensor]:
     Raises:
         WeightsError: a scale that fits no matrix.
     """
+    import torch
+
     scales = {name.removesuffix(SCALE): scale for name, scale in state.items() if name.endswith(SCALE)}
     if not scales:
         return state
