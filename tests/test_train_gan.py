@@ -132,6 +132,7 @@ def test_a_network_of_latents_is_trained_in_two_stages_stops_goes_on_and_draws(
     path, run = tmp_path / "tiny.train.toml", tmp_path / "run"
     network = STYLE | {"decoder": {"latents": 5, "widths": [16, 8, 8]}}
     data = {"side": 32, "batch": 4, "r1_every": 2, "classes": "folders", "augment": ["translation", "cutout"]}
+    data["encode"] = {"steps": 2, "every": 1}
     lines = ['name = "tiny"', 'task = "gan"', 'family = "stylegan2"']
     tables = {"network": network, "data": data, "loop": LOOP, "stages.autoencoder.data": {"batch": 4}}
     for name, table in (tables | {"stages.autoencoder.loop": LOOP}).items():
@@ -158,6 +159,8 @@ def test_a_network_of_latents_is_trained_in_two_stages_stops_goes_on_and_draws(
     kept = load_file(run / "tiny.safetensors")
     assert torch.equal(kept["decoder.last.weight"], decoder["decoder.last.weight"].half())  # the second stage left it alone
     assert not torch.equal(kept["decoder.spread"], torch.ones(5).half())
+    events = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    assert "discriminator" not in events[0] and {"discriminator", "again"} <= set(events[-1]) and "trunk.b4" not in str(list(kept))
 
     drawn = genkit("gan", "--model", run / "tiny.toml", "--seeds", "0-2", "--class", "red", "-o", tmp_path / "drawn/")
     assert drawn.code == 0 and len(list((tmp_path / "drawn").glob("*.png"))) == 3, drawn.err

@@ -249,6 +249,8 @@ def save(parts: Parts, folder: Path, dtype: torch.dtype = torch.float16) -> dict
         halves.pipeline().save_pretrained(folder)
     finally:
         logging.enable_progress_bar()
+    for path in folder.glob("tokenizer/tokenizer.json"):  # a line for each token is three times the size
+        path.write_text(json.dumps(json.loads(path.read_text("utf-8")), separators=(",", ":"), ensure_ascii=False), "utf-8")
     found = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
     for path in found.values():
         path.chmod(0o644)  # safetensors makes weights private to the user, which an installed package must not be

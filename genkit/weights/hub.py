@@ -125,7 +125,7 @@ def fetch_snapshot(
     except LocalEntryNotFoundError as error:
         where = "is not in the cache" if offline else f"cannot be fetched from {endpoint()}"
         raise WeightsError(f"{card.name}: {hub.repo} {where}", _way_out(card, offline), code="unreachable") from error
-    except Exception as error:
+    except Exception as error:  # networks, proxies and hubs fail in ways that no list of the library's errors covers
         raise _unreachable(card, error, offline) from error
     names = _wanted(folder, hub)
     if not names:
@@ -179,7 +179,7 @@ def commit_at(card: Card) -> str:
     try:
         api = huggingface_hub.HfApi(endpoint=endpoint(), library_name="genkit")
         found = api.model_info(card.hub.repo, revision=card.hub.revision, timeout=30).sha
-    except Exception as error:
+    except Exception as error:  # as for pulling
         raise _unreachable(card, error) from error
     if not found or not COMMIT.fullmatch(found):
         raise WeightsError(f"{card.name}: {card.hub.repo} names no commit", _way_out(card, False), code="unreachable")
@@ -210,7 +210,7 @@ def fetch_settings(card: Card, names: Sequence[str], offline: bool) -> Path:
                 local_files_only=offline,
                 library_name="genkit",
             )
-        except Exception as error:
+        except Exception as error:  # as for pulling
             if found and isinstance(error, EntryNotFoundError):
                 continue  # transformers have no U-Net
             raise _unreachable(card, error, offline) from error

@@ -178,7 +178,7 @@ def set_vae(pipeline: Any, path: Path, dtype: torch.dtype, model: str) -> None:
             before.save_config(folder)
             try:
                 vae = type(before).from_single_file(str(path), config=folder, torch_dtype=dtype, local_files_only=True)
-            except Exception as error:
+            except Exception as error:  # as above
                 if is_out_of_memory(error):
                     raise
                 raise WeightsError(f"{path} does not fit {model} ({' '.join(str(error).split())[:160]})", code="vae") from error
