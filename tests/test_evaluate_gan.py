@@ -145,3 +145,13 @@ def test_the_command_measures_a_model(tmp_path: Path, genkit: Callable[..., Any]
     assert "held-out" in done["protocol"] and sheet.exists()
     plain = genkit("eval", "gan", *told, "--count", "8", "--device", "cpu")
     assert plain.code == 0 and "Frechet" in plain.out
+
+
+def test_models_that_share_a_name_are_told_apart(tmp_path: Path) -> None:
+    from genkit.cli.measuring import cards_of
+
+    card = 'name = "genkit-clothes"\ntasks = ["gan"]\nfamily = "stylegan2"\nsummary = "S."\nlicence = "MIT"\nsource = "test"\n'
+    path = tmp_path / "genkit-clothes.toml"
+    path.write_text(card + 'commercial = true\n[files.weights]\npath = "a.safetensors"\n')
+    found = cards_of("gan", [str(path), "genkit-clothes", "genkit-tiles"])
+    assert list(found) == [str(path), "genkit-clothes", "genkit-tiles"] and found[str(path)].source == "test"

@@ -25,6 +25,7 @@ from genkit.cli.measuring import (
     Scale,
     Sheet,
     Side,
+    cards_of,
     draw_rows,
     draw_sheet,
     keeper,
@@ -312,7 +313,7 @@ def gan(
     json: Json = False,
 ) -> None:
     """Frechet and kernel distance, precision and recall, and whether drawn pictures are copies; real pictures beside."""
-    from genkit.cards import default_model, find
+    from genkit.cards import default_model
     from genkit.errors import UsageError
     from genkit.evaluate import gan as measure
     from genkit.evaluate.distribution import Features as Judge
@@ -320,7 +321,7 @@ def gan(
     from genkit.train.judging import load_judge
 
     chosen = model or [default_model("gan")]
-    cards = {card.name: card for card in (find(name, "gan") for name in chosen)}
+    cards = cards_of("gan", chosen)
     read = dict(read_config(config).data) if config is not None else {}
     judge = Judge(load_judge(features, "genkit eval gan"))
     found: dict[int, Any] = {}

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from genkit.cards import Card
 
 PANEL = "Measure"
 SHOWN = 24  # pictures on a sheet
@@ -57,18 +60,28 @@ Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N o
 Json = Annotated[bool, typer.Option("--json", help="Print the rows as JSON.", rich_help_panel=PANEL)]
 
 
+def cards_of(task: str, names: list[str]) -> dict[str, Card]:
+    """Cards by name; those that share one, as a new training and what shipped before it may, by what was given for them."""
+    from genkit.cards import find
+
+    cards = [find(name, task) for name in names]
+    shared = [card.name for card in cards]
+    return {
+        given if shared.count(card.name) > 1 else card.name: card for given, card in zip(map(str, names), cards, strict=True)
+    }
+
+
 def load_methods(task: str, names: list[str], device: str, method: Callable[[Any], Any]) -> dict[str, Any]:
     """Models by name, each as what the measure calls."""
     from genkit import runtime
-    from genkit.cards import find
     from genkit.models import load_model
     from genkit.weights import resolve
 
     found = {}
-    for card in [find(name, task) for name in names]:
+    for name, card in cards_of(task, names).items():
         place = runtime.choose(device, "auto", card.dtypes)
         files = resolve(card, announce=say)
-        found[card.name] = method(load_model(card, files, place.device, place.dtype, fallback=place.fallback))
+        found[name] = method(load_model(card, files, place.device, place.dtype, fallback=place.fallback))
     return found
 
 

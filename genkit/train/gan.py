@@ -72,7 +72,7 @@ class GanJob:
         if (decoder is None) != (drawn_in is None) or (decoder is not None and "colour" in chosen.augment):
             raise UsageError(
                 "network.decoder and [stages.autoencoder] belong together, without the change of colour",
-                "weights/gan/genkit-clothes-latents.train.toml has them",
+                "weights/gan/genkit-clothes.train.toml has them",
             )
         if drawn_in is not None:
             decoder.load_state_dict(drawn_in.codec.decoder.state_dict())
