@@ -160,9 +160,8 @@ def test_a_network_of_latents_is_trained_in_two_stages_stops_goes_on_and_draws(
     assert torch.equal(kept["decoder.last.weight"], decoder["decoder.last.weight"].half())  # the second stage left it alone
     assert not torch.equal(kept["decoder.spread"], torch.ones(5).half())
     events = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    assert (
-        "discriminator" not in events[0] and {"discriminator", "again"} <= set(events[-1]) and "trunk.b4" not in str(list(kept))
-    )
+    assert "discriminator" not in events[0] and {"discriminator", "again"} <= set(events[-1])
+    assert not any("trunk" in key for key in kept)
 
     drawn = genkit("gan", "--model", run / "tiny.toml", "--seeds", "0-2", "--class", "red", "-o", tmp_path / "drawn/")
     assert drawn.code == 0 and len(list((tmp_path / "drawn").glob("*.png"))) == 3, drawn.err

@@ -284,6 +284,11 @@ def test_words_foretell_their_pictures_before_the_denoiser(
     assert drawn.code == 0 and (tmp_path / "a.png").exists(), drawn.err
 
 
+def test_a_folder_in_eight_bits_is_refused(icons: Path, recipe: Path, tmp_path: Path, genkit: Callable[..., Any]) -> None:
+    outcome = genkit("train", "txt2img", "--config", recipe, "--data", icons, "--out", tmp_path / "run", "--set", "bits=8")
+    assert outcome.code == 2 and "bits = 8" in outcome.err and not (tmp_path / "run").exists()
+
+
 def test_a_configuration_without_stages_is_told(icons: Path, recipe: Path, tmp_path: Path, genkit: Callable[..., Any]) -> None:
     recipe.write_text(CONFIG.partition("[stages")[0])
     outcome = genkit("train", "txt2img", "--config", recipe, "--data", icons, "--out", tmp_path / "run")

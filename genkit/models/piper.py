@@ -72,8 +72,7 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     places = ["CUDAExecutionProvider"] if device.type == "cuda" else []
     try:
         session = onnxruntime.InferenceSession(str(files["weights"]), chosen, providers=[*places, "CPUExecutionProvider"])
-    except Exception as error:
-        # a damaged file fails in any way inside onnxruntime, whose errors have no class of their own
+    except Exception as error:  # a damaged file fails in any way inside onnxruntime, whose errors have no class of their own
         raise WeightsError(
             f"{files['weights']}: no ONNX voice ({' '.join(str(error).split())[:160]})", "fetch it again"
         ) from error

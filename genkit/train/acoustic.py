@@ -193,7 +193,7 @@ class AcousticJob:
         device, before = next(model.parameters()).device, model.training
         model.eval()
         said = real = 0.0
-        for one in self._training[:: max(1, len(self._training) // PACED)]:
+        for one in self._training[:: -(-len(self._training) // PACED)]:
             free = model(torch.from_numpy(one.ids.astype(np.int64))[None].to(device), return_dict=True)
             said, real = said + float(free.duration_outputs.sum()), real + float(one.frames.sum())
         model.train(before)

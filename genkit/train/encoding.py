@@ -57,14 +57,6 @@ class Encoder(nn.Module):
         return mean, spread.clamp(-8, 4)
 
 
-class Nearness:
-    """How far drawn latents are from what they should be, both (N, C, h, w) of unit spread: the mean squared difference. What
-    lies near for an autoencoder looks alike, so that no features are needed."""
-
-    def __call__(self, made: Tensor, wanted: Tensor) -> Tensor:
-        return (made - wanted).square().mean()
-
-
 class Likeness:
     """How much drawn pictures differ from what they should be, both (N, 3 or 4, H, W), -1 to 1; a scalar."""
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import softplus
+from torch.nn.functional import mse_loss, softplus
 
 from genkit.errors import UsageError
 from genkit.evaluate.distribution import Features, frechet, pooled
@@ -31,7 +31,7 @@ from genkit.train.adversaries import Adversaries, adversaries_of
 from genkit.train.augment import augment
 from genkit.train.collapse import Ledger, difference
 from genkit.train.config import TrainConfig
-from genkit.train.encoding import EncodeOptions, Encoder, Likeness, Nearness, divergence
+from genkit.train.encoding import EncodeOptions, Encoder, Likeness, divergence
 from genkit.train.feeding import feed
 from genkit.train.gan_data import Latents, options_of, read_sources
 from genkit.train.judging import load_judge
@@ -84,7 +84,7 @@ class GanJob:
             side, read = (chosen.side, channels) if decoder is None else (chosen.side // decoder.times, decoder.latents)
             self.modules["encoder"] = Encoder(side, read, self.pair.latent, *sizes)
             self._likeness: Callable[[Tensor, Tensor], Tensor] = (
-                Likeness(self._encode.pixels, chosen.features) if decoder is None else Nearness()
+                Likeness(self._encode.pixels, chosen.features) if decoder is None else mse_loss
             )
         for name, one in self.pair.generator.named_parameters():
             if name.endswith("noise_strength") and not chosen.noise:

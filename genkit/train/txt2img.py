@@ -77,6 +77,8 @@ def run(request: Request, captions: Path | None, report: Report) -> dict[str, An
         raise UsageError(f"{request.config}: trains {config.task}, not {request.task}", f"genkit train {config.task} …")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UsageError("genkit train txt2img runs on one device", "start it without accelerate launch")
+    if config.bits != 16:
+        raise UsageError(f"{request.config}: bits = {config.bits}", "a folder for diffusers is in half precision: bits = 16")
     wanted = [name for name in STAGES if name != OPTIONAL or name in config.stages]
     stages = {name: stage_of(config, name, str(request.config)) for name in wanted}
     folders = {name: request.out / name for name in wanted}
@@ -86,10 +88,11 @@ def run(request: Request, captions: Path | None, report: Report) -> dict[str, An
     data = _read(config, request, captions)
 
     spent = 0.0
+    minutes: dict[str, float] = {}
     metrics: dict[str, Any] = {}
 
     def go(stage: str, job: Any) -> dict[str, Any]:
-        nonlocal spent, metrics
+        nonlocal spent
         config, folder, earlier = stages[stage], folders[stage], minutes_of(folders[stage])
         left = None if request.max_minutes is None else max(0.0, request.max_minutes - spent)
         resume = (folder / "state.pt").exists()
@@ -97,8 +100,9 @@ def run(request: Request, captions: Path | None, report: Report) -> dict[str, An
             config, job, folder, max_minutes=left, resume=resume, cpu=request.cpu,
             report=lambda event: report({"stage": stage, **event}),
         )  # fmt: skip
+        minutes[stage] = outcome["minutes"]
         spent += outcome["minutes"] - earlier
-        metrics |= {f"{stage}_{key}" if stage == "autoencoder" else key: one for key, one in outcome["metrics"].items()}
+        metrics.update({f"{stage}_{key}" if stage == "autoencoder" else key: one for key, one in outcome["metrics"].items()})
         return {**outcome, "stage": stage, "card": None}
 
     pixels = data.pictures.pixels
@@ -129,7 +133,7 @@ def run(request: Request, captions: Path | None, report: Report) -> dict[str, An
     outcome = go("denoiser", second)
     metrics |= {
         "steps": outcome["step"],
-        "train_minutes": round(sum(minutes_of(folder) for folder in folders.values()), 1),
+        "train_minutes": round(sum(minutes.values()), 1),
         "protocol": "; ".join([*protocols, second.protocol]),
     }
     card = write_folder(request.out, config, second, command_of(request), metrics)

@@ -158,8 +158,7 @@ def snapshot_size(card: Card) -> int | None:
         api = huggingface_hub.HfApi(endpoint=endpoint(), library_name="genkit")
         tree = api.list_repo_tree(card.hub.repo, recursive=True, revision=card.hub.revision)
         sizes = {one.path: one.size for one in tree if isinstance(one, huggingface_hub.hf_api.RepoFile)}
-    except Exception:
-        # The size is for a message; if the hub is out of reach, the pull itself says so with a reason.
+    except Exception:  # the size is for a message; if the hub is out of reach, the pull itself says so with a reason
         return None
     wanted = filter_repo_objects(sizes, allow_patterns=list(card.hub.patterns))
     folder = snapshot_folder(card.hub)

@@ -98,8 +98,7 @@ def _read_torch(path: Path) -> Any:
             return torch.load(file, map_location="cpu", weights_only=True)
     except MemoryError:
         raise
-    except Exception as error:
-        # A damaged pickle can raise nearly anything from inside the restricted reader.
+    except Exception as error:  # a damaged pickle can raise nearly anything from inside the restricted reader
         text = str(error)
         if refused := CODE.search(text):
             what = next((one for one in refused.groups() if one), "code")

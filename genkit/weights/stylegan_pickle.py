@@ -355,8 +355,7 @@ class _Reader:
                 found = torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
                 if isinstance(found, torch.storage.TypedStorage):
                     return Numbers(found.untyped(), found.dtype)
-        # damaged or hostile bytes can raise nearly anything from inside torch's restricted reader
-        except Exception as error:
+        except Exception as error:  # damaged or hostile bytes raise nearly anything inside torch's restricted reader
             refused = GLOBAL.search(str(error))
             what = refused[1] if refused else "what is no tensor"
             self.refuse(f"{what} inside a tensor's bytes", "the restricted reader does not take it")

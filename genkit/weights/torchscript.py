@@ -98,8 +98,7 @@ def read_torchscript(path: Path) -> dict[str, Tensor]:
         return {name: _rebuild(storages[part.storage], part) for name, part in parts.items()}
     except MemoryError:
         raise
-    # the parts of a damaged zip or pickle can raise nearly anything
-    except Exception as error:
+    except Exception as error:  # the parts of a damaged zip or pickle can raise nearly anything
         reason = " ".join(str(error).split())[:160] or type(error).__name__
         raise WeightsError(
             f"{path}: a TorchScript program whose tensors cannot be taken out ({reason})",
