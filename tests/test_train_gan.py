@@ -17,7 +17,7 @@ from genkit.errors import RunError, UsageError
 from genkit.evaluate.labelled import Preparation, class_of, opaque, prepare, read_labelled
 from genkit.nets import vgg
 from genkit.train import latent_gan
-from genkit.train.adversaries import DcganRival
+from genkit.train.adversaries import DcganRival, opinions
 from genkit.train.augment import CHANGES, augment, translation
 from genkit.train.collapse import Ledger, difference
 from genkit.train.config import parse_config, read_config
@@ -37,7 +37,9 @@ LOOP = {
     "sheet_every": 3,
 }
 STYLE = {"z_dim": 8, "w_dim": 8, "depth": 1, "channel_base": 64, "channel_max": 8}
+STYLED = {"z_dim": 8, "w_dim": 8, "depth": 1, "widths": [8, 8], "refined": 1}
 DCGAN = {"latent": 8, "widths": [8, 8], "kernels": [4, 4, 4]}
+NETWORKS: dict[str, dict[str, Any]] = {"stylegan2": STYLE, "style_dcgan": STYLED, "dcgan": DCGAN}
 SHIPPED = Path(__file__).parent.parent / "weights" / "gan"
 
 
@@ -61,12 +63,11 @@ def config(family: str = "stylegan2", network: dict[str, Any] = STYLE, loop: dic
     return parse_config({"name": "tiny", "task": "gan", "family": family, **tables}, "test")
 
 
-@pytest.mark.parametrize("family", ["stylegan2", "dcgan"])
+@pytest.mark.parametrize("family", NETWORKS)
 def test_a_step_moves_both_networks(family: str, shapes: Path, tmp_path: Path) -> None:
-    network = STYLE if family == "stylegan2" else DCGAN
-    job = GanJob(
-        config(family, network, classes="folders" if family == "stylegan2" else "none", path_length=2.0), [shapes], None
-    )
+    network, styled = NETWORKS[family], family != "dcgan"
+    told: dict[str, Any] = {"rival": {"widths": [8, 12], "local": [0, 1]}} if family == "style_dcgan" else {}
+    job = GanJob(config(family, network, classes="folders" if styled else "none", path_length=2.0, **told), [shapes], None)
     before = {name: [one.clone() for one in job.modules[name].parameters()] for name in ("generator", "rival")}
     outcome = train(config(family, network), job, tmp_path / "run", cpu=True)
     for name, weights in before.items():
@@ -76,7 +77,7 @@ def test_a_step_moves_both_networks(family: str, shapes: Path, tmp_path: Path) -
     assert outcome["finished"] and outcome["metrics"]["spread"] >= 0
     assert int(job.ledger.steps) == 3
     assert (tmp_path / "run" / "sheet-0000003.png").exists()
-    if family == "stylegan2":
+    if styled:
         assert float(job.modules["generator"].mapping.w_avg.abs().sum()) > 0
 
 
@@ -201,8 +202,13 @@ def test_an_encoder_teaches_the_generator_alone_and_then_beside_the_adversary(
     assert "discriminator" not in events[0] and {"discriminator", "again"} <= set(events[-1])
 
 
-def test_an_encoder_learns_to_have_pictures_drawn_again(shapes: Path, features: str) -> None:
-    job = GanJob(config(encode={"steps": 100}, features=features, count=4), [shapes], None)
+@pytest.mark.parametrize("family", ["stylegan2", "style_dcgan"])
+def test_an_encoder_learns_to_have_pictures_drawn_again(family: str, shapes: Path, features: str) -> None:
+    own = {"widths": [8, 8], "perceptual": False, "rate": 0.25} if family == "style_dcgan" else {}
+    told = config(family, NETWORKS[family], encode={"steps": 100, **own}, features=features, count=4)
+    job = GanJob(told, [shapes], None)
+    rates = {factor for factor, several in job.hastened().items() if any(one.ndim == 4 for one in several)}
+    assert rates == {own.get("rate", 1.0)}
     optimizer = torch.optim.Adam(
         [*job.modules["generator"].parameters(), *job.modules["encoder"].parameters()], lr=5e-3, betas=(0.0, 0.99)
     )
@@ -379,9 +385,25 @@ def test_rare_classes_are_drawn_more_often(shapes: Path) -> None:
 def test_the_discriminator_of_dcgan_takes_classes() -> None:
     judge = DcganRival(16, 3, (8, 8), classes=3)
     images, labels = torch.rand(2, 3, 16, 16), torch.tensor([0, 2])
-    assert judge(images, labels).shape == (2, 1) and not torch.equal(judge(images, labels), judge(images))
+    (whole,) = judge(images, labels)
+    assert whole.shape == (2, 1) and not torch.equal(whole, judge(images)[0])
     with pytest.raises(ValueError, match="halvings"):
         DcganRival(8, 3, (8, 8, 8, 8))
+    with pytest.raises(ValueError, match="have no 2"):
+        DcganRival(16, 3, (8, 8), local=[2])
+
+
+def test_an_opinion_of_a_place_knows_nothing_of_what_is_far_from_it() -> None:
+    judge = DcganRival(32, 3, (8, 8), local=[0, 1]).eval()
+    images = torch.rand(1, 3, 32, 32)
+    changed = images.clone()
+    changed[..., 24:, 24:] = 0
+    (before, *maps), (after, *others) = opinions(judge, images), opinions(judge, changed)
+    assert [one.shape[2:] for one in maps] == [(16, 16), (8, 8)] and not torch.equal(before, after)
+    for one, other, far in zip(maps, others, (11, 5), strict=True):
+        assert torch.equal(one[..., :far, :far], other[..., :far, :far]) and not torch.equal(
+            one[..., -1, -1], other[..., -1, -1]
+        )
 
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.train.toml")), ids=lambda path: path.name)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from genkit.tasks.gan import Drawn
     from genkit.tasks.latents import Latent
 
-STYLE_BASED = ("stylegan2",)  # families that map a latent to a w for each layer
+STYLE_BASED = ("stylegan2", "style_dcgan")  # families that map a latent to a w for each layer
 WHAT, LATENT = "Pictures", "Latent space"
 
 ClassOption = Annotated[

@@ -32,6 +32,7 @@ FAMILIES = (
     "animegan2",
     "stargan",
     "stylegan2",
+    "style_dcgan",
     "pgan",
     "biggan_deep",
     "dcgan",

@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import one_hot
 
 from genkit.errors import WeightsError
 from genkit.models.fitting import fit
 from genkit.models.sampling import Sample
+from genkit.models.style_space import MappingNetwork, class_rows, classes_of, embedding
+from genkit.models.style_space import options_of as options_of
 from genkit.models.stylegan2_layers import FullyConnected, SynthesisBlock
 from genkit.models.translating import check_params, read
 from genkit.nets.codec import Decoder
@@ -34,14 +35,6 @@ if TYPE_CHECKING:
     from genkit.cards import Card
 
 SMALLEST = 4
-MAPPING_RATE = 0.01  # the mapping learns a hundred times more slowly
-CENTRE_SAMPLES = 4096
-CENTRES = ("global", "class")
-
-
-def normalised(numbers: Tensor) -> Tensor:
-    """Rows of unit mean square."""
-    return numbers * (numbers.square().mean(1, keepdim=True) + 1e-8).rsqrt()
 
 
 def widths_of(side: int, channel_base: int, channel_max: int) -> dict[int, int]:
@@ -52,50 +45,6 @@ def widths_of(side: int, channel_base: int, channel_max: int) -> dict[int, int]:
 def resolutions(side: int) -> list[int]:
     """4, 8, ... `side`."""
     return [1 << power for power in range(2, side.bit_length())]
-
-
-def class_rows(labels: Tensor | None, c_dim: int) -> Tensor | None:
-    """Class indices (N,) as rows (N, c_dim) of zeros and a one; rows as they are; None where there are no classes."""
-    if labels is None or not c_dim:
-        return None
-    return one_hot(labels, c_dim).float() if labels.ndim == 1 else labels
-
-
-class MappingNetwork(nn.Module):
-    """z (N, z_dim) and classes (N, c_dim) to w (N, w_dim), float32; without z where `z_dim` is 0.
-
-    `w_avg` is the running mean of w, towards which it is truncated.
-    """
-
-    w_avg: Tensor
-
-    def __init__(self, z_dim: int, c_dim: int, w_dim: int, depth: int, average: bool = True):
-        super().__init__()
-        self.z_dim, self.c_dim, self.depth = z_dim, c_dim, depth
-        if c_dim:
-            self.embed = FullyConnected(c_dim, w_dim)
-        width = z_dim + (w_dim if c_dim else 0)
-        for number in range(depth):
-            layer = FullyConnected(width if not number else w_dim, w_dim, active=True, rate=MAPPING_RATE)
-            self.add_module(f"fc{number}", layer)
-        if average:
-            self.register_buffer("w_avg", torch.zeros(w_dim))
-
-    def forward(self, z: Tensor | None, classes: Tensor | None = None) -> Tensor:
-        parts = [normalised(z.float())] if z is not None and self.z_dim else []
-        if self.c_dim:
-            if classes is None:
-                raise ValueError("this network has classes, which are needed")
-            parts.append(normalised(self.embed(classes)))
-        features = torch.cat(parts, 1)
-        for number in range(self.depth):
-            features = self.get_submodule(f"fc{number}")(features)
-        return features
-
-    @torch.no_grad()
-    def follow(self, w: Tensor, keep: float = 0.998) -> None:
-        """Let the running mean follow a batch of w (N, w_dim): for training."""
-        self.w_avg.lerp_(w.detach().float().mean(0), 1 - keep)
 
 
 class Synthesis(nn.Module):
@@ -256,13 +205,6 @@ def allowed_dtypes(state: Mapping[str, Any]) -> tuple[str, ...]:
     return ("float32", "float16", "bfloat16")
 
 
-def options_of(params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The options of a card."""
-    truncation = {"type": "float", "default": 0.7, "minimum": 0.0, "maximum": 1.0, "help": "less: fewer failures, less variety"}
-    label = {"type": "str", "help": "a class, by name or number"}
-    return {"truncation": truncation} | ({"label": label} if params.get("c_dim") else {})
-
-
 def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> Sample:
     """Load a generator. `params.labels` are the classes' names; `params.centre = "class"` truncates towards each class's own
     mean, which keeps classes apart, and not towards that of all, as published networks do.
@@ -276,11 +218,7 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     if found is None:
         raise WeightsError(f"{path.name} is not a checkpoint of a StyleGAN2 generator")
     check_params(card, found, path)
-    names = card.params.get("labels", found["c_dim"])
-    centre = str(card.params.get("centre", "global"))
-    if (names if isinstance(names, int) else len(names)) != found["c_dim"] or centre not in CENTRES:
-        wrong = f"centre {centre!r}" if centre not in CENTRES else f"{names if isinstance(names, int) else len(names)} classes"
-        raise WeightsError(f"{card.name} says {wrong}, {path.name} has {found['c_dim']} classes", code="card")
+    names, centre = classes_of(card, found["c_dim"], path)
     # not on the meta device as other families: torch's arithmetic there brings in its compiler and takes two seconds
     network = Generator(**found)
     fit(network, state, path, "the StyleGAN2 generator")
@@ -293,23 +231,7 @@ def sample(
     """The network as the gan task calls it."""
     network.float()
     broadest = network.decoder.widths[-1] if network.decoder else network.synthesis.blocks[-1].conv1.weight.shape[0]
-    means: Tensor | None = None
-    if centre == "class" and network.c_dim:
-        with torch.no_grad():
-            network.eval().cpu()
-            drawn = torch.randn(CENTRE_SAMPLES, network.z_dim, generator=torch.Generator().manual_seed(0))
-            rows = [
-                network.mapping(drawn, torch.eye(network.c_dim)[[one]].expand(len(drawn), -1)) for one in range(network.c_dim)
-            ]
-            means = torch.stack([one.mean(0) for one in rows])
-
-    def embed(network: Generator, z: Tensor, labels: Tensor | None, truncation: float) -> Tensor:
-        w = network.styles(z, labels)
-        if truncation == 1:
-            return w
-        middle = network.mapping.w_avg.float() if means is None else means.to(w.device)[labels][:, None]
-        return middle + truncation * (w - middle)
-
+    network.eval().cpu()
     return Sample(
         network,
         device=device,
@@ -319,7 +241,7 @@ def sample(
         side=network.side,
         channels=max(3, network.channels),
         draw=_draw,
-        embed=embed,
+        embed=embedding(network, centre),
         truncation=0.7,
         layers=network.layers,
         noise_sides=network.synthesis.noise_sides,

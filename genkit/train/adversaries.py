@@ -1,8 +1,9 @@
 """A generator and the discriminator that it learns against, by family, and how training calls the two.
 
-`stylegan2` as in `genkit.models.stylegan2`; `dcgan` with a discriminator that mirrors it (Radford, Metz, Chintala 2015, arXiv
-1511.06434, section 3): strided convolutions of kernel 4, batch normalisation but for the first, leaky rectifiers; classes by
-projection (Miyato and Koyama 2018, arXiv 1802.05637).
+`stylegan2` as in `genkit.models.stylegan2`; `dcgan` and `style_dcgan` with a discriminator that mirrors them (Radford, Metz,
+Chintala 2015, arXiv 1511.06434, section 3): strided convolutions of kernel 4, batch normalisation but for the first, leaky
+rectifiers; classes by projection (Miyato and Koyama 2018, arXiv 1802.05637); opinions of places, beside that of the whole
+picture, as of patches (Isola et al. 2017, arXiv 1611.07004).
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from genkit.errors import UsageError
-from genkit.models import dcgan, stylegan2, stylegan2_discriminator
+from genkit.models import dcgan, style_dcgan, style_space, stylegan2, stylegan2_discriminator
 
-FAMILIES = ("stylegan2", "dcgan")
+FAMILIES = ("stylegan2", "style_dcgan", "dcgan")
 W_AVERAGE = 0.998  # of the running mean of w, a step
 
 
@@ -48,7 +49,7 @@ def adversaries_of(
     if family not in FAMILIES:
         raise UsageError(f"family {family}: only {', '.join(FAMILIES)} can be trained")
     try:
-        return (_stylegan2 if family == "stylegan2" else _dcgan)(side, channels, classes, network, rival)
+        return MAKERS[family](side, channels, classes, network, rival)
     except (TypeError, ValueError) as error:
         raise UsageError(f"the network of this configuration cannot be built: {error}") from error
 
@@ -70,7 +71,7 @@ def _finished(generator: Any, made: Tensor) -> Tensor:
 def _mapped(generator: Any, z: Tensor, labels: Tensor | None) -> Tensor:
     # Half precision is too coarse for a mapping whose weights are scaled a hundredfold.
     with torch.autocast(z.device.type, enabled=False):
-        w = generator.mapping(z, stylegan2.class_rows(labels, generator.c_dim))
+        w = generator.mapping(z, style_space.class_rows(labels, generator.c_dim))
     if generator.training:
         generator.mapping.follow(w, W_AVERAGE)
     return w[:, None].expand(-1, generator.layers, -1)
@@ -100,11 +101,44 @@ def _dcgan(side: int, channels: int, classes: int, network: Mapping[str, Any], r
     return Adversaries(generator, DcganRival(side, channels, widths, classes), latent, styles, draw)
 
 
-class DcganRival(nn.Module):
-    """Pictures (N, channels, side, side), -1 to 1, and classes (N,) to one number an item (N, 1)."""
+def _style_dcgan(side: int, channels: int, classes: int, network: Mapping[str, Any], rival: Mapping[str, Any]) -> Adversaries:
+    generator = style_dcgan.build(**{**network, "side": side, "channels": channels, "c_dim": classes})
+    widths = tuple(rival.get("widths", tuple(network.get("widths", (256, 128, 64, 32)))[::-1]))
+    judge = DcganRival(side, channels, widths, classes, tuple(rival.get("local", ())))
 
-    def __init__(self, side: int, channels: int, widths: Sequence[int], classes: int = 0):
+    def draw(generator: Any, w: Tensor, random: torch.Generator | None) -> Tensor:
+        return generator.draw(w)
+
+    return Adversaries(generator, judge, generator.z_dim, _mapped, draw, mixes=True)
+
+
+MAKERS: Mapping[str, Callable[..., Adversaries]] = {"stylegan2": _stylegan2, "style_dcgan": _style_dcgan, "dcgan": _dcgan}
+
+
+def opinions(rival: nn.Module, images: Tensor, labels: Tensor | None = None) -> tuple[Tensor, ...]:
+    """What a discriminator thinks, float32: of each whole picture (N, 1), then of places, if it looks at them by themselves."""
+    found = rival(images, labels)
+    return tuple(one.float() for one in (found if isinstance(found, tuple) else (found,)))
+
+
+class DcganRival(nn.Module):
+    """Pictures (N, channels, side, side), -1 to 1, and classes (N,) to opinions: one number an item (N, 1), and for each of
+    the halvings that `local` counts (from 0) a map of them (N, 1, h, w), each place seeing its surroundings alone.
+
+    With `outputs` there are neither classes nor maps, but so many numbers an item: an encoder."""
+
+    def __init__(
+        self,
+        side: int,
+        channels: int,
+        widths: Sequence[int],
+        classes: int = 0,
+        local: Sequence[int] = (),
+        outputs: int = 1,
+    ):
         super().__init__()
+        if any(not 0 <= place < len(widths) for place in local):
+            raise ValueError(f"{len(widths)} halvings have no {max(local)}")
         layers: list[nn.Module] = []
         for before, after in pairwise((channels, *widths)):
             layers.append(nn.Conv2d(before, after, 4, 2, 1, bias=False))
@@ -114,7 +148,8 @@ class DcganRival(nn.Module):
         if rest < 1:
             raise ValueError(f"{len(widths)} halvings are too many for a side of {side}")
         self.layers = nn.Sequential(*layers)
-        self.opinion = nn.Conv2d(widths[-1], 1, rest)
+        self.opinion = nn.Conv2d(widths[-1], outputs, rest)
+        self.local = nn.ModuleDict({str(place): nn.Conv2d(widths[place], 1, 1) for place in local})
         self.classes = nn.Embedding(classes, widths[-1]) if classes else None
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
@@ -122,9 +157,15 @@ class DcganRival(nn.Module):
             elif isinstance(layer, nn.BatchNorm2d):
                 nn.init.normal_(layer.weight, 1, 0.02)
 
-    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        features = self.layers(images)
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> tuple[Tensor, ...]:
+        features, maps, place = images, [], 0
+        for layer in self.layers:
+            features = layer(features)
+            if isinstance(layer, nn.LeakyReLU):
+                if str(place) in self.local:
+                    maps.append(self.local[str(place)](features))
+                place += 1
         opinion = self.opinion(features).flatten(1)
-        if self.classes is None or labels is None:
-            return opinion
-        return opinion + (features.mean((2, 3)) * self.classes(labels)).sum(1, keepdim=True)
+        if self.classes is not None and labels is not None:
+            opinion = opinion + (features.mean((2, 3)) * self.classes(labels)).sum(1, keepdim=True)
+        return opinion, *maps

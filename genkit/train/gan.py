@@ -27,7 +27,7 @@ from genkit.evaluate.distribution import Features, frechet, pooled
 from genkit.evaluate.labelled import Preparation, opaque
 from genkit.models import family_module
 from genkit.runtime import noise
-from genkit.train.adversaries import Adversaries, adversaries_of
+from genkit.train.adversaries import Adversaries, adversaries_of, opinions
 from genkit.train.augment import augment
 from genkit.train.collapse import Ledger, difference
 from genkit.train.config import TrainConfig
@@ -80,11 +80,10 @@ class GanJob:
             self.earlier = drawn_in.figures
         self._encode = None if chosen.encode is None else EncodeOptions.of(chosen.encode)
         if self._encode is not None:
-            sizes = self._encode.channel_base, self._encode.channel_max
             side, read = (chosen.side, channels) if decoder is None else (chosen.side // decoder.times, decoder.latents)
-            self.modules["encoder"] = Encoder(side, read, self.pair.latent, *sizes)
+            self.modules["encoder"] = Encoder(side, read, self.pair.latent, self._encode)
             self._likeness: Callable[[Tensor, Tensor], Tensor] = (
-                Likeness(self._encode.pixels, chosen.features) if decoder is None else mse_loss
+                Likeness(self._encode.pixels, chosen.features) if decoder is None and self._encode.perceptual else mse_loss
             )
         for name, one in self.pair.generator.named_parameters():
             if name.endswith("noise_strength") and not chosen.noise:
@@ -118,10 +117,13 @@ class GanJob:
 
     def hastened(self) -> dict[float, list[Tensor]]:
         """Factors of the learning rate, and the parameters they are for."""
-        if not self.pair.mixes:
-            return {}
-        named = [*self.pair.generator.named_parameters(), *self.pair.rival.named_parameters()]
-        return {self.options.mapping_rate: [one for name, one in named if name.startswith("mapping.fc")]}
+        found: dict[float, list[Tensor]] = {}
+        if self.pair.mixes:
+            named = [*self.pair.generator.named_parameters(), *self.pair.rival.named_parameters()]
+            found[self.options.mapping_rate] = [one for name, one in named if name.startswith("mapping.fc")]
+        if self._encode is not None:
+            found.setdefault(self._encode.rate, []).extend(self.modules["encoder"].parameters())
+        return found
 
     # --- batches ------------------------------------------------------------------------------------------------------
 
@@ -174,10 +176,10 @@ class GanJob:
         self._made = made.detach(), labels
         for one in self._learnt:  # the discriminator's own gradients are not needed here
             one.requires_grad_(False)
-        opinion = rival(self._change(made), labels).float()
+        believed = opinions(rival, self._change(made), labels)
         for one in self._learnt:
             one.requires_grad_(True)
-        loss = softplus(-opinion).mean()
+        loss = torch.stack([softplus(-one).mean() for one in believed]).sum()
         figures = {"generator": float(loss.detach())}
         if self.options.path_length and self.pair.mixes and int(self.ledger.steps) % PATH_EVERY == 0:
             penalty = self._path_penalty(modules["generator"], z[0], labels)
@@ -229,15 +231,15 @@ class GanJob:
         rival, (made, wanted), chosen = modules["rival"], self._made, self.options
         labels = batch["labels"] if self.classes else None
         real = self._change(self._real(batch)).detach()
-        opinions = rival(real, labels).float(), rival(self._change(made), wanted).float()
-        loss = softplus(-opinions[0]).mean() + softplus(opinions[1]).mean()
-        figures = {"discriminator": float(loss.detach()), "sign": float(opinions[0].detach().sign().mean())}
+        true, false = opinions(rival, real, labels), opinions(rival, self._change(made), wanted)
+        loss = torch.stack([softplus(-a).mean() + softplus(b).mean() for a, b in zip(true, false, strict=True)]).sum()
+        figures = {"discriminator": float(loss.detach()), "sign": float(true[0].detach().sign().mean())}
         if chosen.penalty and int(self.ledger.steps) % chosen.r1_every == 0:
             slope = self._slope(rival, real, labels)
             loss = loss + chosen.penalty / 2 * chosen.r1_every * slope
             figures["r1"] = float(slope.detach())
         told = {"target": chosen.adapt, "images": chosen.adapt_images, "patience": chosen.patience}
-        self.ledger.follow(opinions[0], figures["discriminator"], **told)  # type: ignore[arg-type]
+        self.ledger.follow(true[0], figures["discriminator"], **told)  # type: ignore[arg-type]
         if chosen.adapt:
             figures["augment"] = float(self.ledger.probability)
         return loss, figures
@@ -247,7 +249,7 @@ class GanJob:
         """The mean squared norm of the discriminator's gradient at real pictures, in full precision."""
         with torch.autocast(real.device.type, enabled=False):
             images = real.float().requires_grad_(True)
-            (slope,) = torch.autograd.grad(rival(images, labels).sum(), images, create_graph=True)
+            (slope,) = torch.autograd.grad([one.sum() for one in opinions(rival, images, labels)], images, create_graph=True)
         return slope.square().sum((1, 2, 3)).mean()
 
     def _change(self, images: Tensor) -> Tensor:
