@@ -1,4 +1,4 @@
-"""DCGAN's convolutions under styles: sizes told by tensors, arithmetic by the formulas, seeds, truncation, layers."""
+"""DCGAN with classes and styles: sizes told by tensors, what is one of DCGAN's, arithmetic, seeds, truncation, layers."""
 
 from __future__ import annotations
 
@@ -12,32 +12,28 @@ from torch.nn import functional as F
 
 from genkit import models
 from genkit.errors import WeightsError
-from genkit.models import style_dcgan
+from genkit.models import dcgan, style_dcgan
 from genkit.models.sampling import Sample
 
 CPU = torch.device("cpu")
-PLAIN: dict[str, Any] = {
-    "side": 32,
-    "z_dim": 8,
-    "c_dim": 0,
-    "w_dim": 12,
-    "depth": 2,
-    "channels": 3,
-    "widths": [16, 12, 8],
-    "refined": 2,
-}
-CLASSES: dict[str, Any] = PLAIN | {"side": 16, "c_dim": 3, "channels": 4, "widths": [16, 8], "refined": 0}
+PLAIN: dict[str, Any] = {"side": 32, "z_dim": 8, "c_dim": 0, "w_dim": 12, "depth": 2, "channels": 3, "widths": [16, 12, 8]}
+CLASSES: dict[str, Any] = PLAIN | {"side": 16, "c_dim": 3, "w_dim": 5, "depth": 0, "channels": 4, "widths": [16, 8]}
 
 
 def random(sizes: dict[str, Any]) -> style_dcgan.Generator:
-    """A network whose biases and mean are not nought."""
+    """A network as after some training: strong styles, biases, statistics of its own pictures, a mean that is not nought."""
     network = style_dcgan.build(**sizes)
     with torch.no_grad():
         for name, one in network.named_parameters():
-            if name.endswith("bias"):
+            if name.endswith("bias") or "affine" in name:
                 one.add_(0.3 * torch.randn_like(one))
+            elif "convolution" in name:
+                one.mul_(5)
+        for _ in range(20):
+            labels = torch.randint(0, sizes["c_dim"], (16,)) if sizes["c_dim"] else None
+            network.train()(torch.randn(16, sizes["z_dim"]), labels)
         network.mapping.w_avg.normal_()
-    return network
+    return network.eval()
 
 
 def load(state: dict[str, Any], folder: Path, **params: Any) -> Sample:
@@ -59,38 +55,52 @@ def test_a_network_comes_back_as_it_went(sizes: dict[str, Any], tmp_path: Path) 
 
 def test_what_is_not_of_this_layout_is_refused(tmp_path: Path) -> None:
     state = random(PLAIN).state_dict()
-    for key in ("main.0.linear.weight", "main.2.weight", "mapping.fc0.weight"):
+    for key in ("main.0.linear.weight", "main.2.convolution.weight"):
         assert style_dcgan.recognise({name: one for name, one in state.items() if name != key}) is None
     assert style_dcgan.recognise(state | {"main.0.linear.weight": torch.zeros(20, 12)}) is None
     with pytest.raises(WeightsError, match="not a checkpoint"):
-        load({"main.1.weight": torch.zeros(3)}, tmp_path)
+        load({"main.1.convolution.weight": torch.zeros(3)}, tmp_path)
     with pytest.raises(WeightsError, match="3 classes"):
         load(random(CLASSES).state_dict(), tmp_path, labels=["one", "two"])
     with pytest.raises(WeightsError):
         load({key: one for key, one in state.items() if key != "main.1.affine.bias"}, tmp_path)
-    with pytest.raises(ValueError, match="refined"):
-        style_dcgan.build(8, widths=[8], refined=1)
+    counted = {key: one for key, one in state.items() if not key.endswith("num_batches_tracked")}
+    assert torch.equal(load(counted, tmp_path)([1]), load(state, tmp_path)([1])), "the counters are not needed"
     with pytest.raises(ValueError, match="a side of 64"):
         style_dcgan.build(widths=[8])
 
 
-@pytest.mark.parametrize("doubles", [True, False])
-def test_a_convolution_is_that_of_the_paper_with_its_weights_scaled(doubles: bool) -> None:
-    layer = style_dcgan.Convolution(5, 7, 12, doubles)
-    features, w = torch.randn(2, 5, 6, 6), torch.randn(2, 12)
-    made, styles = layer(features, w), layer.affine(w)
-    assert made.shape == (2, 7, *((12, 12) if doubles else (6, 6)))
-    for item in range(2):
-        shape = (-1, 1, 1, 1) if doubles else (1, -1, 1, 1)
-        own = layer.weight * styles[item].view(shape)  # equation 1
-        energy = own.square().sum((0, 2, 3) if doubles else (1, 2, 3)) / (4 if doubles else 1)  # 4 of 16 taps meet a pixel
-        one = features[item : item + 1]
-        plain = F.conv_transpose2d(one, own, stride=2, padding=1) if doubles else F.conv2d(one, own, padding=1)
-        wanted = F.leaky_relu(plain / energy.sqrt()[:, None, None], 0.2) * 2**0.5  # equation 3
-        assert torch.allclose(made[item : item + 1], wanted, atol=1e-4)
-    wide = style_dcgan.Convolution(64, 64, 12, doubles)
-    spread = wide(torch.randn(8, 64, 16, 16), torch.randn(8, 12))[..., 2:-2, 2:-2].square().mean()
-    assert 0.9 < spread / 1.04 < 1.1, "unit variance, through the rectifier and its gain"
+def test_a_convolution_normalises_styles_rectifies_and_convolves() -> None:
+    layer = style_dcgan.Convolution(5, 7, 12)
+    torch.nn.init.normal_(layer.affine.weight)
+    features, w = 3 + 2 * torch.randn(4, 5, 6, 6), torch.randn(4, 12)
+    made = layer.train()(features, w)
+    spread, mean = torch.var_mean(features, (0, 2, 3), correction=0, keepdim=True)
+    gain, shift = layer.affine(w).chunk(2, 1)
+    plain = (features - mean) / (spread + 1e-5).sqrt()
+    styled = F.relu(plain * (1 + gain[:, :, None, None]) + shift[:, :, None, None])
+    wanted = F.conv_transpose2d(styled, layer.convolution.weight, stride=2, padding=1)
+    assert made.shape == (4, 7, 12, 12) and torch.allclose(made, wanted, atol=1e-5)
+    alone = layer.eval()(features[:1], w[:1])
+    assert torch.allclose(alone, layer(features, w)[:1], atol=1e-6), "once trained, a picture is the same alone and in a batch"
+
+
+def test_a_dcgan_is_one_of_these_without_classes() -> None:
+    older = dcgan.build(latent=8, widths=(16, 8), kernels=(4, 4, 4)).train()
+    for _ in range(5):
+        older(torch.randn(16, 8))
+    network = style_dcgan.build(16, 8, 3, 5, widths=(16, 8)).eval()
+    state = older.eval().state_dict()
+    given = style_dcgan.from_dcgan(state, network)
+    network.load_state_dict({**network.state_dict(), **given})
+    z = torch.randn(6, 8)
+    z = z / z.square().mean(1, keepdim=True).sqrt()
+    assert torch.allclose(network(z, torch.arange(6) % 3), older(z), atol=1e-5)
+    for sizes in ({"z_dim": 9}, {"widths": (16, 4)}, {"channels": 4}, {"depth": 1}):
+        other = {"z_dim": 8, "c_dim": 3, "w_dim": 5, "widths": (16, 8)} | sizes
+        assert style_dcgan.from_dcgan(state, style_dcgan.build(16, **other)) == {}
+    wide = dcgan.build(latent=8, widths=(16, 8), kernels=(3, 4, 4)).state_dict()
+    assert style_dcgan.from_dcgan(wide, network) == {} == style_dcgan.from_dcgan({"a": z}, network)
 
 
 def test_seeds_truncation_and_layers_act_as_they_do_in_stylegan2() -> None:
@@ -101,7 +111,7 @@ def test_seeds_truncation_and_layers_act_as_they_do_in_stylegan2() -> None:
     assert not torch.allclose(model([5], label="shoe"), model([5], label="dress"), atol=1e-2)
     z = model.latents([1, 2])
     full, none = model.mapping(z, [0, 1], 1.0), model.mapping(z, [0, 1], 0)
-    assert full.shape == (2, model.layers, 12) and torch.allclose(none, model.mean_latent.expand_as(none))
+    assert full.shape == (2, model.layers, 13) and torch.allclose(none, model.mean_latent.expand_as(none))
     own = style_dcgan.sample(network, CPU, torch.float32, 3, "class").mapping(z, [0, 1], 0)
     assert not torch.allclose(own[0], own[1]), "each class has its mean"
     for layer in range(model.layers):
@@ -109,7 +119,7 @@ def test_seeds_truncation_and_layers_act_as_they_do_in_stylegan2() -> None:
         mixed[:, layer] = full[1:, layer]
         assert not torch.allclose(model.synthesis(mixed), model.synthesis(full[:1]), atol=1e-5), "every layer's w acts"
     rows = model.modulation_weights()
-    assert rows is not None and [one.shape for one in rows] == [(16 * 16, 12), (16, 12), (8, 12)]
+    assert rows is not None and [one.shape for one in rows] == [(16 * 16, 13), (32, 13), (16, 13)]
 
 
 def test_gradients_reach_every_layers_latent_and_bfloat16_stays_near() -> None:

@@ -11,19 +11,18 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from genkit.errors import RunError, UsageError
 from genkit.evaluate.labelled import Preparation, class_of, opaque, prepare, read_labelled
 from genkit.nets import vgg
-from genkit.train import latent_gan
-from genkit.train.adversaries import DcganRival, opinions
+from genkit.train.adversaries import DcganRival, opinion_of
 from genkit.train.augment import CHANGES, augment, translation
 from genkit.train.collapse import Ledger, difference
 from genkit.train.config import parse_config, read_config
 from genkit.train.gan import GanJob
 from genkit.train.loop import train
-from genkit.train.run import Request
+from genkit.train.run import Request, run
 
 LOOP = {
     "steps": 3,
@@ -37,7 +36,7 @@ LOOP = {
     "sheet_every": 3,
 }
 STYLE = {"z_dim": 8, "w_dim": 8, "depth": 1, "channel_base": 64, "channel_max": 8}
-STYLED = {"z_dim": 8, "w_dim": 8, "depth": 1, "widths": [8, 8], "refined": 1}
+STYLED = {"z_dim": 8, "w_dim": 8, "widths": [8, 8]}
 DCGAN = {"latent": 8, "widths": [8, 8], "kernels": [4, 4, 4]}
 NETWORKS: dict[str, dict[str, Any]] = {"stylegan2": STYLE, "style_dcgan": STYLED, "dcgan": DCGAN}
 SHIPPED = Path(__file__).parent.parent / "weights" / "gan"
@@ -66,7 +65,7 @@ def config(family: str = "stylegan2", network: dict[str, Any] = STYLE, loop: dic
 @pytest.mark.parametrize("family", NETWORKS)
 def test_a_step_moves_both_networks(family: str, shapes: Path, tmp_path: Path) -> None:
     network, styled = NETWORKS[family], family != "dcgan"
-    told: dict[str, Any] = {"rival": {"widths": [8, 12], "local": [0, 1]}} if family == "style_dcgan" else {}
+    told: dict[str, Any] = {"rival": {"widths": [8, 12], "naming": True}} if family == "style_dcgan" else {}
     job = GanJob(config(family, network, classes="folders" if styled else "none", path_length=2.0, **told), [shapes], None)
     before = {name: [one.clone() for one in job.modules[name].parameters()] for name in ("generator", "rival")}
     outcome = train(config(family, network), job, tmp_path / "run", cpu=True)
@@ -75,6 +74,8 @@ def test_a_step_moves_both_networks(family: str, shapes: Path, tmp_path: Path) -
         # noise strengths, biases of the constant start at nothing: all but a few weights must have moved
         assert sum(not torch.equal(a, b) for a, b in zip(weights, after, strict=True)) > 0.8 * len(after)
     assert outcome["finished"] and outcome["metrics"]["spread"] >= 0
+    events = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert ("misnamed" in events[-1]) == (family == "style_dcgan")
     assert int(job.ledger.steps) == 3
     assert (tmp_path / "run" / "sheet-0000003.png").exists()
     if styled:
@@ -127,53 +128,6 @@ def test_the_command_ends_with_a_model_that_draws(shapes: Path, tmp_path: Path, 
     assert refused.code == 2 and "--size 48" in refused.err
 
 
-def test_a_network_of_latents_is_trained_in_two_stages_stops_goes_on_and_draws(
-    shapes: Path, tmp_path: Path, genkit: Callable[..., Any]
-) -> None:
-    path, run = tmp_path / "tiny.train.toml", tmp_path / "run"
-    network = STYLE | {"decoder": {"latents": 5, "widths": [16, 8, 8]}}
-    data = {"side": 32, "batch": 4, "r1_every": 2, "classes": "folders", "augment": ["translation", "cutout"]}
-    data["encode"] = {"steps": 2, "every": 1}
-    lines = ['name = "tiny"', 'task = "gan"', 'family = "stylegan2"']
-    tables = {"network": network, "data": data, "loop": LOOP, "stages.autoencoder.data": {"batch": 4}}
-    for name, table in (tables | {"stages.autoencoder.loop": LOOP}).items():
-        lines += [f"[{name}]"]
-        for key, value in table.items():
-            pairs = ", ".join(f"{one} = {json.dumps(two)}" for one, two in value.items()) if isinstance(value, dict) else ""
-            lines.append(f"{key} = {{{pairs}}}" if pairs else f"{key} = {json.dumps(value)}")
-    path.write_text("\n".join(lines))
-    told = ("train", "gan", "--data", shapes, "--config", path, "--out", run, "--device", "cpu")
-
-    stopped = genkit(*told, "--max-minutes", "0")
-    assert stopped.code == 0 and not list(run.glob("*.toml")), stopped.err
-    again = genkit(*told)
-    assert again.code == 2 and "--resume" in again.err
-    outcome = genkit(*told, "--resume")
-    assert outcome.code == 0, outcome.err
-
-    from genkit.cards import find
-
-    card = find(str(run / "tiny.toml"), "gan")
-    assert card.params["decoder"] == network["decoder"] and card.params["side"] == 32
-    assert card.metrics["autoencoder_psnr"] > 0
-    decoder = torch.load(run / "autoencoder" / "state.pt", weights_only=True)["averages"]["autoencoder"]
-    kept = load_file(run / "tiny.safetensors")
-    assert torch.equal(kept["decoder.last.weight"], decoder["decoder.last.weight"].half())  # the second stage left it alone
-    assert not torch.equal(kept["decoder.spread"], torch.ones(5).half())
-    events = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    assert "discriminator" not in events[0] and {"discriminator", "again"} <= set(events[-1])
-    assert not any("trunk" in key for key in kept)
-
-    drawn = genkit("gan", "--model", run / "tiny.toml", "--seeds", "0-2", "--class", "red", "-o", tmp_path / "drawn/")
-    assert drawn.code == 0 and len(list((tmp_path / "drawn").glob("*.png"))) == 3, drawn.err
-    with Image.open(next((tmp_path / "drawn").glob("*.png"))) as picture:
-        assert picture.size == (32, 32)
-
-    for wrong, words in (("network.decoder={}", "belong together"), ('data.augment=["colour"]', "change of colour")):
-        refused = genkit(*told, "--resume", "--set", wrong)
-        assert refused.code == 2 and (words in refused.err or "network.decoder" in refused.err), refused.err
-
-
 @pytest.fixture
 def features(tmp_path: Path) -> str:
     """A file of VGG-19's first layers, with random weights."""
@@ -202,13 +156,8 @@ def test_an_encoder_teaches_the_generator_alone_and_then_beside_the_adversary(
     assert "discriminator" not in events[0] and {"discriminator", "again"} <= set(events[-1])
 
 
-@pytest.mark.parametrize("family", ["stylegan2", "style_dcgan"])
-def test_an_encoder_learns_to_have_pictures_drawn_again(family: str, shapes: Path, features: str) -> None:
-    own = {"widths": [8, 8], "perceptual": False, "rate": 0.25} if family == "style_dcgan" else {}
-    told = config(family, NETWORKS[family], encode={"steps": 100, **own}, features=features, count=4)
-    job = GanJob(told, [shapes], None)
-    rates = {factor for factor, several in job.hastened().items() if any(one.ndim == 4 for one in several)}
-    assert rates == {own.get("rate", 1.0)}
+def test_an_encoder_learns_to_have_pictures_drawn_again(shapes: Path, features: str) -> None:
+    job = GanJob(config(encode={"steps": 100}, features=features, count=4), [shapes], None)
     optimizer = torch.optim.Adam(
         [*job.modules["generator"].parameters(), *job.modules["encoder"].parameters()], lr=5e-3, betas=(0.0, 0.99)
     )
@@ -385,25 +334,56 @@ def test_rare_classes_are_drawn_more_often(shapes: Path) -> None:
 def test_the_discriminator_of_dcgan_takes_classes() -> None:
     judge = DcganRival(16, 3, (8, 8), classes=3)
     images, labels = torch.rand(2, 3, 16, 16), torch.tensor([0, 2])
-    (whole,) = judge(images, labels)
-    assert whole.shape == (2, 1) and not torch.equal(whole, judge(images)[0])
+    assert judge(images, labels).shape == (2, 1) and not torch.equal(judge(images, labels), judge(images))
+    opinion, misnamed = opinion_of(judge, images, labels)
+    assert torch.equal(opinion, judge(images, labels)) and misnamed == 0 and not misnamed.requires_grad
+    names = DcganRival(16, 3, (8, 8), classes=3, naming=True)
+    opinion, logits = names(images, labels)
+    assert opinion.shape == (2, 1) and logits.shape == (2, 3)
+    wanted = -logits.log_softmax(1)[[0, 1], labels].mean()
+    assert torch.allclose(opinion_of(names, images, labels)[1], wanted, atol=1e-5)
+    assert opinion_of(names, images, None)[1] == 0
     with pytest.raises(ValueError, match="halvings"):
         DcganRival(8, 3, (8, 8, 8, 8))
-    with pytest.raises(ValueError, match="have no 2"):
-        DcganRival(16, 3, (8, 8), local=[2])
 
 
-def test_an_opinion_of_a_place_knows_nothing_of_what_is_far_from_it() -> None:
-    judge = DcganRival(32, 3, (8, 8), local=[0, 1]).eval()
-    images = torch.rand(1, 3, 32, 32)
-    changed = images.clone()
-    changed[..., 24:, 24:] = 0
-    (before, *maps), (after, *others) = opinions(judge, images), opinions(judge, changed)
-    assert [one.shape[2:] for one in maps] == [(16, 16), (8, 8)] and not torch.equal(before, after)
-    for one, other, far in zip(maps, others, (11, 5), strict=True):
-        assert torch.equal(one[..., :far, :far], other[..., :far, :far]) and not torch.equal(
-            one[..., -1, -1], other[..., -1, -1]
-        )
+@pytest.mark.parametrize("whole", [False, True])
+def test_classes_are_learnt_from_a_dcgan_on_once_the_discriminator_has_had_its_head_start(
+    whole: bool, shapes: Path, tmp_path: Path
+) -> None:
+    plain = config("dcgan", DCGAN, classes="none")
+    older = GanJob(plain, [shapes], None)
+    train(plain, older, tmp_path / "older", cpu=True)
+    start, _ = older.export(older.modules)
+    save_file({key: one.contiguous() for key, one in start.items()}, tmp_path / "older.safetensors")
+
+    network = {"z_dim": 8, "w_dim": 4, "widths": [8, 8]}
+    path, lines = tmp_path / "tiny.train.toml", ['name = "tiny"', 'task = "gan"', 'family = "style_dcgan"']
+    data = {"side": 16, "batch": 4, "classes": "folders", "head_start": 2}
+    for name, table in (("network", network), ("data", data), ("loop", {**LOOP, "ema": 0.0})):
+        lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
+    path.write_text("\n".join(lines))
+
+    def after(steps: int) -> dict[str, torch.Tensor]:
+        told = (f"loop.steps={steps}", f"start={tmp_path / ('older/state.pt' if whole else 'older.safetensors')}")
+        request = Request("gan", path, (shapes,), None, tmp_path / f"run-{steps}", told, cpu=True)
+        run(request, GanJob, print)
+        state = torch.load(tmp_path / f"run-{steps}" / "state.pt", weights_only=True)
+        assert int(state["modules"]["ledger"]["steps"]) == steps
+        found: dict[str, torch.Tensor] = state["modules"]["generator"]
+        return found
+
+    begun = after(0)
+    state = torch.load(tmp_path / "run-0" / "state.pt", weights_only=True)["modules"]["rival"]
+    learnt = older.modules["rival"].state_dict()
+    same = [torch.equal(state[name], learnt[name]) for name in ("layers.0.weight", "layers.2.weight", "opinion.weight")]
+    assert all(same) if whole else not any(same), "a run's state has the discriminator too"
+    assert torch.equal(begun["main.1.convolution.weight"], start["main.3.weight"])
+    still, moved = after(2), after(3)
+    key = "main.1.convolution.weight"
+    assert torch.equal(still[key], start["main.3.weight"]) and not torch.equal(moved[key], start["main.3.weight"])
+    assert torch.equal(still["main.0.linear.weight"][:, 8:], torch.zeros(8 * 16, 4)), "classes say nothing at the start"
+    assert moved["main.0.linear.weight"][:, 8:].abs().sum() > 0
 
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.train.toml")), ids=lambda path: path.name)
@@ -420,11 +400,6 @@ def test_shipped_configurations_can_be_built(path: Path, tmp_path: Path, feature
             target.parent.mkdir(parents=True, exist_ok=True)
             side = int(told.data["side"])
             Image.fromarray(rng.integers(0, 256, (side, side, 3), np.uint8)).save(target)
-    if told.stages:
-        overrides = [f"{table}.{key}=1" for table in ("loop", "stages.autoencoder.loop") for key in ("steps", "sheet_every")]
-        outcome = latent_gan.run(Request("gan", path, (tmp_path,), None, tmp_path / "run", tuple(overrides), cpu=True), print)
-        assert outcome["finished"] and load_file(Path(outcome["card"]).with_suffix(".safetensors"))
-        return
     job = GanJob(told, [tmp_path], None)
     tensors, params = job.export(job.modules)
     assert sum(one.numel() for one in tensors.values()) < 8e6

@@ -190,7 +190,7 @@ def gan(
     from dataclasses import replace
 
     from genkit.errors import UsageError
-    from genkit.train import latent_gan
+    from genkit.train.gan import GanJob
 
     if size is not None and (size < 8 or size & (size - 1)):
         raise UsageError(f"--size {size}: give 32, 64, 128 or 256")
@@ -198,7 +198,7 @@ def gan(
         raise UsageError(f"--classes {classes}: give folders or none")
     told = {"data.side": size, "data.classes": classes}
     words = [f"{key}={value}" for key, value in told.items() if value is not None]
-    _train("gan", "own", None, replace(options, overrides=[*(options.overrides or ()), *words]), perform=latent_gan.run)
+    _train("gan", "own", GanJob, replace(options, overrides=[*(options.overrides or ()), *words]))
 
 
 @app.command()

@@ -40,7 +40,8 @@ def class_rows(labels: Tensor | None, c_dim: int) -> Tensor | None:
 
 
 class MappingNetwork(nn.Module):
-    """z (N, z_dim) and classes (N, c_dim) to w (N, w_dim), float32; without z where `z_dim` is 0.
+    """z (N, z_dim) and classes (N, c_dim) to w (N, width), float32; without z where `z_dim` is 0. `width` is `w_dim`; of no
+    depth, where z and the class stand side by side, that of both.
 
     `w_avg` is the running mean of w, towards which it is truncated.
     """
@@ -53,11 +54,12 @@ class MappingNetwork(nn.Module):
         if c_dim:
             self.embed = FullyConnected(c_dim, w_dim)
         width = z_dim + (w_dim if c_dim else 0)
+        self.width = w_dim if depth else width
         for number in range(depth):
             layer = FullyConnected(width if not number else w_dim, w_dim, active=True, rate=MAPPING_RATE)
             self.add_module(f"fc{number}", layer)
         if average:
-            self.register_buffer("w_avg", torch.zeros(w_dim))
+            self.register_buffer("w_avg", torch.zeros(self.width))
 
     def forward(self, z: Tensor | None, classes: Tensor | None = None) -> Tensor:
         parts = [normalised(z.float())] if z is not None and self.z_dim else []
@@ -72,7 +74,7 @@ class MappingNetwork(nn.Module):
 
     @torch.no_grad()
     def follow(self, w: Tensor, keep: float = 0.998) -> None:
-        """Let the running mean follow a batch of w (N, w_dim): for training."""
+        """Let the running mean follow a batch of w (N, width): for training."""
         self.w_avg.lerp_(w.detach().float().mean(0), 1 - keep)
 
 

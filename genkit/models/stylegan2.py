@@ -6,9 +6,6 @@ connections to the picture; classes as in Karras et al. 2020, "Training Generati
 StyleGAN2-ADA networks (`mapping.fc0.weight`, `synthesis.b4.const`, ...); this implementation is our own. Their `.pkl` files
 come in through `genkit models import`, which reads them without running what is in them.
 
-With a `decoder` (`genkit.nets.codec`) the synthesis draws latents of an autoencoder, on a fraction of the side, and the
-decoder makes pictures of them, as in latent diffusion (Rombach et al. 2022, arXiv 2112.10752): cheap enough for processors.
-
 Tensors in and out of the network: z (N, z_dim), classes (N, c_dim), w (N, layers, w_dim), RGB -1 to 1.
 """
 
@@ -29,7 +26,6 @@ from genkit.models.style_space import MappingNetwork, class_rows, classes_of, em
 from genkit.models.style_space import options_of as options_of
 from genkit.models.stylegan2_layers import FullyConnected, SynthesisBlock
 from genkit.models.translating import check_params, read
-from genkit.nets.codec import Decoder
 
 if TYPE_CHECKING:
     from genkit.cards import Card
@@ -83,10 +79,7 @@ class Synthesis(nn.Module):
 
 
 class Generator(nn.Module):
-    """z (N, z_dim) and classes (N, c_dim), or their indices (N,), to pictures (N, channels, side, side), -1 to 1.
-
-    `decoder` are the sizes of one, {"latents": ..., "widths": [...]}, if the synthesis is to draw latents.
-    """
+    """z (N, z_dim) and classes (N, c_dim), or their indices (N,), to pictures (N, channels, side, side), -1 to 1."""
 
     def __init__(
         self,
@@ -98,16 +91,12 @@ class Generator(nn.Module):
         channels: int = 3,
         channel_base: int = 32768,
         channel_max: int = 512,
-        decoder: Mapping[str, Any] | None = None,
     ):
         super().__init__()
-        self.decoder = Decoder(channels=channels, **decoder) if decoder else None
-        times, outputs = (self.decoder.times, self.decoder.latents) if self.decoder else (1, channels)
-        inner = side // times
-        if inner < SMALLEST or side & (side - 1):
-            raise ValueError(f"the side is {SMALLEST * times} or a higher power of two, not {side}")
+        if side < SMALLEST or side & (side - 1):
+            raise ValueError(f"the side is {SMALLEST} or a higher power of two, not {side}")
         self.side, self.z_dim, self.c_dim, self.w_dim, self.channels = side, z_dim, c_dim, w_dim, channels
-        self.synthesis = Synthesis(w_dim, inner, outputs, channel_base, channel_max)
+        self.synthesis = Synthesis(w_dim, side, channels, channel_base, channel_max)
         self.mapping = MappingNetwork(z_dim, c_dim, w_dim, depth)
         self.layers = len(self.synthesis.noise_sides) + 1
 
@@ -117,11 +106,8 @@ class Generator(nn.Module):
 
     def draw(self, w: Tensor, noise: Sequence[Tensor | None] | None = None) -> Tensor:
         """Pictures of w (N, layers, w_dim)."""
-        return self.finish(self.synthesis(w, noise))
-
-    def finish(self, drawn: Tensor) -> Tensor:
-        """Pictures of what the synthesis draws: latents, or pictures already."""
-        return drawn if self.decoder is None else self.decoder(drawn).float()
+        made: Tensor = self.synthesis(w, noise)
+        return made
 
     def forward(self, z: Tensor, labels: Tensor | None = None, noise: Sequence[Tensor | None] | None = None) -> Tensor:
         return self.draw(self.styles(z, labels), noise)
@@ -136,13 +122,12 @@ def build(
     channels: int = 3,
     channel_base: int = 32768,
     channel_max: int = 512,
-    decoder: Mapping[str, Any] | None = None,
 ) -> Generator:
     """Build the generator with random weights.
 
     At a resolution r it has min(channel_base // r, channel_max) channels; `depth` layers map z to w; `c_dim` classes.
     """
-    return Generator(side, z_dim, c_dim, w_dim, depth, channels, channel_base, channel_max, decoder)
+    return Generator(side, z_dim, c_dim, w_dim, depth, channels, channel_base, channel_max)
 
 
 def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -167,37 +152,16 @@ def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     embed = state.get("mapping.embed.weight")
     w_dim = int(first.shape[0])
-    drawn = int(state["synthesis.b4.torgb.weight"].shape[0])
-    try:
-        told = decoder_of(state, drawn)
-    except (KeyError, IndexError):
-        return None
     return {
-        "side": sides[-1] << (len(told["widths"]) - 1 if told else 0),
+        "side": sides[-1],
         "z_dim": int(first.shape[1]) - (w_dim if embed is not None else 0),
         "c_dim": int(embed.shape[1]) if embed is not None else 0,
         "w_dim": w_dim,
         "depth": depth,
-        "channels": int(state["decoder.last.weight"].shape[0]) if told else drawn,
+        "channels": int(state["synthesis.b4.torgb.weight"].shape[0]),
         "channel_base": channel_base,
         "channel_max": channel_max,
-    } | ({"decoder": told} if told else {})
-
-
-def decoder_of(state: Mapping[str, Any], latents: int) -> dict[str, Any] | None:
-    """The sizes of the decoder in a state dict, None if there is none.
-
-    Raises:
-        KeyError: there is a part of one.
-    """
-    if not any(key.startswith("decoder.") for key in state):
-        return None
-    levels = len({key.split(".")[2] for key in state if key.startswith("decoder.levels.")})
-    first, last = state["decoder.first.weight"], state["decoder.last.weight"]
-    after = [int(state[f"decoder.levels.{level}.conv1.weight"].shape[0]) for level in range(levels)]
-    if first.shape[1] != latents or not levels or last.shape[1] != after[-1]:
-        raise KeyError("decoder")
-    return {"latents": latents, "widths": [int(first.shape[0]), *after]}
+    }
 
 
 def allowed_dtypes(state: Mapping[str, Any]) -> tuple[str, ...]:
@@ -230,7 +194,7 @@ def sample(
 ) -> Sample:
     """The network as the gan task calls it."""
     network.float()
-    broadest = network.decoder.widths[-1] if network.decoder else network.synthesis.blocks[-1].conv1.weight.shape[0]
+    broadest = network.synthesis.blocks[-1].conv1.weight.shape[0]
     network.eval().cpu()
     return Sample(
         network,

@@ -2,8 +2,7 @@
 
 `stylegan2` as in `genkit.models.stylegan2`; `dcgan` and `style_dcgan` with a discriminator that mirrors them (Radford, Metz,
 Chintala 2015, arXiv 1511.06434, section 3): strided convolutions of kernel 4, batch normalisation but for the first, leaky
-rectifiers; classes by projection (Miyato and Koyama 2018, arXiv 1802.05637); opinions of places, beside that of the whole
-picture, as of patches (Isola et al. 2017, arXiv 1611.07004).
+rectifiers; classes by projection (Miyato and Koyama 2018, arXiv 1802.05637), and by a name for each picture.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from genkit.errors import UsageError
 from genkit.models import dcgan, style_dcgan, style_space, stylegan2, stylegan2_discriminator
@@ -27,7 +27,7 @@ W_AVERAGE = 0.998  # of the running mean of w, a step
 class Adversaries:
     """`latent` is the length of z; `styles(generator, z, labels) -> w` and `draw(generator, w, random | None) -> images`, -1
     to 1, are the generator's stages; `mixes` is whether w has a row for each layer. Without a generator of random numbers the
-    noise is the network's constant one. `finish(generator, made)` makes pictures of what `draw` gives where that is latents."""
+    noise is the network's constant one."""
 
     generator: nn.Module
     rival: nn.Module
@@ -35,7 +35,6 @@ class Adversaries:
     styles: Callable[[Any, Tensor, Tensor | None], Tensor]
     draw: Callable[[Any, Tensor, torch.Generator | None], Tensor]
     mixes: bool = False
-    finish: Callable[[Any, Tensor], Tensor] = lambda generator, made: made
 
 
 def adversaries_of(
@@ -58,14 +57,8 @@ def _stylegan2(side: int, channels: int, classes: int, network: Mapping[str, Any
     shared = {"side": side, "c_dim": classes, "channels": channels}
     widths = {key: network[key] for key in ("channel_base", "channel_max") if key in network}
     generator = stylegan2.build(**{**network, **shared})
-    if generator.decoder is not None:  # the adversary looks at latents
-        shared |= {"side": side // generator.decoder.times, "channels": generator.decoder.latents}
     judge = stylegan2_discriminator.build(**{**widths, **rival, **shared})
-    return Adversaries(generator, judge, generator.z_dim, _mapped, _synthesised, mixes=True, finish=_finished)
-
-
-def _finished(generator: Any, made: Tensor) -> Tensor:
-    return generator.finish(made)
+    return Adversaries(generator, judge, generator.z_dim, _mapped, _synthesised, mixes=True)
 
 
 def _mapped(generator: Any, z: Tensor, labels: Tensor | None) -> Tensor:
@@ -103,8 +96,8 @@ def _dcgan(side: int, channels: int, classes: int, network: Mapping[str, Any], r
 
 def _style_dcgan(side: int, channels: int, classes: int, network: Mapping[str, Any], rival: Mapping[str, Any]) -> Adversaries:
     generator = style_dcgan.build(**{**network, "side": side, "channels": channels, "c_dim": classes})
-    widths = tuple(rival.get("widths", tuple(network.get("widths", (256, 128, 64, 32)))[::-1]))
-    judge = DcganRival(side, channels, widths, classes, tuple(rival.get("local", ())))
+    widths = rival.get("widths", network.get("widths", style_dcgan.widths_of(side))[::-1])
+    judge = DcganRival(side, channels, tuple(widths), classes, bool(rival.get("naming", False)))
 
     def draw(generator: Any, w: Tensor, random: torch.Generator | None) -> Tensor:
         return generator.draw(w)
@@ -115,30 +108,23 @@ def _style_dcgan(side: int, channels: int, classes: int, network: Mapping[str, A
 MAKERS: Mapping[str, Callable[..., Adversaries]] = {"stylegan2": _stylegan2, "style_dcgan": _style_dcgan, "dcgan": _dcgan}
 
 
-def opinions(rival: nn.Module, images: Tensor, labels: Tensor | None = None) -> tuple[Tensor, ...]:
-    """What a discriminator thinks, float32: of each whole picture (N, 1), then of places, if it looks at them by themselves."""
+def opinion_of(rival: nn.Module, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+    """What a discriminator thinks of pictures, float32 (N, 1), and how far it is from naming the classes given: the mean cross
+    entropy, nats; 0 where it names none."""
     found = rival(images, labels)
-    return tuple(one.float() for one in (found if isinstance(found, tuple) else (found,)))
+    if not isinstance(found, tuple) or labels is None:
+        opinion = found[0] if isinstance(found, tuple) else found
+        return opinion.float(), opinion.new_zeros(())
+    opinion, logits = found
+    return opinion.float(), cross_entropy(logits.float(), labels)
 
 
 class DcganRival(nn.Module):
-    """Pictures (N, channels, side, side), -1 to 1, and classes (N,) to opinions: one number an item (N, 1), and for each of
-    the halvings that `local` counts (from 0) a map of them (N, 1, h, w), each place seeing its surroundings alone.
+    """Pictures (N, channels, side, side), -1 to 1, and classes (N,) to one number an item (N, 1); where it is `naming`, beside
+    what class each picture is of, logits (N, classes), as in AC-GAN (Odena, Olah, Shlens 2017, arXiv 1610.09585)."""
 
-    With `outputs` there are neither classes nor maps, but so many numbers an item: an encoder."""
-
-    def __init__(
-        self,
-        side: int,
-        channels: int,
-        widths: Sequence[int],
-        classes: int = 0,
-        local: Sequence[int] = (),
-        outputs: int = 1,
-    ):
+    def __init__(self, side: int, channels: int, widths: Sequence[int], classes: int = 0, naming: bool = False):
         super().__init__()
-        if any(not 0 <= place < len(widths) for place in local):
-            raise ValueError(f"{len(widths)} halvings have no {max(local)}")
         layers: list[nn.Module] = []
         for before, after in pairwise((channels, *widths)):
             layers.append(nn.Conv2d(before, after, 4, 2, 1, bias=False))
@@ -148,24 +134,18 @@ class DcganRival(nn.Module):
         if rest < 1:
             raise ValueError(f"{len(widths)} halvings are too many for a side of {side}")
         self.layers = nn.Sequential(*layers)
-        self.opinion = nn.Conv2d(widths[-1], outputs, rest)
-        self.local = nn.ModuleDict({str(place): nn.Conv2d(widths[place], 1, 1) for place in local})
+        self.opinion = nn.Conv2d(widths[-1], 1, rest)
         self.classes = nn.Embedding(classes, widths[-1]) if classes else None
+        self.naming = nn.Linear(widths[-1] * rest * rest, classes) if naming and classes else None
         for layer in self.modules():
-            if isinstance(layer, nn.Conv2d):
+            if isinstance(layer, (nn.Conv2d, nn.Embedding)):  # classes of unit spread would outvote the pictures for long
                 nn.init.normal_(layer.weight, 0, 0.02)
             elif isinstance(layer, nn.BatchNorm2d):
                 nn.init.normal_(layer.weight, 1, 0.02)
 
-    def forward(self, images: Tensor, labels: Tensor | None = None) -> tuple[Tensor, ...]:
-        features, maps, place = images, [], 0
-        for layer in self.layers:
-            features = layer(features)
-            if isinstance(layer, nn.LeakyReLU):
-                if str(place) in self.local:
-                    maps.append(self.local[str(place)](features))
-                place += 1
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
+        features = self.layers(images)
         opinion = self.opinion(features).flatten(1)
         if self.classes is not None and labels is not None:
             opinion = opinion + (features.mean((2, 3)) * self.classes(labels)).sum(1, keepdim=True)
-        return opinion, *maps
+        return opinion if self.naming is None else (opinion, self.naming(features.flatten(1)))

@@ -5,7 +5,7 @@ up to an eighth, a square of half the side cut out. With a probability below 1 e
 adaptive augmentation (Karras et al. 2020, arXiv 2006.06676, section 3); `Ledger` in `collapse.py` follows its rule for the
 probability.
 
-Pictures are (N, 3 or 4, H, W), -1 to 1; where they are moved or emptied, other numbers of channels are latents, around 0.
+Pictures are (N, 3 or 4, H, W), -1 to 1.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def cutout(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _empty(images: Tensor) -> Tensor:
-    """Mid grey, or nothing where there is transparency: what is not there must not look like a thing. Of latents the mean."""
+    """Mid grey, or nothing where there is transparency: what is not there must not look like a thing."""
     return images.new_tensor(TRANSPARENT if images.shape[1] == 4 else 0.0)
 
 

@@ -43,9 +43,10 @@ class LoopConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """One training run. `start` names a model or a checkpoint whose tensors of equal shape are the first weights; `data_note`
-    is what the card says about the data, `licence` and `commercial` what it says of use. `stages` has, by name, the network,
-    data and loop of each training of a run of several. `bits` are those of the matrices in the file that comes out, 16 or 8."""
+    """One training run. `start` names a model, a checkpoint or a run's `state.pt` whose tensors of equal shape are the first
+    weights; `data_note` is what the card says about the data, `licence` and `commercial` what it says of use. `stages` has, by
+    name, the network, data and loop of each training of a run of several. `bits` is the size of the matrices in the file that
+    comes out, 16 or 8."""
 
     name: str
     task: str

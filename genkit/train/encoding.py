@@ -2,14 +2,13 @@
 
 VAE/GAN: Larsen, Sønderby, Larochelle, Winther 2015 (arXiv 1512.09300); the variational part: Kingma and Welling 2013 (arXiv
 1312.6114). On clothes at 64 pixels it brought silhouettes after 4,000 pictures, where an adversary alone had none after 8,000.
-Differences from the paper: pictures are compared by their pixels, and by the features of a frozen network at half the side
-where there is one, instead of the discriminator's (latents of an autoencoder as they are); the encoder is kept for training
-alone.
+Differences from the paper: pictures are compared by their pixels and by the features of a frozen network at half the side
+instead of the discriminator's, and the encoder is kept for training alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -20,7 +19,6 @@ from torch.nn.functional import avg_pool2d
 from genkit.errors import UsageError
 from genkit.models import stylegan2_discriminator
 from genkit.models.stylegan2 import widths_of
-from genkit.train.adversaries import DcganRival, opinions
 from genkit.train.judging import load_judge
 
 
@@ -28,18 +26,13 @@ from genkit.train.judging import load_judge
 class EncodeOptions:
     """The first `steps` have no adversary, with weights `kl` for the distance of codes from the normal distribution and 1 for
     drawing again; afterwards this is done at every `every`th step, weighed by `weight`. `pixels` weighs the mean absolute
-    difference against that of features (`data.features`); without `perceptual`, and of latents, the loss is the mean squared
-    difference alone. The encoder is a discriminator of StyleGAN2 (`channel_base`, `channel_max`), or with `widths` that of a
-    DCGAN; its learning rate is multiplied by `rate`."""
+    difference against that of features (`data.features`)."""
 
     steps: int = 1000
     kl: float = 0.002
     weight: float = 0.3
     every: int = 2
     pixels: float = 2.0
-    perceptual: bool = True
-    rate: float = 1.0
-    widths: Sequence[int] = ()
     channel_base: int = 1024
     channel_max: int = 128
 
@@ -54,19 +47,13 @@ class EncodeOptions:
 class Encoder(nn.Module):
     """Pictures (N, channels, side, side), -1 to 1, to mean and logarithm of the variance of their code, (N, latent) each."""
 
-    def __init__(self, side: int, channels: int, latent: int, options: EncodeOptions):
+    def __init__(self, side: int, channels: int, latent: int, channel_base: int, channel_max: int):
         super().__init__()
-        self.trunk: nn.Module
-        if options.widths:
-            self.trunk = DcganRival(side, channels, tuple(options.widths), outputs=2 * latent)
-        else:
-            base, most = options.channel_base, options.channel_max
-            self.trunk = stylegan2_discriminator.build(side, 0, channels, base, most)
-            self.trunk.b4 = stylegan2_discriminator.Epilogue(widths_of(side, base, most)[4], 2 * latent, group=1)
+        self.trunk = stylegan2_discriminator.build(side, 0, channels, channel_base, channel_max)
+        self.trunk.b4 = stylegan2_discriminator.Epilogue(widths_of(side, channel_base, channel_max)[4], 2 * latent, group=1)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        found = opinions(self.trunk, images)[0]
-        mean, spread = found.chunk(2, 1)
+        mean, spread = self.trunk(images).float().chunk(2, 1)
         return mean, spread.clamp(-8, 4)
 
 

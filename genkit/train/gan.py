@@ -12,7 +12,7 @@ penalty joins its loss, and it looks at the pictures as they were changed.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,20 +20,20 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import mse_loss, softplus
+from torch.nn.functional import softplus
 
 from genkit.errors import UsageError
 from genkit.evaluate.distribution import Features, frechet, pooled
 from genkit.evaluate.labelled import Preparation, opaque
-from genkit.models import family_module
+from genkit.models import family_module, style_dcgan
 from genkit.runtime import noise
-from genkit.train.adversaries import Adversaries, adversaries_of, opinions
+from genkit.train.adversaries import Adversaries, adversaries_of, opinion_of
 from genkit.train.augment import augment
 from genkit.train.collapse import Ledger, difference
 from genkit.train.config import TrainConfig
 from genkit.train.encoding import EncodeOptions, Encoder, Likeness, divergence
 from genkit.train.feeding import feed
-from genkit.train.gan_data import Latents, options_of, read_sources
+from genkit.train.gan_data import options_of, read_sources
 from genkit.train.judging import load_judge
 
 SHEET_COLUMNS, SHEET_ROWS = 10, 12
@@ -48,13 +48,13 @@ class GanJob:
     averaged: tuple[str, ...] = ("generator",)
     rivals: tuple[str, ...] = ("rival",)
 
-    def __init__(self, config: TrainConfig, data: Sequence[Path], holdout: Path | None, drawn_in: Latents | None = None):
+    def __init__(self, config: TrainConfig, data: Sequence[Path], holdout: Path | None):
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             raise UsageError("genkit train gan runs on one device", "start it without accelerate launch")
         self.options = chosen = options_of(config)
         self.family, self.network_params = config.family, dict(config.network)
         self.preparation = Preparation(chosen.side, chosen.squeeze, chosen.pixel_art, chosen.alpha, chosen.covered)
-        self.pictures = read_sources(data, holdout, chosen, self.preparation) if drawn_in is None else drawn_in.pictures
+        self.pictures = read_sources(data, holdout, chosen, self.preparation)
         self.classes = self.pictures.classes
         channels = 4 if chosen.alpha else 3
         self.pair: Adversaries = adversaries_of(
@@ -66,25 +66,11 @@ class GanJob:
             "rival": self.pair.rival,
             "ledger": self.ledger,
         }
-        self.earlier: dict[str, float] = {}
-        self._latents = None if drawn_in is None else drawn_in.latents
-        decoder: Any = getattr(self.pair.generator, "decoder", None)
-        if (decoder is None) != (drawn_in is None) or (decoder is not None and "colour" in chosen.augment):
-            raise UsageError(
-                "network.decoder and [stages.autoencoder] belong together, without the change of colour",
-                "weights/gan/genkit-clothes.train.toml has them",
-            )
-        if drawn_in is not None:
-            decoder.load_state_dict(drawn_in.codec.decoder.state_dict())
-            decoder.requires_grad_(False)
-            self.earlier = drawn_in.figures
         self._encode = None if chosen.encode is None else EncodeOptions.of(chosen.encode)
         if self._encode is not None:
-            side, read = (chosen.side, channels) if decoder is None else (chosen.side // decoder.times, decoder.latents)
-            self.modules["encoder"] = Encoder(side, read, self.pair.latent, self._encode)
-            self._likeness: Callable[[Tensor, Tensor], Tensor] = (
-                Likeness(self._encode.pixels, chosen.features) if decoder is None and self._encode.perceptual else mse_loss
-            )
+            sizes = self._encode.channel_base, self._encode.channel_max
+            self.modules["encoder"] = Encoder(chosen.side, channels, self.pair.latent, *sizes)
+            self._likeness = Likeness(self._encode.pixels, chosen.features)
         for name, one in self.pair.generator.named_parameters():
             if name.endswith("noise_strength") and not chosen.noise:
                 one.requires_grad_(False)  # it begins at 0
@@ -110,20 +96,21 @@ class GanJob:
         return f"{told}; frechet: of {self.options.count} drawn pictures to all training pictures, {pooled.__doc__}".rstrip(".")
 
     def adopt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        return state
+        state = {key: one for key, one in state.items() if key not in self.ledger.state_dict()}  # another run's steps
+        if not isinstance(self.pair.generator, style_dcgan.Generator):
+            return state
+        drawing = {key: one for key, one in state.items() if key.startswith("main.")}
+        return state | style_dcgan.from_dcgan(drawing, self.pair.generator)
 
     def matrices(self) -> list[Tensor]:
         return []
 
     def hastened(self) -> dict[float, list[Tensor]]:
         """Factors of the learning rate, and the parameters they are for."""
-        found: dict[float, list[Tensor]] = {}
-        if self.pair.mixes:
-            named = [*self.pair.generator.named_parameters(), *self.pair.rival.named_parameters()]
-            found[self.options.mapping_rate] = [one for name, one in named if name.startswith("mapping.fc")]
-        if self._encode is not None:
-            found.setdefault(self._encode.rate, []).extend(self.modules["encoder"].parameters())
-        return found
+        if not self.pair.mixes:
+            return {}
+        named = [*self.pair.generator.named_parameters(), *self.pair.rival.named_parameters()]
+        return {self.options.mapping_rate: [one for name, one in named if name.startswith("mapping.fc")]}
 
     # --- batches ------------------------------------------------------------------------------------------------------
 
@@ -138,26 +125,15 @@ class GanJob:
         labels, wanted = self._labels(count, rng), self._labels(count, rng)
         chosen = [int(rng.choice(self._by_class[label])) for label in labels]
         mirrored = rng.random(count) < (0.5 if self.options.flip else 0.0)
+        pixels = self.pictures.pixels[chosen]
+        pixels = np.where(mirrored[:, None, None, None], pixels[:, :, ::-1], pixels)
         return {
-            "real": self._shown(np.array(chosen), mirrored),
+            "real": torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))),
             "labels": torch.from_numpy(labels),
             "wanted": torch.from_numpy(wanted),
             "z": torch.from_numpy(rng.standard_normal((2, count, self.pair.latent), np.float32)),
             "seed": torch.tensor(int(rng.integers(1 << 62))),  # whatever else is drawn on the device
         }
-
-    def _shown(self, chosen: np.ndarray, mirrored: np.ndarray) -> Tensor:
-        """What the discriminator is to take for real: float32 latents, or uint8 pictures (N, C, H, W)."""
-        if self._latents is not None:
-            return self._latents[torch.from_numpy(mirrored).long(), torch.from_numpy(chosen)].float()
-        pixels = self.pictures.pixels[chosen]
-        pixels = np.where(mirrored[:, None, None, None], pixels[:, :, ::-1], pixels)
-        return torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)))
-
-    @staticmethod
-    def _real(batch: dict[str, Tensor]) -> Tensor:
-        real = batch["real"]
-        return real.float() / 127.5 - 1 if real.dtype == torch.uint8 else real
 
     # --- losses -------------------------------------------------------------------------------------------------------
 
@@ -172,15 +148,20 @@ class GanJob:
             again, codes = self._draw_again(modules, batch)
             return again + encode.kl * codes, {"again": float(again.detach()), "nats": float(codes.detach())}
         labels = batch["wanted"] if self.classes else None
+        if steps < self.options.head_start:
+            return self._only_drawn(modules["generator"], z, labels)
         made = self.pair.draw(modules["generator"], self._styles(modules["generator"], z, labels), self._random)
         self._made = made.detach(), labels
         for one in self._learnt:  # the discriminator's own gradients are not needed here
             one.requires_grad_(False)
-        believed = opinions(rival, self._change(made), labels)
+        opinion, misnamed = opinion_of(rival, self._change(made), labels)
         for one in self._learnt:
             one.requires_grad_(True)
-        loss = torch.stack([softplus(-one).mean() for one in believed]).sum()
+        loss = softplus(-opinion).mean()
         figures = {"generator": float(loss.detach())}
+        if misnamed.requires_grad:
+            loss = loss + misnamed
+            figures["misnamed"] = float(misnamed.detach())
         if self.options.path_length and self.pair.mixes and int(self.ledger.steps) % PATH_EVERY == 0:
             penalty = self._path_penalty(modules["generator"], z[0], labels)
             loss = loss + self.options.path_length * PATH_EVERY * penalty
@@ -191,9 +172,17 @@ class GanJob:
             figures |= {"again": float(again.detach()), "nats": float(codes.detach())}
         return loss, figures
 
+    def _only_drawn(self, generator: nn.Module, z: Tensor, labels: Tensor | None) -> tuple[Tensor, dict[str, float]]:
+        """Pictures for the discriminator to learn from, and a loss that moves nothing."""
+        with torch.no_grad():
+            made = self.pair.draw(generator, self._styles(generator, z, labels), self._random)
+        self._made = made, labels
+        still = torch.stack([one.sum() for one in generator.parameters() if one.requires_grad]).sum() * 0.0
+        return still, {"generator": 0.0}
+
     def _draw_again(self, modules: dict[str, nn.Module], batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Real pictures through the encoder and the generator: how much they differ, and what their codes tell (nats)."""
-        real = self._real(batch)
+        real = _real(batch)
         mean, spread = modules["encoder"](real)
         z = mean + (spread / 2).exp() * torch.randn(mean.shape, generator=self._random, device=mean.device)
         w = self.pair.styles(modules["generator"], z, batch["labels"] if self.classes else None)
@@ -230,16 +219,17 @@ class GanJob:
             return None
         rival, (made, wanted), chosen = modules["rival"], self._made, self.options
         labels = batch["labels"] if self.classes else None
-        real = self._change(self._real(batch)).detach()
-        true, false = opinions(rival, real, labels), opinions(rival, self._change(made), wanted)
-        loss = torch.stack([softplus(-a).mean() + softplus(b).mean() for a, b in zip(true, false, strict=True)]).sum()
-        figures = {"discriminator": float(loss.detach()), "sign": float(true[0].detach().sign().mean())}
+        real = self._change(_real(batch)).detach()
+        (true, misnamed), (false, _) = opinion_of(rival, real, labels), opinion_of(rival, self._change(made), wanted)
+        loss = softplus(-true).mean() + softplus(false).mean()
+        figures = {"discriminator": float(loss.detach()), "sign": float(true.detach().sign().mean())}
+        loss = loss + misnamed
         if chosen.penalty and int(self.ledger.steps) % chosen.r1_every == 0:
             slope = self._slope(rival, real, labels)
             loss = loss + chosen.penalty / 2 * chosen.r1_every * slope
             figures["r1"] = float(slope.detach())
         told = {"target": chosen.adapt, "images": chosen.adapt_images, "patience": chosen.patience}
-        self.ledger.follow(true[0], figures["discriminator"], **told)  # type: ignore[arg-type]
+        self.ledger.follow(true, figures["discriminator"], **told)  # type: ignore[arg-type]
         if chosen.adapt:
             figures["augment"] = float(self.ledger.probability)
         return loss, figures
@@ -249,7 +239,7 @@ class GanJob:
         """The mean squared norm of the discriminator's gradient at real pictures, in full precision."""
         with torch.autocast(real.device.type, enabled=False):
             images = real.float().requires_grad_(True)
-            (slope,) = torch.autograd.grad([one.sum() for one in opinions(rival, images, labels)], images, create_graph=True)
+            (slope,) = torch.autograd.grad(opinion_of(rival, images, labels)[0].sum(), images, create_graph=True)
         return slope.square().sum((1, 2, 3)).mean()
 
     def _change(self, images: Tensor) -> Tensor:
@@ -272,7 +262,7 @@ class GanJob:
             z = torch.stack([noise(seed, (self.pair.latent,)) for seed in seeds[first : first + CHUNK]]).to(device)
             wanted = torch.tensor(labels[first : first + CHUNK], device=device) if self.classes else None
             made = self.pair.draw(generator, self.pair.styles(generator, z, wanted), None)
-            found.append(self.pair.finish(generator, made).float().clamp(-1, 1).cpu())
+            found.append(made.float().clamp(-1, 1).cpu())
         return torch.cat(found)
 
     def evaluate(self, modules: dict[str, nn.Module]) -> dict[str, float]:
@@ -331,3 +321,8 @@ class GanJob:
         options = family.options_of({"c_dim": len(self.classes), "classes": len(self.classes)})
         fields: dict[str, Any] = {"dtypes": list(family.allowed_dtypes({}))}
         return fields | ({"options": options} if options else {})
+
+
+def _real(batch: dict[str, Tensor]) -> Tensor:
+    """Real pictures (N, C, H, W), -1 to 1."""
+    return batch["real"].float() / 127.5 - 1

@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from genkit.errors import UsageError
 from genkit.evaluate.labelled import NONE, Classes, LabelledPictures, Preparation, read_labelled
 from genkit.media.datasets import list_pictures, split_sources
-from genkit.nets.codec import Codec
 from genkit.train.augment import CHANGES
 from genkit.train.config import TrainConfig
 
@@ -35,7 +33,8 @@ class DataOptions:
 
     `patience` steps of a discriminator that has won end the run, and so do pictures that are all alike after `grace` steps;
     0 for never. `features` (VGG-19, as for `genkit.train.judging`) adds a Fréchet distance of `count` pictures to the report.
-    `rival` are sizes in which the discriminator differs.
+    For `head_start` steps the discriminator alone learns: where the generator begins with learnt weights (`start`).
+    `rival` are sizes in which the discriminator differs; with `naming` that of a DCGAN says what class a picture is of.
     `encode` puts an encoder beside the generator (`encoding.py`)."""
 
     side: int = 64
@@ -61,23 +60,13 @@ class DataOptions:
     grace: int = 3000
     features: str = ""
     count: int = 1000
+    head_start: int = 0
     rival: Mapping[str, Any] | None = None
     encode: Mapping[str, Any] | None = None
 
     @property
     def penalty(self) -> float:
         return 0.0002 * self.side**2 / self.batch if self.r1 < 0 else self.r1
-
-
-@dataclass(frozen=True)
-class Latents:
-    """Pictures as an autoencoder reads them: `latents` (2, N, C, h, w), half precision, of those as they are and mirrored.
-    `figures` are what its training came to."""
-
-    pictures: LabelledPictures
-    latents: Tensor
-    codec: Codec
-    figures: dict[str, float]
 
 
 def options_of(config: TrainConfig) -> DataOptions:

@@ -209,11 +209,14 @@ def _optimizers(loop: LoopConfig, job: Job, raw: dict[str, nn.Module]) -> tuple[
 
 @torch.no_grad()
 def _average(averages: dict[str, nn.Module], raw: dict[str, nn.Module], decay: float) -> None:
-    """Exponential moving average of parameters; buffers are copied."""
+    """Exponential moving average of parameters, and of what they were normalised by; other buffers are copied."""
     for name, average in averages.items():
         torch._foreach_lerp_(list(average.parameters()), list(raw[name].parameters()), 1 - decay)
-        for mine, theirs in zip(average.buffers(), raw[name].buffers(), strict=True):
-            mine.copy_(theirs)
+        for (key, mine), theirs in zip(average.named_buffers(), raw[name].buffers(), strict=True):
+            if key.endswith(("running_mean", "running_var")):
+                mine.lerp_(theirs, 1 - decay)
+            else:
+                mine.copy_(theirs)
 
 
 def _save(

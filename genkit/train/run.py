@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from genkit.errors import UsageError
 from genkit.train.config import TrainConfig, read_config
 from genkit.train.finish import write_model
@@ -55,7 +58,6 @@ def run(
     )
     tensors, params = job.export(job.modules)
     metrics = {
-        **getattr(job, "earlier", {}),
         **outcome["metrics"],
         "steps": outcome["step"],
         "train_minutes": outcome["minutes"],
@@ -71,15 +73,15 @@ def run(
 
 
 def _start_from(name: str, job: Job) -> None:
-    """Copy every tensor of a model or a checkpoint file whose name and shape fit; say nothing of the rest by design: a last
-    layer for another scale starts anew."""
+    """Copy every tensor of a model, a checkpoint file or a run's `state.pt` whose name and shape fit; say nothing of the rest
+    by design: a last layer for another scale starts anew."""
     from genkit.cards import find
     from genkit.weights import read_state_dict, resolve
 
     path = Path(name)
     if not path.is_file():
         path = resolve(find(name), announce=lambda text: None)["weights"]
-    given = job.adopt(read_state_dict(path))
+    given = job.adopt(tensors_of_run(path) or read_state_dict(path))
     fitting = 0
     for module in job.modules.values():
         state = module.state_dict()
@@ -88,6 +90,17 @@ def _start_from(name: str, job: Job) -> None:
         module.load_state_dict({**state, **chosen})
     if not fitting:
         raise UsageError(f"start = {name}: none of its tensors fits the network of this configuration")
+
+
+def tensors_of_run(path: Path) -> dict[str, Tensor]:
+    """What a run's `state.pt` has learnt, its rivals too, averaged where it is; {} if the file is none."""
+    if path.suffix != ".pt":
+        return {}
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    if not isinstance(state, dict) or not {"modules", "averages"} <= set(state):
+        return {}
+    parts = {**state["modules"], **state["averages"]}
+    return {key: one for part in parts.values() for key, one in part.items()}
 
 
 def command_of(request: Request) -> list[str]:
