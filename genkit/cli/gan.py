@@ -126,7 +126,7 @@ def gan(
       genkit gan --seeds 0-15 --class dress -o dresses/
       genkit gan --grid 4x4 -o sheet.png
       genkit gan --walk 3,7,9 --loop -o walk.mp4
-      genkit gan --mix 3:7:4-7
+      genkit gan --mix 3:7:3-4
     """
     if context.invoked_subcommand is not None:
         _refuse_before_command(context)

@@ -96,7 +96,7 @@ class Drawings:
         first, second, layers = ([*text.split(":"), "", ""])[:3]
         pair = [parse_seeds(one, "--mix") for one in (first, second)]
         if text.count(":") != 2 or [len(one) for one in pair] != [1, 1]:
-            raise UsageError(f"--mix {text}: expected two seeds and layers, such as 3:7:4-7")
+            raise UsageError(f"--mix {text}: expected two seeds and layers, such as 3:7:3-4")
         seeds = [one[0] for one in pair]
         parse_layers(layers, 1 << 20, "--mix")  # how many there are is known once the model is loaded
 

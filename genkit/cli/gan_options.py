@@ -51,7 +51,7 @@ Layers = Annotated[
         metavar="LIST",
         rich_help_panel=LATENT,
         show_default="all",
-        help="The layers that a step is for: 0-3 are the coarse ones, the last ones colours.",
+        help="The layers that a step is for, from 0: the first shape, the last colours.",
     ),
 ]
 
