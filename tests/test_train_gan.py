@@ -348,9 +348,7 @@ def test_the_discriminator_of_dcgan_takes_classes() -> None:
 
 
 @pytest.mark.parametrize("whole", [False, True])
-def test_classes_are_learnt_from_a_dcgan_on_once_the_discriminator_has_had_its_head_start(
-    whole: bool, shapes: Path, tmp_path: Path
-) -> None:
+def test_classes_are_learnt_from_a_dcgan_on(whole: bool, shapes: Path, tmp_path: Path) -> None:
     plain = config("dcgan", DCGAN, classes="none")
     older = GanJob(plain, [shapes], None)
     train(plain, older, tmp_path / "older", cpu=True)
@@ -359,7 +357,7 @@ def test_classes_are_learnt_from_a_dcgan_on_once_the_discriminator_has_had_its_h
 
     network = {"z_dim": 8, "w_dim": 4, "widths": [8, 8]}
     path, lines = tmp_path / "tiny.train.toml", ['name = "tiny"', 'task = "gan"', 'family = "style_dcgan"']
-    data = {"side": 16, "batch": 4, "classes": "folders", "head_start": 2}
+    data = {"side": 16, "batch": 4, "classes": "folders"}
     for name, table in (("network", network), ("data", data), ("loop", {**LOOP, "ema": 0.0})):
         lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
     path.write_text("\n".join(lines))
@@ -379,11 +377,8 @@ def test_classes_are_learnt_from_a_dcgan_on_once_the_discriminator_has_had_its_h
     same = [torch.equal(state[name], learnt[name]) for name in ("layers.0.weight", "layers.2.weight", "opinion.weight")]
     assert all(same) if whole else not any(same), "a run's state has the discriminator too"
     assert torch.equal(begun["main.1.convolution.weight"], start["main.3.weight"])
-    still, moved = after(2), after(3)
-    key = "main.1.convolution.weight"
-    assert torch.equal(still[key], start["main.3.weight"]) and not torch.equal(moved[key], start["main.3.weight"])
-    assert torch.equal(still["main.0.linear.weight"][:, 8:], torch.zeros(8 * 16, 4)), "classes say nothing at the start"
-    assert moved["main.0.linear.weight"][:, 8:].abs().sum() > 0
+    assert torch.equal(begun["main.0.linear.weight"][:, 8:], torch.zeros(8 * 16, 4)), "classes say nothing at the start"
+    assert after(2)["main.0.linear.weight"][:, 8:].abs().sum() > 0
 
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.train.toml")), ids=lambda path: path.name)

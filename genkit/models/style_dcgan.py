@@ -9,8 +9,8 @@ What each is from:
   every normalised channel too (Karras et al. 2019, arXiv 1812.04948; Chen, Lucic, Houlsby, Gelly 2018, "On Self Modulation",
   arXiv 1810.01365), so that truncation, mixing and directions are there. At the start these styles do nothing.
 
-`main.0` is the dense layer, the others are the convolutions in their order. A DCGAN whose first kernel is 4 and whose others
-are 4 too is one of these without classes: see `from_dcgan`.
+`main.0` is the dense layer, the others are the convolutions in their order. A DCGAN whose kernels
+are all 4 is one of these without classes: see `from_dcgan`.
 
 Tensors in and out of the network: z (N, z_dim), classes (N, c_dim), w (N, layers, width), RGB or RGBA -1 to 1.
 """

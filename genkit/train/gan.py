@@ -148,8 +148,6 @@ class GanJob:
             again, codes = self._draw_again(modules, batch)
             return again + encode.kl * codes, {"again": float(again.detach()), "nats": float(codes.detach())}
         labels = batch["wanted"] if self.classes else None
-        if steps < self.options.head_start:
-            return self._only_drawn(modules["generator"], z, labels)
         made = self.pair.draw(modules["generator"], self._styles(modules["generator"], z, labels), self._random)
         self._made = made.detach(), labels
         for one in self._learnt:  # the discriminator's own gradients are not needed here
@@ -171,14 +169,6 @@ class GanJob:
             loss = loss + encode.weight * (again + encode.kl * codes)
             figures |= {"again": float(again.detach()), "nats": float(codes.detach())}
         return loss, figures
-
-    def _only_drawn(self, generator: nn.Module, z: Tensor, labels: Tensor | None) -> tuple[Tensor, dict[str, float]]:
-        """Pictures for the discriminator to learn from, and a loss that moves nothing."""
-        with torch.no_grad():
-            made = self.pair.draw(generator, self._styles(generator, z, labels), self._random)
-        self._made = made, labels
-        still = torch.stack([one.sum() for one in generator.parameters() if one.requires_grad]).sum() * 0.0
-        return still, {"generator": 0.0}
 
     def _draw_again(self, modules: dict[str, nn.Module], batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Real pictures through the encoder and the generator: how much they differ, and what their codes tell (nats)."""

@@ -33,7 +33,6 @@ class DataOptions:
 
     `patience` steps of a discriminator that has won end the run, and so do pictures that are all alike after `grace` steps;
     0 for never. `features` (VGG-19, as for `genkit.train.judging`) adds a Fréchet distance of `count` pictures to the report.
-    For `head_start` steps the discriminator alone learns: where the generator begins with learnt weights (`start`).
     `rival` are sizes in which the discriminator differs; with `naming` that of a DCGAN says what class a picture is of.
     `encode` puts an encoder beside the generator (`encoding.py`)."""
 
@@ -60,7 +59,6 @@ class DataOptions:
     grace: int = 3000
     features: str = ""
     count: int = 1000
-    head_start: int = 0
     rival: Mapping[str, Any] | None = None
     encode: Mapping[str, Any] | None = None
 
