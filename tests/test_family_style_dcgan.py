@@ -16,8 +16,8 @@ from genkit.models import dcgan, style_dcgan
 from genkit.models.sampling import Sample
 
 CPU = torch.device("cpu")
-PLAIN: dict[str, Any] = {"side": 32, "z_dim": 8, "c_dim": 0, "w_dim": 12, "depth": 2, "channels": 3, "widths": [16, 12, 8]}
-CLASSES: dict[str, Any] = PLAIN | {"side": 16, "c_dim": 3, "w_dim": 5, "depth": 0, "channels": 4, "widths": [16, 8]}
+PLAIN: dict[str, Any] = {"side": 32, "z_dim": 8, "c_dim": 0, "w_dim": 8, "channels": 3, "widths": [16, 12, 8]}
+CLASSES: dict[str, Any] = PLAIN | {"side": 16, "c_dim": 3, "w_dim": 5, "channels": 4, "widths": [16, 8]}
 
 
 def random(sizes: dict[str, Any]) -> style_dcgan.Generator:
@@ -96,7 +96,7 @@ def test_a_dcgan_is_one_of_these_without_classes() -> None:
     z = torch.randn(6, 8)
     z = z / z.square().mean(1, keepdim=True).sqrt()
     assert torch.allclose(network(z, torch.arange(6) % 3), older(z), atol=1e-5)
-    for sizes in ({"z_dim": 9}, {"widths": (16, 4)}, {"channels": 4}, {"depth": 1}):
+    for sizes in ({"z_dim": 9}, {"widths": (16, 4)}, {"channels": 4}):
         other = {"z_dim": 8, "c_dim": 3, "w_dim": 5, "widths": (16, 8)} | sizes
         assert style_dcgan.from_dcgan(state, style_dcgan.build(16, **other)) == {}
     wide = dcgan.build(latent=8, widths=(16, 8), kernels=(3, 4, 4)).state_dict()

@@ -136,63 +136,6 @@ def features(tmp_path: Path) -> str:
     return str(tmp_path / "vgg.safetensors")
 
 
-def test_an_encoder_teaches_the_generator_alone_and_then_beside_the_adversary(
-    shapes: Path, tmp_path: Path, features: str
-) -> None:
-    told = config(encode={"steps": 2, "every": 1}, features=features, count=4)
-    job = GanJob(told, [shapes], None)
-    before = {name: [one.clone() for one in job.modules[name].parameters()] for name in ("generator", "encoder", "rival")}
-    batch = next(job.batches(0))
-    loss, figures = job.loss(job.modules, batch, finishing=False)
-    loss.backward()
-    assert figures["nats"] > 0 and job.rival_loss(job.modules, batch) is None
-    assert all(one.grad is None for one in job.modules["rival"].parameters())
-    train(told, job, tmp_path / "run", cpu=True)
-    for name, weights in before.items():
-        assert any(not torch.equal(*pair) for pair in zip(weights, job.modules[name].parameters(), strict=True)), name
-    state, _ = job.export(job.modules)
-    assert not any("trunk" in key for key in state)
-    events = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
-    assert "discriminator" not in events[0] and {"discriminator", "again"} <= set(events[-1])
-
-
-def test_an_encoder_learns_to_have_pictures_drawn_again(shapes: Path, features: str) -> None:
-    job = GanJob(config(encode={"steps": 100}, features=features, count=4), [shapes], None)
-    optimizer = torch.optim.Adam(
-        [*job.modules["generator"].parameters(), *job.modules["encoder"].parameters()], lr=5e-3, betas=(0.0, 0.99)
-    )
-    apart, batches = [], job.batches(0)
-    for _ in range(40):
-        loss, figures = job.loss(job.modules, next(batches), finishing=False)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        apart.append(figures["again"])
-    assert np.mean(apart[-5:]) < 0.8 * np.mean(apart[:5])
-
-
-def test_mapping_networks_can_learn_faster(shapes: Path, tmp_path: Path) -> None:
-    def moved(rate: float) -> float:
-        torch.manual_seed(0)
-        job = GanJob(config(mapping_rate=rate), [shapes], None)
-        before = job.modules["generator"].get_parameter("mapping.fc0.weight").detach().clone()
-        train(config(mapping_rate=rate), job, tmp_path / f"run-{rate:g}", cpu=True)
-        state = torch.load(tmp_path / f"run-{rate:g}" / "state.pt", weights_only=True)
-        return float((state["modules"]["generator"]["mapping.fc0.weight"] - before).abs().mean())
-
-    assert moved(40.0) > 10 * moved(1.0)
-
-
-def test_a_generator_can_do_without_noise(shapes: Path, tmp_path: Path) -> None:
-    def strengths(noise: bool) -> float:
-        job = GanJob(config(noise=noise), [shapes], None)
-        train(config(noise=noise), job, tmp_path / f"run-{noise}", cpu=True)
-        state = torch.load(tmp_path / f"run-{noise}" / "state.pt", weights_only=True)["modules"]["generator"]
-        return sum(float(one.abs()) for name, one in state.items() if name.endswith("noise_strength"))
-
-    assert strengths(False) == 0 < strengths(True)
-
-
 def test_a_generator_that_draws_one_thing_ends_the_run(shapes: Path, tmp_path: Path) -> None:
     told = config(loop={"eval_every": 1, "learning_rate": 0.0}, grace=1)
     job = GanJob(told, [shapes], None)

@@ -5,8 +5,8 @@ What each is from:
 - a dense layer makes 4 x 4 pixels of w, then transposed convolutions of kernel 4 double the side, with batch normalisation
   before each (Radford, Metz, Chintala 2015, arXiv 1511.06434): cheap on processors. The dense layer learns shapes at once,
   where a constant under styles has to bend one shape into all others, and normalising the batch keeps pictures apart;
-- w is z beside what stands for the class, or what a mapping network makes of them (`depth`); it gives the gain and the shift of
-  every normalised channel too (Karras et al. 2019, arXiv 1812.04948; Chen, Lucic, Houlsby, Gelly 2018, "On Self Modulation",
+- w is z beside what stands for the class, with no mapping network; it gives the gain and the shift of every normalised channel
+  too (Karras et al. 2019, arXiv 1812.04948; Chen, Lucic, Houlsby, Gelly 2018, "On Self Modulation",
   arXiv 1810.01365), so that truncation, mixing and directions are there. At the start these styles do nothing.
 
 `main.0` is the dense layer, the others are the convolutions in their order. A DCGAN whose kernels
@@ -88,7 +88,6 @@ class Generator(nn.Module):
         z_dim: int = 100,
         c_dim: int = 0,
         w_dim: int = 32,
-        depth: int = 0,
         channels: int = 3,
         widths: Sequence[int] | None = None,
     ):
@@ -98,7 +97,7 @@ class Generator(nn.Module):
             raise ValueError(f"{len(widths)} widths do not make a side of {side}: {START} is doubled once for each")
         self.z_dim, self.c_dim, self.w_dim, self.channels = z_dim, c_dim, w_dim, channels
         self.side = side
-        self.mapping = MappingNetwork(z_dim, c_dim, w_dim, depth)
+        self.mapping = MappingNetwork(z_dim, c_dim, w_dim, depth=0)
         parts: list[nn.Module] = [Dense(self.mapping.width, widths[0])]
         parts += [Convolution(before, after, self.mapping.width) for before, after in pairwise((*widths, channels))]
         self.main = nn.ModuleList(parts)
@@ -137,7 +136,6 @@ def build(
     z_dim: int = 100,
     c_dim: int = 0,
     w_dim: int = 32,
-    depth: int = 0,
     channels: int = 3,
     widths: Sequence[int] | None = None,
 ) -> Generator:
@@ -146,16 +144,16 @@ def build(
     Raises:
         ValueError: widths that do not make the side.
     """
-    return Generator(side, z_dim, c_dim, w_dim, depth, channels, widths)
+    return Generator(side, z_dim, c_dim, w_dim, channels, widths)
 
 
 def from_dcgan(state: Mapping[str, Tensor], network: Generator) -> dict[str, Tensor]:
     """The tensors of a DCGAN (`genkit.models.dcgan`, layout transposed, with batch normalisation) as those of `network`, which
-    has the same latent and widths and draws the same until it learns of classes; {} if it is another. No mapping: `depth` 0."""
+    has the same latent and widths and draws the same until it learns of classes; {} if it is another."""
     found, own = recognise_dcgan(state), network.state_dict()
     widths = [part.norm.num_features for part in network.convolutions]
     wanted = {"layout": "transposed", "latent": network.z_dim, "widths": widths, "channels": network.channels, "norm": "batch"}
-    if found is None or network.mapping.depth or {key: found[key] for key in wanted} != wanted or set(found["kernels"]) != {4}:
+    if found is None or {key: found[key] for key in wanted} != wanted or set(found["kernels"]) != {4}:
         return {}
     plain = own_keys(state)
     dense = torch.zeros_like(own["main.0.linear.weight"])
@@ -178,17 +176,15 @@ def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
     if dense is None or dense.ndim != 2 or not places or places != list(range(1, len(places) + 1)) or not square:
         return None
     widths = [int(one.shape[0]) for one in weights]
-    first, embed = state.get("mapping.fc0.weight"), state.get("mapping.embed.weight")
+    embed = state.get("mapping.embed.weight")
     if dense.shape[0] != widths[0] * START * START:
         return None
     w_dim = int(embed.shape[0]) if embed is not None else int(dense.shape[1])
-    joined = int((dense if first is None else first).shape[1])
     return {
         "side": START << len(widths),
-        "z_dim": joined - (w_dim if embed is not None else 0),
+        "z_dim": int(dense.shape[1]) - (w_dim if embed is not None else 0),
         "c_dim": int(embed.shape[1]) if embed is not None else 0,
         "w_dim": w_dim,
-        "depth": len({found[1] for key in state if (found := re.match(r"mapping\.(fc\d+)\.weight$", key))}),
         "channels": int(weights[-1].shape[1]),
         "widths": widths,
     }

@@ -31,7 +31,6 @@ from genkit.train.adversaries import Adversaries, adversaries_of, opinion_of
 from genkit.train.augment import augment
 from genkit.train.collapse import Ledger, difference
 from genkit.train.config import TrainConfig
-from genkit.train.encoding import EncodeOptions, Encoder, Likeness, divergence
 from genkit.train.feeding import feed
 from genkit.train.gan_data import options_of, read_sources
 from genkit.train.judging import load_judge
@@ -66,14 +65,6 @@ class GanJob:
             "rival": self.pair.rival,
             "ledger": self.ledger,
         }
-        self._encode = None if chosen.encode is None else EncodeOptions.of(chosen.encode)
-        if self._encode is not None:
-            sizes = self._encode.channel_base, self._encode.channel_max
-            self.modules["encoder"] = Encoder(chosen.side, channels, self.pair.latent, *sizes)
-            self._likeness = Likeness(self._encode.pixels, chosen.features)
-        for name, one in self.pair.generator.named_parameters():
-            if name.endswith("noise_strength") and not chosen.noise:
-                one.requires_grad_(False)  # it begins at 0
         self._learnt = [one for one in self.pair.rival.parameters() if one.requires_grad]
         self._by_class = [np.flatnonzero(self.pictures.labels == label) for label in range(max(1, len(self.classes)))]
         shares = np.array([len(members) for members in self._by_class], np.float64) ** (1 - chosen.balance)
@@ -105,13 +96,6 @@ class GanJob:
     def matrices(self) -> list[Tensor]:
         return []
 
-    def hastened(self) -> dict[float, list[Tensor]]:
-        """Factors of the learning rate, and the parameters they are for."""
-        if not self.pair.mixes:
-            return {}
-        named = [*self.pair.generator.named_parameters(), *self.pair.rival.named_parameters()]
-        return {self.options.mapping_rate: [one for name, one in named if name.startswith("mapping.fc")]}
-
     # --- batches ------------------------------------------------------------------------------------------------------
 
     def batches(self, seed: int) -> Iterator[dict[str, Tensor]]:
@@ -142,11 +126,6 @@ class GanJob:
     ) -> tuple[Tensor, dict[str, float]]:
         z, rival = batch["z"], modules["rival"]
         self._random = torch.Generator(z.device).manual_seed(int(batch["seed"]))
-        steps, encode = int(self.ledger.steps), self._encode
-        if encode is not None and steps < encode.steps:
-            self._made = None
-            again, codes = self._draw_again(modules, batch)
-            return again + encode.kl * codes, {"again": float(again.detach()), "nats": float(codes.detach())}
         labels = batch["wanted"] if self.classes else None
         made = self.pair.draw(modules["generator"], self._styles(modules["generator"], z, labels), self._random)
         self._made = made.detach(), labels
@@ -164,20 +143,7 @@ class GanJob:
             penalty = self._path_penalty(modules["generator"], z[0], labels)
             loss = loss + self.options.path_length * PATH_EVERY * penalty
             figures["path"] = float(penalty.detach())
-        if encode is not None and encode.weight and steps % encode.every == 0:
-            again, codes = self._draw_again(modules, batch)
-            loss = loss + encode.weight * (again + encode.kl * codes)
-            figures |= {"again": float(again.detach()), "nats": float(codes.detach())}
         return loss, figures
-
-    def _draw_again(self, modules: dict[str, nn.Module], batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Real pictures through the encoder and the generator: how much they differ, and what their codes tell (nats)."""
-        real = _real(batch)
-        mean, spread = modules["encoder"](real)
-        z = mean + (spread / 2).exp() * torch.randn(mean.shape, generator=self._random, device=mean.device)
-        w = self.pair.styles(modules["generator"], z, batch["labels"] if self.classes else None)
-        made = self.pair.draw(modules["generator"], w, self._random)
-        return self._likeness(made.float(), real), divergence(mean, spread)
 
     def _styles(self, generator: nn.Module, z: Tensor, labels: Tensor | None) -> Tensor:
         """w (N, L, D), for a share of pictures from two latents, one for the first layers and one for the others."""
@@ -203,10 +169,8 @@ class GanJob:
         self.ledger.path.lerp_(lengths.detach().double().mean().to(self.ledger.path.device), 1 - PATH_MEMORY)
         return (lengths - float(self.ledger.path)).square().mean()
 
-    def rival_loss(self, modules: dict[str, nn.Module], batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]] | None:
-        if self._made is None:
-            self.ledger.steps += 1
-            return None
+    def rival_loss(self, modules: dict[str, nn.Module], batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+        assert self._made is not None
         rival, (made, wanted), chosen = modules["rival"], self._made, self.options
         labels = batch["labels"] if self.classes else None
         real = self._change(_real(batch)).detach()

@@ -24,17 +24,13 @@ class DataOptions:
 
     `r1` weighs the penalty, made every `r1_every` steps; 0 for none, below 0 for what arXiv 2006.06676 (appendix C) gives for
     the side and the batch. `path_length` weighs the regulariser of the generator (0: none, 2 in the paper); `mixing` is the
-    share of pictures of two styles. The mapping networks of StyleGAN learn a hundred times slower than the rest, which is meant
-    for millions of pictures; `mapping_rate` multiplies that. Without `noise` the
-    generator makes texture of w alone: in short trainings noise is a grain that deceives the discriminator and nobody else.
-    `augment` names changes (colour, translation, cutout), made
+    share of pictures of two styles. `augment` names changes (colour, translation, cutout), made
     always, or with `adapt`, the wanted mean sign of opinions on real pictures, with a probability that goes from 0 to 1
     within `adapt_images`.
 
     `patience` steps of a discriminator that has won end the run, and so do pictures that are all alike after `grace` steps;
     0 for never. `features` (VGG-19, as for `genkit.train.judging`) adds a Fréchet distance of `count` pictures to the report.
-    `rival` are sizes in which the discriminator differs; with `naming` that of a DCGAN says what class a picture is of.
-    `encode` puts an encoder beside the generator (`encoding.py`)."""
+    `rival` are sizes in which the discriminator differs; with `naming` that of a DCGAN says what class a picture is of."""
 
     side: int = 64
     batch: int = 16
@@ -50,8 +46,6 @@ class DataOptions:
     r1_every: int = 16
     path_length: float = 0.0
     mixing: float = 0.5
-    mapping_rate: float = 1.0
-    noise: bool = True
     augment: tuple[str, ...] = ("colour", "translation", "cutout")
     adapt: float = 0.0
     adapt_images: int = 200_000
@@ -60,7 +54,6 @@ class DataOptions:
     features: str = ""
     count: int = 1000
     rival: Mapping[str, Any] | None = None
-    encode: Mapping[str, Any] | None = None
 
     @property
     def penalty(self) -> float:

@@ -187,19 +187,13 @@ Optimizers = list[torch.optim.Optimizer]
 
 def _optimizers(loop: LoopConfig, job: Job, raw: dict[str, nn.Module]) -> tuple[Optimizers, Optimizers]:
     """AdamW for everything, or for what Muon does not take, and another for the rivals; each group keeps its `peak` rate for
-    the schedule. A job's `hastened()` gives factors of the rate, and the parameters that learn so much faster."""
+    the schedule."""
     matrices = job.matrices() if loop.muon_rate else []
     taken = {id(one) for one in matrices}
 
-    factors = {id(one): factor for factor, several in getattr(job, "hastened", dict)().items() for one in several}
-
     def adam(names: set[str], peak: float) -> torch.optim.Optimizer:
         chosen = [p for name in sorted(names) for p in raw[name].parameters() if p.requires_grad and id(p) not in taken]
-        groups = []
-        for factor in dict.fromkeys((1.0, *sorted(factors.get(id(p), 1.0) for p in chosen))):
-            members = [p for p in chosen if factors.get(id(p), 1.0) == factor]
-            groups.append({"params": members, "peak": peak * factor, "lr": peak * factor})
-        return torch.optim.AdamW(groups, lr=peak, betas=loop.betas, weight_decay=loop.weight_decay)
+        return torch.optim.AdamW([{"params": chosen, "peak": peak}], lr=peak, betas=loop.betas, weight_decay=loop.weight_decay)
 
     found: Optimizers = [adam(set(raw) - set(job.rivals), loop.learning_rate)]
     if matrices:
