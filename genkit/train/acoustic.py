@@ -2,7 +2,9 @@
 energies.
 
 The loss is the network's own: mean absolute difference of the features before and after the last layers, and mean squared
-differences of log lengths, pitches and energies. Batches are of recordings of about one length.
+differences of log lengths, pitches and energies. What that leaves is the mean of what might have been said, without the quick
+changes that consonants are known by; so from `adversary_from` on a discriminator of parts of the features joins it (Yang and
+others 2021, "GANSpeech", arXiv 2106.15153). Batches are of recordings of about one length.
 """
 
 from __future__ import annotations
@@ -21,9 +23,10 @@ from genkit.models import fastspeech2, vocos
 from genkit.nets.mel import MelScale
 from genkit.train.config import TrainConfig
 from genkit.train.feeding import feed
+from genkit.train.spectral_rivals import MelRival, deceived, told_apart
 from genkit.train.speech_corpus import Corpus, Spoken
 from genkit.train.speech_sheets import framed, write_samples
-from genkit.train.voice import Units, corpus_of, forced_features, options_of, voice_fields
+from genkit.train.voice import Ledger, Units, corpus_of, forced_features, options_of, voice_fields
 
 IGNORED = -100.0  # what transformers' loss takes for padding
 PACED = 128  # recordings by which the pace is found
@@ -31,10 +34,16 @@ PACED = 128  # recordings by which the pace is found
 
 @dataclass(frozen=True)
 class AcousticOptions:
-    """`batch` recordings of about one length a step; `vocoder` is the file of a trained vocoder that goes with the card, and
-    that samples are written with; `measured` recordings are measured on."""
+    """`batch` recordings of about one length a step; from step `adversary_from` on (below 0: never) the opinion of a
+    discriminator of `rival_width` channels joins, and the loss has `opinion_weight` x opinion + `match_weight` x features;
+    `vocoder` is the file of a trained vocoder,
+    which goes with the card and writes samples; `measured` recordings are measured on."""
 
     batch: int = 16
+    adversary_from: int = -1
+    opinion_weight: float = 0.3
+    match_weight: float = 1.0
+    rival_width: int = 16
     vocoder: str = ""
     measured: int = 30
     mel: Any = None
@@ -45,10 +54,10 @@ class AcousticJob:
     """What the loop asks of a task."""
 
     averaged: tuple[str, ...] = ("acoustic",)
-    rivals: tuple[str, ...] = ()
     protocol = (
         "held-out recordings: mel is the mean absolute difference of log mel magnitudes (natural logarithm) where the "
-        "recording's lengths, pitches and energies are told; length_ms the mean absolute difference of a symbol's length, "
+        "recording's lengths, pitches and energies are told, movement how much these change from frame to frame (standard "
+        "deviation) in shares of the recordings' own; length_ms the mean absolute difference of a symbol's length, "
         "semitones that of voiced symbols' pitches"
     )
 
@@ -62,7 +71,13 @@ class AcousticJob:
             model = fastspeech2.build(**self.sizes)
         except Exception as error:  # transformers checks settings with errors of its own
             raise UsageError(f"the network of this configuration cannot be built: {' '.join(str(error).split())}") from error
-        self.modules: dict[str, nn.Module] = {"acoustic": model.train()}
+        self.ledger = Ledger()
+        self.modules: dict[str, nn.Module] = {"acoustic": model.train(), "ledger": self.ledger}
+        self.rivals: tuple[str, ...] = ()
+        if chosen.adversary_from >= 0:
+            self.modules["rival"] = MelRival(chosen.rival_width)
+            self.rivals = ("rival",)
+        self._last: tuple[Tensor, Tensor] | None = None
         self.units = Units.of(self.corpus.training)
         self.vocoder: nn.Module | None = None
         if chosen.vocoder:
@@ -133,7 +148,26 @@ class AcousticJob:
             said = batch["features"] != IGNORED
             mel = (made.spectrogram - batch["features"]).abs()[said].mean() * self.scale.scale
             length = (made.duration_outputs - (batch["frames"].float() + 1).log()).square()[batch["mask"].bool()].mean()
-        return made.loss, {"loss": float(made.loss.detach()), "mel": float(mel), "length": float(length)}
+        figures = {"loss": float(made.loss.detach()), "mel": float(mel), "length": float(length)}
+        loss, self._last = made.loss, None
+        if self.rivals and int(self.ledger.steps) >= self.options.adversary_from:
+            shortest = int(batch["frames"].sum(1).min())  # parts that are speech in all of them
+            parts, theirs = (one[:, :shortest] for one in (made.spectrogram, batch["features"]))
+            self._last = parts.detach(), theirs
+            rival = modules["rival"].requires_grad_(False)
+            opinion, apart = deceived(rival(parts), rival(theirs))
+            rival.requires_grad_(True)
+            loss = loss + self.options.opinion_weight * opinion + self.options.match_weight * apart
+            figures |= {"opinion": float(opinion.detach()), "features": float(apart.detach())}
+        self.ledger.steps += 1
+        return loss, figures
+
+    def rival_loss(self, modules: dict[str, nn.Module], batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]] | None:
+        if self._last is None:
+            return None
+        made, real = self._last
+        loss = told_apart(modules["rival"](made), modules["rival"](real))
+        return loss, {"discriminator": float(loss.detach())}
 
     @torch.inference_mode()
     def evaluate(self, modules: dict[str, nn.Module]) -> dict[str, float]:
@@ -141,15 +175,16 @@ class AcousticJob:
         device = next(model.parameters()).device
         for one in self._measured:
             real = self.scale.features(torch.from_numpy(one.waveform())[None])[0]
-            apart = (forced_features(model, one, self.units).cpu() - real).abs().mean() * self.scale.scale
+            told = forced_features(model, one, self.units).cpu()
+            apart = (told - real).abs().mean() * self.scale.scale
+            movement = told.diff(dim=1).std() / real.diff(dim=1).std()
             free = model(torch.from_numpy(one.ids.astype(np.int64))[None].to(device), return_dict=True)
             lengths = (free.duration_outputs[0].cpu().numpy() - one.frames) * (1000 * self.scale.hop / self.scale.rate_hz)
             voiced = one.pitch > 0
             pitches = free.pitch_outputs[0, :, 0].float().cpu().numpy() * self.units.pitch[1] + self.units.pitch[0]
             tones = np.abs(pitches - one.pitch)[voiced].mean() * 12 / np.log(2) if voiced.any() else 0.0
-            found.append((float(apart), float(np.abs(lengths).mean()), float(tones)))
-        mel, length, tones = np.mean(found, 0)
-        return {"held_mel": float(mel), "length_ms": float(length), "semitones": float(tones)}
+            found.append((float(apart), float(movement), float(np.abs(lengths).mean()), float(tones)))
+        return dict(zip(("held_mel", "movement", "length_ms", "semitones"), np.mean(found, 0).tolist(), strict=True))
 
     @torch.inference_mode()
     def sheet(self, modules: dict[str, nn.Module]) -> np.ndarray:

@@ -1,8 +1,9 @@
-"""What a vocoder learns from besides mel features: short-time spectra at several resolutions, and discriminators that see
-them (Jang et al. 2021, "UnivNet", arXiv 2106.07889, section 2.3; complex ones as in Défossez et al. 2022, arXiv 2210.13438).
+"""What a voice learns from besides differences of mel features: short-time spectra at several resolutions, and discriminators
+that see them (Jang et al. 2021, "UnivNet", arXiv 2106.07889, section 2.3; complex ones as in Défossez et al. 2022, arXiv
+2210.13438).
 
 The discriminators are small and stride over frequency, because two cores have to train them; magnitudes are compressed to a
-power of 0.3, so that weak harmonics count.
+power of 0.3, so that weak harmonics count. `MelRival` is one of the same layers for the mel features themselves.
 """
 
 from __future__ import annotations
@@ -31,30 +32,51 @@ def spectral_distance(made: Tensor, real: Tensor, resolutions: Sequence[tuple[in
     return torch.stack(found).mean()
 
 
-class SpectralRival(nn.Module):
-    """Sounds (N, T) to an opinion for each part of the spectrum, and to the features on the way."""
+class Rival(nn.Module):
+    """Maps (N, channels, frames, bins) to an opinion for each part of them, and to the features on the way; bins are taken
+    together by `steps`."""
+
+    def __init__(self, channels: int, width: int, steps: tuple[int, int, int]):
+        super().__init__()
+        norm = nn.utils.parametrizations.weight_norm
+        sizes = zip((channels, width, 2 * width), (width, 2 * width, 2 * width), steps, strict=True)
+        self.layers = nn.ModuleList(norm(nn.Conv2d(a, b, (3, 9), (1, step), (1, 4))) for a, b, step in sizes)
+        self.layers.append(norm(nn.Conv2d(2 * width, 2 * width, 3, 1, 1)))
+        self.opinion = norm(nn.Conv2d(2 * width, 1, 3, 1, 1))
+
+    def judged(self, maps: Tensor) -> tuple[Tensor, list[Tensor]]:
+        features, kept = maps, []
+        for layer in self.layers:
+            features = leaky_relu(layer(features), 0.1)
+            kept.append(features)
+        return self.opinion(features), kept
+
+
+class MelRival(Rival):
+    """Mel features (N, F, bands)."""
+
+    def __init__(self, width: int):
+        super().__init__(1, width, (2, 2, 2))
+
+    def forward(self, features: Tensor) -> list[tuple[Tensor, list[Tensor]]]:
+        return [self.judged(features[:, None])]
+
+
+class SpectralRival(Rival):
+    """Sounds (N, T)."""
 
     shape: Tensor
 
     def __init__(self, window: int, hop: int, width: int):
-        super().__init__()
+        super().__init__(2, width, (2, 4, 4))
         self.length, self.hop = window, hop
-        norm = nn.utils.parametrizations.weight_norm
-        sizes = ((2, width, 2), (width, 2 * width, 4), (2 * width, 2 * width, 4))
-        self.layers = nn.ModuleList(norm(nn.Conv2d(a, b, (3, 9), (1, step), (1, 4))) for a, b, step in sizes)
-        self.layers.append(norm(nn.Conv2d(2 * width, 2 * width, 3, 1, 1)))
-        self.opinion = norm(nn.Conv2d(2 * width, 1, 3, 1, 1))
         self.register_buffer("shape", torch.hann_window(window), persistent=False)
 
     def forward(self, sounds: Tensor) -> tuple[Tensor, list[Tensor]]:
         spectrum = torch.stft(sounds.float(), self.length, self.hop, window=self.shape, center=True, return_complex=True)
         parts = torch.view_as_real(spectrum).permute(0, 3, 2, 1)  # (N, 2, F, window / 2 + 1)
         loud = (parts.square().sum(1, keepdim=True) + 1e-6).pow((POWER - 1) / 2)
-        features, kept = parts * loud, []
-        for layer in self.layers:
-            features = leaky_relu(layer(features), 0.1)
-            kept.append(features)
-        return self.opinion(features), kept
+        return self.judged(parts * loud)
 
 
 class SpectralRivals(nn.Module):

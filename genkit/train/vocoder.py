@@ -24,7 +24,7 @@ from genkit.train.feeding import feed
 from genkit.train.spectral_rivals import SpectralRivals, deceived, spectral_distance, told_apart
 from genkit.train.speech_corpus import Corpus, Spoken
 from genkit.train.speech_sheets import picture, write_samples
-from genkit.train.voice import Voice, corpus_of, options_of, voice_fields
+from genkit.train.voice import Ledger, Voice, corpus_of, options_of, voice_fields
 
 MARGIN = 4  # frames read beyond a segment, so that its first and last features are those of the whole recording
 
@@ -195,13 +195,3 @@ class VocoderJob:
         if self.voice is None:
             return {"dtypes": ["float32"], "family": "vocos"}
         return voice_fields() | {"role": "vocoder", "files": {"acoustic": self.voice.path}}
-
-
-class Ledger(nn.Module):
-    """How many steps were made; saved with the run."""
-
-    steps: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("steps", torch.zeros((), dtype=torch.long))

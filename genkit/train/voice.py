@@ -69,6 +69,16 @@ def _tell(done: int, of: int, lost: int) -> None:
         print(f"prepared {done}/{of}, {lost} do not fit their texts", file=sys.stderr)
 
 
+class Ledger(nn.Module):
+    """How many steps were made; saved with the run."""
+
+    steps: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("steps", torch.zeros((), dtype=torch.long))
+
+
 @dataclass(frozen=True)
 class Units:
     """Mean and spread of pitches (logarithms of hertz) and energies, by which a voice's own are told."""
