@@ -20,7 +20,8 @@ MONEY = re.compile(
     rf"(?:[\s-]?(?P<mag>{_MAG})\b|\s?(?P<short>bn|mn|tn|[kKmMbBT])(?![\w]))?(?P<per>/(?P<unit>[A-Za-z]{{1,9}})\b)?"
 )
 MONEY_CODE = re.compile(
-    rf"(?P<sign>{'|'.join(CODES)})\s(?P<n>{NUMBER})(?:{_DASH}(?P<to>{NUMBER}))?(?:\s(?P<mag>{_MAG})\b)?(?:\.-)?(?![\w%])"
+    rf"(?P<sign>{'|'.join(CODES)})\s(?P<n>{NUMBER})(?:{_DASH}(?P<to>{NUMBER}))?(?:\s(?P<mag>{_MAG})\b|\s?(?P<short>bn|mn|tn|[kKmMbBT])(?!\w))?"
+    r"(?:\.-)?(?![\w%])"
 )
 MONEY_AFTER = re.compile(
     rf"(?P<n>{NUMBER})(?:{_DASH}(?P<to>{NUMBER}))?(?:[\s-]?(?P<mag>{_MAG}))?\s?(?P<sign>[€£¥₽₹₩₿¢]|(?:{'|'.join(CODES)})\b)"

@@ -27,7 +27,7 @@ WRITE_ARPABET = "give ARPAbet, such as [[HH AH0 L OW1]]"
 INLINE = re.compile(r"\[\[(?P<inside>[^\[\]]*)\]\]")
 _PLAIN = re.compile(r"[a-z]{2,}(?=[\s,;!?]|[.:](?:\s|$))")
 _TRANSCRIBED = re.compile(r"/(?P<inside>[^/\n]{1,60})/")
-_WITH_DIGIT = re.compile(r"\S*\d|[$£€¥₹]\s\d|[123]\s[A-Z]|[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]")
+_WITH_DIGIT = re.compile(r"\S*\d|(?:[$£€¥₹]|Rs\.?)\s\d|[123]\s[A-Z]|[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]")
 _MARK = re.compile(r"\.{2,}|…|[.?!]+|[,;:()\[\]{}|]|[—–]+|--+|(?<=\s)-(?=\s)")
 _STRENGTH = {mark: place for place, mark in enumerate(["", ",", ";", ":", "—", "…", ".", "!", "?"])}
 

@@ -61,6 +61,8 @@ CURRENCIES: dict[str, tuple[str, str, str, str]] = {
     "HK$": ("hong kong dollar", "hong kong dollars", "cent", "cents"), "£": ("pound", "pounds", "penny", "pence"),
     "€": ("euro", "euros", "cent", "cents"), "¥": ("yen", "yen", "", ""), "₹": ("rupee", "rupees", "paisa", "paise"),
     "₽": ("ruble", "rubles", "kopek", "kopeks"), "₩": ("won", "won", "", ""), "₿": ("bitcoin", "bitcoins", "", ""),
+    "Rs.": ("rupee", "rupees", "paisa", "paise"), "Rs": ("rupee", "rupees", "paisa", "paise"),
+    "R$": ("real", "reais", "centavo", "centavos"), "S$": ("singapore dollar", "singapore dollars", "cent", "cents"),
     "¢": ("cent", "cents", "", ""), "Fr": ("franc", "francs", "centime", "centimes"), "元": ("yuan", "yuan", "", ""),
 }  # fmt: skip
 CODES = {
