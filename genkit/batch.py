@@ -3,8 +3,9 @@
 A thread reads and decodes ahead of the model, the caller's thread (and others, if `prepare` says so) runs the model, and
 threads encode and write behind it.
 What waits in between is bounded in number and in bytes, so memory does not grow with the number of files. An input that fails
-is reported and passed over. On the first Ctrl-C the item in hand is finished and written; on the second all is dropped.
-While the model is fetched or loaded there is none in hand, and the first ends it.
+is reported and passed over. On the first Ctrl-C the item in hand is finished and written, unless it says by `Stopped` that it
+can go on later; on the second all is dropped. While the model is fetched or loaded there is none in hand, and the first ends
+it.
 
 Events (`emit(name, **fields)`; with --json one JSON object a line, each with "schema": "genkit/1" and "event"; an event about
 an item carries its input, its output and the input's megapixels):
@@ -45,6 +46,10 @@ UNKNOWN_BYTES = 64 << 20  # what an item weighs whose header could not be read
 
 class Emit(Protocol):
     def __call__(self, event: str, /, **fields: Any) -> None: ...
+
+
+class Stopped(Exception):
+    """What a `process` raises that was told to stop within an item, of which it has kept what it had: the item is left."""
 
 
 class Skip:
@@ -277,6 +282,8 @@ class _Run:
         begun = time.monotonic()
         try:
             result = process(item, loaded)
+        except Stopped:
+            self._behind.give(result_weight)
         except Exception as error:  # as for reading
             self._behind.give(result_weight)
             self._fail(place, item, error)

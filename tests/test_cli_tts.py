@@ -237,7 +237,8 @@ def test_a_stream_is_the_sound_as_it_is_made(tts: Any) -> None:
     assert tts("Hello.", "-o", "-", "--plot").code == 2 and tts("Hello.", "-o", "-", "--json").code == 2
 
 
-def test_a_killed_run_goes_on_where_it_stopped(tts: Any, own_folders: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_stopped_run_goes_on_where_it_stopped(how: signal.Signals, tts: Any, own_folders: Path, tmp_path: Path) -> None:
     assert tts("Warm up.", "-o", "warm.wav").code == 0, "the voice is here now"
     Path("book.txt").write_text(" ".join(f"Sentence number {number} is here." for number in ("one", "two", "three") * 20))
     whole = tts("--from", "book.txt", "-o", "whole.wav", "--seed", 5, "--subtitles", "json")
@@ -246,15 +247,17 @@ def test_a_killed_run_goes_on_where_it_stopped(tts: Any, own_folders: Path, tmp_
     process = subprocess.Popen(
         [sys.executable, "-m", "genkit", *words, "--seed", "5"],
         env=environment(),
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
     )
     hidden = Unfinished(Path("book.wav"))
     end = time.monotonic() + 120
     while time.monotonic() < end and process.poll() is None and sum(1 for _ in hidden.sentences()) < 5:
         time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.send_signal(how)
+    _, told = process.communicate(timeout=60)
+    if how == signal.SIGINT:
+        assert process.returncode == 130 and b"sentence in hand" in told and b"--resume" in told and b"Traceback" not in told
     count = sum(1 for _ in hidden.sentences())
     assert 5 <= count < 60 and not Path("book.wav").exists()
     with hidden.sound.open("ab") as torn, hidden.journal.open("ab") as line:  # as a kill in the midst of writing leaves them

@@ -72,8 +72,12 @@ def run_plan(
     plan: Plan,
     reporter: Reporter,
     work_of: Callable[[], Work],
+    *,
+    stop: threading.Event | None = None,
+    stopping: str = "finishing the file in hand; Ctrl-C again drops it",
 ) -> int:
-    """Show the plan, or run the batch with what `work_of` gives, and return the exit code."""
+    """Show the plan, or run the batch with what `work_of` gives, and return the exit code. The first Ctrl-C sets `stop`, and
+    tells what is done then."""
     from genkit import batch
     from genkit.cli.estimate import estimate, remember
     from genkit.cli.output import hint_once
@@ -88,9 +92,9 @@ def run_plan(
     for folder in plan.folders:
         for leftover in clean_leftovers(folder):
             reporter.say(f"{leftover}: unfinished output of a killed run, deleted")
-    stop = threading.Event()
+    stop = stop or threading.Event()
     work = work_of()
-    with batch.interruptible(stop, "" if shared.json else "\nfinishing the file in hand; Ctrl-C again drops it\n"):
+    with batch.interruptible(stop, "" if shared.json else f"\n{stopping}\n"):
         try:
             counts = batch.run(plan.items, read=work.read, prepare=work.prepare, write=work.write, emit=reporter, stop=stop)
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -272,4 +273,7 @@ def run_speech(shared: SpeechOptions, verb: SpeechVerb) -> int:
             reporter.say(notice)
         if verb.drawn and not shared.dry_run:
             reporter.say(f"seed {verb.seed}")
-        return run_plan(shared, verb, settings, plan, reporter, partial(SpeechWork, shared, verb, settings, reporter))
+        stop = threading.Event()
+        work = partial(SpeechWork, shared, verb, settings, reporter, stop)
+        stopping = "finishing the sentence in hand; Ctrl-C again leaves at once"
+        return run_plan(shared, verb, settings, plan, reporter, work, stop=stop, stopping=stopping)

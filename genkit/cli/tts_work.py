@@ -16,6 +16,8 @@ from genkit.cli.tts_options import SpeechOptions
 from genkit.errors import GenkitError, InputError, UsageError
 
 if TYPE_CHECKING:
+    import threading
+
     from genkit.batch import Process
     from genkit.cards import Card
     from genkit.cli.output import Reporter
@@ -58,8 +60,10 @@ class _Made:
 
 
 class SpeechWork:
-    def __init__(self, shared: SpeechOptions, verb: SpeechVerb, settings: Settings, reporter: Reporter):
-        self._shared, self._verb, self._reporter = shared, verb, reporter
+    """Once `stop` is set, an output is left at the end of its sentence: books take hours."""
+
+    def __init__(self, shared: SpeechOptions, verb: SpeechVerb, settings: Settings, reporter: Reporter, stop: threading.Event):
+        self._shared, self._verb, self._reporter, self._stop = shared, verb, reporter, stop
         self._making = Making(shared, verb, settings, reporter)
         self._facts: dict[Path, dict[str, Any]] = {}
         self._rate = 0
@@ -86,6 +90,7 @@ class SpeechWork:
 
     def _process(self, model: Any, item: Item, recipe: dict[str, Any]) -> _Made:
         """Say what is not said yet; what is stays in the hidden files, whatever happens."""
+        from genkit.batch import Stopped
         from genkit.media.unfinished import Unfinished
         from genkit.tasks.speech import utterances
         from genkit.tasks.subtitles import facts_of, said_of
@@ -124,6 +129,8 @@ class SpeechWork:
                 if bar is not None:
                     bar(letters, before[-1])
                 self._reporter("step", input=item.name, step=letters, steps=before[-1], sound_s=round(end, 3))
+                if self._stop.is_set() and letters < before[-1]:
+                    raise Stopped
         except GenkitError as error:
             if item.name not in error.message:
                 error.message = f"{item.name}: {error.message}"
