@@ -290,6 +290,22 @@ def test_the_discriminator_of_dcgan_takes_classes() -> None:
         DcganRival(8, 3, (8, 8, 8, 8))
 
 
+def test_classes_are_named_from_a_step_on(shapes: Path, tmp_path: Path) -> None:
+    told = config("style_dcgan", {"z_dim": 8, "w_dim": 4, "widths": [8, 8]}, rival={"naming": True}, naming_from=2, mixing=0.0)
+    job = GanJob(told, [shapes], None)
+    head = job.pair.rival.naming.weight
+    before = head.detach().clone()
+    for step in range(4):
+        batch = next(job.batches(step))
+        _, figures = job.loss(job.modules, batch, finishing=False)
+        assert ("misnamed" in figures) == (step >= 2)
+        loss, _ = job.rival_loss(job.modules, batch)
+        head.grad = None
+        loss.backward()
+        assert (head.grad is not None) == (step >= 2)
+    assert torch.equal(head, before), "nothing was stepped"
+
+
 @pytest.mark.parametrize("whole", [False, True])
 def test_classes_are_learnt_from_a_dcgan_on(whole: bool, shapes: Path, tmp_path: Path) -> None:
     plain = config("dcgan", DCGAN, classes="none")

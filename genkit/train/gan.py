@@ -136,7 +136,7 @@ class GanJob:
             one.requires_grad_(True)
         loss = softplus(-opinion).mean()
         figures = {"generator": float(loss.detach())}
-        if misnamed.requires_grad:
+        if self._naming and misnamed.requires_grad:
             loss = loss + misnamed
             figures["misnamed"] = float(misnamed.detach())
         if self.options.path_length and self.pair.mixes and int(self.ledger.steps) % PATH_EVERY == 0:
@@ -144,6 +144,10 @@ class GanJob:
             loss = loss + self.options.path_length * PATH_EVERY * penalty
             figures["path"] = float(penalty.detach())
         return loss, figures
+
+    @property
+    def _naming(self) -> bool:
+        return int(self.ledger.steps) >= self.options.naming_from
 
     def _styles(self, generator: nn.Module, z: Tensor, labels: Tensor | None) -> Tensor:
         """w (N, L, D), for a share of pictures from two latents, one for the first layers and one for the others."""
@@ -177,7 +181,8 @@ class GanJob:
         (true, misnamed), (false, _) = opinion_of(rival, real, labels), opinion_of(rival, self._change(made), wanted)
         loss = softplus(-true).mean() + softplus(false).mean()
         figures = {"discriminator": float(loss.detach()), "sign": float(true.detach().sign().mean())}
-        loss = loss + misnamed
+        if self._naming:
+            loss = loss + misnamed
         if chosen.penalty and int(self.ledger.steps) % chosen.r1_every == 0:
             slope = self._slope(rival, real, labels)
             loss = loss + chosen.penalty / 2 * chosen.r1_every * slope

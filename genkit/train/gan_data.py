@@ -30,7 +30,8 @@ class DataOptions:
 
     `patience` steps of a discriminator that has won end the run, and so do pictures that are all alike after `grace` steps;
     0 for never. `features` (VGG-19, as for `genkit.train.judging`) adds a Fréchet distance of `count` pictures to the report.
-    `rival` are sizes in which the discriminator differs; with `naming` that of a DCGAN says what class a picture is of."""
+    `rival` are sizes in which the discriminator differs; with `naming` that of a DCGAN says what class a picture is of,
+    from step `naming_from` on: from the first on, pictures of a class become alike before there are pictures at all."""
 
     side: int = 64
     batch: int = 16
@@ -54,6 +55,7 @@ class DataOptions:
     features: str = ""
     count: int = 1000
     rival: Mapping[str, Any] | None = None
+    naming_from: int = 0
 
     @property
     def penalty(self) -> float:
