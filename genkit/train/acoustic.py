@@ -23,7 +23,7 @@ from genkit.models import fastspeech2, vocos
 from genkit.nets.mel import MelScale
 from genkit.train.config import TrainConfig
 from genkit.train.feeding import feed
-from genkit.train.spectral_rivals import MelRival, deceived, told_apart
+from genkit.train.spectral_rivals import Contest, MelRival
 from genkit.train.speech_corpus import Corpus, Spoken
 from genkit.train.speech_sheets import framed, write_samples
 from genkit.train.voice import Ledger, Units, corpus_of, forced_features, options_of, voice_fields
@@ -50,7 +50,7 @@ class AcousticOptions:
     languages: tuple[str, ...] = ("en-US",)
 
 
-class AcousticJob:
+class AcousticJob(Contest):
     """What the loop asks of a task."""
 
     averaged: tuple[str, ...] = ("acoustic",)
@@ -77,7 +77,6 @@ class AcousticJob:
         if chosen.adversary_from >= 0:
             self.modules["rival"] = MelRival(chosen.rival_width)
             self.rivals = ("rival",)
-        self._last: tuple[Tensor, Tensor] | None = None
         self.units = Units.of(self.corpus.training)
         self.vocoder: nn.Module | None = None
         if chosen.vocoder:
@@ -149,25 +148,15 @@ class AcousticJob:
             mel = (made.spectrogram - batch["features"]).abs()[said].mean() * self.scale.scale
             length = (made.duration_outputs - (batch["frames"].float() + 1).log()).square()[batch["mask"].bool()].mean()
         figures = {"loss": float(made.loss.detach()), "mel": float(mel), "length": float(length)}
-        loss, self._last = made.loss, None
+        loss = made.loss
         if self.rivals and int(self.ledger.steps) >= self.options.adversary_from:
             shortest = int(batch["frames"].sum(1).min())  # parts that are speech in all of them
             parts, theirs = (one[:, :shortest] for one in (made.spectrogram, batch["features"]))
-            self._last = parts.detach(), theirs
-            rival = modules["rival"].requires_grad_(False)
-            opinion, apart = deceived(rival(parts), rival(theirs))
-            rival.requires_grad_(True)
+            opinion, apart = self.contest(modules, parts, theirs)
             loss = loss + self.options.opinion_weight * opinion + self.options.match_weight * apart
             figures |= {"opinion": float(opinion.detach()), "features": float(apart.detach())}
         self.ledger.steps += 1
         return loss, figures
-
-    def rival_loss(self, modules: dict[str, nn.Module], batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]] | None:
-        if self._last is None:
-            return None
-        made, real = self._last
-        loss = told_apart(modules["rival"](made), modules["rival"](real))
-        return loss, {"discriminator": float(loss.detach())}
 
     @torch.inference_mode()
     def evaluate(self, modules: dict[str, nn.Module]) -> dict[str, float]:

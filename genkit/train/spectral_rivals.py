@@ -109,3 +109,24 @@ def told_apart(made: Opinions, real: Opinions) -> Tensor:
     """The rivals' hinge loss."""
     each = [relu(1 - theirs).mean() + relu(1 + mine).mean() for (mine, _), (theirs, _) in zip(made, real, strict=True)]
     return torch.stack(each).mean()
+
+
+class Contest:
+    """The side of a job that learns against the discriminator `rival` of its modules."""
+
+    _last: tuple[Tensor, Tensor] | None = None  # what this step made, and what that should be taken for
+
+    def contest(self, modules: dict[str, nn.Module], made: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+        """See `deceived`."""
+        self._last = made.detach(), real
+        rival = modules["rival"].requires_grad_(False)
+        found = deceived(rival(made), rival(real))
+        rival.requires_grad_(True)
+        return found
+
+    def rival_loss(self, modules: dict[str, nn.Module], batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]] | None:
+        if self._last is None:
+            return None
+        (made, real), self._last = self._last, None
+        loss = told_apart(modules["rival"](made), modules["rival"](real))
+        return loss, {"discriminator": float(loss.detach())}

@@ -21,7 +21,7 @@ from genkit.models import vocos
 from genkit.nets.mel import MelScale
 from genkit.train.config import TrainConfig
 from genkit.train.feeding import feed
-from genkit.train.spectral_rivals import SpectralRivals, deceived, spectral_distance, told_apart
+from genkit.train.spectral_rivals import Contest, SpectralRivals, spectral_distance
 from genkit.train.speech_corpus import Corpus, Spoken
 from genkit.train.speech_sheets import picture, write_samples
 from genkit.train.voice import Ledger, Voice, corpus_of, options_of, voice_fields
@@ -49,7 +49,7 @@ class VocoderOptions:
     mel: Any = None
 
 
-class VocoderJob:
+class VocoderJob(Contest):
     """What the loop asks of a task."""
 
     averaged: tuple[str, ...] = ("vocoder",)
@@ -85,7 +85,6 @@ class VocoderJob:
             self._made = {one.name: self.voice.forced(one, self.corpus) for one in (*self._training, *self._measured)}
         lengths = np.array([len(one.audio) for one in self._training], np.float64)
         self._shares = lengths / lengths.sum()
-        self._last: tuple[Tensor, Tensor] | None = None
 
     @property
     def _measured(self) -> tuple[Spoken, ...]:
@@ -133,23 +132,12 @@ class VocoderJob:
         spectra = spectral_distance(made, real)
         loss = chosen.mel_weight * mel + chosen.spectral_weight * spectra
         figures = {"mel": float(mel.detach()) * self.scale.scale, "spectra": float(spectra.detach())}
-        self._last = None
         if self.rivals and int(self.ledger.steps) >= chosen.adversary_from:
-            self._last = made.detach(), real
-            rival = modules["rival"].requires_grad_(False)
-            opinion, apart = deceived(rival(made), rival(real))
-            rival.requires_grad_(True)
+            opinion, apart = self.contest(modules, made, real)
             loss = loss + opinion + chosen.match_weight * apart
             figures |= {"opinion": float(opinion.detach()), "features": float(apart.detach())}
         self.ledger.steps += 1
         return loss, figures
-
-    def rival_loss(self, modules: dict[str, nn.Module], batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]] | None:
-        if self._last is None:
-            return None
-        made, real = self._last
-        loss = told_apart(modules["rival"](made), modules["rival"](real))
-        return loss, {"discriminator": float(loss.detach())}
 
     @torch.inference_mode()
     def _rebuilt(self, vocoder: nn.Module, one: Spoken) -> tuple[Tensor, Tensor]:
