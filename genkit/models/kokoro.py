@@ -132,8 +132,7 @@ class Kokoro(Speak):
         if name not in self._styles:
             try:
                 held = torch.load(self._paths[name], map_location="cpu", weights_only=True)
-            except Exception as error:
-                # a damaged file can raise nearly anything from inside torch's restricted reader
+            except Exception as error:  # a damaged file fails in any way inside torch's restricted reader
                 raise WeightsError(f"{self._paths[name]}: truncated or altered", "fetch it again", code="damaged") from error
             if not isinstance(held, torch.Tensor):
                 raise WeightsError(f"{self._paths[name]}: no voice", "fetch it again", code="damaged")

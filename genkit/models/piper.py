@@ -115,8 +115,7 @@ class Piper(Speak):
             given["sid"] = np.array([self._speakers.get(voice, 0) if voice else 0], np.int64)
         try:
             made = self.session.run(None, given)[0]
-        except Exception as error:
-            # onnxruntime's errors have no class of their own
+        except Exception as error:  # onnxruntime's errors have no class of their own
             raise RunError(f"{self.card.name}: onnxruntime failed: {' '.join(str(error).split())[:160]}") from error
         yield np.clip(np.asarray(made, np.float32).reshape(-1), -1, 1), ()
 

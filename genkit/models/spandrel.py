@@ -162,7 +162,7 @@ def _describe(state: dict[str, Any], name: str) -> ModelDescriptor:
         raise
     # forty loaders do arithmetic on whatever keys and shapes they find, and a damaged or foreign checkpoint makes it fail
     # in any way: missing keys, wrong shapes, division by zero, sizes that do not match
-    except Exception as error:
+    except Exception as error:  # see above
         reason = " ".join(str(error).split())[:200]
         raise WeightsError(f"{name} does not fit the architecture it resembles: {type(error).__name__}: {reason}") from error
 

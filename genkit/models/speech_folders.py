@@ -68,8 +68,7 @@ def build_strictly(
             model, report = model_class.from_pretrained(
                 None, config=config, state_dict=dict(state), output_loading_info=True, ignore_mismatched_sizes=True
             )  # they are reported, and refused below
-        except Exception as error:
-            # settings and tensors that are damaged fail in any way inside the library
+        except Exception as error:  # settings and tensors that are damaged fail in any way inside the library
             if is_out_of_memory(error):
                 raise
             reason = " ".join(str(error).split())[:200]
@@ -116,8 +115,7 @@ def open_tokenizer(tokenizer_class: Any, folder: Path, needed: Collection[str]) 
     with quietly():
         try:
             return tokenizer_class.from_pretrained(str(folder), local_files_only=True)
-        except Exception as error:
-            # a damaged vocabulary fails in any way inside the library
+        except Exception as error:  # a damaged vocabulary fails in any way inside the library
             reason = " ".join(str(error).split())[:200]
             raise WeightsError(f"{folder}: no tokenizer ({type(error).__name__}: {reason})", "fetch it again") from error
 

@@ -13,14 +13,15 @@ _SIGN = r"(?:(?<![\w.,)%°])[-−+]|(?<![\w.,)%°])±)?"
 _DASH = r"\s?[-–—]\s?"
 _UNIT = "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True))
 _MAG = r"(?:thousand|million|billion|trillion|quadrillion|hundred|dozen)"
+_SHORT = r"bn|mn|tn|[kKmMbBT]"
 _PREFIX = "|".join(sorted(map(re.escape, CURRENCIES), key=len, reverse=True))
 
 MONEY = re.compile(
-    rf"(?P<neg>[-−])?(?P<sign>{_PREFIX})\s?(?P<n>{NUMBER})(?:(?P<first>bn|mn|tn|[kKmMbBT])?{_DASH}(?:{_PREFIX})?(?P<to>{NUMBER}))?"
-    rf"(?:[\s-]?(?P<mag>{_MAG})\b|\s?(?P<short>bn|mn|tn|[kKmMbBT])(?![\w]))?(?P<per>/(?P<unit>[A-Za-z]{{1,9}})\b)?"
+    rf"(?P<neg>[-−])?(?P<sign>{_PREFIX})\s?(?P<n>{NUMBER})(?:(?P<first>{_SHORT})?{_DASH}(?:{_PREFIX})?(?P<to>{NUMBER}))?"
+    rf"(?:[\s-]?(?P<mag>{_MAG})\b|\s?(?P<short>{_SHORT})(?![\w]))?(?P<per>/(?P<unit>[A-Za-z]{{1,9}})\b)?"
 )
 MONEY_CODE = re.compile(
-    rf"(?P<sign>{'|'.join(CODES)})\s(?P<n>{NUMBER})(?:{_DASH}(?P<to>{NUMBER}))?(?:\s(?P<mag>{_MAG})\b|\s?(?P<short>bn|mn|tn|[kKmMbBT])(?!\w))?"
+    rf"(?P<sign>{'|'.join(CODES)})\s(?P<n>{NUMBER})(?:{_DASH}(?P<to>{NUMBER}))?(?:\s(?P<mag>{_MAG})\b|\s?(?P<short>{_SHORT})(?!\w))?"
     r"(?:\.-)?(?![\w%])"
 )
 MONEY_AFTER = re.compile(

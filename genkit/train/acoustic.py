@@ -36,8 +36,8 @@ PACED = 128  # recordings by which the pace is found
 class AcousticOptions:
     """`batch` recordings of about one length a step; from step `adversary_from` on (below 0: never) the opinion of a
     discriminator of `rival_width` channels joins, and the loss has `opinion_weight` x opinion + `match_weight` x features;
-    `vocoder` is the file of a trained vocoder,
-    which goes with the card and writes samples; `measured` recordings are measured on."""
+    `vocoder` is the file of a trained vocoder, which goes with the card and writes samples; `measured` recordings are measured
+    on."""
 
     batch: int = 16
     adversary_from: int = -1

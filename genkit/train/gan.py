@@ -87,7 +87,6 @@ class GanJob:
         return f"{told}; frechet: of {self.options.count} drawn pictures to all training pictures, {pooled.__doc__}".rstrip(".")
 
     def adopt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        state = {key: one for key, one in state.items() if key not in self.ledger.state_dict()}  # another run's steps
         if not isinstance(self.pair.generator, style_dcgan.Generator):
             return state
         drawing = {key: one for key, one in state.items() if key.startswith("main.")}

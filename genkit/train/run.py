@@ -93,14 +93,15 @@ def _start_from(name: str, job: Job) -> None:
 
 
 def tensors_of_run(path: Path) -> dict[str, Tensor]:
-    """What a run's `state.pt` has learnt, its rivals too, averaged where it is; {} if the file is none."""
+    """What a run's `state.pt` has learnt, its rivals too, averaged where it is, but not its ledger: a new run's steps begin at
+    0. {} if the file is none."""
     if path.suffix != ".pt":
         return {}
     state = torch.load(path, map_location="cpu", weights_only=True)
     if not isinstance(state, dict) or not {"modules", "averages"} <= set(state):
         return {}
     parts = {**state["modules"], **state["averages"]}
-    return {key: one for part in parts.values() for key, one in part.items()}
+    return {key: one for name, part in parts.items() if name != "ledger" for key, one in part.items()}
 
 
 def command_of(request: Request) -> list[str]:
