@@ -1,0 +1,1 @@
+genkit  JH EH1 N K IH2 T
