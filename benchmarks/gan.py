@@ -21,8 +21,8 @@ import numpy as np
 import torch
 from measure import genkit, in_turn, table
 
-from genkit.tasks.gan import draw, render
-from genkit.tasks.latents import walk
+from genkit.verbs.gan.latents import walk
+from genkit.verbs.gan.task import draw, render
 
 FRAMES = 24
 WALKS = tuple((seed, seed + 1) for seed in range(0, 16, 2))

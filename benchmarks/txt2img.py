@@ -74,7 +74,7 @@ def main() -> None:
         bare(*asked.bare, asked.pictures, asked.batch, asked.steps, asked.guidance, asked.side, asked.device)
         return
     from genkit import cards, weights
-    from genkit.models.diffusers.unnamed import settled
+    from genkit.models.diffusers.uncarded import settled
 
     card, _ = settled(cards.find(asked.model, "txt2img"))
     folder = weights.resolve(card, announce=print)["root"]

@@ -14,7 +14,7 @@ from typing import Any
 
 import genkit.models
 import genkit.runtime
-import genkit.tasks.upscale as task
+import genkit.verbs.upscale.task as task
 from genkit.cli.app import run
 
 SCALE = 4  # that of the shipped default, whose card is used

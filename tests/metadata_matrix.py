@@ -15,7 +15,8 @@ import numpy as np
 import picture_samples as samples
 from PIL import Image
 
-from genkit.media import images, recipe
+from genkit.media import recipe
+from genkit.media.pictures import images
 
 FEATURES = ("orientation", "EXIF", "ICC profile", "XMP", "DPI", "alpha", "16 bits", "grey", "recipe")
 NOT_APPLICABLE = {

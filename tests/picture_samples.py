@@ -163,7 +163,7 @@ def encode(format: str, pixels: np.ndarray, **options: Any) -> bytes:
 
 def png_insert(data: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
     """Put chunks behind a PNG's header."""
-    from genkit.media.containers import png_chunk
+    from genkit.media.pictures.containers import png_chunk
 
     return data[:33] + b"".join(png_chunk(kind, body) for kind, body in chunks) + data[33:]
 

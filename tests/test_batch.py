@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from genkit import batch
-from genkit.batch import Skip
 from genkit.errors import InputError, OutputError, WeightsError
-from genkit.media.paths import Item
+from genkit.run import batch
+from genkit.run.batch import Skip
+from genkit.run.plan import Item
 
 
 def items(count: int, side: int = 100) -> list[Item]:

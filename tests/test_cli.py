@@ -265,8 +265,8 @@ def test_a_name_with_a_dash_is_told_from_an_option(genkit: Run, picture: Save):
 
 
 def test_a_run_teaches_the_estimate(genkit: Run, picture: Save, own_folders: Path):
-    from genkit.batch import Counts
-    from genkit.cli.estimate import remember
+    from genkit.run.batch import Counts
+    from genkit.run.estimate import remember
 
     picture(Path("a.png"), 1000, 500)
     remember(Counts(done=1, seconds=3.0, loading=1.0, megapixels=1.0), "tiny", "auto")

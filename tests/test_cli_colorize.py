@@ -23,7 +23,7 @@ def checkpoint(family: str, folder: Path) -> Path:
     import torch
     from safetensors.torch import save_file
 
-    from genkit.models import colorizer, ddcolor, zhang
+    from genkit.models.colorize import colorizer, ddcolor, zhang
 
     path = folder / f"{family}.pth"
     if family == "ddcolor":

@@ -19,7 +19,7 @@ SIDE = 16
 @pytest.fixture(autouse=True)
 def mounted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The verb is not in the list of commands before weights ship with it."""
-    entry = app.Entry("genkit.cli.gan", app.PICTURES, "Draw pictures from a latent space.")
+    entry = app.Entry("genkit.verbs.gan.verb", app.PICTURES, "Draw pictures from a latent space.")
     monkeypatch.setitem(app.COMMANDS, "gan", entry)
     monkeypatch.chdir(tmp_path)
 
@@ -30,7 +30,7 @@ def imported(genkit: Run, tmp_path: Path) -> Callable[..., str]:
         import torch
         from safetensors.torch import save_file
 
-        from genkit.models import dcgan, stylegan2
+        from genkit.models.gan import dcgan, stylegan2
 
         torch.manual_seed(0)
         path = tmp_path / f"{family}.safetensors"
@@ -263,7 +263,7 @@ def test_the_latent_of_a_picture_is_found_and_drawn(
 ):
     import torch
 
-    from genkit.cli import gan_latents
+    from genkit.verbs.gan import latents_verb as gan_latents
 
     # features that need no weights: this test is about the command, and the shipped network takes its time
     halves = lambda images: [images, torch.nn.functional.avg_pool2d(images, 2)]  # noqa: E731

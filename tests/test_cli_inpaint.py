@@ -22,7 +22,7 @@ def inpaint_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
     from safetensors.torch import save_file
 
-    from genkit.models import inpainter
+    from genkit.models.inpaint import inpainter
 
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("inpaint") / "filler.safetensors"
@@ -182,8 +182,8 @@ def test_candidates_are_numbered_seeded_and_replayed(
     """A drawing model stands in: random grey from each seed."""
     import torch
 
-    from genkit.models import inpainter
-    from genkit.models.filling import Fill
+    from genkit.models.inpaint import inpainter
+    from genkit.models.inpaint.filling import Fill
 
     def draw(network: Any, images: torch.Tensor, masks: torch.Tensor, *, seeds: list[int], steps: int) -> torch.Tensor:
         levels = [torch.rand(1, generator=torch.Generator().manual_seed(one + 1000 * steps)) for one in seeds]

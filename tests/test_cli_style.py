@@ -22,7 +22,7 @@ def checkpoint(family: str, folder: Path) -> list[object]:
     import torch
     from safetensors.torch import save_file
 
-    from genkit.models import johnson, microast, stylizer
+    from genkit.models.style import johnson, microast, stylizer
 
     path = folder / f"{family}.pth"
     if family == "microast":

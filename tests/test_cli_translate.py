@@ -21,7 +21,7 @@ def checkpoint(family: str, folder: Path) -> Path:
     """A random network, as its publisher would save it."""
     import torch
 
-    from genkit.models import animegan2, cyclegan, pix2pix, stargan
+    from genkit.models.translate import animegan2, cyclegan, pix2pix, stargan
 
     makers: dict[str, Callable[[], Any]] = {
         "cyclegan": lambda: cyclegan.build(4, 1),

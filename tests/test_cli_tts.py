@@ -19,8 +19,8 @@ from conftest import Run, environment
 from hub import FakeHub, serving
 from PIL import Image
 
-from genkit.media.sound_tags import read_text
-from genkit.media.unfinished import Unfinished
+from genkit.media.sound.tags import read_text
+from genkit.media.sound.unfinished import Unfinished
 
 TEXT = "Hello there. It is noon now!\n\nA second paragraph, short."
 RATE = 16_000
@@ -143,7 +143,7 @@ def test_a_text_with_nothing_to_say_fails(tts: Any) -> None:
 
 
 def test_a_text_too_long_for_a_recipe_is_a_file_to_replay(tts: Any, genkit: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("genkit.cli.tts_inputs.LONGEST_TEXT", 10)
+    monkeypatch.setattr("genkit.verbs.tts.inputs.LONGEST_TEXT", 10)
     text = b"Hello from a long pipe."
     assert tts("--from", "-", "-o", "a.wav", "--seed", 1, stdin=text).code == 0
     lost = genkit("replay", "a.wav", "-o", "b.wav", "--device", "cpu")
@@ -156,7 +156,7 @@ def test_a_text_too_long_for_a_recipe_is_a_file_to_replay(tts: Any, genkit: Run,
 def test_a_book_is_shown_and_replayed(tts: Any, genkit: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     import genkit as api
 
-    for module in ("genkit.cli.tts_inputs", "genkit.tasks.speech"):
+    for module in ("genkit.verbs.tts.inputs", "genkit.verbs.tts.task"):
         monkeypatch.setattr(f"{module}.LONGEST_TEXT", 30)
     monkeypatch.setattr("genkit.media.recipe._LIMIT", 1000)  # as if the texts below were a megabyte
     text = "Hello there, this is a long book. " * 40
@@ -198,7 +198,7 @@ def test_a_voice_given_by_its_card_is_replayed(tts: Any, genkit: Run, own_folder
 
 
 def test_names_are_told_apart(tts: Any) -> None:
-    from genkit.cli.tts_inputs import Script, _told_apart
+    from genkit.verbs.tts.inputs import Script, _told_apart
 
     named = _told_apart([Script("", stem, ()) for stem in ("a", "a", "a-2", "a", "a-2")])
     assert [one.stem for one in named] == ["a", "a-3", "a-2", "a-4", "a-2-2"]

@@ -13,7 +13,7 @@ from drawing_model import SIDE, FakeDraw
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from genkit.cli import making
+from genkit.run import making
 
 Run = Callable[..., Any]
 

@@ -23,7 +23,7 @@ def test_the_example_card_of_contributing_runs(tmp_path: Path, genkit: Callable[
     from safetensors.torch import save_file
 
     from genkit.cards import home
-    from genkit.models import compact
+    from genkit.models.upscale import compact
 
     match = re.search(r"<!-- example: card -->\n```toml\n(.*?)```", CONTRIBUTING, re.DOTALL)
     assert match

@@ -12,10 +12,10 @@ import pytest
 import torch
 from PIL import Image
 
+from genkit.data.labels import LabelledPictures
 from genkit.errors import UsageError
 from genkit.evaluate import gan as measure
 from genkit.evaluate.distribution import Features, distances, frechet, kernel_distance, precision_recall
-from genkit.evaluate.labelled import LabelledPictures
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_the_command_measures_a_model(tmp_path: Path, genkit: Callable[..., Any]
     from safetensors.torch import save_file
 
     from genkit.cards import card_text
-    from genkit.models import stylegan2
+    from genkit.models.gan import stylegan2
     from genkit.nets import vgg
 
     save_file(vgg.Features().state_dict(), tmp_path / "vgg.safetensors")

@@ -57,7 +57,7 @@ def recordings(target: Path) -> Path:
 
 
 def test_the_layout_of_recordings(tmp_path: Path) -> None:
-    from genkit.media.utterances import Recordings
+    from genkit.data.utterances import Recordings
 
     with Recordings(recordings(tmp_path / "set.zip")) as found:
         assert [(one.name, one.text) for one in found.utterances] == [("one", "mister one"), ("two", "Two.")]
@@ -74,8 +74,8 @@ def test_a_zip_of_recordings_has_bounds(tmp_path: Path, monkeypatch: pytest.Monk
 
     import soundfile
 
-    from genkit.media import utterances
-    from genkit.media.utterances import Recordings
+    from genkit.data import utterances
+    from genkit.data.utterances import Recordings
 
     path = recordings(tmp_path / "set.zip")
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:

@@ -10,8 +10,8 @@ from conftest import Run
 from test_cli_inpaint import filler, inpaint_weights, pixels_of, save_mask, work
 
 from genkit.errors import UsageError
-from genkit.media.inputs import Found
-from genkit.media.pairing import pair
+from genkit.run.inputs import Found
+from genkit.run.pairing import pair
 
 __all__ = ["filler", "inpaint_weights", "work"]  # fixtures
 

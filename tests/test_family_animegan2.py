@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from genkit import models
 from genkit.errors import WeightsError
-from genkit.models import animegan2
+from genkit.models.translate import animegan2
 
 CPU = torch.device("cpu")
 

@@ -13,8 +13,8 @@ import torch
 
 from genkit import models
 from genkit.errors import UsageError, WeightsError
-from genkit.models import biggan_deep
-from genkit.models.sampling import Sample
+from genkit.models.gan import biggan_deep
+from genkit.models.gan.sampling import Sample
 
 CPU = torch.device("cpu")
 LAYERS = [[0, 16, 16], [1, 16, 8], [0, 8, 2], [1, 2, 1]]

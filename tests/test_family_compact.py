@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from genkit import models
 from genkit.errors import UsageError, WeightsError
-from genkit.models import compact
+from genkit.models.upscale import compact
 
 CPU = torch.device("cpu")
 
@@ -115,7 +115,7 @@ def test_a_shipped_network_runs_without_the_heavy_libraries(tmp_path: Path) -> N
 import sys, types, pathlib, torch, numpy
 before = set(sys.modules)
 from genkit import models, runtime
-from genkit.tasks.upscale import UpscaleOptions, upscale
+from genkit.verbs.upscale.task import UpscaleOptions, upscale
 place = runtime.choose("cpu", "auto", ("float32",))
 card = types.SimpleNamespace(name="tiny", family="compact", params={{}}, limits={{}}, options=())
 model = models.load_model(card, {{"weights": pathlib.Path({str(files["weights"])!r})}}, place.device, place.dtype)

@@ -14,7 +14,7 @@ from torch import nn
 
 from genkit import models
 from genkit.errors import WeightsError
-from genkit.models import cyclegan
+from genkit.models.translate import cyclegan
 
 CPU = torch.device("cpu")
 PUBLISHED = Path(os.environ.get("GENKIT_PUBLISHED", Path(__file__).parents[2] / "shared" / "weights-published"))

@@ -12,8 +12,8 @@ import torch
 
 from genkit import cards, models, weights
 from genkit.errors import UsageError, WeightsError
-from genkit.models import dcgan
-from genkit.models.sampling import Sample
+from genkit.models.gan import dcgan
+from genkit.models.gan.sampling import Sample
 
 CPU = torch.device("cpu")
 PUBLISHED = Path(os.environ.get("GENKIT_PUBLISHED", Path(__file__).parents[2] / "shared" / "weights-published"))

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from genkit import cards, models
 from genkit.errors import WeightsError
-from genkit.models import ddcolor
+from genkit.models.colorize import ddcolor
 
 CPU = torch.device("cpu")
 TINY: dict[str, Any] = {

@@ -17,7 +17,8 @@ from loaded_pipelines import EDITING, FILLING, card_for
 from genkit import cards
 from genkit.errors import InputError, RunError, UsageError
 from genkit.models import diffusers as family
-from genkit.models.diffusers import painting, placing
+from genkit.models.diffusers import fill as painting
+from genkit.models.diffusers import offload as placing
 from genkit.models.diffusers.pipelines import KINDS
 
 SD = "StableDiffusionInpaintPipeline"

@@ -18,7 +18,7 @@ from PIL import Image
 
 from genkit import cards, models
 from genkit.errors import InputError, UsageError, WeightsError
-from genkit.models.diffusers import editing
+from genkit.models.diffusers import edit as editing
 from genkit.models.diffusers import load as load_family
 
 PIX2PIX, KLEIN, QWEN = "StableDiffusionInstructPix2PixPipeline", "Flux2KleinPipeline", "QwenImageEditPlusPipeline"

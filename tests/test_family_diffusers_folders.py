@@ -20,7 +20,7 @@ from tiny_pipelines import age, build
 from genkit import cards
 from genkit.errors import UsageError, WeightsError
 from genkit.models import diffusers as family
-from genkit.models.diffusers import opening
+from genkit.models.diffusers import loading as opening
 
 SD = "StableDiffusionInpaintPipeline"
 CPU, FULL = torch.device("cpu"), torch.float32

@@ -14,7 +14,7 @@ import torch
 
 from genkit import cards, models
 from genkit.errors import WeightsError
-from genkit.models import johnson
+from genkit.models.style import johnson
 
 PUBLISHED = Path(os.environ.get("GENKIT_PUBLISHED", Path(__file__).parents[2] / "shared" / "weights-published"))
 MOSAIC, WAVE = PUBLISHED / "mosaic_nc16_b1_e2_1e05_1e10.model", PUBLISHED / "fast-style-tf-wave.safetensors"

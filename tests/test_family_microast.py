@@ -14,7 +14,7 @@ import torch
 
 from genkit import models
 from genkit.errors import WeightsError
-from genkit.models import microast
+from genkit.models.style import microast
 
 PUBLISHED = Path(os.environ.get("GENKIT_PUBLISHED", Path(__file__).parents[2] / "shared" / "weights-published"))
 CPU = torch.device("cpu")

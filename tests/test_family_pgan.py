@@ -14,8 +14,8 @@ import torch
 
 from genkit import cards, models
 from genkit.errors import UsageError, WeightsError
-from genkit.models import pgan
-from genkit.models.sampling import Sample
+from genkit.models.gan import pgan
+from genkit.models.gan.sampling import Sample
 
 CPU = torch.device("cpu")
 SIZES: dict[str, Any] = {"latent": 8, "widths": [12, 8, 4], "channels": 3}

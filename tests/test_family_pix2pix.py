@@ -11,7 +11,7 @@ import torch
 
 from genkit import models
 from genkit.errors import WeightsError
-from genkit.models import pix2pix
+from genkit.models.translate import pix2pix
 
 CPU = torch.device("cpu")
 

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from genkit import models
 from genkit.errors import UsageError, WeightsError
 from genkit.models import spandrel
-from genkit.tasks.tiling import run_tiled
+from genkit.pixels.tiling import run_tiled
 
 CPU = torch.device("cpu")
 # several libraries' layers speak up while they are built

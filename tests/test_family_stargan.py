@@ -11,7 +11,7 @@ import torch
 
 from genkit import models
 from genkit.errors import UsageError, WeightsError
-from genkit.models import stargan
+from genkit.models.translate import stargan
 
 CPU = torch.device("cpu")
 NAMES = ["red", "green", "blue"]

@@ -12,8 +12,8 @@ from torch.nn import functional as F
 
 from genkit import models
 from genkit.errors import WeightsError
-from genkit.models import dcgan, style_dcgan
-from genkit.models.sampling import Sample
+from genkit.models.gan import dcgan, style_dcgan
+from genkit.models.gan.sampling import Sample
 
 CPU = torch.device("cpu")
 PLAIN: dict[str, Any] = {"side": 32, "z_dim": 8, "c_dim": 0, "w_dim": 8, "channels": 3, "widths": [16, 12, 8]}

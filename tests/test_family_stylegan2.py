@@ -13,9 +13,9 @@ from torch.nn import functional as F
 
 from genkit import models
 from genkit.errors import UsageError, WeightsError
-from genkit.models import stylegan2, stylegan2_discriminator
-from genkit.models.sampling import Sample
-from genkit.models.stylegan2_layers import FullyConnected, filter_taps, modulated, upsample
+from genkit.models.gan import stylegan2, stylegan2_discriminator
+from genkit.models.gan.sampling import Sample
+from genkit.models.gan.stylegan2_layers import FullyConnected, filter_taps, modulated, upsample
 
 CPU = torch.device("cpu")
 SIZES = {"side": 16, "z_dim": 8, "c_dim": 0, "w_dim": 12, "depth": 2, "channels": 3, "channel_base": 128, "channel_max": 16}

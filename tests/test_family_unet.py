@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from genkit.errors import WeightsError
-from genkit.models import unet
+from genkit.models.translate import unet
 from genkit.nets.guided import lines_in
 
 SIZES = {"widths": [4, 4, 4, 4], "blocks": 1, "kept": True}

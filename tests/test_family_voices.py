@@ -66,7 +66,7 @@ def test_vits_gives_times_and_takes_seed_and_speed(hub: FakeHub, own_folders: Pa
 
 def test_vits_without_noise_is_what_transformers_makes(tmp_path: Path) -> None:
     """Our way through the network's parts is its own `forward`, where no noise is drawn in between."""
-    from genkit.models.vits import Vits
+    from genkit.models.tts.vits import Vits
 
     folder = tiny_voices.vits(tmp_path / "vits", noise_scale=0.0, noise_scale_duration=0.0)
     card = cards.Card("t", ("tts",), "vits", folder, "user", params={"languages": ["en"], "can": ["speed"]})
@@ -180,7 +180,7 @@ def test_a_missing_extra_is_named(name: str, monkeypatch: pytest.MonkeyPatch) ->
 def test_piper_counts_signs_that_a_voice_has_not_got() -> None:
     from collections import Counter
 
-    from genkit.models.piper import Piper
+    from genkit.models.tts.piper import Piper
 
     voice = object.__new__(Piper)
     voice._table, voice.unread, voice.languages = {"a": [5], "_": [0], "^": [1], "$": [2]}, Counter(), ("en",)

@@ -11,7 +11,7 @@ import torch
 
 from genkit import models
 from genkit.errors import UsageError, WeightsError
-from genkit.models import zhang
+from genkit.models.colorize import zhang
 
 CPU = torch.device("cpu")
 CONVOLUTIONS = {

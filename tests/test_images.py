@@ -19,7 +19,8 @@ import tifffile
 from PIL import Image, ImageOps
 
 from genkit.errors import InputError, OutputError, UsageError
-from genkit.media import atomic, containers, images, png, writing
+from genkit.media import atomic
+from genkit.media.pictures import containers, images, png, writing
 
 LOSSLESS = ["PNG", "TIFF"]
 
@@ -428,7 +429,7 @@ def test_importing_and_probing_load_nothing_heavy(tmp_path: Path) -> None:
     path = tmp_path / "x.png"
     path.write_bytes(samples.encode("PNG", samples.scene()))
     code = (
-        "import sys, pathlib; from genkit.media import images; images.probe(pathlib.Path(sys.argv[1]))\n"
+        "import sys, pathlib; from genkit.media.pictures import images; images.probe(pathlib.Path(sys.argv[1]))\n"
         "print([name for name in ('PIL', 'imagecodecs', 'tifffile', 'pillow_heif', 'torch') if name in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)

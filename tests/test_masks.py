@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from genkit.errors import InputError, UsageError
-from genkit.tasks import masks
-from genkit.tasks.blending import lay_in, seam_weights
-from genkit.tasks.holes import Box, depth, distance, find_holes
-from genkit.tasks.masks import Drawn, MaskRule
+from genkit.pixels import masks
+from genkit.pixels.blending import lay_in, seam_weights
+from genkit.pixels.holes import Box, depth, distance, find_holes
+from genkit.pixels.masks import Drawn, MaskRule
 
 
 def grey(*rows: list[int]) -> np.ndarray:
@@ -144,7 +144,7 @@ def test_where_a_weight_is_nothing_no_bit_changes(kind: type) -> None:
 
 
 def test_a_distance_in_a_box_counts_what_is_true_beyond_it() -> None:
-    from genkit.tasks.holes import Box, distance_in
+    from genkit.pixels.holes import Box, distance_in
 
     mask = np.zeros((4, 30), bool)
     mask[:, 2] = mask[:, 20] = True  # the second lies beyond the box around the first, and one pixel from its edge

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from genkit.errors import OutputError
-from genkit.journal import is_whole, state_of
-from genkit.media import video
+from genkit.media.film import video
 from genkit.media.recipe import read_recipe
+from genkit.run.journal import is_whole, state_of
 
 RECIPE = {"verb": "gan", "model": "m", "options": {"walk": "3,7", "note": "x" * 700}, "seed": 3}
 

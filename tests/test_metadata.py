@@ -13,7 +13,8 @@ import picture_samples as samples
 import pytest
 from PIL import Image
 
-from genkit.media import containers, exif, images, recipe, xmp
+from genkit.media import recipe
+from genkit.media.pictures import containers, exif, images, xmp
 
 
 @pytest.mark.parametrize("feature", matrix.FEATURES)

@@ -53,7 +53,7 @@ def say(capsys: pytest.CaptureFixture[str]) -> Say:
 def compact(folder: Path, name: str = "trained.pth") -> Path:
     import torch
 
-    from genkit.models.compact import build
+    from genkit.models.upscale.compact import build
 
     torch.save({"params": build(num_feat=4, num_conv=1, scale=2).state_dict()}, folder / name)
     return folder / name

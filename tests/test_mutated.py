@@ -13,7 +13,8 @@ import picture_samples as samples
 import pytest
 
 from genkit.errors import InputError
-from genkit.media import containers, images, recipe
+from genkit.media import recipe
+from genkit.media.pictures import containers, images
 
 FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "BMP", "HEIF", "GIF"]
 EACH = 250

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from genkit.errors import InputError, UsageError
-from genkit.media import paths
-from genkit.media.formats import FORMATS
-from genkit.media.headers import Probe
-from genkit.media.inputs import find_inputs, natural_key
-from genkit.media.paths import Naming, Plan
+from genkit.media.pictures.formats import FORMATS
+from genkit.media.pictures.headers import Probe
+from genkit.run import plan as paths
+from genkit.run.inputs import find_inputs, natural_key
+from genkit.run.plan import Naming, Plan
 
 
 @pytest.fixture(autouse=True)

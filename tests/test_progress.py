@@ -12,7 +12,7 @@ import pytest
 from conftest import Run, Terminal
 
 from genkit import models
-from genkit.cli.output import Reporter
+from genkit.run.report import Reporter
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch) -> None:

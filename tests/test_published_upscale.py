@@ -18,7 +18,7 @@ from PIL import Image
 from genkit import cards, models
 from genkit.errors import WeightsError
 from genkit.evaluate.fidelity import crop_border, luma, psnr
-from genkit.tasks.upscale import UpscaleOptions, upscale
+from genkit.verbs.upscale.task import UpscaleOptions, upscale
 from genkit.weights import read_state_dict
 
 ROOT = Path(__file__).parent.parent

@@ -12,7 +12,8 @@ import picture_samples as samples
 import pytest
 from PIL import Image
 
-from genkit.media import containers, images, recipe
+from genkit.media import recipe
+from genkit.media.pictures import containers, images
 
 FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"]
 

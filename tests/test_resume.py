@@ -16,7 +16,7 @@ import pytest
 from conftest import Run, environment
 from PIL import Image
 
-from genkit import journal
+from genkit.run import journal
 
 Save = Callable[..., Path]
 Start = Callable[..., subprocess.Popen[bytes]]
@@ -123,8 +123,10 @@ def test_a_kill_behind_the_output_leaves_one_that_resume_knows(upscale: Run, pic
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", last_act)
-        patch.setattr("genkit.batch.WRITERS", 0)  # write in this thread, where the end can be seen
-        patch.setattr("genkit.batch._Run._process", lambda run, process, place, item, loaded, weight: run._write(item, loaded))
+        patch.setattr("genkit.run.batch.WRITERS", 0)  # write in this thread, where the end can be seen
+        patch.setattr(
+            "genkit.run.batch._Run._process", lambda run, process, place, item, loaded, weight: run._write(item, loaded)
+        )
         assert upscale("in", "-o", "out", "--strip-metadata", "--sidecar").code == 130
     assert Path("out/a.png").exists() and Path("out/a.png.json").exists()
     again = upscale("in", "-o", "out", "--strip-metadata", "--sidecar", "--resume", "--json")

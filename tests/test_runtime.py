@@ -14,7 +14,7 @@ from genkit.errors import UsageError
 
 
 def test_importing_the_room_leaves_torch_out() -> None:
-    command = "import sys, genkit.runtime, genkit.tasks.upscale, genkit.models; sys.exit('torch' in sys.modules)"
+    command = "import sys, genkit.runtime, genkit.verbs.upscale.task, genkit.models; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", command], check=False).returncode == 0
 
 

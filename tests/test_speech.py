@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genkit.tasks.speech import Manner, flowing, say, utterances
-from genkit.text.books import Passage
+from genkit.text.books.passages import Passage
 from genkit.text.front import sentences
+from genkit.verbs.tts.task import Manner, flowing, say, utterances
 
 RATE = 1000
 CHAPTERS = [Passage("1", "One is here. Two is here."), Passage("2", "Three. Four."), Passage("3", "Five, and no more.")]

@@ -19,8 +19,8 @@ from hostile_pickles import Call, crafted, in_bytes, live, text
 
 from genkit import cards
 from genkit.errors import WeightsError
-from genkit.models import stylegan2
-from genkit.weights.stylegan_pickle import DEEPEST, is_plain_pickle, read_stylegan
+from genkit.models.gan import stylegan2
+from genkit.weights.foreign.stylegan_pickle import DEEPEST, is_plain_pickle, read_stylegan
 
 SIZES = {"side": 8, "z_dim": 6, "c_dim": 3, "w_dim": 6, "depth": 2, "channels": 3, "channel_base": 64, "channel_max": 16}
 SETTINGS = {"z_dim": 6, "c_dim": 3, "w_dim": 6, "img_resolution": 8, "img_channels": 3, "mapping_kwargs": {"num_layers": 2}}

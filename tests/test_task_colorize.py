@@ -13,15 +13,15 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from genkit.errors import InputError, RunError, UsageError
-from genkit.media.colour import to_srgb
-from genkit.media.metadata import Metadata
-from genkit.media.picture import Picture
-from genkit.models.colorizing import Colorize
+from genkit.media.pictures.colour import to_srgb
+from genkit.media.pictures.metadata import Metadata
+from genkit.media.pictures.picture import Picture
+from genkit.models.colorize.colorizing import Colorize
 from genkit.nets.gamut import fit_gamut
 from genkit.nets.lab import lab_to_rgb, rgb_to_lab
-from genkit.tasks.colorize import ColorizeOptions, check, colorize, lightness_of, put_together
-from genkit.tasks.hints import Hints
-from genkit.tasks.palette import Palette
+from genkit.verbs.colorize.hints import Hints
+from genkit.verbs.colorize.palette import Palette
+from genkit.verbs.colorize.task import ColorizeOptions, check, colorize, lightness_of, put_together
 
 CPU = torch.device("cpu")
 Chroma = Callable[..., Tensor]

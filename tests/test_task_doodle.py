@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from genkit.errors import InputError
-from genkit.tasks import doodle as task
-from genkit.tasks.patches import paint
+from genkit.verbs.style import doodle as task
+from genkit.verbs.style.patches import paint
 
 Run = Callable[..., Any]
 SKY, EARTH, SUN = (40, 80, 200), (120, 80, 40), (250, 220, 0)
@@ -104,7 +104,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
     from safetensors.torch import save_file
 
-    from genkit.models import stylizer
+    from genkit.models.style import stylizer
 
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("tiny") / "tiny.safetensors"
@@ -118,8 +118,8 @@ def test_regions_are_styled_apart_and_without_seams_between_tiles(weights: Path,
     import torch
     from safetensors.torch import load_file
 
-    from genkit.models import stylizer
-    from genkit.tasks import tiling
+    from genkit.models.style import stylizer
+    from genkit.pixels import tiling
 
     network = stylizer.build((4, 6, 8))
     network.load_state_dict(load_file(weights))
@@ -155,7 +155,7 @@ def test_a_map_fits_a_picture_whose_reduced_side_was_rounded() -> None:
 def test_a_small_picture_goes_on_as_the_network_has_it_go_on(size: tuple[int, int]) -> None:
     import torch
 
-    from genkit.models import stylizer
+    from genkit.models.style import stylizer
 
     model = stylizer.transform(stylizer.build((2, 3, 4)), torch.device("cpu"), torch.float32)
     images = torch.rand(1, 3, *size)

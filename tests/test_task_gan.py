@@ -8,7 +8,7 @@ import torch
 from test_task_latents import model, plain, styled  # noqa: F401 - fixtures
 
 from genkit.errors import RunError, UsageError
-from genkit.tasks import gan
+from genkit.verbs.gan import task as gan
 
 
 @pytest.mark.parametrize("kind", ["styled", "plain"])
@@ -71,7 +71,7 @@ def test_numbers_that_are_none_are_told(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_pictures_with_an_alpha_of_the_models_own():
-    from genkit.models import stylegan2
+    from genkit.models.gan import stylegan2
 
     torch.manual_seed(0)
     network = stylegan2.build(8, z_dim=4, w_dim=4, depth=1, channels=4, channel_base=32, channel_max=8)

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from genkit.errors import InputError, RunError, UsageError
-from genkit.models import inpainter
-from genkit.models.filling import Fill
+from genkit.models.inpaint import inpainter
+from genkit.models.inpaint.filling import Fill
 from genkit.nets.pyramid import fill_smoothly
-from genkit.tasks.holes import distance
-from genkit.tasks.inpaint import InpaintOptions, inpaint
+from genkit.pixels.holes import distance
+from genkit.verbs.inpaint.task import InpaintOptions, inpaint
 
 CPU = torch.device("cpu")
 PLAIN = InpaintOptions(grow=2, feather=3)

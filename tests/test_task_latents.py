@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from genkit.errors import InputError, UsageError
-from genkit.models import dcgan, stylegan2
-from genkit.tasks import directions, gan, latents, projection
+from genkit.models.gan import dcgan, stylegan2
+from genkit.verbs.gan import directions, latents, projection
+from genkit.verbs.gan import task as gan
 
 CPU = torch.device("cpu")
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genkit.tasks import optimize as task
+from genkit.verbs.style import optimize as task
 
 PUBLISHED = Path(os.environ.get("GENKIT_PUBLISHED", Path(__file__).parents[2] / "shared" / "weights-published"))
 WEIGHTS = PUBLISHED / "vgg19_relu3_1.safetensors"
@@ -28,7 +28,7 @@ def shallow_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
     from safetensors.torch import save_file
 
-    from genkit.models import vgg19
+    from genkit.models.style import vgg19
 
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("shallow") / "shallow.safetensors"
@@ -49,7 +49,7 @@ def files(picture: Picture, tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_layers_are_named_as_in_the_papers() -> None:
-    from genkit.models.vgg19 import PLACES
+    from genkit.models.style.vgg19 import PLACES
 
     known = {"relu1_1": 1, "relu2_1": 6, "relu3_1": 11, "relu4_1": 20, "conv4_2": 21, "relu5_1": 29}
     assert {name: PLACES[name] for name in known} == known
@@ -61,7 +61,7 @@ def test_features_are_those_of_torchvision(shallow_file: Path) -> None:
     from safetensors.torch import load_file
     from torchvision.models import vgg19 as published
 
-    from genkit.models import vgg19
+    from genkit.models.style import vgg19
 
     network = vgg19.build("relu2_1", pool="max")
     network.load_state_dict(load_file(shallow_file))
@@ -84,7 +84,7 @@ def test_a_layer_that_is_not_there_is_refused(shallow_file: Path) -> None:
     import torch
 
     from genkit.errors import UsageError
-    from genkit.models import vgg19
+    from genkit.models.style import vgg19
 
     features = vgg19.perceptual(vgg19.build("relu1_2"), torch.device("cpu"), torch.float32)
     with pytest.raises(UsageError, match="relu2_1"):
@@ -94,8 +94,8 @@ def test_a_layer_that_is_not_there_is_refused(shallow_file: Path) -> None:
 def test_the_encoder_that_ships_has_the_same_interface() -> None:
     import torch
 
-    from genkit.models import stylizer
-    from genkit.models.perceptual import encoder_of
+    from genkit.models.style import stylizer
+    from genkit.models.style.perceptual import encoder_of
 
     model = stylizer.transform(stylizer.build((4, 6, 8)), torch.device("cpu"), torch.float32)
     features = encoder_of(model)
@@ -123,8 +123,8 @@ def test_large_pictures_go_from_coarse_to_fine(size: tuple[int, int], limit: int
 def test_fewer_steps_than_stages_take_no_more_than_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    from genkit.models import stylizer
-    from genkit.models.perceptual import encoder_of
+    from genkit.models.style import stylizer
+    from genkit.models.style.perceptual import encoder_of
 
     monkeypatch.setattr(task, "ONE_STAGE", 32)
     monkeypatch.setattr(task, "SHORTEST", 16)
@@ -149,7 +149,7 @@ def test_optimisations_go_one_after_another(works: bool, wanted: int, monkeypatc
     import torch
 
     from genkit import runtime
-    from genkit.cli import pictures
+    from genkit.run import pictures
 
     monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
     monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
@@ -250,7 +250,7 @@ def test_the_encoder_of_the_network_that_ships_serves_where_nothing_better_is(
     import torch
     from safetensors.torch import save_file
 
-    from genkit.models import stylizer
+    from genkit.models.style import stylizer
 
     torch.manual_seed(0)
     save_file(stylizer.build((4, 6, 8)).state_dict(), tmp_path / "tiny.safetensors")
@@ -286,7 +286,7 @@ def test_what_cannot_be_is_refused(
 def test_a_file_of_another_network_is_not_taken_for_vgg19() -> None:
     import torch
 
-    from genkit.models import vgg19
+    from genkit.models.style import vgg19
 
     state = {f"features.{place}.weight": torch.empty(1, 1, 3, 3) for place in (0, 2, 5, 7, 10, 12, 14, 17)}  # VGG-16
     state["features.0.weight"] = torch.empty(64, 3, 3, 3)

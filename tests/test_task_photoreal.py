@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genkit.tasks.photoreal import enlarge_along, photoreal
+from genkit.verbs.style.photoreal import enlarge_along, photoreal
 
 Run = Callable[..., Any]
 Picture = Callable[..., Path]
@@ -50,7 +50,7 @@ def test_the_input_itself_changes_nothing() -> None:
 
 
 def test_strips_and_sizes_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    from genkit.tasks import photoreal as module
+    from genkit.verbs.style import photoreal as module
 
     pixels = photograph(300, 200)
     styled = np.ascontiguousarray(255 - pixels[::3, ::3])
@@ -76,7 +76,7 @@ def tiny_style(genkit: Run, tmp_path: Path) -> str:
     import torch
     from safetensors.torch import save_file
 
-    from genkit.models import stylizer
+    from genkit.models.style import stylizer
 
     torch.manual_seed(0)
     save_file(stylizer.build((4, 6, 8)).state_dict(), tmp_path / "w.safetensors")

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from genkit.errors import RunError, UsageError
-from genkit.models import johnson, microast, stylizer
-from genkit.tasks import shared_statistics
-from genkit.tasks import style as task
-from genkit.tasks.style import StyleOptions, Styles
+from genkit.models.style import johnson, microast, stylizer
+from genkit.pixels import shared_statistics
+from genkit.verbs.style import task
+from genkit.verbs.style.task import StyleOptions, Styles
 
 CPU = torch.device("cpu")
 

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from genkit.errors import RunError, UsageError
-from genkit.models import animegan2, cyclegan, pix2pix, stargan
-from genkit.tasks import tiling, translate
-from genkit.tasks.translate import TranslateOptions
+from genkit.models.translate import animegan2, cyclegan, pix2pix, stargan
+from genkit.pixels import tiling
+from genkit.verbs.translate import task as translate
+from genkit.verbs.translate.task import TranslateOptions
 
 CPU = torch.device("cpu")
 
@@ -211,7 +212,7 @@ def test_a_domain_may_be_left_to_a_model_that_can_do_without() -> None:
 
 
 def test_edges_are_drawn_at_the_size_of_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    from genkit.tasks import edges
+    from genkit.pixels import edges
 
     model, sizes = unet(side=32, edges=True), []
 
@@ -240,7 +241,7 @@ def test_numbers_that_are_none_are_said() -> None:
 
 
 def test_recolouring_a_strip_looks_at_no_more_than_a_strip() -> None:
-    from genkit.models import unet
+    from genkit.models.translate import unet
 
     model = unet.Recolour(
         unet.build((2, 2, 2, 2), 1, ("red", "blue"), kept=True),

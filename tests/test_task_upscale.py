@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from genkit.errors import UsageError
-from genkit.models import compact
-from genkit.tasks.resample import resize
-from genkit.tasks.transparency import bleed
-from genkit.tasks.upscale import BOXES, UpscaleOptions, check, passes, target_size, upscale
+from genkit.models.upscale import compact
+from genkit.pixels.resample import resize
+from genkit.pixels.transparency import bleed
+from genkit.verbs.upscale.task import BOXES, UpscaleOptions, check, passes, target_size, upscale
 
 CPU = torch.device("cpu")
 

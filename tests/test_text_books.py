@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from genkit.errors import InputError
-from genkit.text.books import Passage, passages
+from genkit.text.books.passages import Passage, passages
 
 
 def write(path: Path, text: str, encoding: str = "utf-8") -> Path:

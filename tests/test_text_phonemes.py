@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from genkit.errors import InputError, WeightsError
-from genkit.text import endings, packing
-from genkit.text.alignment import align, learn
-from genkit.text.arpabet import SYMBOLS, from_ipa, stressed
+from genkit.text.english import endings, packing
+from genkit.text.english.alignment import align, learn
+from genkit.text.english.arpabet import SYMBOLS, from_ipa, stressed
+from genkit.text.english.g2p import ALPHABET, Network
+from genkit.text.english.phonemes import _model, model_file, phonemes_of, pronounce, words_of
 from genkit.text.front import sentences
-from genkit.text.g2p import ALPHABET, Network
-from genkit.text.phonemes import _model, model_file, phonemes_of, pronounce, words_of
 
 DATA = Path(os.environ.get("GENKIT_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
@@ -210,7 +210,7 @@ def test_words_are_fast():
 @pytest.mark.published
 @pytest.mark.skipif(not (DATA / "cmudict.zip").is_file(), reason="CMUdict is not here")
 def test_a_sample_of_the_dictionary_is_right_and_unseen_words_nearly():
-    from genkit.train.g2p import held_out, measure, read_dictionary
+    from genkit.train.tts.g2p import held_out, measure, read_dictionary
 
     dictionary = read_dictionary(DATA / "cmudict.zip")
     sample = sorted(dictionary)[::97]
@@ -223,7 +223,7 @@ def test_a_sample_of_the_dictionary_is_right_and_unseen_words_nearly():
 
 @pytest.mark.skipif(not zipfile.is_zipfile(DATA / "cmudict.zip"), reason="CMUdict is not here")
 def test_a_wrong_dictionary_is_named(tmp_path):
-    from genkit.train.g2p import read_dictionary
+    from genkit.train.tts.g2p import read_dictionary
 
     path = tmp_path / "own.dict"
     path.write_text("cat K AE1 T # an animal\ncat(2) K AE2 T\nnaïve x\nalone\n")

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from genkit import runtime
 from genkit.errors import RunError, UsageError
-from genkit.models import compact
-from genkit.models.transform import Transform
+from genkit.models.upscale import compact
+from genkit.models.upscale.transform import Transform
 from genkit.nets.mirror import reflect
-from genkit.tasks import tiling
-from genkit.tasks.tiling import run_tiled, spans
+from genkit.pixels import tiling
+from genkit.pixels.tiling import run_tiled, spans
 
 CPU = torch.device("cpu")
 

@@ -12,12 +12,12 @@ import torch
 from PIL import Image
 
 from genkit.cards import read_card
+from genkit.data.degradation import web_photo
+from genkit.data.pictures import list_pictures, split_names
 from genkit.errors import UsageError
-from genkit.evaluate.degrade import web_photo
-from genkit.media.datasets import list_pictures, split_names
 from genkit.train.config import LoopConfig, read_config
-from genkit.train.degrade import photo
 from genkit.train.loop import learning_rate
+from genkit.train.upscale.degradation import photo
 
 Run = Callable[..., Any]
 
@@ -180,7 +180,7 @@ def test_muon_takes_the_hidden_convolutions(tmp_path: Path, data: Path, genkit: 
 
 
 def test_a_shallow_network_grows_and_hardly_changes():
-    from genkit.models import compact
+    from genkit.models.upscale import compact
 
     torch.manual_seed(0)
     small = compact.build(num_feat=8, num_conv=3, scale=2)

@@ -13,14 +13,14 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from genkit.data.labels import Preparation, class_of, opaque, prepare, read_labelled
 from genkit.errors import RunError, UsageError
-from genkit.evaluate.labelled import Preparation, class_of, opaque, prepare, read_labelled
 from genkit.nets import vgg
-from genkit.train.adversaries import DcganRival, opinion_of
-from genkit.train.augment import CHANGES, augment, translation
-from genkit.train.collapse import Ledger, difference
 from genkit.train.config import parse_config, read_config
-from genkit.train.gan import GanJob
+from genkit.train.gan.adversaries import DcganRival, opinion_of
+from genkit.train.gan.augment import CHANGES, augment, translation
+from genkit.train.gan.collapse import Ledger, difference
+from genkit.train.gan.job import GanJob
 from genkit.train.loop import train
 from genkit.train.run import Request, run
 

@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 
 from genkit.cards import read_card
+from genkit.data.masks import draw_mask
+from genkit.data.pictures import split_sources
+from genkit.data.squares import centre_square
 from genkit.evaluate.colour import colourfulness, grey_of
-from genkit.evaluate.holes import draw_mask
-from genkit.evaluate.squares import centre_square
-from genkit.media.datasets import split_sources
 from genkit.nets import vgg
 from genkit.nets.pyramid import fill_smoothly
 

@@ -12,11 +12,11 @@ import pytest
 import torch
 from conftest import Run, save_picture
 
+from genkit.data import colours
+from genkit.data.pairs import folder_pairs, made_pairs, sketch
 from genkit.errors import UsageError
-from genkit.evaluate import colours
-from genkit.evaluate.pairs import folder_pairs, made_pairs, sketch
-from genkit.models import sketcher, unet
-from genkit.tasks.edges import LineOptions, edge_map, lines
+from genkit.models.translate import sketcher, unet
+from genkit.pixels.edges import LineOptions, edge_map, lines
 from genkit.train.config import parse_config
 
 STEPS = {"steps": 2, "finish_steps": 1, "log_every": 1, "eval_every": 1, "save_every": 2, "sheet_every": 2, "warmup": 1}
@@ -123,7 +123,7 @@ def test_pairs_are_made(clothes: Path) -> None:
 
 
 def test_tiles_of_a_drawing_are_the_whole_drawing() -> None:
-    from genkit.tasks.tiling import run_tiled
+    from genkit.pixels.tiling import run_tiled
 
     network = sketcher.build([4, 6], [1, 2])
     model = sketcher.transform(network, torch.device("cpu"), torch.float32)
@@ -265,7 +265,7 @@ def test_what_to_learn_from_must_be_said(genkit: Run, tmp_path: Path) -> None:
 
 
 def test_a_configuration_that_asks_for_nothing() -> None:
-    from genkit.train.translate import make_job
+    from genkit.train.translate.job import make_job
 
     config = parse_config({"name": "x", "task": "translate", "family": "unet"}, "here")
     with pytest.raises(UsageError, match="nothing to learn from"):

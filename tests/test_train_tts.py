@@ -15,10 +15,10 @@ import pytest
 import torch
 from conftest import Run
 
-from genkit.models import vocos
+from genkit.models.tts import vocos
 from genkit.nets.mel import MelScale
-from genkit.train.phone_alignment import Span
-from genkit.train.speech_corpus import Corpus, Spoken, quantised, read_corpus, write_corpus
+from genkit.train.tts.corpus import Corpus, Spoken, quantised, read_corpus, write_corpus
+from genkit.train.tts.phone_alignment import Span
 
 SCALE = MelScale()
 SYMBOLS = ("", "AA1", "S", ".", "SIL")
@@ -147,7 +147,7 @@ def test_a_trained_voice_speaks(genkit: Run, tmp_path: Path, monkeypatch: pytest
     """Both parts from made recordings, with all the symbols that preparation gives, then words through the verb itself."""
     import soundfile
 
-    from genkit.train.speech_preparation import SYMBOLS as ALL
+    from genkit.train.tts.preparation import SYMBOLS as ALL
 
     monkeypatch.chdir(tmp_path)
     ids = np.array([ALL.index("AA1"), ALL.index("S"), ALL.index(".")], np.int16)
@@ -181,9 +181,9 @@ def test_a_trained_voice_speaks(genkit: Run, tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_voice_reads_what_it_has_heard() -> None:
-    from genkit.models.fastspeech2 import FastSpeech2
+    from genkit.models.tts.fastspeech2 import FastSpeech2
     from genkit.text.front import sentences
-    from genkit.train.speech_preparation import SYMBOLS as ALL
+    from genkit.train.tts.preparation import SYMBOLS as ALL
 
     voice = object.__new__(FastSpeech2)
     voice.symbols, voice._end = {one: place for place, one in enumerate(ALL)}, "<sos/eos>"
@@ -210,7 +210,7 @@ def test_the_parts_and_the_data_are_checked(genkit: Run, prepared: Path, tmp_pat
 
 
 def test_symbols_cover_the_recording_without_gaps() -> None:
-    from genkit.train.speech_preparation import symbols_of
+    from genkit.train.tts.preparation import symbols_of
 
     spans = [
         Span("SIL", -1, 0.0, 0.1), Span("S", 0, 0.1, 0.2), Span("AA", 0, 0.2, 0.4), Span("SIL", -1, 0.4, 0.6),
@@ -225,7 +225,7 @@ def test_symbols_cover_the_recording_without_gaps() -> None:
 
 def test_a_phoneme_without_length_is_no_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pocketsphinx")
-    from genkit.train.phone_alignment import Aligner, Span
+    from genkit.train.tts.phone_alignment import Aligner, Span
 
     given = [
         [Span("AA", 0, 0.0, 0.05), Span("T", 0, 0.95, 1.2)],
@@ -240,7 +240,7 @@ def test_a_phoneme_without_length_is_no_fit(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_pitch_is_found() -> None:
-    from genkit.train.speech_preparation import pitch_of
+    from genkit.train.tts.preparation import pitch_of
 
     for hertz in (110.0, 200.0, 330.0):
         found, voiced = pitch_of(tone(0.6, hertz), SCALE)

@@ -13,10 +13,10 @@ import pytest
 import torch
 from PIL import Image
 
+from genkit.data.captions import Caption, Choice, read_captioned, read_captions, square
 from genkit.errors import UsageError
-from genkit.evaluate.captioned import Caption, Choice, read_captioned, read_captions, square
 from genkit.evaluate.txt2img import names_to_draw, ranks
-from genkit.train import wording
+from genkit.train.txt2img import caption_augmentation as wording
 
 CONFIG = """
 name = "tiny-icons"
@@ -134,7 +134,7 @@ def test_the_command_ends_with_a_folder_that_draws(
 
 
 def test_autoencoder_latents_are_brought_to_unit_spread() -> None:
-    from genkit.models.latent_diffusion import autoencoder_of, moments, normalise
+    from genkit.models.txt2img.latent_diffusion import autoencoder_of, moments, normalise
 
     torch.manual_seed(0)
     autoencoder: Any = autoencoder_of([8, 16], 4, groups=4, side=16).eval()
@@ -151,7 +151,7 @@ def test_autoencoder_latents_are_brought_to_unit_spread() -> None:
 
 
 def test_a_network_that_says_the_velocity_gets_the_picture_back() -> None:
-    from genkit.models.latent_diffusion import noisy, scheduler_of
+    from genkit.models.txt2img.latent_diffusion import noisy, scheduler_of
 
     kept = scheduler_of().alphas_cumprod
     latents, noise = torch.randn(2, 4, 8, 8), torch.randn(2, 4, 8, 8)
@@ -165,7 +165,7 @@ def test_a_network_that_says_the_velocity_gets_the_picture_back() -> None:
 def test_a_tokenizer_knows_every_letter_and_reads_back_the_same(tmp_path: Path) -> None:
     from transformers import CLIPTokenizer
 
-    from genkit.models.latent_diffusion import tokenizer_of, tokens_of
+    from genkit.models.txt2img.latent_diffusion import tokenizer_of, tokens_of
 
     made = tokenizer_of(["a blue heart", "a blue house"] * 3, 600, 12)
     assert len(made) <= 600
@@ -299,7 +299,7 @@ def test_a_configuration_without_stages_is_told(icons: Path, recipe: Path, tmp_p
 def test_words_of_a_zip_are_read_within_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import zipfile
 
-    from genkit.evaluate import captioned
+    from genkit.data import captions as captioned
 
     for name in ("table", "beside"):
         with zipfile.ZipFile(tmp_path / f"{name}.zip", "w") as archive:

@@ -13,7 +13,7 @@ from hub import COMMIT, FakeHub, serving, sha256
 
 from genkit import cards, models, weights
 from genkit.errors import UsageError, WeightsError
-from genkit.models.diffusers.unnamed import SD2, TELLING, settled
+from genkit.models.diffusers.uncarded import SD2, TELLING, settled
 from genkit.weights import download, store
 
 SD = "StableDiffusionPipeline"

@@ -174,7 +174,7 @@ def _torchscript(path: Path, root: object) -> Path:
 
 
 def test_a_torchscript_file_whose_modules_name_one_another_without_end_is_refused(tmp_path: Path) -> None:
-    from genkit.weights.torchscript import read_torchscript
+    from genkit.weights.foreign.torchscript import read_torchscript
 
     module = _Module()
     for _ in range(40):  # each holds the one before it twice: 2 ** 40 paths
@@ -188,7 +188,7 @@ def test_a_torchscript_file_whose_modules_name_one_another_without_end_is_refuse
 def test_a_torchscript_tensor_cannot_be_larger_than_its_numbers(tmp_path: Path) -> None:
     import torch
 
-    from genkit.weights.torchscript import Part, Storage, _rebuild, _Refused
+    from genkit.weights.foreign.torchscript import Part, Storage, _rebuild, _Refused
 
     numbers = torch.zeros(4)
     assert _rebuild(numbers, Part(Storage("float32", "0", 4), 0, (2, 2), (2, 1))).shape == (2, 2)

@@ -24,7 +24,7 @@ def _put(path: Path, value: Any) -> None:
 
 
 def vits(folder: Path, letters: str = LETTERS, **changed: Any) -> Path:
-    from genkit.models import vits
+    from genkit.models.tts import vits
 
     torch.manual_seed(0)
     sizes: dict[str, Any] = {
@@ -58,7 +58,7 @@ def fastspeech2(folder: Path) -> Path:
     from transformers import FastSpeech2ConformerWithHifiGan as Whole
     from transformers import FastSpeech2ConformerWithHifiGanConfig as WholeConfig
 
-    from genkit.text.phonemes import SYMBOLS
+    from genkit.text.english.phonemes import SYMBOLS
 
     torch.manual_seed(0)
     symbols = ["<blank>", "<unk>", *SYMBOLS, ",", ".", "?", "!", "<sos/eos>"]
@@ -95,7 +95,7 @@ def speecht5(folder: Path, vocoder: Path) -> Path:
     import sentencepiece
     from transformers import SpeechT5HifiGan, SpeechT5HifiGanConfig
 
-    from genkit.models import speecht5
+    from genkit.models.tts import speecht5
 
     torch.manual_seed(0)
     folder.mkdir(parents=True)
@@ -151,7 +151,7 @@ def speecht5(folder: Path, vocoder: Path) -> Path:
 def bark(folder: Path) -> Path:
     from transformers import BertTokenizer, EncodecConfig
 
-    from genkit.models import bark
+    from genkit.models.tts import bark
 
     torch.manual_seed(0)
     size = {"num_layers": 1, "num_heads": 2, "hidden_size": 16, "block_size": 600}

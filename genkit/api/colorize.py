@@ -28,14 +28,14 @@ def colorize(
     Raises:
         GenkitError: its kind says what failed.
     """
-    from genkit.media import callers
-    from genkit.media.colour import to_srgb
-    from genkit.media.further import read_further
-    from genkit.media.pairing import facts_of
-    from genkit.tasks.colorize import ColorizeOptions, check
-    from genkit.tasks.colorize import colorize as give_colours
-    from genkit.tasks.hints import Hints
-    from genkit.tasks.palette import Palette
+    from genkit.media.pictures.colour import to_srgb
+    from genkit.run import callers
+    from genkit.run.further import read_further
+    from genkit.run.pairing import facts_of
+    from genkit.verbs.colorize.hints import Hints
+    from genkit.verbs.colorize.palette import Palette
+    from genkit.verbs.colorize.task import ColorizeOptions, check
+    from genkit.verbs.colorize.task import colorize as give_colours
 
     hints = palette = None
     if hint is not None:

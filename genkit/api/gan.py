@@ -29,9 +29,9 @@ def gan(
     Raises:
         GenkitError: its kind says what failed (`genkit.UsageError`, `genkit.RunError`, ...).
     """
-    from genkit.media import callers
-    from genkit.media.picture import Picture
-    from genkit.tasks.gan import draw
+    from genkit.media.pictures.picture import Picture
+    from genkit.run import callers
+    from genkit.verbs.gan.task import draw
 
     model = chosen("gan", model, device, dtype)
     several = not isinstance(seeds, int)

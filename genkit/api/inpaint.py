@@ -36,9 +36,9 @@ def inpaint(
     Raises:
         GenkitError: its kind says what failed (`genkit.InputError`, `genkit.UsageError`, ...).
     """
-    from genkit.media import callers
-    from genkit.tasks import inpaint as task
-    from genkit.tasks import masks
+    from genkit.pixels import masks
+    from genkit.run import callers
+    from genkit.verbs.inpaint import task
 
     word = "alpha" if isinstance(mask, str) and mask == "alpha" else None if mask is None else "drawn"
     rule = masks.read_rule(word, mask_color, mask_tolerance, mask_box, outpaint, invert_mask)

@@ -35,12 +35,13 @@ def style(
     """
     from dataclasses import replace
 
-    from genkit.cli.inpaint import read_drawn
-    from genkit.cli.style import gather, style_names
-    from genkit.media import callers, images, pairing
-    from genkit.media.colour import to_srgb
-    from genkit.tasks import masks
-    from genkit.tasks import style as task
+    from genkit.media.pictures import images
+    from genkit.media.pictures.colour import to_srgb
+    from genkit.pixels import masks
+    from genkit.run import callers, pairing
+    from genkit.verbs.inpaint.verb import read_drawn
+    from genkit.verbs.style import task
+    from genkit.verbs.style.verb import gather, style_names
 
     given = style if isinstance(style, (list, tuple)) else [] if style is None else [style]
     task.check_styles(len(given), weights, style_size)

@@ -30,9 +30,9 @@ def translate(
     Raises:
         GenkitError: its kind says what failed.
     """
-    from genkit.media import callers
-    from genkit.media.colour import to_srgb
-    from genkit.tasks import translate as task
+    from genkit.media.pictures.colour import to_srgb
+    from genkit.run import callers
+    from genkit.verbs.translate import task
 
     options = task.TranslateOptions(strength, to, edges, work_size, seed, model_options)
     task.check(options)

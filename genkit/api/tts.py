@@ -42,10 +42,10 @@ def tts(
     import numpy as np
 
     from genkit.errors import InputError, UsageError
-    from genkit.media.audio import Encoding, resampled, sound_format, write_sound
-    from genkit.tasks.speech import LONGEST_TEXT, Manner, slug, utterances
-    from genkit.tasks.voices import check_markup, foreign_notice, languages_of, reference, refuse_foreign, unread_notice
-    from genkit.text.books import Passage
+    from genkit.media.sound.audio import Encoding, resampled, sound_format, write_sound
+    from genkit.text.books.passages import Passage
+    from genkit.verbs.tts.task import LONGEST_TEXT, Manner, slug, utterances
+    from genkit.verbs.tts.voices import check_markup, foreign_notice, languages_of, reference, refuse_foreign, unread_notice
 
     model = chosen("tts", model, device, dtype)
     model.check(voice=voice, speed=speed, pitch=pitch)

@@ -37,11 +37,11 @@ def txt2img(
         GenkitError: its kind says what failed (`genkit.UsageError`, `genkit.RunError`, ...).
     """
     from genkit import cards
-    from genkit.media import callers
-    from genkit.media.colour import to_srgb
-    from genkit.media.picture import Picture
-    from genkit.tasks import txt2img as task
-    from genkit.tasks.prompts import as_one, numbered, slug
+    from genkit.media.pictures.colour import to_srgb
+    from genkit.media.pictures.picture import Picture
+    from genkit.run import callers
+    from genkit.verbs.txt2img import task
+    from genkit.verbs.txt2img.prompts import as_one, numbered, slug
 
     if model is None or isinstance(model, str):
         name = model or cards.default_model("txt2img")

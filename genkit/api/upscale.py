@@ -34,9 +34,9 @@ def upscale(
         GenkitError: its kind says what failed (`genkit.InputError`, `genkit.UsageError`, ...).
     """
     from genkit import cards
-    from genkit.media import callers
-    from genkit.tasks.upscale import UpscaleOptions, check
-    from genkit.tasks.upscale import upscale as enlarge
+    from genkit.run import callers
+    from genkit.verbs.upscale.task import UpscaleOptions, check
+    from genkit.verbs.upscale.task import upscale as enlarge
 
     options = UpscaleOptions(scale, width, height, size, tile, wrap, tta, model_options)
     check(options)

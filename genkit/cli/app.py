@@ -29,16 +29,16 @@ PICTURES, SOUNDS, MODELS, RESULTS, SETUP = "Make pictures", "Make sounds", "Mode
 MAKING = (PICTURES, SOUNDS)  # panels of the verbs that make outputs
 
 COMMANDS = {
-    "upscale": Entry("genkit.cli.upscale", PICTURES, "Enlarge pictures, one or a whole tree of folders."),
-    "colorize": Entry("genkit.cli.colorize", PICTURES, "Give black-and-white pictures colours."),
-    "inpaint": Entry("genkit.cli.inpaint", PICTURES, "Remove things from pictures, fill holes, extend the canvas."),
-    "style": Entry("genkit.cli.style", PICTURES, "Put pictures into the style of a painting, or of several."),
+    "upscale": Entry("genkit.verbs.upscale.verb", PICTURES, "Enlarge pictures, one or a whole tree of folders."),
+    "colorize": Entry("genkit.verbs.colorize.verb", PICTURES, "Give black-and-white pictures colours."),
+    "inpaint": Entry("genkit.verbs.inpaint.verb", PICTURES, "Remove things from pictures, fill holes, extend the canvas."),
+    "style": Entry("genkit.verbs.style.verb", PICTURES, "Put pictures into the style of a painting, or of several."),
     "translate": Entry(
-        "genkit.cli.translate", PICTURES, "Turn photographs into drawings, edges into photographs, and the like."
+        "genkit.verbs.translate.verb", PICTURES, "Turn photographs into drawings, edges into photographs, and the like."
     ),
-    "gan": Entry("genkit.cli.gan", PICTURES, "Draw new pictures from a latent space, and films of walks through it."),
-    "txt2img": Entry("genkit.cli.txt2img", PICTURES, "Draw pictures from words."),
-    "tts": Entry("genkit.cli.tts", SOUNDS, "Read texts aloud."),
+    "gan": Entry("genkit.verbs.gan.verb", PICTURES, "Draw new pictures from a latent space, and films of walks through it."),
+    "txt2img": Entry("genkit.verbs.txt2img.verb", PICTURES, "Draw pictures from words."),
+    "tts": Entry("genkit.verbs.tts.verb", SOUNDS, "Read texts aloud."),
     "models": Entry("genkit.cli.models", MODELS, "List, describe, fetch, check, remove and import models."),
     "train": Entry("genkit.cli.train", MODELS, "Train a model on your own files."),
     "eval": Entry("genkit.cli.eval", MODELS, "Measure a model on a data set, with the protocol."),
@@ -239,7 +239,7 @@ def report(error: Exception, *, as_json: bool, debug: bool, arguments: Sequence[
         message, name, code = f"this is a bug in genkit: {type(error).__name__}: {reason}", "bug", 1
         hint = None if debug else "run it again with --debug for the traceback, and report it"
     if as_json:
-        from genkit.cli.output import write_event
+        from genkit.run.report import write_event
 
         write_event("error", code=name, message=message, hint=hint)
         write_event("done", done=0, failed=0, skipped=0, exit=code)

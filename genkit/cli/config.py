@@ -77,7 +77,7 @@ def list_(
 
     settings = config.read_all()
     if json:
-        from genkit.cli.output import write_event
+        from genkit.run.report import write_event
 
         write_event("settings", path=str(config.path()), settings=settings)
         return

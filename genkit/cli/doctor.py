@@ -18,13 +18,13 @@ LITTLE_MEMORY = 2 * 10**9
 @app.command()
 def doctor(json: Annotated[bool, typer.Option("--json", help="Print one JSON event.")] = False) -> None:
     """Show versions, devices with free memory, threads, the cache and its size, and what would be slow and how to mend it."""
-    from genkit.cli.output import quiet_libraries
+    from genkit.run.report import quiet_libraries
 
     with quiet_libraries(verbose=False):
         facts = gather()
     facts["advice"] = advise(facts)
     if json:
-        from genkit.cli.output import write_event
+        from genkit.run.report import write_event
 
         write_event("doctor", **facts)
     else:
@@ -40,7 +40,7 @@ def gather() -> dict[str, Any]:
     import torch
 
     from genkit import __version__, cards, config, runtime, weights
-    from genkit.media.paths import nearest_existing
+    from genkit.run.plan import nearest_existing
 
     cache = cards.cache_folder()
     disk = nearest_existing(cache)

@@ -59,8 +59,8 @@ def upscale(
     from genkit.cards import default_model, find
     from genkit.errors import UsageError
     from genkit.evaluate import upscale as measure
-    from genkit.tasks.upscale import UpscaleOptions
-    from genkit.tasks.upscale import upscale as enlarge
+    from genkit.verbs.upscale.task import UpscaleOptions
+    from genkit.verbs.upscale.task import upscale as enlarge
 
     if degradation not in ("auto", "given", "clean", "web-photo"):
         raise UsageError(f"--degradation {degradation}: give auto, given, clean or web-photo")
@@ -96,8 +96,8 @@ def colorize(
     """PSNR above the grey picture's, and colourfulness."""
     from genkit.cards import default_model
     from genkit.evaluate import colorize as measure
-    from genkit.tasks.colorize import ColorizeOptions
-    from genkit.tasks.colorize import colorize as colour
+    from genkit.verbs.colorize.task import ColorizeOptions
+    from genkit.verbs.colorize.task import colorize as colour
 
     def method(network: Any) -> measure.Colour:
         return lambda grey: colour(network, grey, None, ColorizeOptions(), say)[0]
@@ -132,8 +132,8 @@ def inpaint(
     from genkit.cards import default_model
     from genkit.evaluate import inpaint as measure
     from genkit.nets.vgg import load_features
-    from genkit.tasks.inpaint import InpaintOptions
-    from genkit.tasks.inpaint import inpaint as fill
+    from genkit.verbs.inpaint.task import InpaintOptions
+    from genkit.verbs.inpaint.task import inpaint as fill
     from genkit.weights import read_state_dict
 
     def method(network: Any) -> measure.Fill:
@@ -171,8 +171,8 @@ def style(
     from genkit.cards import default_model
     from genkit.evaluate import style as measure
     from genkit.nets.vgg import load_features
-    from genkit.tasks.style import StyleOptions, Styles
-    from genkit.tasks.style import style as stylise
+    from genkit.verbs.style.task import StyleOptions, Styles
+    from genkit.verbs.style.task import style as stylise
     from genkit.weights import read_state_dict
 
     def method(network: Any) -> measure.Stylise:
@@ -221,13 +221,13 @@ def translate(
 ) -> None:
     """PSNR and feature distance on pairs: --pairs, or pictures and their edges, or photographs and a filter's drawings."""
     from genkit.cards import default_model, find
+    from genkit.data.pairs import folder_pairs, measured_pairs
+    from genkit.data.squares import chosen_names
     from genkit.errors import UsageError
     from genkit.evaluate import translate as measure
-    from genkit.evaluate.pairs import folder_pairs, measured_pairs
-    from genkit.evaluate.squares import chosen_names
     from genkit.nets.vgg import load_features
-    from genkit.tasks.translate import TranslateOptions
-    from genkit.tasks.translate import translate as turn
+    from genkit.verbs.translate.task import TranslateOptions
+    from genkit.verbs.translate.task import translate as turn
     from genkit.weights import read_state_dict
 
     if (data is None) == (pairs is None):
@@ -318,7 +318,7 @@ def gan(
     from genkit.evaluate import gan as measure
     from genkit.evaluate.distribution import Features as Judge
     from genkit.train.config import read_config
-    from genkit.train.judging import load_judge
+    from genkit.train.perceptual import load_judge
 
     chosen = model or [default_model("gan")]
     cards = cards_of("gan", chosen)

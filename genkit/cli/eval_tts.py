@@ -51,7 +51,7 @@ def tts(
     from genkit.errors import UsageError
     from genkit.evaluate import tts as measure
     from genkit.evaluate.recognising import pocketsphinx
-    from genkit.models.recognisers import cached, load_recogniser
+    from genkit.models.tts.recognisers import cached, load_recogniser
 
     if (text is None) == (data is None):
         raise UsageError("give --text or --data", "genkit eval tts --text sentences.txt")
@@ -67,7 +67,7 @@ def tts(
         if keep is not None:
             import torch
 
-            from genkit.train.speech_sheets import write_samples
+            from genkit.train.tts.sheets import write_samples
 
             write_samples(keep, name, rate, **{Path(who).name: torch.from_numpy(audio)})
 

@@ -56,13 +56,13 @@ def txt2img(
 ) -> None:
     """Is a trained name's own picture found from what is drawn, and how far is it all from the real pictures?"""
     from genkit.cards import default_model
+    from genkit.data.captions import Choice, read_captioned
     from genkit.errors import UsageError
     from genkit.evaluate import txt2img as measure
-    from genkit.evaluate.captioned import Choice, read_captioned
     from genkit.evaluate.distribution import Features as Judge
     from genkit.train.config import read_config
-    from genkit.train.judging import load_judge
-    from genkit.train.txt2img import choice_of
+    from genkit.train.perceptual import load_judge
+    from genkit.train.txt2img.job import choice_of
 
     chosen = choice_of(read_config(config)) if config is not None else Choice()
     judge = Judge(load_judge(features, "genkit eval txt2img"))

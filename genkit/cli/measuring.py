@@ -99,8 +99,8 @@ def keeper(sheet: Path | None) -> tuple[dict[str, dict[str, Any]], Callable[[str
 def draw_sheet(sheet: Path | None, data: Path, kept: dict[str, dict[str, Any]], side: int) -> None:
     if sheet is None:
         return
-    from genkit.evaluate.squares import centre_square
-    from genkit.media.datasets import read_pictures
+    from genkit.data.pictures import read_pictures
+    from genkit.data.squares import centre_square
 
     originals = {name: centre_square(pixels, side) for name, pixels in read_pictures(data, list(kept))}
     draw_rows(sheet, [[*kept[name].values(), originals[name]] for name in kept])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from genkit.cli.options import complete_model
-from genkit.cli.output import write_event
+from genkit.run.report import write_event
 
 if TYPE_CHECKING:
     from genkit.cards import Card

@@ -165,7 +165,7 @@ def _given(texts: list[str] | None) -> dict[str, Path]:
 
 def _accepted(given: Path, flag: str, wanted: dict[str, Any]) -> Path:
     from genkit.errors import UsageError
-    from genkit.media.pairing import digest
+    from genkit.run.pairing import digest
 
     if not given.is_file():
         raise UsageError(f"{flag} {given}: not found", code="missing-input")
@@ -176,7 +176,7 @@ def _accepted(given: Path, flag: str, wanted: dict[str, Any]) -> Path:
 
 def _look_for(file: Path, wanted: dict[str, Any], folders: list[Path], but: set[Path]) -> tuple[Path | None, Path | None]:
     """The file of that name and content in one of the folders, and else the first one of that name alone."""
-    from genkit.media.pairing import digest
+    from genkit.run.pairing import digest
 
     places = [folder / Path(str(wanted.get("name"))).name for folder in folders]
     there = [path for path in places if path.is_file() and not any(path.samefile(one) for one in but)]

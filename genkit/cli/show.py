@@ -34,7 +34,7 @@ def show(
             continue
         command = shlex.join(command_of(recipe))
         if json:
-            from genkit.cli.output import write_event
+            from genkit.run.report import write_event
 
             write_event("recipe", file=str(path), recipe=recipe, command=command)
         else:
@@ -50,8 +50,8 @@ def recipe_in(path: Path) -> dict[str, Any]:
         UsageError: there is no such file.
     """
     from genkit.errors import InputError, UsageError
-    from genkit.journal import look_up
     from genkit.media.recipe import read_recipe
+    from genkit.run.journal import look_up
 
     if not path.exists():
         raise UsageError(f"not found: {path}", code="missing-input")

@@ -76,7 +76,7 @@ Captions = Annotated[
 @spread
 def upscale(options: TrainOptions) -> None:
     """Train a super-resolution network on sharp pictures; they are made small and worse on the fly."""
-    from genkit.train.upscale import UpscaleJob
+    from genkit.train.upscale.job import UpscaleJob
 
     _train("upscale", "genkit-x4", UpscaleJob, options)
 
@@ -85,7 +85,7 @@ def upscale(options: TrainOptions) -> None:
 @spread
 def colorize(options: TrainOptions) -> None:
     """Train a colour network on colour pictures; their colours are taken away on the fly."""
-    from genkit.train.colorize import ColorizeJob
+    from genkit.train.colorize.job import ColorizeJob
 
     _train("colorize", "genkit-colorize", ColorizeJob, options)
 
@@ -94,7 +94,7 @@ def colorize(options: TrainOptions) -> None:
 @spread
 def inpaint(options: TrainOptions) -> None:
     """Train an inpainting network on whole pictures; holes are drawn on the fly."""
-    from genkit.train.inpaint import InpaintJob
+    from genkit.train.inpaint.job import InpaintJob
 
     _train("inpaint", "genkit-inpaint-first", InpaintJob, options)
 
@@ -119,7 +119,7 @@ def style(
     from functools import partial
 
     from genkit.errors import UsageError
-    from genkit.train.style import StyleJob
+    from genkit.train.style.job import StyleJob
 
     chosen = [(word, path) for word, path in (("--style", one), ("--styles", many)) if path is not None]
     if len(chosen) != 1:
@@ -150,7 +150,7 @@ def translate(
     from functools import partial
 
     from genkit.errors import UsageError
-    from genkit.train.translate import make_job
+    from genkit.train.translate.job import make_job
 
     given: dict[str, Any] = {"pairs": pairs, "unpaired": unpaired, "domains": domains}
     chosen = [word for word, value in given.items() if value is not None]
@@ -190,7 +190,7 @@ def gan(
     from dataclasses import replace
 
     from genkit.errors import UsageError
-    from genkit.train.gan import GanJob
+    from genkit.train.gan.job import GanJob
 
     if size is not None and (size < 8 or size & (size - 1)):
         raise UsageError(f"--size {size}: give 32, 64, 128 or 256")
@@ -212,7 +212,7 @@ def txt2img(
     Wants a few thousand pictures that are alike in manner, such as icons. --max-minutes counts for both stages.
     """
     from genkit.errors import UsageError
-    from genkit.train import txt2img as training
+    from genkit.train.txt2img import job as training
 
     if options.holdout is not None:
         raise UsageError("genkit train txt2img holds nothing out", "leave --holdout away")
@@ -237,8 +237,8 @@ def tts(
     from functools import partial
 
     from genkit.errors import UsageError
-    from genkit.train.acoustic import AcousticJob
-    from genkit.train.vocoder import VocoderJob
+    from genkit.train.tts.acoustic import AcousticJob
+    from genkit.train.tts.vocoder import VocoderJob
 
     jobs: dict[str, Any] = {"acoustic": AcousticJob, "vocoder": VocoderJob}
     if part not in jobs:
@@ -255,7 +255,7 @@ def lora(
 ) -> None:
     """Teach a text-to-image model your own pictures: ten or more, with words for each. `--lora` takes what comes out."""
     from genkit.errors import UsageError
-    from genkit.train import lora as training
+    from genkit.train.txt2img import lora as training
 
     if options.holdout is not None:
         raise UsageError("genkit train lora holds nothing out", "leave --holdout away")

@@ -1,6 +1,6 @@
 """`genkit eval colorize`: RGB PSNR against the original, what that gains on the grey picture, and colourfulness.
 
-Pictures are measured as centre squares (`genkit.evaluate.squares`). Those without any colour have no error to gain on and are
+Pictures are measured as centre squares (`genkit.data.squares`). Those without any colour have no error to gain on and are
 left out of the figures. They go through the same task as `genkit colorize`.
 """
 
@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from genkit.data.pictures import read_pictures
+from genkit.data.squares import centre_square, chosen_names
 from genkit.errors import UsageError
 from genkit.evaluate.colour import colourfulness, grey_of
 from genkit.evaluate.fidelity import psnr
-from genkit.evaluate.squares import centre_square, chosen_names
-from genkit.media.datasets import read_pictures
 from genkit.nets.lab import rgb_to_lab
 
 Colour = Callable[[np.ndarray], np.ndarray]

@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from genkit.data.labels import FOLDERS, NONE, LabelledPictures, Preparation, opaque, read_labelled
+from genkit.data.pictures import list_pictures
+from genkit.data.squares import chosen_names
 from genkit.errors import UsageError
 from genkit.evaluate.distribution import Features, distances, frechet, kernel_distance, precision_recall
-from genkit.evaluate.labelled import FOLDERS, NONE, LabelledPictures, Preparation, opaque, read_labelled
-from genkit.evaluate.squares import chosen_names
-from genkit.media.datasets import list_pictures
 from genkit.runtime import inference
 
 Draw = Callable[[Sequence[int], Sequence[int] | None], np.ndarray]

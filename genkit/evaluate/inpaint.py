@@ -1,6 +1,6 @@
 """`genkit eval inpaint`: PSNR inside the hole and a VGG distance, with the classical methods beside.
 
-Pictures are measured as centre squares (`genkit.evaluate.squares`) with given masks, or with strokes drawn from seed 0. They go
+Pictures are measured as centre squares (`genkit.data.squares`) with given masks, or with strokes drawn from seed 0. They go
 through the same task as `genkit inpaint`. Telea 2004 and Navier-Stokes (Bertalmio et al. 2001) are OpenCV's, radius 3, where
 OpenCV is installed; the smooth filling is the one that our own network starts from.
 """
@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from genkit.data.masks import draw_mask
+from genkit.data.pictures import list_pictures, read_pictures
+from genkit.data.squares import centre_square, chosen_names
 from genkit.errors import UsageError
 from genkit.evaluate.fidelity import psnr
-from genkit.evaluate.holes import draw_mask
-from genkit.evaluate.squares import centre_square, chosen_names
-from genkit.media.datasets import list_pictures, read_pictures
 from genkit.nets import vgg
 from genkit.nets.pyramid import fill_smoothly
 

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genkit.evaluate.squares import centre_square, chosen_names
-from genkit.media.datasets import read_pictures
+from genkit.data.pictures import read_pictures
+from genkit.data.squares import centre_square, chosen_names
 from genkit.nets import vgg
 
 Stylise = Callable[[np.ndarray, np.ndarray], np.ndarray]

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from genkit.data.utterances import Recordings
 from genkit.errors import UsageError
 from genkit.evaluate.cepstra import cepstra, distortion
 from genkit.evaluate.recognising import RATE_HZ, Recognise, word_errors, words_of
-from genkit.media.utterances import Recordings
 from genkit.nets.mel import MelScale
 
 Say = Callable[[str, int], tuple[np.ndarray, int]]  # a text and a seed to mono float32 and its rate
@@ -90,8 +90,8 @@ def of_folder(folder: Path, lines: Sequence[Line]) -> Callable[[Line], tuple[np.
     Raises:
         UsageError: there is none for a line.
     """
-    from genkit.media.audio import read_sound
-    from genkit.media.sounds import FORMATS
+    from genkit.media.sound.audio import read_sound
+    from genkit.media.sound.formats import FORMATS
 
     there = sorted(path for path in folder.iterdir() if path.suffix.lower() in FORMATS) if folder.is_dir() else []
     places: dict[str, Path] = {}
@@ -182,13 +182,13 @@ def _cepstra(audio: np.ndarray, rate: int) -> np.ndarray:
 
 def griffin_lim(recorded: tuple[np.ndarray, int]) -> tuple[np.ndarray, int]:
     """A recording through the mel features of genkit's voices and back, with phases that librosa finds."""
-    from genkit.models.griffin_lim import sound_of
+    from genkit.models.tts.griffin_lim import sound_of
 
     return sound_of(_logarithms(*recorded), SCALE.params() | {"logarithm": "e"}, 0), SCALE.rate_hz
 
 
 def of_voice(model: Any) -> Say:
-    """A loaded voice (`models/speaking.py`) as something that says a text."""
+    """A loaded voice (`models/tts/speaking.py`) as something that says a text."""
 
     def say(text: str, seed: int) -> tuple[np.ndarray, int]:
         parts: Iterable[np.ndarray] = [audio for audio, _ in model(text, seed)]

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from genkit.data.captions import CaptionedPictures
+from genkit.data.labels import opaque
 from genkit.errors import UsageError
-from genkit.evaluate.captioned import CaptionedPictures
 from genkit.evaluate.distribution import Features, distances, frechet, kernel_distance
-from genkit.evaluate.labelled import opaque
 
 NEAR = 5
 GROUND = 255

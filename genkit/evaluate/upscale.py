@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from genkit.data.degradation import clean, web_photo
+from genkit.data.pictures import list_pictures, read_pictures
 from genkit.errors import UsageError
-from genkit.evaluate.degrade import clean, web_photo
 from genkit.evaluate.fidelity import crop_border, luma, psnr, ssim
-from genkit.media.datasets import list_pictures, read_pictures
 
 Enlarge = Callable[[np.ndarray], np.ndarray]
 METRICS = ("psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb")

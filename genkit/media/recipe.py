@@ -19,8 +19,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from genkit.media import containers, exif, formats, xmp
-from genkit.media.sounds import sniff_sound
+from genkit.media.pictures import containers, exif, formats, xmp
+from genkit.media.sound.formats import sniff_sound
 
 PNG_KEYWORD = "genkit"
 COMMENT_CODE = b"ASCII\0\0\0"
@@ -82,7 +82,7 @@ def read_recipe(path: Path) -> dict[str, Any] | None:
         if format is None and head[4:8] == b"ftyp":
             format = "MP4"
         if format is None and (sound := sniff_sound(head)) is not None:
-            from genkit.media.sound_tags import read_text
+            from genkit.media.sound.tags import read_text
 
             text = read_text(path, sound)
             return load(text) if text else None

@@ -15,36 +15,36 @@ if TYPE_CHECKING:
 
     from genkit.cards import Card
 
-FAMILIES = (
-    "compact",
-    "colorizer",
-    "inpainter",
-    "sketcher",
-    "unet",
-    "stylizer",
-    "microast",
-    "johnson",
-    "zhang",
-    "ddcolor",
-    "vgg19",
-    "cyclegan",
-    "pix2pix",
-    "animegan2",
-    "stargan",
-    "stylegan2",
-    "style_dcgan",
-    "pgan",
-    "biggan_deep",
-    "dcgan",
-    "spandrel",
-    "diffusers",
-    "vits",
-    "fastspeech2",
-    "speecht5",
-    "bark",
-    "kokoro",
-    "piper",
-)  # in the order in which they are asked to recognise a checkpoint: ours first
+FAMILIES = {
+    "compact": "upscale.compact",
+    "colorizer": "colorize.colorizer",
+    "inpainter": "inpaint.inpainter",
+    "sketcher": "translate.sketcher",
+    "unet": "translate.unet",
+    "stylizer": "style.stylizer",
+    "microast": "style.microast",
+    "johnson": "style.johnson",
+    "zhang": "colorize.zhang",
+    "ddcolor": "colorize.ddcolor",
+    "vgg19": "style.vgg19",
+    "cyclegan": "translate.cyclegan",
+    "pix2pix": "translate.pix2pix",
+    "animegan2": "translate.animegan2",
+    "stargan": "translate.stargan",
+    "stylegan2": "gan.stylegan2",
+    "style_dcgan": "gan.style_dcgan",
+    "pgan": "gan.pgan",
+    "biggan_deep": "gan.biggan_deep",
+    "dcgan": "gan.dcgan",
+    "spandrel": "spandrel",
+    "diffusers": "diffusers",
+    "vits": "tts.vits",
+    "fastspeech2": "tts.fastspeech2",
+    "speecht5": "tts.speecht5",
+    "bark": "tts.bark",
+    "kokoro": "tts.kokoro",
+    "piper": "tts.piper",
+}  # name: module, in the order in which they are asked to recognise a checkpoint: ours first
 
 
 def family_module(name: str) -> ModuleType:
@@ -55,7 +55,7 @@ def family_module(name: str) -> ModuleType:
     """
     if name not in FAMILIES:
         raise UsageError(f"there is no model family {name!r}", f"families: {', '.join(FAMILIES)}")
-    return importlib.import_module(f"genkit.models.{name}")
+    return importlib.import_module(f"genkit.models.{FAMILIES[name]}")
 
 
 def load_model(

@@ -20,8 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from genkit.errors import UsageError, WeightsError
-from genkit.models.filling import Fill
-from genkit.models.transform import Transform
+from genkit.models.inpaint.filling import Fill
+from genkit.models.upscale.transform import Transform
 
 if TYPE_CHECKING:
     from spandrel import ModelDescriptor

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from genkit.errors import InputError
+from genkit.text.english.normalise import INLINE, WRITE_ARPABET, Token, stronger, tokens
+from genkit.text.english.numbers import digits, ordinal
 from genkit.text.front import Piece, Sentence, Word
 from genkit.text.lexicon import Lexicon, phonemes_from
-from genkit.text.normalise import INLINE, WRITE_ARPABET, Token, stronger, tokens
-from genkit.text.numbers import digits, ordinal
 from genkit.text.splitting import spans
 from genkit.text.ssml import Atom, Plain, read_ssml
 from genkit.text.ssml import place as place_in
@@ -208,8 +208,8 @@ def said_as(text: str, kind: str, form: str) -> list[str] | None:
 
     Raises: InputError where the text is nothing of that kind.
     """
-    from genkit.text import dates, measures
-    from genkit.text.addresses import spoken_runs
+    from genkit.text.english import dates, measures
+    from genkit.text.english.addresses import spoken_runs
 
     if kind in ("characters", "spell-out"):
         return [word for one in text if not one.isspace() for word in ([one.upper()] if one.isalpha() else spoken_runs(one))]

@@ -92,7 +92,7 @@ def sentences(
     Raises: InputError where `ssml` is wrong or `[[...]]` holds no phonemes; its message names the tag and its place.
     """
     from genkit.text.composing import compose, compose_ssml
-    from genkit.text.numbers import language_code
+    from genkit.text.english.numbers import language_code
 
     language = language_code(language)
     return compose_ssml(text, language, lexicon, start) if ssml else compose(text, language, lexicon, start)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from genkit.errors import InputError
-from genkit.text.arpabet import from_ipa, stressed
+from genkit.text.english.arpabet import from_ipa, stressed
 
 Lexicon = Mapping[str, tuple[str, ...]]  # word in lower case to ARPAbet with stress
 

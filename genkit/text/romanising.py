@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from functools import lru_cache
 
-from genkit.text.arpabet import from_ipa
+from genkit.text.english.arpabet import from_ipa
 
 # how English spells these sounds; after BGN/PCGN where that can be read aloud
 _CYRILLIC = (

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from genkit.text.abbreviations import (
+from genkit.text.english.abbreviations import (
     BEFORE_NUMBER,
     FULL_MONTHS,
     MAYBE_LAST,
@@ -21,7 +21,7 @@ from genkit.text.abbreviations import (
     TIME_ZONES,
     WEEKDAYS,
 )
-from genkit.text.scripture import BOOKS
+from genkit.text.english.scripture import BOOKS
 
 LONGEST = 500  # characters: a longer sentence is cut at a comma or a space, so that no text can fill the memory
 SHORT_LINE = 60  # characters: lines of running text are longer where they are broken by hand

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from genkit.cards import Card, all_cards, card_text, parse_card, read_card, user_folder
 from genkit.errors import UsageError, WeightsError
 from genkit.files import replace_text
+from genkit.weights.foreign.stylegan_pickle import is_plain_pickle, read_stylegan
 from genkit.weights.reading import read_state_dict
 from genkit.weights.store import digest_file
-from genkit.weights.stylegan_pickle import is_plain_pickle, read_stylegan
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genkit.errors import WeightsError
-from genkit.weights.torchscript import is_torchscript, read_torchscript
+from genkit.weights.foreign.torchscript import is_torchscript, read_torchscript
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     import torch
 
     from genkit.cards import Card
-    from genkit.models.diffusers.drawing import Draw
-    from genkit.models.diffusers.editing import Editor
-    from genkit.models.diffusers.painting import Painter
+    from genkit.models.diffusers.draw import Draw
+    from genkit.models.diffusers.edit import Editor
+    from genkit.models.diffusers.fill import Painter
 
 
 def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -57,12 +57,12 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
         raise WeightsError(f"{card.name}: the card names no repository", "a diffusers card has a [hub] table", code="card")
     # read when diffusers is imported; no code from a repository is run here in any case, this is a second lock
     os.environ.setdefault("DIFFUSERS_DISABLE_REMOTE_CODE", "1")
-    from genkit.models.diffusers.editing import Editor
-    from genkit.models.diffusers.opening import file_bytes, open_pipeline, open_single, read_index, weight_bytes
-    from genkit.models.diffusers.painting import Painter
-    from genkit.models.diffusers.placing import refuse_what_does_not_fit
-    from genkit.models.diffusers.running import Runner
-    from genkit.models.diffusers.unnamed import settle
+    from genkit.models.diffusers.edit import Editor
+    from genkit.models.diffusers.fill import Painter
+    from genkit.models.diffusers.loading import file_bytes, open_pipeline, open_single, read_index, weight_bytes
+    from genkit.models.diffusers.offload import refuse_what_does_not_fit
+    from genkit.models.diffusers.runner import Runner
+    from genkit.models.diffusers.uncarded import settle
 
     settled = settle(card, files)
     card, folder = settled.card, settled.folder
@@ -86,7 +86,7 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
         set_scheduler(pipeline, str(name), card.name)
     runner = Runner(pipeline, kind, card, device=device, dtype=dtype)
     if kind.shape == "draw":
-        from genkit.models.diffusers.drawing import Draw
+        from genkit.models.diffusers.draw import Draw
 
         return Draw(runner, window=card.limits.get("window"))
     return Painter(runner) if kind.shape == "fill" else Editor(runner)

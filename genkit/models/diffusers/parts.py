@@ -17,7 +17,7 @@ import torch
 from genkit import cards, weights
 from genkit.cards import Card
 from genkit.errors import UsageError, WeightsError
-from genkit.models.diffusers.opening import load_part
+from genkit.models.diffusers.loading import load_part
 from genkit.models.diffusers.pipelines import Kind
 from genkit.models.diffusers.speed import denoiser_of
 from genkit.runtime import is_out_of_memory

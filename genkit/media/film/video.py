@@ -1,0 +1,142 @@
+"""Films: a row of pictures to MP4 or GIF, as bytes, with the recipe that made them.
+
+MP4 is H.264 (through PyAV), 8 bits, in the colours of BT.709, with its index at the beginning so that it plays while it loads;
+GIF has a palette of 256 colours for each picture. The recipe stands in an XMP packet: in MP4 in the `uuid` box that
+Adobe gave to XMP, at the end of the file (XMP specification, part 3), in GIF in a comment.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path, PurePath
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from genkit.errors import OutputError
+from genkit.media.pictures import xmp
+from genkit.media.pictures.containers import XMP_BOX
+
+if TYPE_CHECKING:
+    import numpy as np
+
+FILMS = {".mp4": "MP4", ".gif": "GIF"}
+QUALITY = 80
+GIF_UNIT = 100  # a GIF counts in hundredths of a second
+
+
+@dataclass(frozen=True)
+class Film:
+    """An encoded film without its recipe."""
+
+    data: bytes
+    format: str
+    width: int
+    height: int
+
+    def with_recipe(self, recipe: dict[str, Any] | None) -> bytes:
+        """The bytes of the file."""
+        from genkit.media.recipe import dump
+
+        if recipe is None:
+            return self.data
+        if self.format == "GIF":
+            return self.data[:-1] + gif_comment(dump(recipe).encode()) + b";"
+        body = XMP_BOX + xmp.with_recipe(None, dump(recipe)).encode()
+        return self.data + struct.pack(">I4s", 8 + len(body), b"uuid") + body
+
+
+def film_format(name: str | None) -> str | None:
+    """MP4 or GIF by the suffix of a name or by a word (`mp4`), or None."""
+    if name is None:
+        return None
+    return FILMS.get(PurePath(name).suffix.lower()) or FILMS.get(f".{name.lower()}")
+
+
+def gif_comment(text: bytes) -> bytes:
+    """A comment extension."""
+    pieces = [text[at : at + 255] for at in range(0, len(text), 255)]
+    return b"\x21\xfe" + b"".join(bytes([len(one)]) + one for one in pieces) + b"\0"
+
+
+def encode(frames: Iterable[np.ndarray], format: str, fps: float, *, quality: int | None = None, loop: bool = True) -> Film:
+    """Frames (H, W, 3) uint8, all of one size, as a film; they are taken one by one.
+
+    `quality` (1 to 100) is for MP4. A `loop` is a GIF that plays again and again.
+
+    Raises:
+        OutputError: no encoder, no frames, or a rate that the format cannot hold.
+    """
+    frames = iter(frames)
+    first = next(frames, None)
+    if first is None:
+        raise OutputError("a film without pictures cannot be written")
+    size = first.shape[1], first.shape[0]
+    data = _gif(first, frames, fps, loop) if format == "GIF" else _mp4(first, frames, fps, quality or QUALITY)
+    return Film(data, format, *size)
+
+
+def gif_rate(fps: float) -> float:
+    """The rate that a GIF plays at: a picture stands for whole hundredths of a second, two at least for most players."""
+    return GIF_UNIT / max(2, round(GIF_UNIT / fps))
+
+
+def _gif(first: np.ndarray, rest: Iterator[np.ndarray], fps: float, loop: bool) -> bytes:
+    from PIL import GifImagePlugin, Image  # noqa: F401  (importing the plug-in registers its writer)
+
+    stream = io.BytesIO()
+    duration = round(1000 / gif_rate(fps))
+    again = {"loop": 0} if loop else {}
+
+    def paletted(frame: np.ndarray) -> Image.Image:
+        return Image.fromarray(frame).quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG)
+
+    Image.Image.save(
+        paletted(first),
+        stream,
+        "GIF",
+        save_all=True,
+        append_images=(paletted(frame) for frame in rest),
+        duration=duration,
+        disposal=1,
+        **again,
+    )
+    return stream.getvalue()
+
+
+def _mp4(first: np.ndarray, rest: Iterator[np.ndarray], fps: float, quality: int) -> bytes:
+    try:
+        import av
+    except ImportError as error:
+        raise OutputError("MP4 needs PyAV", "pip install av, or write a GIF: -o walk.gif") from error
+    with TemporaryDirectory(prefix="genkit-") as folder:  # to put the index first, the file is read again by its name
+        path = Path(folder, "film.mp4")
+        try:
+            _encode(av, path, first, rest, fps, quality)
+        except av.FFmpegError as error:
+            raise OutputError(f"MP4 cannot be written: {error}", "write a GIF: -o walk.gif") from error
+        return path.read_bytes()
+
+
+def _encode(av: Any, path: Path, first: np.ndarray, rest: Iterator[np.ndarray], fps: float, quality: int) -> None:
+    import numpy as np
+
+    height, width = first.shape[:2]
+    spare = (0, height % 2), (0, width % 2), (0, 0)  # H.264 with its usual colours takes even sides only
+    with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
+        track: Any = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
+        track.width, track.height, track.pix_fmt = width + width % 2, height + height % 2, "yuv420p"
+        track.options = {"crf": str(round(50 - 0.4 * quality)), "preset": "medium", "threads": "1"}
+        track.codec_context.color_primaries = track.codec_context.color_trc = track.codec_context.colorspace = 1
+        for frame in _chained(first, rest):
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(np.pad(frame, spare, "edge")), format="rgb24")
+            container.mux(track.encode(picture.reformat(format="yuv420p", dst_colorspace="ITU709")))
+        container.mux(track.encode(None))
+
+
+def _chained(first: np.ndarray, rest: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    yield first
+    yield from rest

@@ -1,0 +1,205 @@
+"""The colour network that genkit ships: from lightness to a distribution over colours at a quarter of the side.
+
+The task is set as Zhang et al. 2016 set it ("Colorful Image Colorization", arXiv 1603.08511): the ab plane is cut into bins of
+side 10, the network predicts their probabilities, and the colour is the mean of the annealed distribution (their equation 5):
+at temperature 1 the plain mean, which is safe and brownish; below 1 the likelier colours gain. The body is our own: blocks of
+a depthwise convolution and two pointwise ones (Liu et al. 2022, arXiv 2201.03545, with batch normalisation) in a U-Net whose
+deepest level is also averaged over the whole picture, because what a place is often shows elsewhere.
+
+Tensors: lightness (N, 1, H, W), 0 to 100, H and W multiples of 16; logits (N, bins, H/4, W/4); ab (N, 2, H/4, W/4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from genkit.errors import UsageError, WeightsError
+from genkit.models.colorize.colorizing import Colorize
+from genkit.models.fitting import fit
+from genkit.nets.lab import lab_to_rgb
+
+if TYPE_CHECKING:
+    from genkit.cards import Card
+
+CEILING = 150.0  # beyond any colour of sRGB
+BIN = 10  # side of a bin in Lab units
+DEPTHS, WIDTHS, FINE = (0, 2, 4, 2), (32, 64, 144, 224), 96
+STRIDE = 16  # of the coarsest features
+SIZE, TEMPERATURE = 256, 0.5  # where a card does not say
+
+
+def bins() -> Tensor:
+    """Centres (bins, 2) of the ab bins that some lightness shows inside sRGB."""
+    steps = torch.arange(-110, 111, BIN, dtype=torch.float32)
+    a, b = torch.meshgrid(steps, steps, indexing="ij")
+    grid = torch.stack([a.flatten(), b.flatten()], 1)  # (23 * 23, 2)
+    lightness = torch.arange(2, 100, 2, dtype=torch.float32).view(-1, 1, 1)
+    lab = torch.cat([lightness.expand(-1, len(grid), 1), grid.expand(len(lightness), -1, -1)], 2)  # (49, grid, 3)
+    rgb = lab_to_rgb(lab.permute(2, 0, 1)[None])[0]  # (3, 49, grid)
+    shown = ((rgb >= -0.02) & (rgb <= 1.02)).all(0).any(0)
+    return grid[shown]
+
+
+class Block(nn.Module):
+    """Depthwise 5 x 5, then pointwise to twice the width and back, around an identity."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.spread = nn.Conv2d(width, width, 5, 1, 2, groups=width, bias=False)
+        self.norm = nn.BatchNorm2d(width)
+        self.widen = nn.Conv2d(width, 2 * width, 1)
+        self.narrow = nn.Conv2d(2 * width, width, 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features + self.narrow(nn.functional.silu(self.widen(self.norm(self.spread(features)))))
+
+
+class Level(nn.Sequential):
+    """Halve the side with a 3 x 3 convolution, then blocks."""
+
+    def __init__(self, before: int, width: int, depth: int):
+        super().__init__(nn.Conv2d(before, width, 3, 2, 1), nn.BatchNorm2d(width), *(Block(width) for _ in range(depth)))
+
+
+class Colorizer(nn.Module):
+    """`widths` and `depths` are those of the four levels, at 1/2, 1/4, 1/8 and 1/16 of the side; `fine` is the width of the
+    last features, from which the bins are read."""
+
+    centres: Tensor  # (bins, 2)
+
+    def __init__(self, widths: Sequence[int] = WIDTHS, depths: Sequence[int] = DEPTHS, fine: int = FINE):
+        super().__init__()
+        self.levels = nn.ModuleList(
+            Level(before, width, depth) for before, width, depth in zip((1, *widths[:-1]), widths, depths, strict=True)
+        )
+        self.whole = nn.Linear(widths[3], widths[3])
+        self.forget = nn.Dropout2d(0.15)  # a few hundred photographs are soon learnt by heart
+        self.rise = nn.ModuleList([nn.Conv2d(widths[3], widths[2], 1), nn.Conv2d(widths[2], fine, 1)])
+        self.enter = nn.ModuleList([nn.Conv2d(widths[2], widths[2], 1), nn.Conv2d(widths[1], fine, 1)])
+        self.mend = nn.ModuleList([nn.Sequential(Block(widths[2]), Block(widths[2])), Block(fine)])
+        self.register_buffer("centres", bins(), persistent=False)
+        self.head = nn.Conv2d(fine, len(self.centres), 1)
+
+    def forward(self, lightness: Tensor) -> Tensor:
+        """Lightness (N, 1, H, W), 0 to 100, to logits (N, bins, H/4, W/4)."""
+        features = lightness / 50 - 1
+        kept = []
+        for level in self.levels:
+            features = level(features)
+            kept.append(features)
+        features = self.forget(features + self.whole(features.mean((2, 3)))[:, :, None, None])
+        for rise, enter, mend, fine in zip(self.rise, self.enter, self.mend, (kept[2], kept[1]), strict=True):
+            features = mend(interpolate(rise(features), scale_factor=2, mode="bilinear") + enter(fine))
+        return self.head(features)
+
+    def ab(self, logits: Tensor, temperature: float, saturation: float = 1.0, ceiling: float = CEILING) -> Tensor:
+        """The mean colour (N, 2, h, w) of the distribution raised to 1 / temperature, its chroma times `saturation` and bent to
+        stay below `ceiling` (Lab units): a mean is too pale, and where the network is sure of a gaudy colour it is often
+        wrong."""
+        chances = (logits.float() / temperature).softmax(1)
+        mean = torch.einsum("nqhw,qc->nchw", chances, self.centres.float())
+        chroma = mean.norm(dim=1, keepdim=True).clamp_min(1e-6)
+        return mean * (ceiling * (saturation * chroma / ceiling).tanh() / chroma)
+
+
+def build(widths: Sequence[int] = WIDTHS, depths: Sequence[int] = DEPTHS, fine: int = FINE) -> Colorizer:
+    """Build the network with random weights."""
+    return Colorizer(widths, depths, fine)
+
+
+def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Read the sizes from a state dict, or return None if it is not of this layout."""
+    names = [f"levels.{level}.0.weight" for level in range(4)]
+    if any(state.get(name) is None or state[name].ndim != 4 for name in (*names, "head.weight")):
+        return None
+    stems, head = [state[name] for name in names], state["head.weight"]
+    if stems[0].shape[1] != 1:
+        return None
+    depths = [sum(f"levels.{level}.{place}.spread.weight" in state for place in range(2, 64)) for level in range(4)]
+    return {"widths": [int(stem.shape[0]) for stem in stems], "depths": depths, "fine": int(head.shape[1])}
+
+
+def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> Colorize:
+    """Load a checkpoint of this network, kept in any float format.
+
+    Raises:
+        WeightsError: unreadable, not of this network, or not of the sizes that the card gives.
+    """
+    from genkit.weights import read_state_dict
+
+    path = files["weights"]
+    state = read_state_dict(path)
+    sizes = recognise(state)
+    if sizes is None:
+        raise WeightsError(f"{path.name} is not a checkpoint of the colour network")
+    wrong = [f"{key} {value}, not {card.params[key]}" for key, value in sizes.items() if card.params.get(key, value) != value]
+    if wrong:
+        raise WeightsError(f"{path.name} is not what the card {card.name} says: {', '.join(wrong)}")
+    network = build(**sizes)
+    fit(network, state, path, "the colour network")
+    return transform(
+        network,
+        device,
+        dtype,
+        size=int(card.params.get("size", SIZE)),
+        temperature=float(card.params.get("temperature", TEMPERATURE)),
+        saturation=float(card.params.get("saturation", 1.0)),
+        ceiling=float(card.params.get("ceiling", CEILING)),
+        views=int(card.params.get("views", 1)),
+    )
+
+
+def transform(
+    network: Colorizer,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    size: int = SIZE,
+    temperature: float = TEMPERATURE,
+    saturation: float = 1.0,
+    ceiling: float = CEILING,
+    views: int = 1,
+) -> Colorize:
+    """The network as the colorize task calls it; option `temperature`, above 0 to 1, is the one given here unless asked for.
+
+    `saturation` and `ceiling` are those of `Colorizer.ab`; with 2 `views` the colour is the mean of what the picture and its
+    mirror image get.
+    """
+    return Colorize(
+        network,
+        device=device,
+        dtype=dtype,
+        size=size,
+        chroma=partial(_chroma, default=temperature, saturation=saturation, ceiling=ceiling, views=views),
+        multiple=STRIDE,
+        pixel_bytes=2048,
+    )
+
+
+def _chroma(
+    network: Colorizer,
+    lightness: Tensor,
+    hints: Tensor,
+    known: Tensor,
+    *,
+    default: float,
+    saturation: float,
+    ceiling: float,
+    views: int,
+    temperature: float | None = None,
+) -> Tensor:
+    chosen = default if temperature is None else temperature
+    if not 0 < chosen <= 1:
+        raise UsageError(f"temperature {chosen:g}: expected more than 0, at most 1")
+    lightness = lightness.to(network.head.weight.dtype)
+    ab = network.ab(network(lightness), chosen, saturation, ceiling)
+    if views == 2:
+        ab = (ab + network.ab(network(lightness.flip(3)), chosen, saturation, ceiling).flip(3)) / 2
+    return ab

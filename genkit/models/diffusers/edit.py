@@ -1,0 +1,107 @@
+"""An editing pipeline as `genkit translate` calls it: a whole picture in, the changed picture of the same size out.
+
+Two kinds: those that follow an instruction and see the picture beside what they draw, and image-to-image, which starts from
+the picture with so much noise on it as `denoise` says. Both see all of a picture at once and know pictures of about one size,
+so a picture is brought there and back: one photograph cannot be cut into tiles, for each tile would become another picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genkit.models.diffusers.runner import Progress, Runner, resize, within
+from genkit.nets.mirror import reflect
+
+NEAR = (0.5, 1.5)  # of size x size: pictures of so many pixels are taken as they are, for resizing costs their detail
+ASPECT = 7  # longest to shortest side: pipelines end at 8, and rounding to their multiples takes something of it
+GRAIN = 32  # what divides the sides where a pipeline brings every picture to one area
+
+
+class Editor:
+    """`(images (N, 3, H, W), *, seeds, **options) -> (N, 3, H, W)`, float32 [0, 1].
+
+    One seed is one picture, whatever the batch. `whole` says that pictures go in uncut, of any size; `size` is the side of the
+    square whose area the pipeline works at. `progress(done, of)` is called after every step if it is set.
+    """
+
+    stochastic = True
+    whole = True
+    scale = 1
+
+    def __init__(self, runner: Runner):
+        self.runner, self.pipeline = runner, runner.pipeline
+        self.options = tuple(runner.settings.defaults)
+        self.size, self.multiple, self.minimum = runner.size, runner.multiple, runner.minimum
+        self.device, self.dtype = runner.device, runner.dtype
+        self.progress: Progress | None = None
+        self.fallback = False
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Editor:
+        """Move all parts, as after a GPU ran out of memory."""
+        self.runner.to(device, dtype)
+        self.device, self.dtype = device, dtype
+        return self
+
+    def __call__(self, images: Tensor, *, seeds: Sequence[int] | None = None, **options: Any) -> Tensor:
+        """Edit; without `seeds` each picture gets the seed 0.
+
+        Raises:
+            UsageError: options that the model does not have or that do not go together, a prompt that is too long.
+            InputError: the safety checker withheld a picture.
+        """
+        values = self.runner.complete(options)
+        drawn = list(seeds) if seeds is not None else [0] * len(images)
+        kind = self.runner.kind
+        # prepared on the CPU, where the noise comes from: nearly the same picture on every device
+        inner = resize(images.cpu().float().clamp(0, 1), working_sides(images.shape[-2], images.shape[-1], self.size))
+        height, width = inner.shape[-2:]
+        padded = reflect(inner, *self._margins(height, width))
+        shown = within(padded, kind.most_pixels, self.multiple)
+        sides = (shown.shape[-2], shown.shape[-1])
+        if kind.area is not None:
+            sides = sides_of_area(kind.area, *sides)
+        if kind.single:
+            made = [self._edit_one(shown[place], drawn[place], values, sides, place, len(shown)) for place in range(len(shown))]
+            result = torch.cat(made)
+        else:
+            result = self.runner.run(drawn, values, sides, self.progress, image=shown)
+        return resize(resize(result, padded.shape[-2:])[..., :height, :width], images.shape[-2:])
+
+    def _edit_one(
+        self, image: Tensor, seed: int, values: dict[str, Any], sides: tuple[int, int], place: int, count: int
+    ) -> Tensor:
+        """For pipelines that read several pictures as several views for one result, and these as PIL has them."""
+        from PIL import Image
+
+        watch = self.progress
+
+        def tell(done: int, of: int) -> None:
+            if watch is not None:
+                watch(place * of + done, count * of)
+
+        view = Image.fromarray((image * 255).round().to(torch.uint8).permute(1, 2, 0).numpy())
+        return self.runner.run([seed], values, sides, tell if watch is not None else None, image=[view])
+
+    def _margins(self, height: int, width: int) -> tuple[int, int]:
+        shortest = -(-max(height, width) // ASPECT)
+        bottom, right = (-(-max(side, shortest, self.minimum) // self.multiple) * self.multiple for side in (height, width))
+        return bottom - height, right - width
+
+
+def working_sides(height: int, width: int, size: int) -> tuple[int, int]:
+    """Sides (height, width) to work at, of the same proportions: those given, if they are near `size` squared pixels."""
+    share = height * width / size**2
+    scale = 1.0 if NEAR[0] <= share <= NEAR[1] else share**-0.5
+    scale = min(scale, ASPECT**0.5 * size / max(height, width))  # a strip is made wider by its mirror image afterwards
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def sides_of_area(area: int, height: int, width: int) -> tuple[int, int]:
+    """Sides (height, width) of about `area` pixels and the proportions given, as the pipelines with an area compute them."""
+    ratio = width / height
+    across = (area * ratio) ** 0.5
+    return round(across / ratio / GRAIN) * GRAIN, round(across / GRAIN) * GRAIN

@@ -1,0 +1,105 @@
+"""A network as a source of features: what pictures are compared by, and what `genkit style --method optimize` works with.
+
+`(images (N, 3, H, W) in [0, 1], layers) -> {layer: (N, C, h, w)}`, differentiable in the images; normalisation stays inside.
+The content encoder of the style network that ships has the same interface (`encoder_of`), with layers of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu
+
+from genkit.errors import UsageError
+
+Stages = Callable[[nn.Module, Tensor], Iterator[tuple[str, Tensor]]]
+
+
+class Perceptual:
+    """`stages` gives the network's layers one after another, by name; `layers` are the names in that order.
+
+    `content` and `style` are the layers that a picture's content and style are best compared by (Gatys et al. 2015, section
+    methods); `minimum` is the least side of a picture; `pixel_bytes` is about what a pixel takes with its gradients.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        stages: Stages,
+        *,
+        layers: Sequence[str],
+        content: Sequence[str],
+        style: Sequence[str],
+        device: torch.device,
+        dtype: torch.dtype,
+        minimum: int,
+        pixel_bytes: int,
+    ):
+        self.network = network.eval().requires_grad_(False)
+        self.layers, self.content, self.style = tuple(layers), tuple(content), tuple(style)
+        self.minimum, self.pixel_bytes = minimum, pixel_bytes
+        self.fallback = False
+        self._stages = stages
+        self.to(device, dtype)
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Perceptual:
+        self.network.to(device, dtype)
+        self.network.to(memory_format=torch.channels_last)
+        self.device, self.dtype = device, dtype
+        return self
+
+    def __call__(self, images: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
+        """Features by layer; the network runs no further than the deepest of them.
+
+        Raises:
+            UsageError: a layer that this network does not have.
+        """
+        wanted = set(layers)
+        if unknown := wanted.difference(self.layers):
+            raise UsageError(f"these features have no layer {min(unknown)!r}", f"they have {', '.join(self.layers)}")
+        found: dict[str, Tensor] = {}
+        images = images.to(self.dtype).contiguous(memory_format=torch.channels_last)
+        for name, features in self._stages(self.network, images):
+            if name in wanted:
+                found[name] = features.float()
+            if len(found) == len(wanted):
+                break
+        return found
+
+
+def encoder_of(model: Any) -> Perceptual | None:
+    """The features of a loaded model: itself, the content encoder of a network as it ships, or None where there are none."""
+    if isinstance(model, Perceptual):
+        return model
+    from genkit.models.style.stylizer import Stylizer
+
+    network = getattr(model, "network", None)
+    if not isinstance(network, Stylizer):
+        return None
+    features = Perceptual(
+        network.content,
+        _encoder_stages,
+        layers=("stem", "half", "quarter", "block1", "block2"),
+        content=("block2",),
+        style=("stem", "half", "quarter", "block1", "block2"),
+        device=model.device,
+        dtype=model.dtype,
+        minimum=16,
+        pixel_bytes=1200,
+    )
+    features.fallback = model.fallback
+    return features
+
+
+def _encoder_stages(network: Any, images: Tensor) -> Iterator[tuple[str, Tensor]]:
+    features = leaky_relu(network.stem(images * 2 - 1), 0.2)
+    yield "stem", features
+    for name, halve in zip(("half", "quarter"), network.halve, strict=True):
+        features = leaky_relu(halve(features), 0.2)
+        yield name, features
+    for index, block in enumerate(network.blocks, 1):
+        features = block(features)
+        yield f"block{index}", features

@@ -1,0 +1,164 @@
+"""A network of `genkit translate` as its task calls it, and what loading the families has in common.
+
+`(images (N, 3, H, W), *, domain=None, statistics=None, seeds=None, **options) -> (N, 3, H, W)`, RGB float32 [0, 1] on
+`device`; the networks themselves see and give -1 to 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from genkit.errors import UsageError, WeightsError
+from genkit.models.fitting import fit
+from genkit.models.upscale.transform import Transform
+from genkit.nets.mirror import reflect
+from genkit.nets.norms import PictureNorm, Statistics, keeping, using
+
+if TYPE_CHECKING:
+    from genkit.cards import Card
+
+COUNTER = ".num_batches_tracked"  # of batch normalisation: of no use here, and missing from files of PyTorch before 0.4.1
+GREY = (0.299, 0.587, 0.114)  # luma of ITU-R BT.601
+FITS = ("pad", "squash")
+
+
+class Translate(Transform):
+    """A `Transform` of scale 1 that knows what it needs of a picture as a whole.
+
+    `whole`: the network takes statistics over the whole picture. Where `tiles` is true too, `measure` gives those of a smaller
+    copy, to be handed to `__call__` for each tile; else no part can be made without the rest. `side`: the side that pictures
+    are brought to first, or None for their own; `fit` says how a picture that is not square gets there, mirrored at the edges
+    (pad) or out of shape (squash). `margin`: so many mirrored pixels go around what the network sees, for one that draws a
+    seam along the edges of its input. `domains`: what `domain` (an index) may choose. `edges`: it wants a drawing of edges.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        device: torch.device,
+        dtype: torch.dtype,
+        whole: bool,
+        receptive: int | None,
+        tiles: bool = True,
+        multiple: int = 1,
+        minimum: int = 1,
+        pixel_bytes: int = 4096,
+        channels_in: int = 3,
+        side: int | None = None,
+        fit: str = "pad",
+        margin: int = 0,
+        domains: Sequence[str] = (),
+        edges: bool = False,
+        forward: Callable[..., Tensor] | None = None,
+    ):
+        self.whole, self.side, self.fit = whole, side, fit
+        self.domains, self.edges = tuple(domains), edges
+        self._channels_in, self._margin = channels_in, margin
+        self._forward = forward
+        super().__init__(
+            network,
+            scale=1,
+            device=device,
+            dtype=dtype,
+            receptive=receptive,
+            multiple=multiple,
+            minimum=minimum,
+            tiles=tiles,
+            pixel_bytes=pixel_bytes,
+        )
+
+    def __call__(
+        self, images: Tensor, *, domain: int | None = None, statistics: Statistics | None = None, **options: Any
+    ) -> Tensor:
+        if options and self._forward is None:
+            raise UsageError(f"this model has no option {next(iter(options))!r}")
+        if (domain is None) == bool(self.domains):
+            raise UsageError("this model has domains, one of which is needed" if self.domains else "this model has no domains")
+        with using(statistics) if statistics is not None else nullcontext():
+            return self._translate(images, domain, options)
+
+    def measure(self, images: Tensor, *, domain: int | None = None) -> Statistics:
+        """The statistics of (1, 3, H, W) at each normalisation, for `__call__` on parts of a larger copy of it."""
+        with keeping() as statistics:
+            self._translate(images, domain, {})
+        return statistics
+
+    def _translate(self, images: Tensor, domain: int | None, options: Mapping[str, Any]) -> Tensor:
+        height, width = images.shape[-2:]
+        margin = self._margin
+        if self._channels_in == 1:
+            images = (images * images.new_tensor(GREY).view(1, 3, 1, 1)).sum(1, keepdim=True)
+        if margin:
+            images = reflect(reflect(images, margin, margin).flip((2, 3)), margin, margin).flip((2, 3))
+        padded = reflect(images, *self._padding(*images.shape[-2:]))
+        inputs = (2 * padded - 1).to(self.dtype).contiguous(memory_format=torch.channels_last)
+        further = {"domain": domain} if domain is not None else {}
+        made = self._forward(self.network, inputs, **further, **options) if self._forward else self.network(inputs, **further)
+        made = made[..., margin : margin + height, margin : margin + width]
+        return (made.float() / 2 + 0.5).expand(-1, 3, -1, -1)
+
+
+def norm_of(norm: str, channels: int) -> nn.Module:
+    """The normalisation that a card calls instance, affine (instance with scale and shift), batch or none.
+
+    Raises:
+        WeightsError: another word.
+    """
+    makers: dict[str, Callable[[], nn.Module]] = {
+        "instance": lambda: PictureNorm(channels),
+        "affine": lambda: PictureNorm(channels, affine=True),
+        "batch": lambda: nn.BatchNorm2d(channels),
+        "none": nn.Identity,
+    }
+    if norm not in makers:
+        raise WeightsError(f"norm {norm!r} is not one of {', '.join(makers)}", code="card")
+    return makers[norm]()
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file by name."""
+    from genkit.weights import read_state_dict
+
+    return read_state_dict(path)
+
+
+def check_params(card: Card, found: Mapping[str, Any], path: Path, but: Sequence[str] = ()) -> None:
+    """Compare what a file is with what its card says.
+
+    Raises:
+        WeightsError: they differ in other parameters than `but`.
+    """
+    params = card.params
+    wrong = [
+        f"{key} {value}, not {params[key]}"
+        for key, value in found.items()
+        if key not in but and params.get(key, value) != value
+    ]
+    if wrong:
+        raise WeightsError(f"{path.name} is not what the card {card.name} says: {', '.join(wrong)}")
+
+
+def without_counters(network: nn.Module, state: Mapping[str, Tensor], path: Path, name: str) -> None:
+    """Fit a state dict that may lack the counters of batch normalisation, and nothing else."""
+    counters = {key: torch.zeros((), dtype=torch.long) for key in network.state_dict() if key.endswith(COUNTER)}
+    fit(network, {**counters, **state}, path, name)
+
+
+def sizes_of(card: Card) -> dict[str, Any]:
+    """What cards of every family may say of the pictures: `size`, `fit`, `edges`.
+
+    Raises:
+        WeightsError: a word that is not known.
+    """
+    params = card.params
+    way = str(params.get("fit", "pad"))
+    if way not in FITS:
+        raise WeightsError(f"{card.name}: fit {way!r} is not one of {', '.join(FITS)}", code="card")
+    return {"side": int(params.get("size", 0)) or None, "fit": way, "edges": bool(params.get("edges", False))}

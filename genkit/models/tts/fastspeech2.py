@@ -1,0 +1,204 @@
+"""FastSpeech 2 with conformer blocks (Ren and others 2021, arXiv 2006.04558; ESPnet's, arXiv 2010.13956): phonemes to a mel
+spectrogram, with a duration and a pitch for each, and a vocoder behind it; transformers' `FastSpeech2ConformerModel`.
+
+Reads ESPnet's published folders (network and HiFi-GAN in one) and genkit's own voices, whose card holds the settings and whose
+vocoder is `vocos`. Phonemes are ours (`text/english/phonemes.py`), so no front end is fetched. Speed divides the network's own
+durations, pitch is added to its own pitches; durations give the times of phonemes and words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from genkit.errors import WeightsError
+from genkit.models.settings import read_settings
+from genkit.models.tts.folders import build_strictly, read_weights, root_of
+from genkit.models.tts.griffin_lim import check_mel, sound_of
+from genkit.models.tts.speaking import Mark, Speak, Spoken, rate_of
+from genkit.weights import read_state_dict
+
+if TYPE_CHECKING:
+    from genkit.cards import Card
+    from genkit.text.front import Sentence, Word
+
+Vocoder = Callable[[Tensor], Tensor]
+# how a mark is read where the voice has not got it, or never heard it
+ALIKE = {";": ",", ":": ",", "—": ",", "…": ".", "!": ".", "?": "."}
+STRESSES = "102"  # in the order in which one stands in for another
+UNKNOWN, END, SILENCE = "<unk>", "<sos/eos>", "SIL"
+
+
+def build(**params: Any) -> Any:
+    """Random weights in any size; `params` are those of transformers' FastSpeech2ConformerConfig."""
+    from transformers import FastSpeech2ConformerConfig, FastSpeech2ConformerModel
+
+    return FastSpeech2ConformerModel(FastSpeech2ConformerConfig(**params)).eval()
+
+
+def recognise(state: Mapping[str, Tensor]) -> dict[str, Any] | None:
+    """None: which id stands for which phoneme is not in the weights."""
+    return None
+
+
+def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> FastSpeech2:
+    """Load a published folder (a hub repository, with `vocab` where the symbols lie elsewhere), or files of our own, `acoustic`
+    and `vocoder`, whose settings are the card's.
+
+    Raises:
+        WeightsError: files that are not such a voice.
+    """
+    return _own(card, files, device, dtype) if "acoustic" in files else _published(card, files, device, dtype)
+
+
+def _published(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> FastSpeech2:
+    from transformers import FastSpeech2ConformerHifiGan, FastSpeech2ConformerModel
+
+    root = root_of(files, card.name)
+    settings = read_settings(root / "config.json")
+    parts = {key: settings.get(f"{key}_config") for key in ("model", "vocoder")}
+    if not all(isinstance(one, dict) for one in parts.values()):
+        raise WeightsError(f"{root}: config.json holds no FastSpeech2 with its vocoder", "fetch it again")
+    state = read_weights(root, pickled=bool(card.params.get("pickled")))
+    states = {key: {k.removeprefix(f"{key}."): v for k, v in state.items() if k.startswith(f"{key}.")} for key in parts}
+    if strange := [key for key in state if not key.startswith(("model.", "vocoder."))]:
+        raise WeightsError(f"{root}: its weights hold an unknown {min(strange)}", "fetch it again", code="damaged")
+    model = build_strictly(FastSpeech2ConformerModel, parts["model"] or {}, states["model"], root, device, dtype)
+    vocoder = build_strictly(FastSpeech2ConformerHifiGan, parts["vocoder"] or {}, states["vocoder"], root, device, dtype)
+    hop = 1
+    for rate in vocoder.config.upsample_rates:
+        hop *= rate
+    symbols = read_settings(files.get("vocab", root / "vocab.json"))
+    return FastSpeech2(card, model, vocoder, symbols, hop, rate_of(card))
+
+
+def _own(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> FastSpeech2:
+    from transformers import FastSpeech2ConformerModel
+
+    from genkit.models.tts import vocos
+    from genkit.nets.mel import MelScale
+
+    if "vocoder" not in files:
+        raise WeightsError(
+            f"{card.toml}: files.vocoder is missing: this is the acoustic part alone",
+            "genkit train tts --part vocoder --set data.acoustic=CARD makes it a voice",
+            code="card",
+        )
+    for needed in ("acoustic", "symbols", "mel", "vocoder"):
+        if not card.params.get(needed):
+            raise WeightsError(f"{card.toml}: params.{needed} is missing", code="card")
+    path = files["acoustic"]
+    model = build_strictly(FastSpeech2ConformerModel, card.params["acoustic"], read_state_dict(path), path, device, dtype)
+    network = vocos.read(files["vocoder"], card.params["vocoder"]).to(device, dtype)
+    symbols = {str(one): number for number, one in enumerate(card.params["symbols"])}
+    scale = MelScale.of(card.params["mel"])
+
+    def vocoder(features: Tensor) -> Tensor:
+        return network(features.transpose(1, 2))  # (N, F, bands) to (N, T)
+
+    return FastSpeech2(card, model, vocoder, symbols, scale.hop, rate_of(card, scale.rate_hz), scale)
+
+
+class FastSpeech2(Speak):
+    """`vocoder` takes mel features (N, F, bands) to a sound (N, T), `hop` samples a frame."""
+
+    takes = "phonemes"
+
+    def __init__(
+        self, card: Card, model: Any, vocoder: Vocoder, symbols: Mapping[str, int], hop: int, rate: int, scale: Any = None
+    ):
+        count = model.config.num_speakers or 1
+        super().__init__(card, sample_rate=rate, voices=[str(one) for one in range(count)] if count > 1 else ())
+        if max(symbols.values(), default=0) >= model.config.vocab_size:
+            raise WeightsError(f"{card.name}: it has {model.config.vocab_size} symbols, and the list has more", code="damaged")
+        self.model, self.vocoder, self.symbols, self.hop, self.scale = model, vocoder, dict(symbols), hop, scale
+        self._semitone = float(card.params.get("pitch_per_semitone", 0.0))  # of the unit that the network's pitches have
+        self._end = card.params.get("end", END)
+        # lengths are learned as logarithms, whose means are short: what the voice's own recordings last longer by
+        self._pace = float(card.params.get("pace", 1.0))
+        self._unheard = frozenset(card.params.get("unheard", ()))  # symbols that the recordings it learned from had not got
+
+    def _say(
+        self, sentence: Sentence, seed: int, voice: str | None, speed: float, pitch: float, options: Mapping[str, Any]
+    ) -> Iterator[Spoken]:
+        tokens, words = self.tokens(sentence, options.get("lexicon"))
+        if not words:
+            return
+        ids = [self.symbols.get(one, self.symbols.get(UNKNOWN, 0)) for one in tokens]
+        device = next(self.model.parameters()).device
+        with torch.inference_mode(), self._shaped(speed * self._pace, pitch):
+            speaker = torch.tensor([int(voice or 0)], device=device) if self.voices else None
+            made = self.model(torch.tensor([ids], device=device), speaker_ids=speaker, return_dict=True)
+            frames = made.duration_outputs[0].long().cpu()  # (L,)
+            if options.get("vocoder") == "griffin-lim":
+                sound = self._griffin_lim(made.spectrogram[0].float(), seed)
+            else:
+                sound = self.vocoder(made.spectrogram)[0].float().clamp(-1, 1).cpu().numpy()
+        yield sound[: max(int(frames.sum()), 1) * self.hop], self._marks(tokens, words, frames)
+
+    def tokens(self, sentence: Sentence, lexicon: Any = None) -> tuple[list[str], list[tuple[Word, int, int]]]:
+        """The symbols of a sentence in a row, and each word with its first and its last place among them."""
+        from genkit.text.english.phonemes import words_of
+
+        row: list[str] = []
+        words: list[tuple[Word, int, int]] = []
+        for piece in sentence.pieces:
+            for word, phonemes in words_of(piece, lexicon):
+                if word.text and not phonemes:
+                    self._pass_over(word.text)
+                    continue
+                if row and " " in self.symbols:
+                    row.append(" ")
+                words.append((word, len(row), len(row) + len(phonemes)))
+                row += [self._heard(one) for one in phonemes]
+            mark = self._heard(piece.mark) if piece.mark else ""
+            row += [mark] if mark and mark in self.symbols else []  # "" is the symbol of padding
+        if row and row[-1][0].isalpha() and SILENCE in self.symbols:
+            row.append(SILENCE)  # genkit's own voices learned from texts that all end on a mark or a silence
+        row += [self._end] if self._end in self.symbols else []
+        return row, [one for one in words if one[2] > one[1]]
+
+    def _heard(self, symbol: str) -> str:
+        """The symbol, or the one nearest to it that the voice has heard: another mark, another stress."""
+        others = [ALIKE[symbol]] if symbol in ALIKE else [symbol[:-1] + stress for stress in STRESSES if symbol[-1].isdigit()]
+        known = (one for one in (symbol, *others) if one in self.symbols and one not in self._unheard)
+        return next(known, symbol)
+
+    @contextmanager
+    def _shaped(self, speed: float, pitch: float) -> Iterator[None]:
+        """Let the network's own durations and pitches come out faster and higher."""
+
+        def last(module: Any, given: Any, frames: Tensor) -> Tensor:
+            ends = (frames.cumsum(-1).float() / speed).round().long()  # what is rounded off one sound is given to the next
+            return torch.diff(ends, dim=-1, prepend=torch.zeros_like(ends[..., :1]))
+
+        def raised(module: Any, given: Any, pitches: Tensor) -> Tensor:
+            return pitches + pitch * self._semitone
+
+        hooks = [self.model.duration_predictor.register_forward_hook(last)] if speed != 1 else []
+        hooks += [self.model.pitch_predictor.register_forward_hook(raised)] if pitch else []
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    def _griffin_lim(self, features: Tensor, seed: int) -> Any:
+        if self.scale is not None:
+            mel = self.scale.params() | {"logarithm": "e"}
+            return sound_of(self.scale.logarithms(features).T.cpu().numpy(), mel, seed)
+        return sound_of(features.T.cpu().numpy(), check_mel(self.card.name, self.card.params.get("mel")), seed)
+
+    def _marks(self, tokens: Sequence[str], words: Sequence[tuple[Word, int, int]], frames: Tensor) -> list[Mark]:
+        ends = (frames.cumsum(0) * self.hop / self.sample_rate).tolist()
+        starts = [0.0, *ends[:-1]]
+        marks = []
+        for word, first, behind in words:
+            marks.append(Mark("word", word.text, starts[first], ends[behind - 1], (word.start, word.end)))
+            marks += [Mark("phoneme", tokens[place], starts[place], ends[place]) for place in range(first, behind)]
+        return marks

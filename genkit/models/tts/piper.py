@@ -1,0 +1,155 @@
+"""Piper's voices (Hansen 2023): VITS as an ONNX file with its settings beside it, run by onnxruntime, which is an extra.
+
+They read the phonemes of espeak-ng, a program under the GPL that is run as a program of its own and is no part of genkit: it
+must be installed. A voice that reads letters (`phoneme_type` "text") needs none. The files keep durations to themselves, so
+times are those of sentences; their noise is drawn inside onnxruntime and takes no seed. `-O variation=0 -O rhythm=0` makes
+the same sound each time.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genkit.errors import RunError, UsageError, WeightsError
+from genkit.models.settings import read_settings
+from genkit.models.tts.speaking import Speak, Spoken, rate_of
+
+if TYPE_CHECKING:
+    import torch
+
+    from genkit.cards import Card
+    from genkit.text.front import Sentence
+
+EXTRA = "pip install 'genkit-media[piper]'"
+PROGRAM = "espeak-ng"
+PAD, BEGIN, END = "_", "^", "$"
+LONGEST = 500
+
+
+def build(**params: Any) -> Any:
+    """Not possible: a voice is an ONNX file.
+
+    Raises:
+        UsageError: always.
+    """
+    raise UsageError("a piper voice is an ONNX file, and is not built here")
+
+
+def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
+    """None: a voice is an ONNX file, not a state dict."""
+    return None
+
+
+def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> Piper:
+    """Load `weights` (.onnx) and `settings` (.onnx.json).
+
+    Raises:
+        UsageError: onnxruntime or espeak-ng is not installed. WeightsError: files that are not a voice.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise UsageError(f"{card.name} needs onnxruntime, an extra of genkit", EXTRA, code="requires") from error
+    for needed in ("weights", "settings"):
+        if needed not in files:
+            raise WeightsError(f"{card.toml}: files.{needed} is missing", code="card")
+    settings = read_settings(files["settings"])
+    table = settings.get("phoneme_id_map")
+    if not isinstance(table, dict) or not all(isinstance(one, list) for one in table.values()):
+        raise WeightsError(f"{files['settings']}: holds no phoneme_id_map", "fetch it again")
+    if settings.get("phoneme_type", "espeak") != "text" and shutil.which(PROGRAM) is None:
+        raise UsageError(
+            f"{card.name} reads phonemes of {PROGRAM} (GPL), which is not installed", f"apt install {PROGRAM}", code="requires"
+        )
+    chosen = onnxruntime.SessionOptions()
+    chosen.log_severity_level = 3
+    places = ["CUDAExecutionProvider"] if device.type == "cuda" else []
+    try:
+        session = onnxruntime.InferenceSession(str(files["weights"]), chosen, providers=[*places, "CPUExecutionProvider"])
+    except Exception as error:  # a damaged file fails in any way inside onnxruntime, whose errors have no class of their own
+        raise WeightsError(
+            f"{files['weights']}: no ONNX voice ({' '.join(str(error).split())[:160]})", "fetch it again"
+        ) from error
+    return Piper(card, session, settings)
+
+
+class Piper(Speak):
+    takes = "text"
+    longest = LONGEST
+
+    def __init__(self, card: Card, session: Any, settings: Mapping[str, Any]):
+        audio, espeak = settings.get("audio") or {}, settings.get("espeak") or {}
+        speakers = settings.get("speaker_id_map") or {}
+        super().__init__(card, sample_rate=rate_of(card, audio.get("sample_rate")), voices=list(speakers))
+        self.session, self._speakers, self._table = session, dict(speakers), settings["phoneme_id_map"]
+        self._several = int(settings.get("num_speakers", 1)) > 1
+        self._letters = settings.get("phoneme_type", "espeak") == "text"
+        self._language = str(espeak.get("voice", "en-us"))
+        self._drawing = {"noise_scale": 0.667, "length_scale": 1.0, "noise_w": 0.8} | dict(settings.get("inference") or {})
+
+    def _say(
+        self, sentence: Sentence, seed: int, voice: str | None, speed: float, pitch: float, options: Mapping[str, Any]
+    ) -> Iterator[Spoken]:
+        import numpy as np
+
+        ids = self.ids(self._phonemes(" ".join(sentence.text.split())))
+        if len(ids) <= 3:
+            return
+        scales = [
+            float(options.get("variation", self._drawing["noise_scale"])),
+            float(self._drawing["length_scale"]) / speed,
+            float(options.get("rhythm", self._drawing["noise_w"])),
+        ]
+        given = {
+            "input": np.array([ids], np.int64),
+            "input_lengths": np.array([len(ids)], np.int64),
+            "scales": np.array(scales, np.float32),
+        }
+        if self._several:
+            given["sid"] = np.array([self._speakers.get(voice, 0) if voice else 0], np.int64)
+        try:
+            made = self.session.run(None, given)[0]
+        except Exception as error:  # onnxruntime's errors have no class of their own
+            raise RunError(f"{self.card.name}: onnxruntime failed: {' '.join(str(error).split())[:160]}") from error
+        yield np.clip(np.asarray(made, np.float32).reshape(-1), -1, 1), ()
+
+    def ids(self, phonemes: Sequence[str]) -> list[int]:
+        """Ids of a sentence: a pad behind each phoneme, the signs of its beginning and end; unknown ones are left out and
+        counted."""
+        pad = self._table.get(PAD, [0])
+        row = [*self._table.get(BEGIN, []), *(pad if BEGIN in self._table else ())]
+        for one in phonemes:
+            if one in self._table:
+                row += [*self._table[one], *pad]
+            elif one.isalnum() or unicodedata.category(one) == "Sc":
+                self._pass_over(one)
+        return [*row, *self._table.get(END, [])]
+
+    def _phonemes(self, text: str) -> list[str]:
+        if self._letters:
+            return list(unicodedata.normalize("NFD", text.casefold()))
+        found: list[str] = []
+        for clause, mark in _clauses(text):
+            command = [PROGRAM, "-q", "--ipa", "-v", self._language, "--", clause]
+            try:
+                done = subprocess.run(command, capture_output=True, check=True, timeout=60, encoding="utf-8")
+            except (OSError, subprocess.SubprocessError, UnicodeError) as error:
+                raise RunError(f"{PROGRAM} failed on {clause[:40]!r}: {error}", f"is {PROGRAM} whole?") from error
+            spoken = " ".join(re.sub(r"\([a-z-]{2,12}\)", "", done.stdout).split())  # (ru): where it changes its language
+            found += [*unicodedata.normalize("NFD", spoken), *([mark] if mark else []), *([" "] if mark == "," else [])]
+        return found
+
+
+def _clauses(text: str) -> Iterator[tuple[str, str]]:
+    """Parts of a text with the mark behind each: espeak-ng's own output drops them."""
+    for part in re.findall(r"[^,;:.!?]+[,;:.!?]*", text):
+        clause = part.rstrip(",;:.!?").strip()
+        marks = part[len(part.rstrip(",;:.!?")) :]
+        if any(map(str.isalnum, clause)):
+            yield clause, marks[:1]

@@ -1,0 +1,1 @@
+"""What several verbs do to pixels: tiles, resampling, masks, holes, blending, edges."""

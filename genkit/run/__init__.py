@@ -1,0 +1,1 @@
+"""One verb asked for, planned, run and recorded: what the verbs and every surface share."""

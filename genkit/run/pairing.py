@@ -1,0 +1,142 @@
+"""Files that go with an input: one for all of them (`--mask mask.png`), or a folder of them that is paired by name.
+
+In a folder the partner of `trip/photo.jpg` is, first found first taken: `trip/photo.jpg`; `trip/photo.*`; `photo.*`; and the
+last two again with the option's word in the name (`photo_mask.png`, `photo-mask.png`), so that partners may lie beside the
+pictures themselves. Standard library only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import Any
+
+from genkit.errors import UsageError
+from genkit.media.pictures.formats import FORMATS
+from genkit.run.inputs import SHOWN, Found, is_junk
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Partners by input, for one option; `missing` are the inputs that have none."""
+
+    option: str
+    folder: Path
+    partners: Mapping[Found, Path] = field(default_factory=dict)
+    missing: Sequence[Found] = ()
+
+
+def sort_extra(given: Mapping[str, str | Path | None]) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Part what options name (None is left out) into files for every picture and folders to be paired by name.
+
+    Raises:
+        UsageError: there is nothing of that name, or it is neither a file nor a folder.
+    """
+    files: dict[str, Path] = {}
+    folders: dict[str, Path] = {}
+    for option, value in given.items():
+        if value is None:
+            continue
+        path = Path(value)
+        if path.is_dir():
+            folders[option] = path
+        elif path.is_file():
+            files[option] = path
+        else:
+            reason = "neither a file nor a folder" if path.exists() else "not found"
+            raise UsageError(f"{_flag(option)} {value}: {reason}", code="missing-input")
+    return files, folders
+
+
+def pair(option: str, folder: Path, found: Sequence[Found]) -> Pairs:
+    """Find the partner of every input in a folder and below it.
+
+    Raises:
+        UsageError: no input has one, one has several, or the folder cannot be opened.
+    """
+    word = option.replace("_", "-")
+    exact, stems = _index(folder)
+    taken = {os.path.realpath(one.path) for one in found if one.path}
+    partners: dict[Found, Path] = {}
+    missing: list[Found] = []
+    for one in found:
+        if one.path is None:
+            raise UsageError(
+                f"{_flag(option)} {folder}: standard input has no name to pair by", f"give it a file: {_flag(option)} FILE"
+            )
+        itself = os.path.realpath(one.path)
+        for places in _places(one.relative, word, exact, stems):
+            # among its own inputs a picture's namesake is another picture, not its partner
+            others = [path for path in places if os.path.realpath(path) != itself and not _is_input(path, word, taken)]
+            if len(others) > 1:
+                raise UsageError(
+                    f"{one.name} has {len(others)} partners for {_flag(option)}: {', '.join(map(str, others[:SHOWN]))}",
+                    "leave one of them",
+                    code="ambiguous-partner",
+                )
+            if others:
+                partners[one] = others[0]
+                break
+        else:
+            missing.append(one)
+    if found and not partners:
+        raise UsageError(
+            f"{_flag(option)} {folder}: no picture in it is named as an input is",
+            f"call it {missing[0].relative.stem}.png or {missing[0].relative.stem}_{word}.png, for {missing[0].name}",
+            code="missing-partner",
+        )
+    return Pairs(option, folder, partners, missing)
+
+
+def digest(path: Path) -> str:
+    """The sha256 of a file's content, in hexadecimal.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def facts_of(path: Path) -> dict[str, Any]:
+    """What a recipe says of a file: name and sha256.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return {"name": path.name, "sha256": digest(path)}
+
+
+def _index(folder: Path) -> tuple[dict[PurePath, Path], dict[PurePath, list[Path]]]:
+    """All pictures below a folder: by relative path, and by relative path without the suffix."""
+    exact: dict[PurePath, Path] = {}
+    stems: dict[PurePath, list[Path]] = {}
+    for top, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not is_junk(name))
+        for name in sorted(names):
+            path = Path(top, name)
+            if path.suffix.lower() in FORMATS and not is_junk(name):
+                relative = path.relative_to(folder)
+                exact[relative] = path
+                stems.setdefault(relative.with_suffix(""), []).append(path)
+    if not exact and not os.access(folder, os.R_OK | os.X_OK):
+        raise UsageError(f"{folder}: no permission to open it", code="missing-input")
+    return exact, stems
+
+
+def _places(relative: PurePath, word: str, exact: Mapping[PurePath, Path], stems: Mapping[PurePath, list[Path]]) -> Any:
+    yield [exact[relative]] if relative in exact else []
+    for name in dict.fromkeys((relative.with_suffix(""), PurePath(relative.stem))):
+        yield stems.get(name, [])
+        yield [path for mark in "_-" for path in stems.get(name.with_name(f"{name.name}{mark}{word}"), [])]
+
+
+def _is_input(path: Path, word: str, taken: set[str]) -> bool:
+    return os.path.realpath(path) in taken and not path.stem.endswith((f"_{word}", f"-{word}"))
+
+
+def _flag(option: str) -> str:
+    return f"--{option.replace('_', '-')}"

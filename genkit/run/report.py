@@ -1,0 +1,274 @@
+"""What a verb says while it runs: paths on stdout and talk on stderr for people, or JSON events for programs.
+
+The events are listed in `genkit.run.batch`. Rich is imported on a terminal only, and not before work begins.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from genkit.cards import Card
+
+SCHEMA = "genkit/1"
+
+
+def write_event(event: str, /, **fields: Any) -> None:
+    """Print one JSON event. ASCII, so that any file name can be told on any terminal or pipe."""
+    sys.stdout.write(json.dumps({"schema": SCHEMA, "event": event, **fields}, default=str) + "\n")
+    sys.stdout.flush()
+
+
+class Reporter:
+    """Takes events. `pipe` says that stdout carries the output itself."""
+
+    def __init__(self, *, as_json: bool, quiet: bool, verbose: bool, pipe: bool = False):
+        self.as_json, self.quiet, self._verbose, self._pipe = as_json, quiet, verbose, pipe
+        self._said: set[str] = set()
+        self._skipped: dict[str, int] = {}
+        self._progress: Any = None
+        self._task: Any = None
+        self._steps: Any = None
+        self._total: tuple[int, float] = (0, 0.0)
+        self._ended = 0  # since the bar is there
+        self._lock = threading.Lock()
+
+    def __call__(self, event: str, /, **fields: Any) -> None:
+        with self._lock:
+            if self.as_json:
+                write_event(event, **fields)
+                return
+            tell = getattr(self, "_on_" + event.replace("-", "_"), None)
+            if tell is not None:
+                tell(**fields)
+
+    def say(self, message: str) -> None:
+        self("notice", message=message)
+
+    def close(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+    def steps(self) -> Callable[[int, int], None] | None:
+        """Where a model that works in steps may tell `(done, of)` after each; None where no bar is drawn."""
+        return self._show_step if self._draws() else None
+
+    def preview(self) -> Callable[[Any], None] | None:
+        """Where a model may show what it is at, pixels (H, W, 3) uint8, above the bar; None where the terminal has no colours
+        for that."""
+        from genkit.run.preview import can_show
+
+        return self._show_picture if self._draws() and can_show() else None
+
+    def _draws(self) -> bool:
+        return not self.as_json and not self.quiet and sys.stderr.isatty()
+
+    def _show_step(self, done: int, of: int) -> None:
+        """A second bar under that of the pictures. One picture may take several rounds of steps: each begins anew."""
+        with self._lock:
+            if self._progress is None:
+                return
+            if self._steps is None:
+                self._steps = self._progress.add_task("", total=of, place="", name="", amount="")
+            if done <= 1:
+                self._progress.reset(self._steps, total=of)
+            self._progress.update(self._steps, completed=done, visible=done < of, amount=f"step {done} of {of}")
+
+    def _show_picture(self, pixels: Any) -> None:
+        from genkit.run.preview import in_blocks
+
+        with self._lock:
+            if self._progress is not None:
+                self._progress.picture = in_blocks(pixels)
+
+    def _on_plan(self, *, items: int, model: str, megapixels: float, **_: Any) -> None:
+        self._total = (items, megapixels)
+        if self._verbose:
+            more = f", {megapixels:.1f} megapixels of input" if megapixels else ""
+            self._talk(f"{items} to make with {model}{more}")
+
+    def _on_planned(
+        self, *, input: str, output: str, width: int | None, height: int | None, format: str, bytes: int, **_: Any
+    ) -> None:
+        about = f"about {size(bytes)}" if bytes else "size not known"
+        shape = f"{width} x {height}, {about}" if width else about
+        print(f"{input} -> {output}  ({format}, {shape})")
+
+    def _on_start(self, *, input: str, **_: Any) -> None:
+        if self._progress is None and self._draws():
+            self._progress, self._task = _start_progress(*self._total)
+        if self._progress is not None:
+            self._progress.update(self._task, name=input[-40:])
+
+    def _on_done_item(
+        self,
+        *,
+        input: str,
+        output: str,
+        seconds: float,
+        megapixels: float,
+        width: int | None = None,
+        height: int | None = None,
+        sound_s: float | None = None,
+        **_: Any,
+    ) -> None:
+        if not self._pipe:
+            if self._progress is not None and sys.stdout.isatty():
+                self._progress.console.print(output, markup=False, highlight=False, soft_wrap=True)
+            else:
+                sys.stdout.write(output + "\n")
+                sys.stdout.flush()
+        if self._verbose:
+            made = f"{width} x {height}" if sound_s is None else f"{duration(sound_s)} of sound"
+            self._talk(f"{input}: {made} in {seconds:.2f} s")
+        self._advance(megapixels)
+
+    def _on_failed(self, *, message: str, hint: str | None, megapixels: float, **_: Any) -> None:
+        self._talk(f"failed: {message}" + (f"\n  hint: {hint}" if hint else ""))
+        self._advance(megapixels)
+
+    def _on_skipped(self, *, input: str, reason: str, megapixels: float, **_: Any) -> None:
+        self._skipped[reason] = self._skipped.get(reason, 0) + 1
+        if self._verbose:
+            self._talk(f"{input}: passed over, {reason}")
+        self._advance(megapixels)
+
+    def _on_notice(self, *, message: str, input: str | None = None, **_: Any) -> None:
+        # What holds for many inputs is said once, with the first of them; -v says it every time.
+        if self.quiet or (message in self._said and not self._verbose):
+            return
+        self._said.add(message)
+        self._talk(f"note: {f'{input}: ' if input and not message.startswith(input) else ''}{message}")
+
+    def _on_done(
+        self, *, done: int, failed: int, skipped: int, left: int, seconds: float, speed: float | None, **_: Any
+    ) -> None:
+        self.close()
+        if self.quiet:
+            return
+        parts = [f"{done} done"]
+        parts += [f"{failed} failed"] if failed else []
+        parts += [f"{skipped} passed over ({', '.join(self._skipped)})"] if skipped else []
+        parts += [f"{left} left"] if left else []
+        pace = f", {speed:.2g} megapixels/s" if speed else ""
+        self._talk(f"{', '.join(parts)} in {duration(seconds)}{pace}")
+
+    def _advance(self, megapixels: float) -> None:
+        if self._progress is not None:
+            self._ended += 1
+            # Inputs whose header could not be read still move the bar a little.
+            self._progress.update(self._task, advance=max(megapixels, 1e-6))
+            done = self._progress.tasks[0].completed
+            self._progress.update(self._task, **_fields(self._ended, done, *self._total))
+
+    def _talk(self, text: str) -> None:
+        if self._progress is not None:
+            self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+
+def _start_progress(files: int, megapixels: float) -> tuple[Any, Any]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    class WithPicture(Progress):
+        picture: Any = None
+
+        def get_renderables(self) -> Iterator[Any]:
+            if self.picture is not None:
+                yield self.picture
+            yield from super().get_renderables()
+
+    progress = WithPicture(
+        TextColumn("{task.fields[place]}"),
+        BarColumn(),
+        TextColumn("{task.fields[name]}", markup=False),
+        TextColumn("{task.fields[amount]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=False,  # else paths for a pipe would end up on the terminal
+        redirect_stderr=False,
+    )
+    progress.start()
+    return progress, progress.add_task("", total=max(megapixels, 1e-6), name="", **_fields(0, 0.0, files, megapixels))
+
+
+def _fields(count: int, done: float, files: int, megapixels: float) -> dict[str, Any]:
+    return {"place": f"{count}/{files}", "amount": f"{done:.1f}/{megapixels:.1f} megapixels" if megapixels else ""}
+
+
+@contextmanager
+def quiet_libraries(verbose: bool) -> Iterator[None]:
+    """Keep other libraries' warnings, logs and bars off the terminal; genkit's own warnings stay as they are."""
+    if verbose:
+        yield
+        return
+    import logging
+    import os
+    import warnings
+
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"(?!genkit)")
+            yield
+    finally:
+        logging.disable(before)
+
+
+def fetching(reporter: Reporter) -> Callable[[str, int, int | None], None] | None:
+    """A progress callback for downloads: one line that is written over, on a terminal only."""
+    if not sys.stderr.isatty() or reporter.quiet or reporter.as_json:
+        return None
+
+    def show(name: str, done: int, total: int | None) -> None:
+        share = f" of {size(total)}" if total else ""
+        sys.stderr.write(f"\r\x1b[2K{name}: {size(done)}{share}" + ("\n" if total and done >= total else ""))
+        sys.stderr.flush()
+
+    return show
+
+
+def hint_once(verb: str, card: Card, reporter: Reporter) -> None:
+    """Say what a shipped model is for, and name the published one that we recommend beside it, once for each user and verb."""
+    from contextlib import suppress
+
+    from genkit.cards import cache_folder, recommended
+
+    best = recommended(verb) if card.origin == "shipped" else None
+    if best is None:
+        return
+    stronger = f"a stronger model: --model {best.name} ({size(best.size)}, {best.licence}); see genkit models list"
+    hint = f"{card.name}: {card.summary.rstrip('.')}; {stronger}"
+    flag = cache_folder() / f"hinted-{verb}"
+    with suppress(OSError):  # where it cannot be remembered it is not said, rather than said each time
+        flag.parent.mkdir(parents=True, exist_ok=True)
+        flag.touch(exist_ok=False)
+        reporter.say(hint)
+
+
+def size(count: int | None) -> str:
+    from genkit.files import size_text
+
+    return size_text(count)
+
+
+def duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"

@@ -1,0 +1,181 @@
+"""Files to passages: text, Markdown, tables, subtitles and e-books. Standard library only."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from genkit.errors import InputError
+
+KINDS = (".txt", ".md", ".csv", ".jsonl", ".srt", ".epub")
+_TIME = r"(\d{1,3}):(\d{2}):(\d{2})[,.](\d{1,3})"
+_TIMES = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}")
+_TAGS = re.compile(r"</?[a-zA-Z][^>\n]*>|\{\\[^}\n]*\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A part of a file that makes sense alone: a whole text, a chapter, a row, a subtitle (with its times in seconds).
+
+    The title of a chapter is also the first paragraph of its text. Ids are the file's own, or numbers from "0001".
+    """
+
+    id: str
+    text: str
+    title: str | None = None
+    start: float | None = None
+    end: float | None = None
+
+
+def passages(path: Path, *, kind: str | None = None) -> Iterator[Passage]:
+    """Read a file's passages in order, one at a time; `kind` is a suffix such as ".txt" and overrides the file's own.
+
+    Raises: InputError that names the file, and the line where there is one.
+    """
+    kind = (kind or path.suffix).lower()
+    if kind == ".epub":
+        from genkit.text.books.epub import chapters
+
+        return chapters(path)
+    readers = {
+        ".txt": _text,
+        ".md": _markdown,
+        ".markdown": _markdown,
+        ".csv": _table,
+        ".tsv": _table,
+        ".jsonl": _json_lines,
+        ".srt": _subtitles,
+    }
+    if kind not in readers:
+        raise InputError(f"{path}: {kind or 'a name without a suffix'} is no kind of text", f"read are {', '.join(KINDS)}")
+    return _guarded(readers[kind](path), path)
+
+
+def _guarded(found: Iterator[Passage], path: Path) -> Iterator[Passage]:
+    try:
+        yield from found
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text (byte {error.start})", "save the file as UTF-8") from error
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}", "check the file and its permissions") from error
+
+
+def _encoding(path: Path) -> str:
+    with path.open("rb") as opened:
+        return "utf-16" if opened.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+
+
+def _text(path: Path) -> Iterator[Passage]:
+    text = path.read_text(encoding=_encoding(path))
+    if text.strip():
+        yield Passage("0001", text)
+
+
+def _markdown(path: Path) -> Iterator[Passage]:
+    """Chapters begin at headings of the first and second level."""
+    from genkit.text.books.markdown import plain_lines
+
+    number, title, lines = 0, None, []  # type: int, str | None, list[str]
+    with path.open(encoding=_encoding(path)) as opened:
+        for level, line in plain_lines(opened):
+            if level in (1, 2):
+                if any(one.strip() for one in lines):
+                    number += 1
+                    yield Passage(f"{number:04d}", "\n".join(lines).strip(), title)
+                title, lines = line, [line, ""]
+            elif level:
+                lines += ["", line, ""]
+            else:
+                lines.append(line)
+    if any(one.strip() for one in lines):
+        yield Passage(f"{number + 1:04d}", "\n".join(lines).strip(), title)
+
+
+def _table(path: Path) -> Iterator[Passage]:
+    """Rows under a header that names id and text (any order, title allowed), or id and text alone (LJSpeech: id|text), or one
+    column of texts."""
+    with path.open(encoding=_encoding(path), newline="") as opened:
+        first = opened.readline()
+        opened.seek(0)
+        sign = (
+            max("|\t;,", key=first.count)
+            if first.count(",") == 0
+            else max("|\t,;", key=lambda one: first.count(one) * (3 if one in "|\t" else 1))
+        )
+        rows = csv.reader(opened, delimiter=sign, quoting=csv.QUOTE_NONE if sign == "|" else csv.QUOTE_MINIMAL)
+        columns: dict[str, int] = {}
+        try:
+            for place, row in enumerate(rows):
+                names = [one.strip().lower() for one in row]
+                if place == 0 and "text" in names:
+                    columns = {name: at for at, name in enumerate(names)}
+                    continue
+                if not any(one.strip() for one in row):
+                    continue
+                columns = columns or ({"id": 0, "text": 1} if len(row) > 1 else {"text": 0})
+                yield _row(row, columns, path, rows.line_num)
+        except csv.Error as error:
+            raise InputError(f"{path}, line {rows.line_num}: {error}") from error
+
+
+def _row(row: list[str], columns: dict[str, int], path: Path, line: int) -> Passage:
+    def cell(name: str) -> str:
+        at = columns.get(name, len(row))
+        return row[at].strip() if at < len(row) else ""
+
+    if not cell("text"):
+        raise InputError(f"{path}, line {line}: no text", "give a table with the columns id and text")
+    return Passage(cell("id") or f"{line:04d}", cell("text"), cell("title") or None)
+
+
+def _json_lines(path: Path) -> Iterator[Passage]:
+    with path.open(encoding=_encoding(path)) as opened:
+        for number, line in enumerate(opened, 1):
+            if not line.strip():
+                continue
+            try:
+                found = json.loads(line)
+            except ValueError as error:
+                raise InputError(f"{path}, line {number}: no JSON ({error})") from error
+            if not isinstance(found, dict) or not isinstance(found.get("text"), str) or not found["text"].strip():
+                raise InputError(f"{path}, line {number}: no text", 'write {"id": "…", "text": "…"}')
+            times = [found.get(name) for name in ("start", "end")]
+            if any(one is not None and (isinstance(one, bool) or not isinstance(one, int | float)) for one in times):
+                raise InputError(f"{path}, line {number}: start and end must be seconds")
+            title = found.get("title")
+            yield Passage(str(found.get("id") or f"{number:04d}"), found["text"], None if title is None else str(title), *times)
+
+
+def _subtitles(path: Path) -> Iterator[Passage]:
+    """One passage a subtitle, with its times; tags of style are taken off."""
+    with path.open(encoding=_encoding(path)) as opened:
+        block: list[str] = []
+        number = 0
+        for number, line in enumerate(opened, 1):
+            if line.strip():
+                block.append(line.strip())
+            elif block:
+                yield from _subtitle(block, path, number - len(block))
+                block = []
+        if block:
+            yield from _subtitle(block, path, number - len(block) + 1)
+
+
+def _subtitle(block: list[str], path: Path, line: int) -> Iterator[Passage]:
+    place = 0 if "-->" in block[0] else 1
+    found = _TIMES.match(block[place]) if place < len(block) else None
+    if found is None:
+        raise InputError(f"{path}, line {line + place}: no times", "write 00:00:01,000 --> 00:00:02,500")
+    times = [
+        int(h) * 3600 + int(m) * 60 + int(s) + int(f.ljust(3, "0")) / 1000
+        for h, m, s, f in (found.groups()[:4], found.groups()[4:])
+    ]
+    if times[1] < times[0]:
+        raise InputError(f"{path}, line {line + place}: ends before it begins")
+    text = _TAGS.sub("", " ".join(block[place + 1 :])).strip()
+    if text:
+        yield Passage(block[0] if place else f"{line:04d}", text, None, *times)

@@ -1,0 +1,191 @@
+"""Teach a text-to-image model your own pictures by low-rank adapters (LoRA), a few megabytes beside the model's gigabytes.
+
+Latents and texts are made once; only the adapters are learnt (`genkit.models.txt2img.lora`), from noise of all strengths.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from genkit.data.captions import Choice, read_captioned
+from genkit.errors import UsageError
+from genkit.models.txt2img.lora import ADAPTED, Adapted
+from genkit.train.config import TrainConfig, read_config
+from genkit.train.feed import feed
+from genkit.train.loop import Report, train
+from genkit.train.run import Request
+from genkit.train.txt2img.autoencoder import before, lay_out, options_of
+
+CHUNK = 4
+WATCHED = 64
+
+
+@dataclass(frozen=True)
+class LoraOptions:
+    """`side` 0 is the model's own; `flip` also learns mirrored pictures; `layers` are the ends of the names of those that get
+    adapters of `rank`; `shown` are the prompts of sheets (the first captions, if there are none)."""
+
+    side: int = 0
+    batch: int = 1
+    rank: int = 8
+    flip: bool = False
+    layers: tuple[str, ...] = ADAPTED
+    shown: tuple[str, ...] = ()
+
+
+class LoraJob:
+    """What the loop asks of a task."""
+
+    averaged: tuple[str, ...] = ("adapters",)
+    rivals: tuple[str, ...] = ()
+    protocol = "error: mean squared error of what the network says, on fixed noise of the training pictures"
+
+    def __init__(self, draw: Any, options: LoraOptions, request: Request, captions: Path | None, device: torch.device):
+        self.options, self.draw = options, draw
+        side = options.side or int(draw.native_size[0])
+        if side % draw.multiple:
+            raise UsageError(f"data.side = {side}: must be a multiple of {draw.multiple}")
+        pictures = read_captioned(request.data, captions, Choice(side=side))
+        self.model = Adapted(draw.pipeline, options.rank, options.layers)
+        self.model.to(device)
+        self.device = device
+        self.words = [one.name for one in pictures.captions]
+        if cut := sum(draw.count_tokens(one) > draw.window for one in self.words):
+            told = f"{cut} of {len(self.words)} captions have more than the {draw.window} tokens that the model reads"
+            print(f"{told}: what is beyond is not learnt", file=sys.stderr)
+        pixels = pictures.pixels
+        if options.flip:
+            pixels, self.words = np.concatenate([pixels, pixels[:, :, ::-1]]), self.words * 2
+        self.latents = self._latents(pixels)
+        self.texts = self._texts()
+        self.modules: dict[str, nn.Module] = {"adapters": self.model.adapters}
+        self.fixed = self._batch(np.random.default_rng(0), min(WATCHED, len(self.words)))
+
+    def _latents(self, pixels: np.ndarray) -> Tensor:
+        found = []
+        for first in range(0, len(pixels), CHUNK):
+            part = np.ascontiguousarray(pixels[first : first + CHUNK].transpose(0, 3, 1, 2))
+            found.append(self.model.latents(torch.from_numpy(part).float() / 127.5 - 1))
+        return torch.cat(found)
+
+    def _texts(self) -> dict[str, Tensor]:
+        parts = [self.model.text(self.words[first : first + CHUNK]) for first in range(0, len(self.words), CHUNK)]
+        return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
+
+    def adopt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        return state
+
+    def matrices(self) -> list[Tensor]:
+        return []
+
+    def batches(self, seed: int) -> Iterator[dict[str, Tensor]]:
+        return feed(lambda rng: self._batch(rng, self.options.batch), seed)
+
+    def _batch(self, rng: np.random.Generator, count: int) -> dict[str, Tensor]:
+        places = torch.from_numpy(rng.integers(len(self.words), size=count))
+        latents = self.latents[places]
+        times = (np.arange(count) + rng.random(count)) / count * len(self.model.kept)
+        return {
+            "latents": latents,
+            "times": torch.from_numpy(times.astype(np.int64)),
+            "noise": torch.from_numpy(rng.standard_normal(latents.shape, np.float32)),
+            **{key: one[places] for key, one in self.texts.items()},
+        }
+
+    def loss(
+        self, modules: dict[str, nn.Module], batch: dict[str, Tensor], *, finishing: bool
+    ) -> tuple[Tensor, dict[str, float]]:
+        told = {key: batch[key] for key in self.texts}
+        loss = self.model.error(batch["latents"], batch["noise"], batch["times"], told)
+        return loss, {"loss": float(loss.detach())}
+
+    def rival_loss(self, modules: dict[str, nn.Module], batch: dict[str, Tensor]) -> None:
+        return None
+
+    def _with(self, adapters: Any, what: Any) -> Any:
+        """`what()` while the network has the averaged adapters."""
+        own = [one.detach().clone() for one in self.model.adapters.parameters()]
+        self.model.adapters.put(adapters)
+        try:
+            with torch.no_grad():
+                return what()
+        finally:
+            with torch.no_grad():
+                for mine, kept in zip(self.model.adapters.parameters(), own, strict=True):
+                    mine.copy_(kept)
+
+    def evaluate(self, modules: dict[str, nn.Module]) -> dict[str, float]:
+        def errors() -> float:
+            found = []
+            for first in range(0, len(self.fixed["times"]), CHUNK):
+                part = {key: one[first : first + CHUNK].to(self.device) for key, one in self.fixed.items()}
+                found.append(self.loss(modules, part, finishing=False)[1]["loss"])
+            return float(np.mean(found))
+
+        return {"error": self._with(modules["adapters"], errors)}
+
+    def sheet(self, modules: dict[str, nn.Module]) -> np.ndarray:
+        """Four prompts, uint8 (H, W, 3)."""
+        prompts = list(self.options.shown or dict.fromkeys(self.words))[:4]
+
+        def drawn() -> Tensor:
+            return torch.cat([self.draw([words], [place]).float().cpu() for place, words in enumerate(prompts)]) * 2 - 1
+
+        images = self._with(modules["adapters"], drawn)
+        return lay_out(before(images, torch.ones(3, 1, 1)) if images.shape[1] == 4 else images, len(prompts))
+
+    def export(self, modules: dict[str, nn.Module]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        return modules["adapters"].state_dict(), {}
+
+    def card_fields(self) -> dict[str, Any]:
+        return {}
+
+
+def run(request: Request, model: str, captions: Path | None, report: Report) -> dict[str, Any]:
+    """Train and return the loop's outcome, with the adapters' file under `lora`.
+
+    Raises:
+        UsageError: a configuration for something else, a model whose pipeline takes no adapters, pictures without words.
+    """
+    config = read_config(request.config, request.overrides)
+    if config.task != request.task:
+        raise UsageError(f"{request.config}: trains {config.task}, not {request.task}", f"genkit train {config.task} …")
+    if (request.out / "state.pt").exists() and not request.resume:
+        raise UsageError(f"{request.out}: holds a run already", "continue it with --resume, or give another --out")
+    job = make_job(config, request, model, captions)
+    outcome = train(
+        config,
+        job,
+        request.out,
+        max_minutes=request.max_minutes,
+        resume=request.resume and (request.out / "state.pt").exists(),
+        cpu=request.cpu,
+        report=report,
+    )
+    target = request.out / f"{config.name}.safetensors"
+    job.model.save(target)
+    return {**outcome, "lora": str(target)}
+
+
+def make_job(config: TrainConfig, request: Request, model: str, captions: Path | None) -> LoraJob:
+    from genkit import runtime
+    from genkit.cards import find
+    from genkit.models import load_model
+    from genkit.weights import resolve
+
+    card = find(model, "txt2img")
+    place = runtime.choose("cpu" if request.cpu else "auto", "auto", card.dtypes)
+    files = resolve(card, announce=lambda text: print(text, file=sys.stderr))
+    draw = load_model(card, files, torch.device("cpu"), place.dtype)
+    if not hasattr(draw, "pipeline"):
+        raise UsageError(f"{card.name} is no diffusion pipeline", "genkit models list txt2img")
+    draw.to(place.device, place.dtype)
+    return LoraJob(draw, options_of(config.data, LoraOptions, "[data]"), request, captions, place.device)

@@ -1,0 +1,102 @@
+"""Repaint what a mask covers, and not one pixel elsewhere.
+
+The mask is grown by a few pixels, for what is to go leaves a rim behind, and the filling is blended into the picture over a few
+more (`blending.py`). All of that is hidden from the model. Pixels beyond are not touched, so they are equal bit for bit. Holes
+that lie apart are filled one after another (`holes.py`), each in a crop (`coarse_to_fine.py`); a later one sees the earlier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from genkit.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+GROW, FEATHER = 4, 4
+MOST = 1024  # pixels that a mask may be grown or feathered by
+
+
+@dataclass(frozen=True)
+class InpaintOptions:
+    """`grow` and `feather` in pixels."""
+
+    grow: int = GROW
+    feather: int = FEATHER
+    model_options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def check(options: InpaintOptions) -> None:
+    """Refuse impossible numbers.
+
+    Raises:
+        UsageError: says which option.
+    """
+    for name, value in (("--grow", options.grow), ("--feather", options.feather)):
+        if not 0 <= value <= MOST:
+            raise UsageError(f"{name} {value}: expected 0 to {MOST} pixels")
+
+
+def inpaint(
+    model: Any,
+    pixels: np.ndarray,
+    alpha: np.ndarray | None,
+    mask: np.ndarray,
+    options: InpaintOptions,
+    notice: Callable[[str], None] = lambda message: None,
+    *,
+    seed: int = 0,
+    opaque: bool = False,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Repaint (H, W, C) uint8 or uint16, C 1 or 3, where `mask` (H, W) is True; same dtype and channels.
+
+    `opaque` makes the alpha (H, W) opaque there; without it alpha stays as it is.
+
+    Raises:
+        UsageError: impossible options. InputError: nothing is left to go by. RunError: out of memory, or a model that fails.
+    """
+    import numpy as np
+
+    from genkit.pixels.blending import lay_in, make_opaque, seam_weights
+    from genkit.pixels.holes import distance_in, find_holes
+    from genkit.pixels.transparency import bleed
+    from genkit.verbs.inpaint.coarse_to_fine import HoleFiller
+
+    check(options)
+    if not mask.any():
+        notice("the mask is empty: nothing to repaint, the picture stays as it is")
+        return pixels, alpha
+    filler = HoleFiller(model, options.model_options, seed, notice)
+    spread = options.grow + options.feather
+    boxes = [box.grown(spread, mask.shape) for box in find_holes(mask, max(1, filler.fit() - 2 * spread))]
+    unknown = np.zeros(mask.shape, bool)
+    for box in boxes:
+        unknown[box.slices] |= distance_in(mask, box, spread) <= spread
+    if unknown.all() and not options.model_options.get("prompt"):
+        covers = "covers the whole picture" if mask.all() else f"covers the whole picture once it is grown by {spread} pixels"
+        raise InputError(
+            f"the mask {covers}: nothing is left to go by",
+            "--invert-mask if the other part was meant; a model that draws from words needs --prompt",
+            code="full-mask",
+        )
+    result = pixels.copy()
+    # what the model sees: the colours under fully transparent pixels are any, and would darken what it paints beside them
+    seen = result if alpha is None else bleed(pixels, alpha)
+    seen = result if seen is pixels else seen
+    shown = alpha.copy() if alpha is not None and opaque else alpha
+    for box in boxes:
+        distances = distance_in(mask, box, spread)
+        todo = unknown[box.slices] & (distances <= spread)
+        if not todo.any():  # it lay in the box of another
+            continue
+        weights = seam_weights(distances, options.grow, options.feather) * todo
+        filling = filler.fill(seen, unknown, todo, box)
+        for target in (result,) if seen is result else (result, seen):
+            lay_in(target[box.slices], filling, weights)
+        if shown is not None and opaque:
+            make_opaque(shown[box.slices], weights)
+        unknown[box.slices] &= ~todo
+    return result, shown

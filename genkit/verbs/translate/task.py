@@ -1,0 +1,277 @@
+"""Turn a picture into another kind of picture of the same size: a photograph into a drawing, edges into a photograph.
+
+What a model is decides how a large picture gets through it. A network that looks at neighbourhoods only runs in tiles. One
+that also takes statistics over the whole picture runs whole while memory lasts, and beyond that in tiles that all use the
+statistics of one reduced copy, so there are no seams. One whose side is fixed, or which sees everything at once, gets the
+picture at its side or at what memory holds, and the result is brought back to the picture's size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from genkit.errors import RunError, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Notice = Callable[[str], None]
+
+SMALLEST_WORK_SIZE = 16
+CPU_SHARE, GPU_SHARE = 0.15, 0.4  # of the free memory: on a CPU up to four pictures are under way at once
+COPY_PIXELS = 1 << 20  # the least that statistics are taken from where memory allows
+ENLARGED = 2  # times from which on it is said that a result was enlarged
+PHOTO_WHITE = 0.4  # a drawing of edges is nearly all white; with less of it this is likely a photograph
+
+
+@dataclass(frozen=True)
+class TranslateOptions:
+    """`strength` blends the result with the input; `to` is a domain of a model that has several; `edges` draws the edges of
+    the picture first; `work_size` bounds the longer side that the model sees, in pixels."""
+
+    strength: float = 1.0
+    to: str | None = None
+    edges: bool = False
+    work_size: int | None = None
+    seed: int = 0
+    model_options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def check(options: TranslateOptions) -> None:
+    """Refuse impossible values, before there is a picture.
+
+    Raises:
+        UsageError: says which option.
+    """
+    if not 0 <= options.strength <= 1:
+        raise UsageError(f"--strength {options.strength:g}: expected 0 (the input) to 1 (all of the result)")
+    if options.work_size is not None and options.work_size < SMALLEST_WORK_SIZE:
+        raise UsageError(f"--work-size {options.work_size}: expected {SMALLEST_WORK_SIZE} pixels or more")
+
+
+def choose_domain(
+    domains: Sequence[str], wanted: str | None, model: str = "this model", *, optional: bool = False
+) -> str | None:
+    """The domain that `wanted` means, whatever its case; None for a model without domains, or where it is `optional`.
+
+    Raises:
+        UsageError: none is given where one is needed, one where there are none, or an unknown one; names those there are.
+    """
+    if not domains:
+        if wanted is not None:
+            raise UsageError(f"--to {wanted}: {model} makes one kind of picture only", "leave it out", code="model-option")
+        return None
+    listing = f"one of {', '.join(domains)}"
+    if wanted is None and optional:
+        return None
+    if wanted is None:
+        raise UsageError(f"{model} makes several kinds of pictures: say which", f"--to {listing}", code="no-domain")
+    found = next((one for one in domains if _plain(one) == _plain(wanted)), None)
+    if found is None:
+        raise UsageError(f"--to {wanted}: {model} does not know it", f"--to {listing}", code="unknown-domain")
+    return found
+
+
+def translate(
+    model: Any,
+    pixels: np.ndarray,
+    alpha: np.ndarray | None,
+    options: TranslateOptions,
+    notice: Notice = lambda message: None,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Translate sRGB or grey pixels (H, W, 1 or 3) uint8 or uint16: (H, W, 3) of the same dtype, and the alpha as it was.
+
+    Raises:
+        UsageError: options that the model does not have. RunError: out of memory, or a model that fails.
+    """
+    import numpy as np
+
+    from genkit.pixels.blending import lay_in
+    from genkit.pixels.resample import resize
+    from genkit.pixels.transparency import bleed
+
+    check(options)
+    domains = tuple(getattr(model, "domains", ()))
+    domain = choose_domain(domains, options.to, optional=getattr(model, "domain_optional", False))
+    if options.edges and not getattr(model, "edges", False):
+        raise UsageError("--edges: this model does not start from edges", "leave it out", code="model-option")
+    source = np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
+    if options.strength == 0:
+        return source.copy(), alpha
+    shown = _edges_of(model, source if alpha is None else bleed(source, alpha), options, notice)
+    given: dict[str, Any] = dict(options.model_options)
+    if domain is not None:
+        given["domain"] = domains.index(domain)
+    if getattr(model, "stochastic", False) or given.get("dropout"):
+        given["seeds"] = [options.seed]
+    made = resize(_at_work_size(model, shown, given, options.work_size, notice), source.shape[1], source.shape[0])
+    if options.strength == 1:
+        return made, alpha
+    result = source.copy()
+    lay_in(result, made, np.full(result.shape[:2], options.strength, np.float32))
+    return result, alpha
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "-").replace(" ", "-")
+
+
+def _edges_of(model: Any, pixels: np.ndarray, options: TranslateOptions, notice: Notice) -> np.ndarray:
+    """What the model is shown: the picture itself, or its edges, found at the size that the model works at."""
+    import numpy as np
+
+    if not options.edges:
+        if getattr(model, "edges", False):
+            light = (pixels.min(2) >= 0.9 * np.iinfo(pixels.dtype).max).mean()
+            if light < PHOTO_WHITE:
+                notice("the model wants dark edges on white, and this looks like a photograph: --edges draws its edges first")
+        return pixels
+    from genkit.pixels.edges import edge_map
+    from genkit.pixels.resample import fitted, resize
+
+    height, width = pixels.shape[:2]
+    bounds = [bound for bound in (options.work_size, getattr(model, "side", None)) if bound]
+    if bounds and min(bounds) < max(height, width):
+        pixels = resize(pixels, *fitted(width, height, min(bounds)))
+    small = (pixels >> 8).astype(np.uint8) if pixels.dtype == np.uint16 else pixels
+    drawn = edge_map(small)
+    return drawn.astype(np.uint16) * 257 if pixels.dtype == np.uint16 else drawn
+
+
+def _at_work_size(
+    model: Any, pixels: np.ndarray, given: Mapping[str, Any], work_size: int | None, notice: Notice
+) -> np.ndarray:
+    """The model's result at the picture's size, from a copy whose longer side is at most `work_size`."""
+    from genkit.pixels.resample import fitted, resize
+
+    height, width = pixels.shape[:2]
+    if work_size is None or max(height, width) <= work_size:
+        return _at_own_size(model, pixels, given, notice)
+    made = _at_own_size(model, resize(pixels, *fitted(width, height, work_size)), given, notice)
+    return resize(made, width, height)
+
+
+def _at_own_size(model: Any, pixels: np.ndarray, given: Mapping[str, Any], notice: Notice) -> np.ndarray:
+    from genkit.pixels.tiling import run_tiled
+
+    if getattr(model, "stochastic", False):
+        return _surely(model, pixels, given, notice)  # a pipeline knows its own size, and what memory it takes
+    if getattr(model, "side", None):
+        return _at_side(model, pixels, given, notice)
+    if not getattr(model, "whole", False):
+        return run_tiled(model, pixels, options=given, notice=notice)
+    return _in_memory(model, pixels, given, notice)
+
+
+def _at_side(model: Any, pixels: np.ndarray, given: Mapping[str, Any], notice: Notice) -> np.ndarray:
+    """Through a model of one side: squashed into its square, or fitted inside with mirror images around, and back."""
+    import numpy as np
+
+    from genkit.pixels.resample import fitted, resize
+
+    height, width = pixels.shape[:2]
+    side = model.side
+    if max(height, width) >= ENLARGED * side:
+        notice(f"the model draws {side} x {side} pixels: its result is enlarged to {width} x {height}")
+    if model.fit == "squash":
+        return resize(_surely(model, resize(pixels, side, side), given, notice), width, height)
+    inner_width, inner_height = fitted(width, height, side)
+    left, top = (side - inner_width) // 2, (side - inner_height) // 2
+    margins = ((top, side - inner_height - top), (left, side - inner_width - left), (0, 0))
+    square = np.pad(resize(pixels, inner_width, inner_height), margins, mode="symmetric")
+    made = _surely(model, square, given, notice)[top : top + inner_height, left : left + inner_width]
+    return resize(np.ascontiguousarray(made), width, height)
+
+
+def _in_memory(model: Any, pixels: np.ndarray, given: Mapping[str, Any], notice: Notice) -> np.ndarray:
+    """Through a model that takes statistics over the whole picture, at full size wherever that can be."""
+    from genkit import runtime
+    from genkit.pixels.resample import fitted, resize
+    from genkit.pixels.tiling import UNKNOWN_HALO, choose_tile, run_tiled, to_images
+
+    height, width = pixels.shape[:2]
+    room = most_pixels(model)
+    if height * width <= room:
+        try:
+            return _whole(model, pixels, given, notice)
+        except (RuntimeError, MemoryError) as error:
+            if not runtime.is_out_of_memory(error):
+                raise
+            room = min(room, height * width // 2)
+        # outside the except block, so that the traceback no longer holds the tensors that did not fit
+        runtime.release(model.device)
+        model.whole_limit = room
+    # statistics change with the size of what is seen, so a copy of half the side is as small as it gets while there is room
+    area = room if not model.tiles else min(room, max(COPY_PIXELS, height * width // 4))
+    copy_width, copy_height = fitted(width, height, max(1, int(max(height, width) * min(1.0, area / (height * width)) ** 0.5)))
+    copy = resize(pixels, copy_width, copy_height)
+    if not model.tiles:
+        notice(f"too large for the free memory at once: made at {copy_width} x {copy_height} and enlarged back")
+        return resize(_surely(model, copy, given, notice), width, height)
+    notice(f"too large for the free memory at once: made in tiles, by the statistics of a copy of {copy_width} x {copy_height}")
+    with runtime.inference():
+        statistics = model.measure(to_images(copy, model.device), **given)
+    halo = model.receptive if model.receptive is not None else UNKNOWN_HALO
+    options = {**given, "statistics": statistics}
+    return run_tiled(model, pixels, tile=choose_tile(model, halo), options=options, notice=notice)
+
+
+def most_pixels(model: Any) -> int:
+    """How many pixels a model that sees all of a picture may see at once."""
+    from genkit import runtime
+
+    share = CPU_SHARE if model.device.type == "cpu" else GPU_SHARE
+    room = int(share * runtime.free_memory(model.device) // max(1, model.pixel_bytes))
+    return max(model.minimum**2, min(room, getattr(model, "whole_limit", room)))
+
+
+def _surely(model: Any, pixels: np.ndarray, given: Mapping[str, Any], notice: Notice) -> np.ndarray:
+    """`_whole`, and on the CPU where a GPU that was chosen for the user has not the memory.
+
+    Raises:
+        RunError: out of memory.
+    """
+    from genkit import runtime
+
+    try:
+        return _whole(model, pixels, given, notice)
+    except (RuntimeError, MemoryError) as error:
+        if not runtime.is_out_of_memory(error):
+            raise
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    # outside the except block, so that the traceback no longer holds the tensors that did not fit
+    runtime.release(model.device)
+    if getattr(model, "fallback", False) and model.device.type != "cpu":
+        import torch
+
+        notice(f"out of memory on {model.device}: going on on the CPU, which is slower")
+        model.to(torch.device("cpu"), torch.float32)
+        return _surely(model, pixels, given, notice)
+    raise RunError(f"out of memory on {model.device} ({reason})", "close other programs, or give a smaller --work-size")
+
+
+def _whole(model: Any, pixels: np.ndarray, given: Mapping[str, Any], notice: Notice) -> np.ndarray:
+    """All of (H, W, 3) at once; what a half format spoils is made again in float32, with a notice.
+
+    Raises:
+        RunError: the model gives no numbers in float32 either.
+    """
+    import numpy as np
+    import torch
+
+    from genkit import runtime
+    from genkit.pixels.tiling import store, to_images
+
+    with runtime.inference():
+        made = model(to_images(pixels, model.device), **given)
+        if not bool(torch.isfinite(made.sum())):
+            if model.dtype == torch.float32:
+                raise RunError("the model gives values that are no numbers", "the weights may be damaged: genkit models verify")
+            notice(f"not-a-number result in {str(model.dtype).removeprefix('torch.')}: going on in float32")
+            model.to(model.device, torch.float32)
+            return _whole(model, pixels, given, notice)
+        result = np.empty_like(pixels)
+        store(made[0].clamp(0, 1), result, int(np.iinfo(pixels.dtype).max))
+    return result

@@ -1,0 +1,310 @@
+"""Draw pictures from prompts: what is drawn together, what a picture to begin with must look like, and running out of memory.
+
+A prompt and a seed give the same picture whatever is drawn with them: each has noise of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from genkit.errors import InputError, RunError, UsageError
+from genkit.verbs.txt2img.prompts import has_weights, pieces, plain
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LARGEST_SIDE = 16_384
+NEAR = (0.5, 1.5)  # of the native number of pixels: an --init picture of so many is drawn at its own size
+GRAIN = 16  # what sides taken from a picture are rounded to: every pipeline's multiple divides it or nearly
+FAR = 2.25  # times the native number of pixels: from here on models begin to repeat things
+Notice = Callable[[str], None]
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture that something is drawn from; `read()` gives pixels (H, W, 3) and alpha (H, W) or None."""
+
+    name: str
+    read: Callable[[], tuple[np.ndarray, np.ndarray | None]] = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What holds for a model until it is loaded again: `loras` are (file or name, weight)."""
+
+    scheduler: str | None = None
+    loras: tuple[tuple[str, float], ...] = ()
+    vae: str | None = None
+    controls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture. `prompt` and `negative` as they are written, with weights and backslashes; `size` is (width, height), None
+    for the model's own; `options` are the model's, as (name, value). `place` is where the prompt comes from, for messages."""
+
+    prompt: str
+    seed: int
+    negative: str = ""
+    size: Size | None = None
+    options: tuple[tuple[str, Any], ...] = ()
+    init: Shown | None = None
+    denoise: float | None = None
+    control: tuple[tuple[str, Shown], ...] = ()
+    control_strength: float | None = None
+    setup: Setup = Setup()
+    place: str = "the prompt"
+
+    @property
+    def kind(self) -> tuple[Any, ...]:
+        """What pictures must have in common to be drawn in one batch."""
+        return (
+            self.setup, self.size, self.options, bool(self.negative),
+            self.init, self.denoise, self.control, self.control_strength,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Pixels (H, W, 3) uint8 and alpha (H, W) or None."""
+
+    pixels: np.ndarray
+    alpha: np.ndarray | None = None
+
+
+# --- sizes ----------------------------------------------------------------------------------------------------------------
+
+
+def parse_size(text: str) -> Size:
+    """Read `768x512`, or one number for a square.
+
+    Raises:
+        UsageError: no such thing.
+    """
+    match = re.fullmatch(r"\s*(\d{1,6})\s*(?:[xX×]\s*(\d{1,6})\s*)?", text)
+    width, height = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+    if not (8 <= width <= LARGEST_SIDE and 8 <= height <= LARGEST_SIDE):
+        raise UsageError(f"--size {text}: expected WIDTHxHEIGHT, such as 768x512, each from 8 to {LARGEST_SIDE}")
+    return width, height
+
+
+def size_after(width: int, height: int, native: int | None) -> Size:
+    """The size to draw at from a picture of that size: its proportions, and about as many pixels as the model is made for."""
+    share = width * height / (native or 512) ** 2
+    scale = 1.0 if NEAR[0] <= share <= NEAR[1] else share**-0.5
+    grain = GRAIN if (native or 512) > 256 else GRAIN // 2
+    across, down = (max(grain, round(side * scale / grain) * grain) for side in (width, height))
+    return min(across, LARGEST_SIDE), min(down, LARGEST_SIDE)
+
+
+def cover(pixels: np.ndarray, size: Size) -> np.ndarray:
+    """Pixels (H, W, C) at `size` (width, height): resized until both sides are filled, and the middle cut out."""
+    from genkit.pixels.resample import resize
+
+    height, width = pixels.shape[:2]
+    scale = max(size[0] / width, size[1] / height)
+    inside = max(size[0], round(width * scale)), max(size[1], round(height * scale))
+    left, top = (inside[0] - size[0]) // 2, (inside[1] - size[1]) // 2
+    return np.ascontiguousarray(resize(pixels, *inside)[top : top + size[1], left : left + size[0]])
+
+
+# --- before the first picture ---------------------------------------------------------------------------------------------
+
+
+def check(model: Any, jobs: Sequence[Job], name: str, notice: Notice = lambda message: None) -> None:
+    """Look at every prompt before any is drawn: a model must read all of it.
+
+    Raises:
+        UsageError: longer than the text encoder's window, or weights that the model does not take; names the prompt.
+    """
+    if not getattr(model, "starts", True) and any(job.init for job in jobs):
+        raise UsageError(
+            f"--init: {name} cannot start from a picture", "models that can: sd15, sdxl, zimage-turbo", code="model-option"
+        )
+    seen: set[str] = set()
+    for job in jobs:
+        for what, text in (("", job.prompt), ("negative of ", job.negative)):
+            if not text or (what + text) in seen:
+                continue
+            seen.add(what + text)
+            if has_weights(text) and not model.weighting:
+                raise UsageError(
+                    f"{what}{job.place}: {name} takes no weights such as (words:1.3)",
+                    r"leave them out, or write \( for a parenthesis that is meant",
+                    code="weights-in-prompt",
+                )
+            count = model.count_tokens(plain(text))
+            if count <= model.window:
+                continue
+            if not model.chunks:
+                raise UsageError(
+                    f"{what}{job.place}: {count} tokens long, and {name} reads {model.window}",
+                    "make it shorter: a word is about 1.3 tokens",
+                    code="prompt-too-long",
+                )
+            notice(f"{what}{job.place}: {count} tokens, which {name} reads in pieces of {model.window}")
+    for size in dict.fromkeys(job.size for job in jobs if job.size):
+        width, height = model.native_size
+        if size[0] * size[1] > FAR * width * height:
+            notice(
+                f"{name} is made for about {width}x{height}: at {size[0]}x{size[1]} it may repeat things; "
+                "--upscale enlarges what was drawn"
+            )
+
+
+# --- drawing --------------------------------------------------------------------------------------------------------------
+
+
+def draw(model: Any, jobs: Sequence[Job], *, batch: int = 1, notice: Notice = lambda message: None) -> Iterator[Drawn]:
+    """Draw jobs in order, `batch` at once where they have all but prompts and seeds in common.
+
+    Where memory runs out, one is drawn at a time; where it does even so, the model's next cheaper setting is tried once.
+
+    Raises:
+        UsageError: options that do not go together. InputError: the safety checker withheld a picture.
+        RunError: out of memory all the same, or numbers that are none.
+    """
+    start = 0
+    while start < len(jobs):
+        stop = start + 1
+        while stop < min(len(jobs), start + batch) and jobs[stop].kind == jobs[start].kind:
+            stop += 1
+        images, batch = _fitting(model, jobs[start:stop], batch, notice)
+        for image in images:
+            pixels = image.permute(1, 2, 0).mul(255).round_().clamp_(0, 255).byte().cpu().numpy()
+            alpha = np.ascontiguousarray(pixels[..., 3]) if pixels.shape[2] == 4 else None
+            yield Drawn(np.ascontiguousarray(pixels[..., :3]), alpha)
+        start += len(images)
+
+
+def _fitting(model: Any, jobs: Sequence[Job], batch: int, notice: Notice) -> tuple[Tensor, int]:
+    """Pictures of the first jobs that fit into memory, and how many may be tried next."""
+    import torch
+
+    from genkit import runtime
+
+    frugal = None
+    while True:
+        try:
+            with runtime.inference():
+                images = _call(model, jobs, notice)
+        except InputError as error:
+            if error.code != "withheld" or len(jobs) == 1:
+                raise
+            jobs = jobs[:1]  # which of them it was is known when each is drawn alone
+            continue
+        except (RuntimeError, MemoryError) as error:
+            if not runtime.is_out_of_memory(error):
+                raise
+        else:
+            if torch.isfinite(images).all():
+                return images, batch
+            if model.dtype == torch.float32:
+                raise RunError("the model gave numbers that are none", "is it a model that was trained to its end?")
+            notice(f"numbers out of range in {str(model.dtype).removeprefix('torch.')}: float32 from here on")
+            model.to(model.device, torch.float32)
+            continue
+        # outside the except block, so that the traceback no longer holds the tensors that did not fit
+        runtime.release(model.device)
+        if len(jobs) > 1:
+            jobs, batch = jobs[:1], 1
+            notice(f"out of memory on {model.device}: one picture at a time from here on")
+            continue
+        spent, frugal = frugal, None if frugal else model.cheaper()
+        if frugal is None:
+            what = f", with {spent}" if spent else ""
+            smaller = f"a smaller --size than {jobs[0].size[0]}x{jobs[0].size[1]}" if jobs[0].size else "a smaller --size"
+            raise RunError(f"out of memory on {model.device}{what}", f"{smaller}, or a smaller model")
+        notice(f"out of memory on {model.device}: trying once more with {frugal}")
+
+
+def _call(model: Any, jobs: Sequence[Job], notice: Notice) -> Tensor:
+    first = jobs[0]
+    given: dict[str, Any] = dict(first.options)
+    width, height = first.size or model.native_size
+    if first.negative:
+        given["negative"] = [_read(job.negative) for job in jobs]
+    if first.init is not None:
+        given["init"] = _begin(first.init, (width, height), model.channels, notice)
+        given |= {} if first.denoise is None else {"denoise": first.denoise}
+    if first.control:
+        given["control"] = [(kind, _guide(kind, shown, (width, height), notice)) for kind, shown in first.control]
+        given |= {} if first.control_strength is None else {"control_strength": first.control_strength}
+    prompts = [_read(job.prompt) for job in jobs]
+    images: Tensor = model(prompts, [job.seed for job in jobs], width=width, height=height, **given)
+    return images
+
+
+def _read(text: str) -> Any:
+    """A prompt as models take it: the text, or its pieces where they have weights."""
+    return pieces(text) if has_weights(text) else plain(text)
+
+
+def _begin(shown: Shown, size: Size, channels: int, notice: Notice) -> Tensor:
+    """The picture to begin with: (1, 3, H, W), or 4 channels where the model draws its own alpha."""
+    from genkit.pixels.transparency import bleed
+
+    pixels, alpha = shown.read()
+    if alpha is None:
+        whole = _tensor(cover(pixels, size))
+        return whole if channels == 3 else _with_alpha(whole, None)
+    if channels == 4:
+        return _with_alpha(_tensor(cover(bleed(pixels, alpha), size)), _tensor(cover(alpha[..., None], size)))
+    notice(f"{shown.name}: what is transparent in it counts as white")
+    colours, share = _tensor(cover(bleed(pixels, alpha), size)), _tensor(cover(alpha[..., None], size))
+    return colours * share + 1 - share
+
+
+def _with_alpha(colours: Tensor, alpha: Tensor | None) -> Tensor:
+    import torch
+
+    return torch.cat([colours, torch.ones_like(colours[:, :1]) if alpha is None else alpha], 1)
+
+
+def _guide(kind: str, shown: Shown, size: Size, notice: Notice) -> Tensor:
+    """A picture that guides: edges are found in a photograph, a map of any kind goes in as it is."""
+    from genkit.pixels import canny
+
+    pixels, _ = shown.read()
+    if kind == "canny":
+        if canny.is_edge_map(pixels):
+            notice(f"{shown.name}: taken for edges as it is")
+        else:
+            pixels = canny.edge_map(cover(pixels, size))
+    return _tensor(cover(pixels, size))
+
+
+def _tensor(pixels: np.ndarray) -> Tensor:
+    import torch
+
+    peak = float(np.iinfo(pixels.dtype).max)
+    return torch.from_numpy(pixels.astype(np.float32) / peak).permute(2, 0, 1)[None]
+
+
+def facts_of(job: Job, name: str) -> dict[str, str]:
+    """What may differ between pictures of one run, in words, for the labels of a sheet."""
+    found = {"prompt": plain(job.prompt), "negative": plain(job.negative)}
+    found |= {option: _plain(value) for option, value in job.options if value is not None}
+    found |= {"size": "x".join(map(str, job.size)) if job.size else "", "scheduler": job.setup.scheduler or name}
+    found |= {"denoise": _plain(job.denoise) if job.denoise is not None else "", "seed": str(job.seed)}
+    found["lora"] = ", ".join(f"{_stem(path)} {weight:g}" for path, weight in job.setup.loras)
+    return found
+
+
+def _stem(path: str) -> str:
+    return path.replace("\\", "/").rsplit("/", 1)[-1].removesuffix(".safetensors")
+
+
+def _plain(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def merged(options: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """Options as a job holds them."""
+    return tuple(sorted(options.items()))
