@@ -18,6 +18,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a thread for each process: two that s
 
 import numpy as np
 import pytest
+from golden_room import common_inputs, common_place, place  # noqa: F401 - fixtures
 from loaded_pipelines import load_pipeline, pipeline_folder  # noqa: F401 - fixtures
 
 ECHO = Path(__file__).with_name("echo.py")

@@ -136,6 +136,7 @@ MADE = {
     "gan-edit": "gan edit --seed 7 --direction 1 --amount -2 --amount 2 --layers 0-1 --save-latent --truncation 0.6",
     "gan-directions": "gan directions --count 3 --name 0=sleeves --layers 0-2 --method sefa",
     "gan-directions-pca": "gan directions --method pca --count 2 --model genkit-tiles --sheet axes.png --seed 3 -o axes.npz",
+    "gan-classes": "gan --model genkit-tiles --list-classes",
     "txt2img-one": "txt2img 'a red heart' --seed 3 --steps 2 -o out/",
     "txt2img-options": "txt2img 'a {red|blue} fish' --seed 1 --steps 1 --guidance 3 --negative grey --size 64x64 "
     "--format jpeg --quality 80 --dtype float32 -o out/",
@@ -153,6 +154,7 @@ MADE = {
     "tts-join": "tts --from rows.csv --from lines.txt --join -o all.wav --subtitles vtt",
     "tts-ssml": "tts --from page.ssml --ssml --dtype float32",
     "tts-titles": "tts --from titles.srt --format flac",
+    "tts-voices": "tts --list-voices --language de",
 }
 
 # Each ends before anything is made. What is said and the exit code are golden.

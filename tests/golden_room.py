@@ -14,10 +14,12 @@ import shlex
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import Outcome, Run
+
+if TYPE_CHECKING:
+    from conftest import Outcome, Run
 
 GOLDEN = Path(__file__).with_name("golden")
 INPUTS = GOLDEN / "inputs"
@@ -64,10 +66,23 @@ def _line(value: Any) -> str:
 
 @pytest.fixture
 def place(genkit: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the inputs as the working folder, so that no path of this machine is in what commands say; and the processor,
-    for a GPU has batches, notes and pixels of its own."""
-    folder = tmp_path / "work"
-    shutil.copytree(INPUTS, folder)
+    """A copy of the inputs as the working folder, so that no path of this machine is in what commands say."""
+    return _work_in(shutil.copytree(INPUTS, tmp_path / "work"), genkit, monkeypatch)
+
+
+@pytest.fixture
+def common_place(genkit: Run, common_inputs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same for what makes nothing: one copy for all."""
+    return _work_in(common_inputs, genkit, monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def common_inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shutil.copytree(INPUTS, tmp_path_factory.mktemp("common") / "work")
+
+
+def _work_in(folder: Path, genkit: Run, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """On the processor, for a GPU has batches, notes and pixels of its own."""
     monkeypatch.chdir(folder)
     assert genkit("config", "set", "device", "cpu").code == 0
     return folder

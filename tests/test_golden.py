@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 from conftest import Run
-from golden_cases import MADE, PAGES, PLANS, REFUSED
-from golden_room import files_in, hold, hold_data, place, recipes, run_line, steady  # noqa: F401 - a fixture among them
+from golden_cases import FORMER_CASES, MADE, PAGES, PLANS, REFUSED
+from golden_room import GOLDEN, files_in, hold, hold_data, recipes, run_line, steady
 
 PRESENT = re.compile(r"present here: .*")
+
+
+def slug(line: str) -> str:
+    return "".join(sign if sign.isalnum() else "-" for sign in line)[:80].strip("-")
 
 
 @pytest.mark.parametrize("command", PAGES, ids=lambda command: command.replace(" ", "-") or "genkit")
@@ -22,17 +26,17 @@ def test_pages_of_help(command: str, genkit: Run, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("name", PLANS)
-def test_plans(name: str, genkit: Run, place: Path, own_folders: Path):  # noqa: F811
-    before = files_in(place)
+def test_plans(name: str, genkit: Run, common_place: Path, own_folders: Path):
+    before = files_in(common_place)
     outcome = run_line(genkit, PLANS[name], "--dry-run", "--json")
     hold_data(
         f"plans/{name}.json", {"command": PLANS[name], "exit": outcome.code, "events": steady(outcome.events, own_folders)}
     )
-    assert files_in(place) == before  # a plan makes nothing
+    assert files_in(common_place) == before  # a plan makes nothing
 
 
 @pytest.mark.parametrize("name", MADE)
-def test_what_is_made_and_told(name: str, genkit: Run, place: Path, own_folders: Path):  # noqa: F811
+def test_what_is_made_and_told(name: str, genkit: Run, place: Path, own_folders: Path):
     before = files_in(place)
     outcome = run_line(genkit, MADE[name], "--json")
     after = files_in(place)
@@ -50,10 +54,21 @@ def test_what_is_made_and_told(name: str, genkit: Run, place: Path, own_folders:
 
 
 @pytest.mark.parametrize("line", REFUSED, ids=lambda line: line.replace("/", "_")[:60])
-def test_refusals(line: str, genkit: Run, place: Path, own_folders: Path):  # noqa: F811
-    before = files_in(place)
+def test_refusals(line: str, genkit: Run, common_place: Path, own_folders: Path):
+    before = files_in(common_place)
     outcome = run_line(genkit, line)
     said = [PRESENT.sub("present here: ...", text.replace(str(own_folders), "HOME")) for text in outcome.err.splitlines()]
-    name = "".join(sign if sign.isalnum() else "-" for sign in line)[:80].strip("-")
-    hold_data(f"refused/{name}.json", {"command": line, "exit": outcome.code, "stdout": outcome.lines, "stderr": said})
-    assert outcome.code != 0 and files_in(place) == before
+    hold_data(f"refused/{slug(line)}.json", {"command": line, "exit": outcome.code, "stdout": outcome.lines, "stderr": said})
+    assert outcome.code != 0 and files_in(common_place) == before
+
+
+def test_no_golden_file_is_left_over():
+    wanted = {
+        "help": {f"{command.replace(' ', '-') or 'genkit'}.txt" for command in PAGES},
+        "plans": {f"{name}.json" for name in PLANS},
+        "made": {f"{name}.json" for name in MADE},
+        "refused": {f"{slug(line)}.json" for line in REFUSED},
+        "shown": {f"{name}.txt" for name in FORMER_CASES},
+        "former": set(FORMER_CASES),
+    }
+    assert {kind: {path.name for path in (GOLDEN / kind).iterdir()} for kind in wanted} == wanted

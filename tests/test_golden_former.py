@@ -73,7 +73,7 @@ def test_replay_makes_again_what_the_former_version_made(former: Path, line: str
 
 
 def _spelt(recipe: dict[str, Any]) -> dict[str, Any]:
-    """A recipe with its options as texts: a sheet keeps those that were given as they were spelt ("5"), and else numbers (5.0)."""
+    """A recipe with its options as texts: a sheet keeps what was given as it was spelt ("5"), and what was not as 5.0."""
     return recipe | {"options": {key: str(value).removesuffix(".0") for key, value in recipe["options"].items()}}
 
 
