@@ -27,7 +27,7 @@ ALLOWED = {
     "data": {"pixels", "media", "text", "nets", "cards", "errors"},
     "models": {"text", "nets", "weights", "runtime", "cards", "errors"},
     "run": {"media", "models", "weights", "runtime", "cards", "config", "files", "errors"},
-    "verbs": {"run", "pixels", "text", "media", "nets", "runtime", "cards", "errors"},
+    "verbs": {"run", "pixels", "text", "media", "nets", "runtime", "cards", "files", "errors"},
     "evaluate": {"verbs", "models", "data", "pixels", "text", "media", "nets", "weights", "runtime", "cards", "errors"},
 }
 ALLOWED["train"] = ALLOWED["evaluate"] | {"evaluate"}
