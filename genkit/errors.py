@@ -7,7 +7,8 @@ GenkitError
  |- OutputError    exit 1: one output cannot be written; the other outputs go on
  '- RunError       exit 1: the work itself failed (out of memory on the last resort, a broken model)
 
-Anything else that reaches the command line is a bug in genkit and is reported as one.
+Anything else that reaches the command line is a bug in genkit and is reported as one. Errors name options as they are typed:
+`flag("mask_color")` is `--mask-color`.
 """
 
 from __future__ import annotations
@@ -62,3 +63,8 @@ def system_error(error: Exception) -> GenkitError | None:
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return GenkitError(f"{error.filename}: {error.strerror}", "check the place and its permissions", code="system")
     return None
+
+
+def flag(name: str) -> str:
+    """How the option of that name is typed: `--mask-color` for `mask_color`, `-n` for `n`."""
+    return f"-{name}" if len(name) == 1 else f"--{name.replace('_', '-')}"

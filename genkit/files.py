@@ -1,4 +1,4 @@
-"""Small text files that genkit keeps for itself, written whole or not at all, and sizes in words (standard library only).
+"""Small text files that genkit keeps for itself, written whole or not at all; sizes in words; names (standard library).
 
 Outputs are `media/atomic.py`'s: they are large, and what refuses them is told to the user with a way out.
 """
@@ -6,7 +6,10 @@ Outputs are `media/atomic.py`'s: they are large, and what refuses them is told t
 from __future__ import annotations
 
 import os
+import re
 import secrets
+import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -36,3 +39,21 @@ def size_text(size: int | None) -> str:
             value = size / unit
             return f"{value:.1f} {name}" if value < 10 else f"{value:.0f} {name}"
     return f"{size} bytes"
+
+
+def slug(text: str, *, keep: str = "", most: int | None = None, size: Callable[[str], int] = len) -> str:
+    """A text as part of a file's name: its words (letters and digits of any script) in lower case, joined by hyphens.
+
+    Signs in `keep` count as letters. Where `most` is given, as many whole words as fit by `size` (counts characters, unless
+    another is given), and of a first word that alone is too long its beginning. Empty where the text has no word.
+    """
+    words = re.findall(rf"(?:[^\W_]|[{re.escape(keep)}])+" if keep else r"[^\W_]+", unicodedata.normalize("NFC", text).lower())
+    name = ""
+    for word in words:
+        longer = f"{name}-{word}" if name else word
+        if most is not None and size(longer) > most:
+            while not name and size(word) > most:
+                word = word[:-1]
+            return name or word
+        name = longer
+    return name.strip("-")

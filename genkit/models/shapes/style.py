@@ -1,0 +1,61 @@
+"""Pictures and a style's code to pictures in that style: what `genkit style` runs.
+
+Networks of this kind normalise features by their mean and deviation over the whole picture, so a picture in tiles takes rounds:
+`measure(i, images, code, known)` gives the feature maps whose statistics over the whole picture are needed next, and
+`render(images, code, known)` the result once all of them are `known`. Every size here is a multiple of `multiple` and at least
+`minimum`; a whole picture is extended to that by reflection (`extended`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from genkit.models.shapes.model import Model, Shape
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Code = list["Tensor"]  # what a network keeps of a style; that of several styles is the weighted sum of theirs
+Statistics = tuple["Tensor", "Tensor"]  # mean and standard deviation, each (N, C, 1, 1)
+
+
+class StyleModel(Model, Protocol):
+    """`own_style`: it has one style, its code is empty, and it takes no other. `rounds` is how many rounds of statistics it
+    wants. `receptive` is how far an output pixel looks, in pixels, beyond what the statistics bring it. A deviation is the root
+    of the variance and `epsilon`; `unbiased` says that the variance is divided by one less than the number of places.
+    `tile_limit` is as in `TransformModel`."""
+
+    shape: ClassVar[Shape] = "style"
+    own_style: bool = False
+    rounds: int
+    receptive: int
+    multiple: int = 1
+    minimum: int = 16
+    epsilon: float = 1e-5
+    unbiased: bool = True
+    tile_limit: int | None = None
+
+    def extended(self, height: int, width: int) -> tuple[int, int]:
+        """The (height, width) that a picture of this size is extended to."""
+        ...
+
+    def style(self, images: Tensor) -> Code:
+        """The code of a style picture (1, 3, H, W), any size; float32 on `device`.
+
+        Raises:
+            UsageError: the network has one style, its own.
+        """
+        ...
+
+    def measure(self, index: int, images: Tensor, code: Sequence[Tensor], known: Sequence[Statistics]) -> list[Tensor]:
+        """The feature maps (N, C, h, w) float32 that round `index` wants the statistics of; h and w divide H and W."""
+        ...
+
+    def render(self, images: Tensor, code: Sequence[Tensor], known: Sequence[Statistics]) -> Tensor:
+        """The result (N, 3, H, W), not clamped, once every round's statistics are known."""
+        ...
+
+    def __call__(self, images: Tensor, code: Sequence[Tensor] = ()) -> Tensor:
+        """(N, 3, H, W) to the same, float32 [0, 1] on `device`: the untiled whole, in one pass."""
+        ...
