@@ -1,0 +1,243 @@
+"""What a verb is: a frozen dataclass of its options, and what it does with them.
+
+A `PictureVerb` makes a picture out of a picture, a `DrawingVerb` draws pictures out of nothing but its options, a `SpeechVerb`
+speaks. The base classes say what the batch, the planner and the surfaces ask of a verb; a verb overrides what differs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from genkit.errors import UsageError, flag
+from genkit.run import ability, option
+from genkit.run.settings import DrawnRun, PictureRun, Run, Settings, SpeechRun, parse_model_options, settings_of
+
+if TYPE_CHECKING:
+    from genkit.cards import Card
+    from genkit.media.pictures.picture import Picture
+    from genkit.run.outputs import Outputs
+    from genkit.run.steps import Steps
+
+Notify = Callable[[str], None]
+
+
+def _silent(message: str) -> None:
+    """Nobody listens."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a verb is told beside its options: the model's card and options, the run, and, for one input, what belongs to it.
+
+    `files` are the further files of every input, `folders` those with one for each, by option; for one input `files` has its
+    own. `notify` takes messages about the input, `steps` work that takes minutes.
+    """
+
+    card: Card
+    run: Run
+    settings: Settings
+    model_options: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, Path] = field(default_factory=dict)
+    folders: Mapping[str, Path] = field(default_factory=dict)
+    seed: int = 0
+    notify: Notify = _silent
+    steps: Steps | None = None
+    _kept: dict[Any, Any] = field(default_factory=dict)
+
+    def of_input(self, files: Mapping[str, Path | None], seed: int, notify: Notify, steps: Steps | None) -> Context:
+        """The same, for one input with files of its own."""
+        own = {name: path for name, path in files.items() if path is not None}
+        return dataclasses.replace(self, files={**self.files, **own}, seed=seed, notify=notify, steps=steps)
+
+    def picture(self, name: str, *, in_srgb: bool = True) -> Picture | None:
+        """The picture that an option names for this input, None where it names none; the last one read is kept.
+
+        Raises:
+            UsageError: it cannot be read. It is an option's, so nothing can be made without it.
+        """
+        path = self.files.get(name)
+        if path is None:
+            return None
+        return _read(flag(name), path, self.settings.max_pixels, in_srgb)
+
+    def once(self, key: Any, make: Callable[[], Any]) -> Any:
+        """What `make` gives, made once for the whole run."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
+
+
+@lru_cache(maxsize=4)
+def _read(flag: str, path: Path, max_pixels: int, in_srgb: bool) -> Picture:
+    from genkit.errors import InputError
+    from genkit.media.pictures import images
+    from genkit.media.pictures.colour import to_srgb
+
+    try:
+        picture = images.read(path, max_pixels=max_pixels)
+    except InputError as error:
+        raise UsageError(f"{flag} {error.message}", error.hint, code=error.code) from error
+    return to_srgb(picture) if in_srgb else picture
+
+
+class Verb:
+    """One thing genkit does to media. Its fields are its options (`option()`); the docstring is its help."""
+
+    name: ClassVar[str]
+    Run: ClassVar[type[Run]]
+    commands: ClassVar[Sequence[str]] = ()  # further verbs that stand under this one: `gan project`
+
+    @property
+    def task(self) -> str:
+        """The verb that models are for: `gan` for `gan project`."""
+        return self.name.partition(" ")[0]
+
+    def find_card(self, run: Run) -> Card:
+        """The model that is asked for, or the verb's default.
+
+        Raises:
+            UsageError: there is none of that name.
+        """
+        from genkit import cards
+
+        return cards.find(run.model or cards.default_model(self.task), self.task)
+
+    def context(self, run: Run, card: Card | None = None) -> Context:
+        """Check all that can be checked before a model is loaded.
+
+        Raises:
+            UsageError: says what cannot be.
+        """
+        option.check(self)
+        card = card or self.find_card(run)
+        context = Context(
+            card,
+            run,
+            settings_of(run, self.name),
+            self.options_of_model(card, run),
+            *self._files(),
+            seed=getattr(run, "seed", None) or 0,
+        )
+        self._check_needs(context)
+        self.check(context)
+        return context
+
+    def check(self, context: Context) -> None:
+        """Refuse options that contradict each other, or that this model cannot honour. Reads what every input needs."""
+
+    def _check_needs(self, context: Context) -> None:
+        for each, value in [*option.given(self), *option.given(context.run)]:
+            if each.option.needs:
+                ability.need(context.card, each.option.needs, self.spelled(each, value), verb=self.task)
+
+    def spelled(self, each: option.Declared, value: Any) -> str:
+        """How an option is called in a refusal."""
+        return each.flag
+
+    def options_of_model(self, card: Card, run: Run) -> dict[str, Any]:
+        """The model's own options: those of `-O`, and those that have a spelling of their own here.
+
+        Raises:
+            UsageError: the model has no such option (the hint names the models that have), or one is given both ways.
+        """
+        texts = list(run.model_options or ())
+        keys = {text.partition("=")[0] for text in texts}
+        for each, value in option.given(self):
+            if not each.option.of_model:
+                continue
+            name = each.key
+            if not ability.takes(card, name):
+                reason = ability.LACKING.get(each.option.needs or name, "takes none")
+                ability.refuse(card, each.flag, reason, ability.taking(self.task, name))
+            if name in keys:
+                raise UsageError(f"{each.flag} and -O {name} say the same thing", "give one of them")
+            texts.append(f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}")
+        return parse_model_options(card, texts)
+
+    def _files(self) -> tuple[dict[str, Path], dict[str, Path]]:
+        from genkit.run.pairing import sort_extra
+
+        named = [(each, value) for each, value in option.given(self) if each.option.file in ("one", "paired")]
+        return sort_extra({each.name: value for each, value in named if self.names_file(each.name)})
+
+    def names_file(self, name: str) -> bool:
+        """Whether the value of an option that may name a file does so."""
+        return True
+
+    def recorded(self, context: Context) -> dict[str, Any]:
+        """What of the options goes into recipes: those that differ from their defaults, and the model's own."""
+        found = {
+            each.key: value
+            for each, value in option.given(self)
+            if each.option.recorded and not each.option.of_model and not (each.option.file and self.names_file(each.name))
+        }
+        return found | ({"model_options": dict(context.model_options)} if context.model_options else {})
+
+
+class PictureVerb(Verb):
+    """A picture in, a picture out.
+
+    `mark` is what an output beside its input is called after (`_x4`), `marks` the pattern of all that the verb gives. An
+    `optional_files` option may have no file for some inputs of a folder.
+    """
+
+    Run: ClassVar[type[Run]] = PictureRun
+    mark: ClassVar[str]
+    marks: ClassVar[str]
+    optional_files: ClassVar[Sequence[str]] = ()
+
+    def mark_of(self, context: Context) -> str:
+        return self.mark
+
+    def marks_of(self) -> str:
+        return self.marks
+
+    def size_of(self, context: Context, width: int, height: int) -> tuple[int, int]:
+        """(width, height) of the output of an input of that size."""
+        return width, height
+
+    def fields(self, context: Context) -> Mapping[str, Any]:
+        """What --name may have beside what all verbs have."""
+        return {}
+
+    def variants(self, context: Context) -> int | None:
+        """How many outputs each input gives, numbered and with seeds of their own; None for one."""
+        return None
+
+    @property
+    def works(self) -> bool:
+        """Whether a picture takes minutes, is told of in steps, and takes the memory there is."""
+        return False
+
+    def apply(self, model: Any, picture: Picture, context: Context) -> Picture:
+        """Make the output of one input.
+
+        Raises:
+            GenkitError: its kind says what failed.
+        """
+        raise NotImplementedError
+
+
+class DrawingVerb(Verb):
+    """Pictures out of options alone."""
+
+    Run: ClassVar[type[Run]] = DrawnRun
+
+    def outputs(self, context: Context) -> Outputs:
+        """What is to be drawn, and how.
+
+        Raises:
+            UsageError: what is asked for cannot be.
+        """
+        raise NotImplementedError
+
+
+class SpeechVerb(Verb):
+    """Sounds out of texts."""
+
+    Run: ClassVar[type[Run]] = SpeechRun
