@@ -1,6 +1,7 @@
 """The `genkit` command: commands mounted by name, imported when they are called, and one place where errors end.
 
-A verb is one line in COMMANDS and one module in `genkit/cli/` that holds `app`, a `typer.Typer` (one command, or a group).
+A verb is a line in `genkit.verbs.VERBS`; another command is a line here and a module in `genkit/cli/` that holds `app`, a
+`typer.Typer`.
 Nothing here imports a command's module, torch or Rich before the command is known.
 """
 
@@ -13,39 +14,23 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
-from typing import Annotated, Any, NamedTuple, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from genkit.verbs import VERBS, Entry
 
-class Entry(NamedTuple):
-    module: str
-    panel: str
-    summary: str
+MODELS, RESULTS, SETUP = "Models", "Results", "Set-up"
 
-
-PICTURES, SOUNDS, MODELS, RESULTS, SETUP = "Make pictures", "Make sounds", "Models", "Results", "Set-up"
-MAKING = (PICTURES, SOUNDS)  # panels of the verbs that make outputs
-
-COMMANDS = {
-    "upscale": Entry("genkit.verbs.upscale.verb", PICTURES, "Enlarge pictures, one or a whole tree of folders."),
-    "colorize": Entry("genkit.verbs.colorize.verb", PICTURES, "Give black-and-white pictures colours."),
-    "inpaint": Entry("genkit.verbs.inpaint.verb", PICTURES, "Remove things from pictures, fill holes, extend the canvas."),
-    "style": Entry("genkit.verbs.style.verb", PICTURES, "Put pictures into the style of a painting, or of several."),
-    "translate": Entry(
-        "genkit.verbs.translate.verb", PICTURES, "Turn photographs into drawings, edges into photographs, and the like."
-    ),
-    "gan": Entry("genkit.verbs.gan.verb", PICTURES, "Draw new pictures from a latent space, and films of walks through it."),
-    "txt2img": Entry("genkit.verbs.txt2img.verb", PICTURES, "Draw pictures from words."),
-    "tts": Entry("genkit.verbs.tts.verb", SOUNDS, "Read texts aloud."),
-    "models": Entry("genkit.cli.models", MODELS, "List, describe, fetch, check, remove and import models."),
-    "train": Entry("genkit.cli.train", MODELS, "Train a model on your own files."),
-    "eval": Entry("genkit.cli.eval", MODELS, "Measure a model on a data set, with the protocol."),
-    "show": Entry("genkit.cli.show", RESULTS, "Show how an output was made, and the command that makes it again."),
-    "replay": Entry("genkit.cli.replay", RESULTS, "Make an output again from what it says about itself."),
-    "doctor": Entry("genkit.cli.doctor", SETUP, "Show versions, devices and folders, and what would be slow and why."),
-    "config": Entry("genkit.cli.config", SETUP, "Read and change your own defaults."),
+COMMANDS = VERBS | {
+    "models": Entry("models", MODELS, "List, describe, fetch, check, remove and import models."),
+    "train": Entry("train", MODELS, "Train a model on your own files."),
+    "eval": Entry("eval", MODELS, "Measure a model on a data set, with the protocol."),
+    "show": Entry("show", RESULTS, "Show how an output was made, and the command that makes it again."),
+    "replay": Entry("replay", RESULTS, "Make an output again from what it says about itself."),
+    "doctor": Entry("doctor", SETUP, "Show versions, devices and folders, and what would be slow and why."),
+    "config": Entry("config", SETUP, "Read and change your own defaults."),
 }
 
 INTERRUPTED = 130
@@ -100,7 +85,12 @@ EPILOG = "Start with `genkit upscale photo.jpg`. Every command says more under `
 
 def load_command(name: str) -> Any:
     """Import a command's module and build its command."""
-    command = typer.main.get_command(import_module(COMMANDS[name].module).app)
+    if name in VERBS:
+        from genkit.cli.verbs import app_of
+
+        command = typer.main.get_command(app_of(name))
+    else:
+        command = typer.main.get_command(import_module(f"genkit.cli.{COMMANDS[name].place}").app)
     command.name = name
     with_panels(command)
     return command

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genkit.cli.options import complete_model
+from genkit.cli.verbs import complete_model
 from genkit.run.report import write_event
 
 if TYPE_CHECKING:

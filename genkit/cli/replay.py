@@ -8,8 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from genkit.cli.options import MaxPixels
-
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
@@ -45,21 +43,31 @@ def replay(
     device: Annotated[
         str | None, typer.Option("--device", metavar="NAME", show_default="auto", help="auto, cpu, cuda, cuda:N or mps.")
     ] = None,
-    max_pixels: MaxPixels = None,
+    max_pixels: Annotated[
+        str | None,
+        typer.Option(
+            "--max-pixels",
+            metavar="N",
+            rich_help_panel="Run",
+            show_default="100M",
+            help="Refuse inputs of more pixels than this; M is a million.",
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON event a line on standard output.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but paths and errors.")] = False,
 ) -> Any:
     """Make an output again: the same verb, model, options and seed on the same input give the same pixels."""
     from genkit import config
-    from genkit.cli.app import COMMANDS, MAKING, load_command
+    from genkit.cli.app import load_command
     from genkit.cli.show import recipe_in
     from genkit.errors import InputError
     from genkit.media.recipe import command_of, files_of, verb_of
+    from genkit.verbs import VERBS
 
     recipe = _with_card(file, recipe_in(file), model)
     verb, *command = verb_of(recipe)
-    if verb not in COMMANDS or COMMANDS[verb].panel not in MAKING:  # a stranger's recipe must not remove models
+    if verb not in VERBS:  # a stranger's recipe must not remove models
         raise InputError(f"{file}: made by {recipe['verb']!r}, which this genkit does not have", "install the newest genkit")
     found = _find_input(file, recipe["input"], source) if isinstance(recipe.get("input"), dict) else None
     places = find_files(file, files_of(recipe), found, _given(files))

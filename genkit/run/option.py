@@ -163,9 +163,7 @@ WORDS: Mapping[type, str] = {int: "a whole number", float: "a number", str: "tex
 def declared(owner: type) -> tuple[Declared, ...]:
     """The options of a dataclass, in the order in which they are declared."""
     hints = typing.get_type_hints(owner)
-    return tuple(
-        _declared(field, hints[field.name]) for field in dataclasses.fields(owner) if "option" in field.metadata
-    )
+    return tuple(_declared(field, hints[field.name]) for field in dataclasses.fields(owner) if "option" in field.metadata)
 
 
 def _declared(field: dataclasses.Field[Any], hint: Any) -> Declared:

@@ -12,11 +12,14 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from genkit.errors import UsageError
+from genkit.errors import UsageError, flag
 from genkit.media.pictures.formats import FORMATS
 from genkit.run.inputs import SHOWN, Found, is_junk
+
+if TYPE_CHECKING:
+    from genkit.run.option import Declared
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,23 @@ def sort_extra(given: Mapping[str, str | Path | None]) -> tuple[dict[str, Path],
             files[option] = path
         else:
             reason = "neither a file nor a folder" if path.exists() else "not found"
-            raise UsageError(f"{_flag(option)} {value}: {reason}", code="missing-input")
+            raise UsageError(f"{flag(option)} {value}: {reason}", code="missing-input")
     return files, folders
+
+
+def sort_several(option: Declared, values: Sequence[str | Path]) -> dict[str, Path]:
+    """The files of an option that is given again for each, by the names they have in a recipe: style, style_2, style_3.
+
+    Raises:
+        UsageError: one is not there, or is a folder.
+    """
+    files: dict[str, Path] = {}
+    for number, value in enumerate(values, 1):
+        one, folders = sort_extra({option.name: value})
+        if folders:
+            raise UsageError(f"{option.flag} {value}: is a folder", f"give pictures, each with a {option.flag} of its own")
+        files[option.name if number == 1 else f"{option.name}_{number}"] = one[option.name]
+    return files
 
 
 def pair(option: str, folder: Path, found: Sequence[Found]) -> Pairs:
@@ -65,7 +83,7 @@ def pair(option: str, folder: Path, found: Sequence[Found]) -> Pairs:
     for one in found:
         if one.path is None:
             raise UsageError(
-                f"{_flag(option)} {folder}: standard input has no name to pair by", f"give it a file: {_flag(option)} FILE"
+                f"{flag(option)} {folder}: standard input has no name to pair by", f"give it a file: {flag(option)} FILE"
             )
         itself = os.path.realpath(one.path)
         for places in _places(one.relative, word, exact, stems):
@@ -73,7 +91,7 @@ def pair(option: str, folder: Path, found: Sequence[Found]) -> Pairs:
             others = [path for path in places if os.path.realpath(path) != itself and not _is_input(path, word, taken)]
             if len(others) > 1:
                 raise UsageError(
-                    f"{one.name} has {len(others)} partners for {_flag(option)}: {', '.join(map(str, others[:SHOWN]))}",
+                    f"{one.name} has {len(others)} partners for {flag(option)}: {', '.join(map(str, others[:SHOWN]))}",
                     "leave one of them",
                     code="ambiguous-partner",
                 )
@@ -84,7 +102,7 @@ def pair(option: str, folder: Path, found: Sequence[Found]) -> Pairs:
             missing.append(one)
     if found and not partners:
         raise UsageError(
-            f"{_flag(option)} {folder}: no picture in it is named as an input is",
+            f"{flag(option)} {folder}: no picture in it is named as an input is",
             f"call it {missing[0].relative.stem}.png or {missing[0].relative.stem}_{word}.png, for {missing[0].name}",
             code="missing-partner",
         )
@@ -136,7 +154,3 @@ def _places(relative: PurePath, word: str, exact: Mapping[PurePath, Path], stems
 
 def _is_input(path: Path, word: str, taken: set[str]) -> bool:
     return os.path.realpath(path) in taken and not path.stem.endswith((f"_{word}", f"-{word}"))
-
-
-def _flag(option: str) -> str:
-    return f"--{option.replace('_', '-')}"

@@ -1,66 +1,155 @@
-"""What every verb does that makes pictures out of pictures: plan, load once, run the batch, report.
-
-A verb describes itself with a `PictureVerb` and calls `run_pictures`; options, naming, resuming, streams, events and exit
-codes are the same for all and live here.
-"""
+"""Pictures out of pictures: the plan of a `PictureVerb` over everything that was named, and the stages of one picture."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+import os
+import re
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genkit.cli.options import ImageOptions
-from genkit.errors import GenkitError, InputError
-from genkit.run.making import Making, facts_of_file, reporting, run_plan
-from genkit.run.planning import Settings, make_plan, settings_of
+from genkit.errors import InputError, UsageError, flag
+from genkit.run.settings import PictureRun
+from genkit.run.verb import Context, PictureVerb
+from genkit.run.work import Work, naming
 
 if TYPE_CHECKING:
-    from genkit.cards import Card
+    from genkit.media.pictures.headers import Probe
     from genkit.media.pictures.images import Picture
     from genkit.run.batch import Process
-    from genkit.run.plan import Item
+    from genkit.run.inputs import Found
+    from genkit.run.pairing import Pairs
+    from genkit.run.plan import Item, Plan
     from genkit.run.report import Reporter
+    from genkit.run.session import Session
     from genkit.runtime import Runtime
 
 MOST_WORKERS = 4
 PICTURES_A_WORKER = 4  # with fewer, the last picture would run on a part of the cores for too large a part of the time
 LARGE_TILE = 320  # pixels a side, halo included: what a worker of a CPU holds in memory at once
 
-Notice = Callable[[str], None]
 
+def plan_pictures(verb: PictureVerb, context: Context, reporter: Reporter) -> Plan:
+    """Which input becomes which output.
 
-@dataclass(frozen=True)
-class PictureVerb:
-    """One verb as the shared part needs it.
-
-    `mark` is what an output beside its input is called after (`_x4`), and `marks` the pattern of all the verb gives;
-    `options` go into the recipe; `fields` into --name. `apply` takes the loaded model, a picture and a place for notices.
-
-    `files` (option name: path) are further files that all pictures use; recipe, --resume and replay know them by name and
-    sha256. `companions` (option name: folder) hold one for each picture, see `run/pairing.py`; `apply` then takes a fourth
-    argument, the paths by option, None where a picture has none and the option is among the `optional`. With `candidates` each
-    input gives so many outputs, named `_1`, `_2` and so on, and `apply` takes the keyword `seed`: the run's own for the first
-    one, and one more for each other. A verb that `works` for minutes on a picture has its `apply` take the keyword `working`,
-    see `run/working.py`. `media.pairing.sort_extra` parts what options name into the first two.
+    Raises:
+        UsageError: the plan cannot start.
     """
+    from genkit.media.pictures.formats import FORMATS
+    from genkit.run import plan as paths
+    from genkit.run.inputs import find_inputs
 
-    name: str
-    card: Card
-    mark: str
-    marks: str
-    apply: Callable[..., Picture]
-    size_of: Callable[[int, int], tuple[int, int]]
-    options: Mapping[str, Any] = field(default_factory=dict)
-    fields: Mapping[str, Any] = field(default_factory=dict)
-    files: Mapping[str, Path] = field(default_factory=dict)
-    companions: Mapping[str, Path] = field(default_factory=dict)
-    optional: Collection[str] = ()
-    candidates: int | None = None
-    works: bool = False
+    run, settings = context.run, context.settings
+    assert isinstance(run, PictureRun)
+    folder = paths.output_folder(run.output)
+    inputs = find_inputs(run.paths, suffixes=FORMATS.keys(), recursive=run.recursive, leave_out=folder, notice=reporter.say)
+    data = None
+    if any(each.path is None for each in inputs):
+        data = _standard_input(verb)
+    elif run.output is None and not run.again:
+        inputs = _without_own(inputs, verb, reporter)
+    inputs, pairs = _find_partners(inputs, verb, context, reporter)
+    return paths.plan(
+        inputs,
+        paths.Naming(
+            mark=verb.mark_of(context),
+            output=run.output,
+            format=settings.format,
+            template=run.name,
+            fields={"verb": verb.name, "model": context.card.name, "seed": run.seed, **verb.fields(context)},
+        ),
+        probe=partial(_probe, max_pixels=settings.max_pixels),
+        size_of=partial(verb.size_of, context),
+        stdin=data,
+        overwrite=run.overwrite,
+        resume=run.resume,
+        sidecar=run.sidecar,
+        variants=verb.variants(context),
+        partners={each: {pair.option: pair.partners.get(each) for pair in pairs} for each in inputs} if pairs else {},
+        others={flag(name): path for name, path in context.files.items()},
+    )
+
+
+def _standard_input(verb: PictureVerb) -> bytes:
+    if sys.stdin.isatty():
+        raise UsageError("standard input is the terminal", f"pipe a picture in: genkit {verb.name} - < photo.jpg > out.jpg")
+    data = sys.stdin.buffer.read()
+    if not data:
+        raise UsageError("standard input is empty", "what is before the pipe wrote nothing", code="missing-input")
+    return data
+
+
+def _probe(source: Path | bytes, max_pixels: int) -> Probe:
+    """Look at a header; what is too large to be read is left for its turn to fail, and claims no space in the plan."""
+    from genkit.media.pictures import headers
+
+    facts = headers.probe(source) if isinstance(source, Path) else headers.read_header(source, "standard input")
+    if facts.width * facts.height > max_pixels:
+        raise InputError(f"{source if isinstance(source, Path) else 'standard input'}: above --max-pixels")
+    return facts
+
+
+def _without_own(inputs: list[Found], verb: PictureVerb, reporter: Reporter) -> list[Found]:
+    """Leave out what this verb has made: by the recipe inside, or by its name where the original lies beside it."""
+    from genkit.media.recipe import read_recipe
+
+    stems = {(each.path.parent, each.path.stem) for each in inputs if each.path}
+    kept: list[Found] = []
+    own: list[Found] = []
+    for each in inputs:
+        assert each.path is not None
+        recipe = None
+        with suppress(OSError):  # it fails, with its reason, when its turn to be read comes
+            recipe = read_recipe(each.path)
+        original = re.sub(f"(?:{verb.marks_of()})$", "", each.path.stem)
+        named = recipe is None and original != each.path.stem and (each.path.parent, original) in stems
+        mine = named or (recipe is not None and recipe["verb"] == verb.name)
+        (own if mine else kept).append(each)
+    if own:
+        more = f" and {len(own) - 1} more" if len(own) > 1 else ""
+        reporter.say(f"{own[0].name}{more} passed over: made by genkit {verb.name} (--again takes them too)")
+    return kept
+
+
+def _find_partners(
+    inputs: list[Found], verb: PictureVerb, context: Context, reporter: Reporter
+) -> tuple[list[Found], list[Pairs]]:
+    """Leave out the inputs that are no pictures to work on but masks, hints and the like; pair the others with theirs."""
+    from genkit.run.pairing import pair
+
+    inputs = _leave_out(inputs, {os.path.realpath(path) for path in context.files.values()}, reporter)
+    for folder in context.folders.values():
+        start = os.path.realpath(folder) + os.sep
+        inside = {real for each in inputs if each.path and (real := _real(each)).startswith(start)}
+        if len(inside) < len(inputs):
+            inputs = _leave_out(inputs, inside, reporter)
+    pairs = [pair(name, folder, inputs) for name, folder in context.folders.items()]
+    inputs = _leave_out(inputs, {os.path.realpath(path) for each in pairs for path in each.partners.values()}, reporter)
+    for each in pairs:
+        alone = [one for one in each.missing if one in inputs]
+        if alone:
+            more = f" and {len(alone) - 1} more" if len(alone) > 1 else ""
+            without = ", made without" if each.option in verb.optional_files else ""
+            reporter.say(f"{alone[0].name}{more}: nothing of that name in {flag(each.option)} {each.folder}{without}")
+    return inputs, pairs
+
+
+def _leave_out(inputs: list[Found], paths: set[str], reporter: Reporter) -> list[Found]:
+    kept = [each for each in inputs if each.path is None or _real(each) not in paths]
+    if not kept or len(kept) == len(inputs):  # the only input is meant, even where it is its own mask
+        return inputs
+    others = [each for each in inputs if each not in kept]
+    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+    reporter.say(f"{others[0].name}{more} passed over: goes with the other inputs")
+    return kept
+
+
+def _real(each: Found) -> str:
+    return os.path.realpath(each.path or "")
 
 
 @dataclass(frozen=True)
@@ -69,70 +158,48 @@ class _Loaded:
     recipe: dict[str, Any]
 
 
-def run_pictures(shared: ImageOptions, verb: PictureVerb) -> int:
-    """Run one verb over everything that was named, and return the exit code.
+class PictureWork(Work):
+    """Read (a thread), process (the caller's), write (threads). `count` is how many outputs there will be."""
 
-    Raises:
-        GenkitError: the plan cannot start, or the model cannot be had.
-    """
-    pipe = shared.output == "-" or (shared.output is None and "-" in shared.paths)
-    with reporting(shared, pipe=pipe) as reporter:
-        settings = settings_of(shared, verb.name)
-        plan = make_plan(shared, verb, settings, reporter)
-        work = partial(_Work, shared, verb, settings, len(plan.items), reporter)
-        return run_plan(shared, verb, settings, plan, reporter, work)
+    verb: PictureVerb
 
-
-class _Work:
-    """The three stages of one picture: read (a thread), process (the caller's), write (threads)."""
-
-    def __init__(self, shared: ImageOptions, verb: PictureVerb, settings: Settings, count: int, reporter: Reporter):
-        self._shared, self._verb, self._settings, self._reporter = shared, verb, settings, reporter
-        self._making = Making(shared, verb, settings, reporter)
+    def __init__(self, verb: PictureVerb, context: Context, reporter: Reporter, session: Session, count: int):
+        super().__init__(verb, context, reporter, session)
         self._count, self._threads = count, 0
-        self._files = {option: facts_of_file(option, path) for option, path in verb.files.items()}
+        self._files = {name: self.facts(name, path) for name, path in context.files.items()}
 
     def read(self, item: Item) -> Any:
         from genkit.media.pictures import images
         from genkit.run.batch import Skip
 
-        for option, path in item.partners.items():
-            if path is None and option not in self._verb.optional:
-                folder = self._verb.companions[option]
+        for name, path in item.partners.items():
+            if path is None and name not in self.verb.optional_files:
                 raise InputError(
-                    f"{item.name}: nothing of that name in --{option} {folder}",
+                    f"{item.name}: nothing of that name in {flag(name)} {self.context.folders[name]}",
                     "add it, or leave the picture out",
                     code="no-partner",
                 )
         data = images.load(item.source if item.source is not None else item.data or b"", item.name)
         recipe = self._recipe(item, hashlib.sha256(data).hexdigest())
-        if self._making.is_made(item, recipe):
+        if self.is_made(item, recipe):
             return Skip("already made")
-        picture = images.read(data, max_pixels=self._settings.max_pixels, name=item.name)
-        self._making.tell(item, picture.metadata.notices)
+        picture = images.read(data, max_pixels=self.context.settings.max_pixels, name=item.name)
+        self.notify(item, picture.metadata.notices)
         return _Loaded(picture, recipe)
 
     def prepare(self) -> list[Process]:
-        from genkit.run.working import Working
-
-        place, model = self._making.load()
+        place, model = self.load()
 
         def process(item: Item, loaded: _Loaded) -> _Loaded:
-            def notice(message: str) -> None:
-                self._reporter("notice", message=message, input=item.name)
+            from genkit.run.steps import Steps
 
-            further: list[Any] = [dict(item.partners)] if self._verb.companions else []
-            keywords: dict[str, Any] = {"seed": loaded.recipe["seed"]} if self._verb.candidates is not None else {}
-            if self._verb.works:
-                bar = self._reporter.steps()
-                keywords["working"] = Working(item, loaded.recipe, self._shared, self._settings, self._reporter, bar)
-            try:
-                result = self._verb.apply(model, loaded.picture, notice, *further, **keywords)
-            except GenkitError as error:
-                if item.name not in error.message:  # a task knows pixels, and not where they are from
-                    error.message = f"{item.name}: {error.message}"
-                raise
-            return _Loaded(result, loaded.recipe)
+            context = self.context
+            steps = None
+            if self.verb.works:
+                steps = Steps(item, loaded.recipe, context.run, context.settings, self.reporter, self.reporter.steps())
+            own = context.of_input(item.partners, loaded.recipe["seed"], lambda text: self.notify(item, [text]), steps)
+            with naming(item):
+                return _Loaded(self.verb.apply(model, loaded.picture, own), loaded.recipe)
 
         return [process] * self._workers(place, model)
 
@@ -145,7 +212,7 @@ class _Work:
             return 1
         import torch
 
-        if self._verb.works:  # one optimisation alone takes as much memory as there is to be had
+        if self.verb.works:  # one optimisation alone takes as much memory as there is to be had
             return 1
         if getattr(model, "stochastic", False):  # a pipeline that draws noise keeps the step it is at, for one picture
             return 1
@@ -171,14 +238,14 @@ class _Work:
             torch.set_num_threads(self._threads)
 
     def write(self, item: Item, result: _Loaded) -> dict[str, Any]:
-        return self._making.write(item, result.picture, result.recipe)
+        return self.write_media(item, result.picture, result.recipe)
 
     def _recipe(self, item: Item, digest: str) -> dict[str, Any]:
         name = item.source.name if item.source else "stdin"
-        return self._making.recipe(
+        return self.recipe(
             item,
-            self._verb.options,
-            seed=self._shared.seed + max(item.variant - 1, 0),
+            self.verb.recorded(self.context),
+            seed=self.context.seed + max(item.variant - 1, 0),
             source={"name": name, "sha256": digest},
-            files=self._files | {option: facts_of_file(option, path) for option, path in item.partners.items() if path},
+            files=self._files | {name: self.facts(name, path) for name, path in item.partners.items() if path},
         )

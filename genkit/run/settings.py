@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from genkit.errors import UsageError
-from genkit.run.option import MODEL, OUTPUT, REPORT, REQUIRED, RUN, Option, option
+from genkit.run.option import MODEL, OUTPUT, REPORT, REQUIRED, Option, option
 
 if TYPE_CHECKING:
     from genkit.cards import Card
@@ -118,9 +118,7 @@ class DrawnRun:
 
     output: str | None = option(None, _OUTPUT, shown="the current folder")
     format: str | None = option(None, _FORMAT, shown="png")
-    quality: int | None = option(
-        None, _QUALITY, help="Quality of jpeg, webp, avif and heif, and of mp4.", shown="the format's"
-    )
+    quality: int | None = option(None, _QUALITY, help="Quality of jpeg, webp, avif and heif, and of mp4.", shown="the format's")
     name: str | None = option(None, _NAME, help=_DRAWN_NAME, shown="the verb's own")
     overwrite: bool = option(False, _OVERWRITE)
     resume: bool = option(False, _RESUME)

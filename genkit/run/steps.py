@@ -10,20 +10,19 @@ from typing import TYPE_CHECKING, Any
 from genkit.errors import OutputError
 
 if TYPE_CHECKING:
-    from genkit.cli.options import DrawOptions, ImageOptions
     from genkit.media.pictures.images import Picture
     from genkit.run.plan import Item
-    from genkit.run.planning import Settings
     from genkit.run.report import Reporter
+    from genkit.run.settings import Run, Settings
 
 
 @dataclass(frozen=True)
-class Working:
+class Steps:
     """One item on its way: `step` moves the bar and tells programs, `save` writes a picture beside the output."""
 
     item: Item
     recipe: dict[str, Any]
-    shared: ImageOptions | DrawOptions
+    run: Run
     settings: Settings
     reporter: Reporter
     bar: Callable[[int, int], None] | None
@@ -51,7 +50,7 @@ class Working:
             OutputError: one of these pictures is there, and neither --overwrite nor --resume was given.
         """
         for path in map(self.place, marks):
-            if path.exists() and not (self.shared.overwrite or self.shared.resume):
+            if path.exists() and not (self.run.overwrite or self.run.resume):
                 raise OutputError(f"{path}: is there already", "--overwrite replaces it, or choose another -o", code="exists")
 
     def save(self, picture: Picture, mark: str) -> None:
@@ -69,7 +68,7 @@ class Working:
             target,
             format=self.item.format,
             quality=self.settings.quality,
-            recipe=None if self.shared.strip_metadata else self.recipe | {"part": mark},
-            strip=self.shared.strip_metadata,
+            recipe=None if self.run.strip_metadata else self.recipe | {"part": mark},
+            strip=self.run.strip_metadata,
         )
         self.reporter("saved", input=self.item.name, output=str(target))

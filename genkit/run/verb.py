@@ -7,6 +7,7 @@ speaks. The base classes say what the batch, the planner and the surfaces ask of
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -20,7 +21,10 @@ from genkit.run.settings import DrawnRun, PictureRun, Run, Settings, SpeechRun, 
 if TYPE_CHECKING:
     from genkit.cards import Card
     from genkit.media.pictures.picture import Picture
+    from genkit.run.call import Outcome
     from genkit.run.outputs import Outputs
+    from genkit.run.report import Reporter
+    from genkit.run.session import Session
     from genkit.run.steps import Steps
 
 Notify = Callable[[str], None]
@@ -127,6 +131,10 @@ class Verb:
         self.check(context)
         return context
 
+    def listed(self, run: Run) -> int | None:
+        """Where an option asks for a list (of classes, of voices) and for no output: print it and return the exit code."""
+        return None
+
     def check(self, context: Context) -> None:
         """Refuse options that contradict each other, or that this model cannot honour. Reads what every input needs."""
 
@@ -160,10 +168,17 @@ class Verb:
         return parse_model_options(card, texts)
 
     def _files(self) -> tuple[dict[str, Path], dict[str, Path]]:
-        from genkit.run.pairing import sort_extra
+        from genkit.run.pairing import sort_extra, sort_several
 
-        named = [(each, value) for each, value in option.given(self) if each.option.file in ("one", "paired")]
-        return sort_extra({each.name: value for each, value in named if self.names_file(each.name)})
+        named = {each.name: each for each, _ in option.given(self) if each.option.file and self.names_file(each.name)}
+        single = {name: getattr(self, name) for name, each in named.items() if not each.several}
+        files, folders = sort_extra(single)
+        # a folder where one file is wanted is no picture, which whoever reads it says
+        files |= {name: folders.pop(name) for name in list(folders) if named[name].option.file == "one"}
+        for name, each in named.items():
+            if each.several:
+                files |= sort_several(each, getattr(self, name))
+        return files, folders
 
     def names_file(self, name: str) -> bool:
         """Whether the value of an option that may name a file does so."""
@@ -238,6 +253,14 @@ class DrawingVerb(Verb):
 
 
 class SpeechVerb(Verb):
-    """Sounds out of texts."""
+    """Sounds out of texts. How they are planned and said is the verb's own (`carry_out`)."""
 
     Run: ClassVar[type[Run]] = SpeechRun
+
+    def carry_out(self, context: Context, reporter: Reporter, session: Session, stop: threading.Event | None) -> Outcome:
+        """Plan, and say what is asked for.
+
+        Raises:
+            GenkitError: the plan cannot start, or the model cannot be had.
+        """
+        raise NotImplementedError

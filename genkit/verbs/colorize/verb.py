@@ -1,57 +1,25 @@
-"""`genkit colorize`: give pictures colours and keep their lightness."""
+"""`colorize`: give pictures colours and keep their lightness."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import typer
-
-from genkit.cli.options import ImageOptions, parse_model_options, spread
+from genkit.run import ability
+from genkit.run.option import option
+from genkit.run.verb import Context, PictureVerb
 
 if TYPE_CHECKING:
+    from genkit.media.pictures.picture import Picture
+    from genkit.models.shapes import ColorizeModel
     from genkit.verbs.colorize.hints import Hints
     from genkit.verbs.colorize.palette import Palette
-
-app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 COLOUR = "Colour"
 
 
-@app.command()
-@spread
-def colorize(
-    shared: ImageOptions,
-    strength: Annotated[
-        float,
-        typer.Option(
-            "--strength",
-            metavar="N",
-            rich_help_panel=COLOUR,
-            help="How much colour: 0 none (grey), 1 what the model says, up to 2 twice as much.",
-        ),
-    ] = 1.0,
-    hint: Annotated[
-        str | None,
-        typer.Option(
-            "--hint",
-            metavar="PATH",
-            rich_help_panel=COLOUR,
-            show_default=False,
-            help="Coloured strokes on transparency that say which colour is where: a file, or a folder named as the inputs.",
-        ),
-    ] = None,
-    reference: Annotated[
-        str | None,
-        typer.Option(
-            "--reference",
-            metavar="FILE",
-            rich_help_panel=COLOUR,
-            show_default=False,
-            help="Take the palette of this picture; one for a whole folder gives it the same colours throughout.",
-        ),
-    ] = None,
-) -> int:
+@dataclass(frozen=True)
+class Colorize(PictureVerb):
     """Colour black-and-white pictures: files, folders, whole trees. Lightness, transparency, 16 bits and metadata are kept.
 
     Pictures in colour are turned to grey first. Hints are drawn on the picture as it is shown: upright, whichever way the
@@ -63,89 +31,63 @@ def colorize(
       genkit colorize scan.tif --strength 0.7 --model ddcolor
       genkit colorize portrait.jpg --hint strokes.png --model siggraph17
     """
-    from genkit import cards
-    from genkit.run.pairing import sort_extra
-    from genkit.run.pictures import PictureVerb, run_pictures
-    from genkit.run.planning import settings_of
-    from genkit.verbs.colorize import task
 
-    card = cards.find(shared.model or cards.default_model("colorize"), "colorize")
-    limit = settings_of(shared, "colorize").max_pixels
-    model_options = parse_model_options(card, shared.model_options)
-    task.check(task.ColorizeOptions(strength=strength))
-    if hint is not None:
-        _only_with(card, "hints", "--hint", "takes no hints")
-    if shared.seed:
-        _only_with(card, "stochastic", "--seed", "draws nothing by chance, so a seed changes nothing")
-    files, folders = sort_extra({"hint": hint, "reference": reference})
-    palette = read_palette(Path(reference), limit) if reference is not None else None  # a folder is refused here, as no picture
-    common_hints = read_hints(files["hint"], limit) if "hint" in files else None
-
-    def apply(model: Any, picture: Any, notice: Any, partners: Any = None) -> Any:
-        from genkit.media.pictures.colour import to_srgb
-
-        own = (partners or {}).get("hint")  # a picture of a folder need not have any
-        own_hints = read_hints(own, limit) if own is not None else common_hints
-        options = task.ColorizeOptions(strength, own_hints, palette, shared.seed, model_options)
-        picture = to_srgb(picture, notice)
-        pixels, alpha = task.colorize(model, picture.pixels, picture.alpha, options, notice)
-        return picture.with_pixels(pixels, alpha)
-
-    recorded: dict[str, Any] = {"strength": strength} if strength != 1 else {}
-    return run_pictures(
-        shared,
-        PictureVerb(
-            name="colorize",
-            card=card,
-            mark="_colorized",
-            marks="_colorized",
-            apply=apply,
-            size_of=lambda width, height: (width, height),
-            options=recorded | ({"model_options": model_options} if model_options else {}),
-            files=files,
-            companions=folders,
-            optional=("hint",),
-        ),
+    strength: float = option(
+        1.0,
+        "How much colour: 0 none (grey), 1 what the model says, up to 2 twice as much.",
+        panel=COLOUR,
+        metavar="N",
+        least=0,
+        most=2,
+        bounds="0 (grey) to 2 (twice the colour)",
+        way_out="1 is the model's own",
+    )
+    hint: str | None = option(
+        None,
+        "Coloured strokes on transparency that say which colour is where: a file, or a folder named as the inputs.",
+        panel=COLOUR,
+        metavar="PATH",
+        shown=False,
+        file="paired",
+        needs="hints",
+    )
+    reference: str | None = option(
+        None,
+        "Take the palette of this picture; one for a whole folder gives it the same colours throughout.",
+        panel=COLOUR,
+        metavar="FILE",
+        shown=False,
+        file="one",
     )
 
+    name = "colorize"
+    mark = marks = "_colorized"
+    optional_files = ("hint",)
 
-def read_palette(path: Path, max_pixels: int) -> Palette:
-    """The palette of a reference picture.
+    def check(self, context: Context) -> None:
+        if context.seed:
+            ability.need(context.card, "seed", "--seed")
+        self._palette(context)
+        if "hint" in context.files:
+            self._hints(context)
 
-    Raises:
-        UsageError: it cannot be read, or has no colours.
-    """
-    from genkit.run.further import read_further
-    from genkit.verbs.colorize.palette import Palette
+    def _palette(self, context: Context) -> Palette | None:
+        from genkit.verbs.colorize.palette import Palette
 
-    picture = read_further("--reference", path, max_pixels)
-    return Palette.of(picture.pixels, picture.alpha, f"--reference {path}")
+        picture = context.picture("reference")
+        return Palette.of(picture.pixels, picture.alpha, f"--reference {self.reference}") if picture else None
 
+    def _hints(self, context: Context) -> Hints | None:
+        from genkit.verbs.colorize.hints import Hints
 
-def read_hints(path: Path, max_pixels: int) -> Hints:
-    """The hints in a picture of strokes.
+        picture = context.picture("hint")  # a picture of a folder need not have any
+        return Hints.of(picture.pixels, picture.alpha, f"--hint {context.files['hint']}") if picture else None
 
-    Raises:
-        UsageError: it cannot be read, or is not strokes on transparency.
-    """
-    from genkit.run.further import read_further
-    from genkit.verbs.colorize.hints import Hints
+    def apply(self, model: ColorizeModel, picture: Picture, context: Context) -> Picture:
+        from genkit.media.pictures.colour import to_srgb
+        from genkit.verbs.colorize import task
 
-    picture = read_further("--hint", path, max_pixels)
-    return Hints.of(picture.pixels, picture.alpha, f"--hint {path}")
-
-
-def _only_with(card: Any, param: str, option: str, reason: str) -> None:
-    """Refuse an option that the model cannot honour, naming those that can.
-
-    Raises:
-        UsageError: the card does not say `params.<param>`.
-    """
-    from genkit import cards
-    from genkit.errors import UsageError
-
-    if card.params.get(param):
-        return
-    able = [one.name for one in cards.all_cards("colorize") if one.params.get(param)]
-    way_out = f"models with it: {', '.join(able)}" if able else "no model does; leave it out"
-    raise UsageError(f"{option}: {card.name} {reason}", way_out, code="model-option")
+        palette = context.once("palette", lambda: self._palette(context))
+        options = task.ColorizeOptions(self.strength, self._hints(context), palette, context.seed, context.model_options)
+        picture = to_srgb(picture, context.notify)
+        return picture.with_pixels(*task.colorize(model, picture.pixels, picture.alpha, options, context.notify))

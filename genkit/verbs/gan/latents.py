@@ -19,36 +19,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genkit.errors import InputError, UsageError
+from genkit.run.lists import parse_seeds
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 SPACES = ("z", "w")
-MOST_SEEDS = 100_000
 MOST_FRAMES = 20_000
 LARGEST_FILE = 256 << 20  # bytes unpacked; ours take some kilobytes
-LARGEST_SEED = 2**63 - 1
 
 
 # --- what is typed --------------------------------------------------------------------------------------------------------
-
-
-def parse_seeds(text: str, option: str = "--seeds") -> list[int]:
-    """Read `0-15`, `3,7,9` or `0-3,9`, in that order, each seed once.
-
-    Raises:
-        UsageError: no such list, or one that is too long.
-    """
-    found: dict[int, None] = {}
-    for piece in text.split(","):
-        match = re.fullmatch(r"\s*(\d{1,19})\s*(?:-\s*(\d{1,19})\s*)?", piece)
-        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-        if last < first or last > LARGEST_SEED:
-            raise UsageError(f"{option} {text}: expected seeds, such as 0-15 or 3,7,9")
-        if last - first + len(found) >= MOST_SEEDS:
-            raise UsageError(f"{option} {text}: more than {MOST_SEEDS:,} seeds", "draw them in several runs")
-        found |= dict.fromkeys(range(first, last + 1))
-    return list(found)
 
 
 def parse_layers(text: str, count: int, option: str) -> list[int]:

@@ -44,8 +44,7 @@ class Drawings:
         self.options = chosen | ({"save_latent": True} if save_latent else {})
 
     def seeds(self, listed: str | None, single: int | None, grid: str | None) -> list[Drawing]:
-        from genkit.verbs.gan.latents import parse_seeds
-        from genkit.verbs.gan.task import parse_grid
+        from genkit.run.lists import parse_grid, parse_seeds
 
         if grid is None:
             seeds = [single or 0] if listed is None else parse_seeds(listed)
@@ -90,7 +89,8 @@ class Drawings:
         )
 
     def mixture(self, text: str) -> Drawing:
-        from genkit.verbs.gan.latents import mix, parse_layers, parse_seeds
+        from genkit.run.lists import parse_seeds
+        from genkit.verbs.gan.latents import mix, parse_layers
 
         need_styles(self.card, "--mix")
         first, second, layers = ([*text.split(":"), "", ""])[:3]
@@ -116,8 +116,9 @@ class Drawings:
 
     def walk(self, film: WalkOptions) -> list[Drawing]:
         from genkit.media.film.video import encode, gif_rate
+        from genkit.run.lists import parse_seeds
         from genkit.run.plan import output_folder
-        from genkit.verbs.gan.latents import SPACES, parse_seeds, walk
+        from genkit.verbs.gan.latents import SPACES, walk
 
         seeds = parse_seeds(str(film.walk), "--walk")
         if len(seeds) < 2:

@@ -5,14 +5,13 @@ A seed gives the same picture alone, in a batch and in a grid: its latent and it
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genkit.errors import RunError, UsageError
+from genkit.errors import RunError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 CPU_BATCH, GPU_BATCH = 4, 16
 MEMORY_SHARE = 0.4
 GAP = 2  # white pixels between the pictures of a grid
-LARGEST_GRID = 100  # pictures on a side
 Notice = Callable[[str], None]
 
 
@@ -31,19 +29,6 @@ class Drawn:
     pixels: np.ndarray
     alpha: np.ndarray | None
     w: np.ndarray
-
-
-def parse_grid(text: str) -> tuple[int, int]:
-    """Read `4x3`: columns and rows.
-
-    Raises:
-        UsageError: no such thing.
-    """
-    match = re.fullmatch(r"\s*(\d{1,3})\s*[xX]\s*(\d{1,3})\s*", text)
-    columns, rows = (int(match[1]), int(match[2])) if match else (0, 0)
-    if not (1 <= columns <= LARGEST_GRID and 1 <= rows <= LARGEST_GRID):
-        raise UsageError(f"--grid {text}: expected columns x rows, such as 4x4, each at most {LARGEST_GRID}")
-    return columns, rows
 
 
 def batch_size(model: Any, given: int | None) -> int:

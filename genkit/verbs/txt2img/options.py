@@ -164,7 +164,7 @@ def overridden(base: Values, own: Values) -> Values:
 
 
 def _first_of(seeds: list[str]) -> str:
-    from genkit.verbs.gan.latents import parse_seeds
+    from genkit.run.lists import parse_seeds
 
     return str(parse_seeds(",".join(seeds))[0])
 

@@ -124,8 +124,8 @@ def _earlier(asked: Asked, card: Card, shared: DrawOptions) -> int | None:
     from genkit.media.pictures.formats import FORMATS
     from genkit.media.recipe import read_recipe
     from genkit.run.journal import look_up
+    from genkit.run.lists import parse_seeds
     from genkit.run.plan import output_folder
-    from genkit.verbs.gan.latents import parse_seeds
     from genkit.verbs.txt2img.prompts import expand
 
     folder = output_folder(shared.output) if shared.output else Path()

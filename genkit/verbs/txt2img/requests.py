@@ -241,7 +241,7 @@ class Resolver:
         return (self.native, self.native) if self.native else None
 
     def _seeds(self, values: Values) -> list[int]:
-        from genkit.verbs.gan.latents import parse_seeds
+        from genkit.run.lists import parse_seeds
 
         given = [name for name in SEEDS if name in values]
         if "seeds" in given and len(given) > 1:

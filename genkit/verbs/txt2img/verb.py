@@ -50,7 +50,7 @@ def txt2img(
     from genkit.errors import UsageError
     from genkit.models.diffusers.uncarded import settled
     from genkit.run.drawing import DrawingVerb, run_drawings
-    from genkit.verbs.gan.task import parse_grid
+    from genkit.run.lists import parse_grid
     from genkit.verbs.txt2img.like import read_like
     from genkit.verbs.txt2img.options import SEEN, as_values
     from genkit.verbs.txt2img.outputs import Drawer, parts_not_here

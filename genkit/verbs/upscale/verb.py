@@ -1,70 +1,26 @@
-"""`genkit upscale`: enlarge pictures."""
+"""`upscale`: enlarge pictures."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import typer
+from genkit.run.option import MODEL, RUN, option
+from genkit.run.verb import Context, PictureVerb
 
-from genkit.cli.options import ImageOptions, parse_model_options, spread
-
-app = typer.Typer(rich_markup_mode=None, add_completion=False)
+if TYPE_CHECKING:
+    from genkit.cards import Card
+    from genkit.media.pictures.picture import Picture
+    from genkit.models.shapes import TransformModel
+    from genkit.run.settings import Run
+    from genkit.verbs.upscale.task import UpscaleOptions
 
 SIZE = "Size"
 
 
-@app.command()
-@spread
-def upscale(
-    shared: ImageOptions,
-    scale: Annotated[
-        float | None,
-        typer.Option(
-            "-s",
-            "--scale",
-            metavar="N",
-            rich_help_panel=SIZE,
-            show_default="the model's, 4",
-            help="How many times as wide and high, such as 2 or 1.5.",
-        ),
-    ] = None,
-    size: Annotated[
-        str | None,
-        typer.Option(
-            "--size",
-            metavar="WxH",
-            rich_help_panel=SIZE,
-            show_default="by --scale",
-            help="Fit inside this, in pixels, or inside 720p, 1080p, 1440p (2k), 4k, 5k or 8k.",
-        ),
-    ] = None,
-    width: Annotated[
-        int | None,
-        typer.Option("--width", metavar="N", min=1, rich_help_panel=SIZE, show_default="by --scale", help="Width in pixels."),
-    ] = None,
-    height: Annotated[
-        int | None,
-        typer.Option("--height", metavar="N", min=1, rich_help_panel=SIZE, show_default="by --scale", help="Height in pixels."),
-    ] = None,
-    tile: Annotated[
-        str,
-        typer.Option(
-            "--tile",
-            metavar="N",
-            rich_help_panel="Run",
-            help="auto (by free memory), 0 for the whole picture at once, or a side in input pixels.",
-        ),
-    ] = "auto",
-    wrap: Annotated[
-        bool, typer.Option("--wrap", rich_help_panel="Model", help="Keep a seamless texture seamless: edges go round.")
-    ] = False,
-    tta: Annotated[
-        bool,
-        typer.Option(
-            "--tta", rich_help_panel="Model", help="Average eight turned and mirrored passes: 8 times as slow, a bit better."
-        ),
-    ] = False,
-) -> int:
+@dataclass(frozen=True)
+class Upscale(PictureVerb):
     """Enlarge pictures: files, folders, whole trees. Metadata, transparency, 16 bits and the format are kept.
 
     Without -o the result lies beside its input: photo.jpg gives photo_x4.jpg.
@@ -75,73 +31,86 @@ def upscale(
       genkit upscale scan.tif --size 4k --model realesrgan-x4plus
       genkit upscale - < in.jpg > out.jpg
     """
-    from genkit import cards
-    from genkit.run.pictures import PictureVerb, run_pictures
-    from genkit.verbs.upscale import task
 
-    card = cards.find(shared.model or cards.default_model("upscale", scale=scale), "upscale")
-    model_options = parse_model_options(card, shared.model_options)
-    options = task.UpscaleOptions(
-        scale=scale,
-        size=size,
-        width=width,
-        height=height,
-        tile=parse_tile(tile),
-        wrap=wrap,
-        tta=tta,
-        model_options=model_options,
+    scale: float | None = option(
+        None,
+        "How many times as wide and high, such as 2 or 1.5.",
+        panel=SIZE,
+        flags=("-s", "--scale"),
+        metavar="N",
+        shown="the model's, 4",
     )
-    task.check(options)
-    model_scale = int(card.params.get("scale", 1))
-
-    def apply(model: Any, picture: Any, notice: Any) -> Any:
-        pixels, alpha = task.upscale(model, picture.pixels, picture.alpha, options, notice)
-        return picture.with_pixels(pixels, alpha)
-
-    given = {"scale": scale, "size": size, "width": width, "height": height, "wrap": wrap, "tta": tta}
-    recorded = {name: value for name, value in given.items() if value} | (
-        {"model_options": model_options} if model_options else {}
+    size: str | None = option(
+        None,
+        "Fit inside this, in pixels, or inside 720p, 1080p, 1440p (2k), 4k, 5k or 8k.",
+        panel=SIZE,
+        metavar="WxH",
+        shown="by --scale",
     )
-    return run_pictures(
-        shared,
-        PictureVerb(
-            name="upscale",
-            card=card,
-            mark=mark_of(options, model_scale),
-            marks=r"_x\d+(\.\d+)?|_\d+k|_\d+p|_\d+x\d+|_[wh]\d+|_restored",
-            apply=apply,
-            size_of=lambda width, height: task.target_size(width, height, options, model_scale),
-            options=recorded,
-            fields={"scale": _number(scale or model_scale)},
-        ),
+    width: int | None = option(None, "Width in pixels.", panel=SIZE, metavar="N", shown="by --scale", least=1)
+    height: int | None = option(None, "Height in pixels.", panel=SIZE, metavar="N", shown="by --scale", least=1)
+    tile: str = option(
+        "auto",
+        "auto (by free memory), 0 for the whole picture at once, or a side in input pixels.",
+        panel=RUN,
+        metavar="N",
+        recorded=False,
     )
+    wrap: bool = option(False, "Keep a seamless texture seamless: edges go round.", panel=MODEL)
+    tta: bool = option(False, "Average eight turned and mirrored passes: 8 times as slow, a bit better.", panel=MODEL)
+
+    name = "upscale"
+    marks = r"_x\d+(\.\d+)?|_\d+k|_\d+p|_\d+x\d+|_[wh]\d+|_restored"
+
+    def find_card(self, run: Run) -> Card:
+        from genkit import cards
+
+        return cards.find(run.model or cards.default_model("upscale", scale=self.scale), "upscale")
+
+    def check(self, context: Context) -> None:
+        from genkit.verbs.upscale import task
+
+        task.check(self._options(context))
+
+    def _options(self, context: Context) -> UpscaleOptions:
+        from genkit.pixels.tiles import parse_tile
+        from genkit.verbs.upscale.task import UpscaleOptions
+
+        return UpscaleOptions(
+            scale=self.scale,
+            size=self.size,
+            width=self.width,
+            height=self.height,
+            tile=parse_tile(self.tile),
+            wrap=self.wrap,
+            tta=self.tta,
+            model_options=context.model_options,
+        )
+
+    def mark_of(self, context: Context) -> str:
+        """`_x4`, `_4k`, `_w1920`; `_restored` where nothing grows."""
+        if self.size is not None:
+            return f"_{self.size.lower().replace('×', 'x')}"
+        if self.width is not None or self.height is not None:
+            parts = (f"w{self.width}" if self.width else "", f"h{self.height}" if self.height else "")
+            return "_" + "".join(parts)
+        scale = self.scale or _scale_of(context)
+        return "_restored" if scale == 1 else f"_x{scale:g}"
+
+    def size_of(self, context: Context, width: int, height: int) -> tuple[int, int]:
+        from genkit.verbs.upscale import task
+
+        return task.target_size(width, height, self._options(context), _scale_of(context))
+
+    def fields(self, context: Context) -> Mapping[str, Any]:
+        scale = self.scale or _scale_of(context)
+        return {"scale": int(scale) if float(scale).is_integer() else scale}
+
+    def apply(self, model: TransformModel, picture: Picture, context: Context) -> Picture:
+        from genkit.verbs.upscale import task
+
+        return picture.with_pixels(*task.upscale(model, picture.pixels, picture.alpha, self._options(context), context.notify))
 
 
-def parse_tile(text: str) -> int | None:
-    """Read --tile: None for auto.
-
-    Raises:
-        UsageError: neither auto nor a number.
-    """
-    from genkit.errors import UsageError
-
-    if text == "auto":
-        return None
-    if not text.isdecimal():
-        raise UsageError(f"--tile {text}: expected auto, 0 for the whole picture, or a side in pixels")
-    return int(text)
-
-
-def mark_of(options: Any, model_scale: int) -> str:
-    """What the name of an output beside its input says: `_x4`, `_4k`, `_w1920`; `_restored` where nothing grows."""
-    if options.size is not None:
-        return f"_{options.size.lower().replace('×', 'x')}"
-    if options.width is not None or options.height is not None:
-        parts = (f"w{options.width}" if options.width else "", f"h{options.height}" if options.height else "")
-        return "_" + "".join(parts)
-    scale = options.scale or model_scale
-    return "_restored" if scale == 1 else f"_x{scale:g}"
-
-
-def _number(value: float) -> float | int:
-    return int(value) if float(value).is_integer() else value
+def _scale_of(context: Context) -> int:
+    return int(context.card.params.get("scale", 1))

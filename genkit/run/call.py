@@ -1,0 +1,243 @@
+"""One verb asked for once: its options, and the run's. Every surface makes a `Call`, and `carry_out` does what it asks.
+
+A call comes from a command line (`cli/verbs.py`), from Python (`run/python.py`), from data (`from_data`: JSON, TOML, a step of a
+chain) or from an output's recipe (`from_recipe`).
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from genkit.errors import UsageError
+from genkit.run import option
+from genkit.run.settings import PictureRun, Run
+from genkit.run.verb import Context, DrawingVerb, PictureVerb, Verb
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from genkit.cards import Card
+    from genkit.run.batch import Counts
+    from genkit.run.plan import Plan
+    from genkit.run.report import Reporter
+    from genkit.run.session import Session
+    from genkit.run.work import Work
+
+
+@dataclass(frozen=True)
+class Call:
+    """`verb` is an instance of its declaration, `run` one of the verb's `Run`."""
+
+    verb: Verb
+    run: Run
+
+    def to_data(self) -> dict[str, Any]:
+        """What was chosen, as data that JSON and TOML can hold: {"verb": "upscale", "scale": 2.0, "paths": ["a.png"]}."""
+        chosen = [*option.given(self.verb), *option.given(self.run)]
+        return {"verb": self.verb.name, **{each.name: _plain(value) for each, value in chosen}}
+
+    @property
+    def pipes(self) -> bool:
+        """Whether standard output carries the output itself."""
+        streamed = isinstance(self.run, PictureRun) and self.run.output is None and "-" in self.run.paths
+        return self.run.output == "-" or streamed
+
+
+def from_values(verb: type[Verb], values: Mapping[str, Any]) -> Call:
+    """A call of a verb from values by name.
+
+    Raises:
+        UsageError: a name or a value that the verb does not take.
+    """
+    own = {each.name for each in option.declared(verb)} | {old for each in option.declared(verb) for old in each.option.former}
+    of_verb = {name: value for name, value in values.items() if name in own}
+    others = {name: value for name, value in values.items() if name not in own}
+    try:
+        run = option.build(verb.Run, others, known=verb.name)
+    except UsageError as error:
+        names = [each.name for each in (*option.declared(verb), *option.declared(verb.Run))]
+        if error.hint and error.hint.startswith("its options"):
+            error.hint = f"its options: {', '.join(names)}"
+        raise
+    return Call(option.build(verb, of_verb, known=verb.name), run)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return value if isinstance(value, (str, int, float, bool)) else str(value)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a call ended: the counts of its batch (None where only the plan was asked for), and what a command exits with."""
+
+    plan: Plan
+    counts: Counts | None
+    exit_code: int
+
+
+@contextmanager
+def reporting(call: Call) -> Iterator[Reporter]:
+    """A terminal, or a stream of JSON events, that is told what happens.
+
+    Raises:
+        UsageError: standard output cannot carry what is asked of it.
+    """
+    from genkit.run.report import Reporter, quiet_libraries
+
+    run, pipe = call.run, call.pipes
+    if pipe and run.json:
+        raise UsageError("--json and -o - both want standard output", "write to a file: -o FILE")
+    if pipe and not run.dry_run and sys.stdout.isatty():
+        raise UsageError("a picture would be written to the terminal", "redirect it (> FILE), or give -o FILE")
+    reporter = Reporter(as_json=run.json, quiet=run.quiet, verbose=run.verbose, pipe=pipe)
+    with quiet_libraries(run.verbose):
+        try:
+            yield reporter
+        finally:
+            reporter.close()
+
+
+def carry_out(
+    call: Call,
+    reporter: Reporter,
+    *,
+    context: Context | None = None,
+    session: Session | None = None,
+    stop: threading.Event | None = None,
+) -> Outcome:
+    """Plan a call, and make what it asks for.
+
+    Raises:
+        GenkitError: the plan cannot start, or the model cannot be had.
+    """
+    from genkit.run import session as sessions
+
+    verb = call.verb
+    context = context or verb.context(call.run)
+    session = session or sessions.DEFAULT
+    notes: Sequence[str] = ()
+    if isinstance(verb, PictureVerb):
+        from genkit.run.pictures import PictureWork, plan_pictures
+
+        plan = plan_pictures(verb, context, reporter)
+        work: Callable[[], Work] = partial(PictureWork, verb, context, reporter, session, len(plan.items))
+    elif isinstance(verb, DrawingVerb):
+        from genkit.run.outputs import DrawingWork, plan_outputs
+
+        wanted = verb.outputs(context)
+        plan = plan_outputs(verb, context, wanted)
+        work = partial(DrawingWork, verb, context, reporter, session, wanted, plan.items)
+        notes = wanted.notes
+    else:
+        return verb.carry_out(context, reporter, session, stop)
+    say_plan(plan, call.run.quality, reporter)
+    for note in notes:
+        reporter.say(note)
+    return run_plan(verb, context, plan, reporter, work, stop=stop)
+
+
+def say_plan(plan: Plan, quality: int | None, reporter: Reporter) -> None:
+    """Say what is not as one might expect."""
+    from genkit.media.pictures.formats import LOSSY
+
+    for notice in plan.notices:
+        reporter.say(notice)
+    whole = sorted({item.format for item in plan.items} - {*LOSSY, "MP4"})
+    if quality is not None and whole:
+        reporter.say(
+            f"--quality changes nothing in {' and '.join(whole)} files, which are lossless; it is for {', '.join(LOSSY)}"
+        )
+
+
+def run_plan(
+    verb: Verb,
+    context: Context,
+    plan: Plan,
+    reporter: Reporter,
+    work_of: Callable[[], Work],
+    *,
+    stop: threading.Event | None = None,
+    stopping: str = "finishing the file in hand; Ctrl-C again drops it",
+) -> Outcome:
+    """Show the plan, or run the batch with what `work_of` gives. The first Ctrl-C sets `stop`, and tells what is done then."""
+    from genkit.media.atomic import clean_leftovers
+    from genkit.run import batch
+    from genkit.run.estimate import estimate, remember
+    from genkit.run.report import hint_once
+
+    card, settings, run = context.card, context.settings, context.run
+    pace = f"{card.name} {verb.name.partition(' ')[2]}".strip()  # the further commands of a verb have paces of their own
+    seconds = estimate(plan.megapixels, pace, settings.device)
+    megapixels = round(plan.megapixels, 3)
+    reporter("plan", items=len(plan.items), model=card.name, megapixels=megapixels, bytes=plan.bytes, seconds=seconds)
+    if run.dry_run:
+        show_plan(plan, card, seconds, reporter)
+        return Outcome(plan, None, 0)
+    for folder in plan.folders:
+        for leftover in clean_leftovers(folder):
+            reporter.say(f"{leftover}: unfinished output of a killed run, deleted")
+    stop = stop or threading.Event()
+    work = work_of()
+    with batch.interruptible(stop, "" if reporter.as_json else f"\n{stopping}\n"):
+        try:
+            counts = batch.run(plan.items, read=work.read, prepare=work.prepare, write=work.write, emit=reporter, stop=stop)
+        finally:
+            work.close()
+    remember(counts, pace, settings.device)
+    if counts.done and not counts.interrupted:
+        hint_once(verb.task, card, reporter)
+    speed = counts.megapixels / counts.seconds if counts.done and counts.seconds else None
+    reporter(
+        "done",
+        done=counts.done,
+        failed=counts.failed,
+        skipped=counts.skipped,
+        left=counts.left,
+        seconds=round(counts.seconds, 3),
+        speed=round(speed, 4) if speed else None,
+        exit=counts.exit_code,
+    )
+    if counts.interrupted and not reporter.as_json:
+        print("interrupted; the same command with --resume goes on where it stopped", file=sys.stderr)
+    return Outcome(plan, counts, counts.exit_code)
+
+
+def show_plan(plan: Plan, card: Card, seconds: float | None, reporter: Reporter) -> None:
+    """Tell what would be made, in how many seconds, where that is known, and whether the model would be fetched first."""
+    from genkit.run.report import duration, size
+
+    for item in plan.items:
+        width, height = item.size or (None, None)
+        reporter(
+            "planned",
+            input=item.name,
+            output="-" if item.target is None else str(item.target),
+            width=width,
+            height=height,
+            format=item.format,
+            bytes=item.bytes,
+        )
+    if missing := not_here(card):
+        reporter.say(missing)
+    time = f"about {duration(seconds)}" if seconds is not None else f"not known, {card.name} has not run here yet"
+    reporter.say(f"{len(plan.items)} to make, about {size(plan.bytes)}; time: {time}; nothing was written")
+    if reporter.as_json:
+        reporter("done", done=0, failed=0, skipped=0, left=len(plan.items), seconds=0.0, speed=None, exit=0)
+
+
+def not_here(card: Card) -> str | None:
+    """What to say of a model that would have to be fetched first: how large it is, and how to have it beforehand."""
+    from genkit import weights
+
+    state = weights.state(card)
+    if state in ("shipped", "cached") or card.name.startswith("./"):
+        return None
+    return f"{card.name} is {state} ({weights.size_text(card.size)}); fetch it with genkit models pull {card.name}"

@@ -1,0 +1,210 @@
+"""The stages of one output, whatever it is: known already, read, made, written with its recipe.
+
+`PictureWork` (pictures.py) makes pictures out of pictures, `DrawingWork` (outputs.py) draws them, speech has its own stages in
+its verb; what they share is here, and `batch.py` takes items through them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genkit.errors import GenkitError, InputError, OutputError, flag
+
+if TYPE_CHECKING:
+    from genkit.media.film.video import Film
+    from genkit.media.pictures.images import Picture
+    from genkit.run.batch import Process
+    from genkit.run.plan import Item
+    from genkit.run.report import Reporter
+    from genkit.run.session import Session
+    from genkit.run.verb import Context, Verb
+    from genkit.runtime import Runtime
+
+
+class Work:
+    """`read`, `prepare` and `write` are what `batch.run` calls; `close` gives back what they took. `made_beside` are suffixes of
+    files that must lie beside an output that is whole."""
+
+    made_beside: Sequence[str] = ()
+
+    def __init__(self, verb: Verb, context: Context, reporter: Reporter, session: Session):
+        self.verb, self.context, self.reporter, self.session = verb, context, reporter, session
+        self._facts: dict[Path, dict[str, Any]] = {}
+
+    def read(self, item: Item) -> Any:
+        raise NotImplementedError
+
+    def prepare(self) -> Sequence[Process]:
+        raise NotImplementedError
+
+    def write(self, item: Item, result: Any) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Nothing was taken that others wait for."""
+
+    def load(self) -> tuple[Runtime, Any]:
+        """The model and where it runs."""
+        return load(self.context, self.session, self.reporter)
+
+    def notify(self, item: Item, notices: Iterable[str]) -> None:
+        for notice in notices:
+            self.reporter("notice", message=notice, input=item.name)
+
+    def is_made(self, item: Item, recipe: dict[str, Any]) -> bool:
+        """With --resume: whether an output need not be made again; refuse to replace what is not genkit's.
+
+        Raises:
+            OutputError: something is there that is not.
+        """
+        run = self.context.run
+        if not run.resume or item.target is None:
+            return False
+        from genkit.run import journal
+        from genkit.run.plan import sidecar_of
+
+        target = item.target
+        state = journal.state_of(target, recipe) if item.exists else "other"
+        sidecar = sidecar_of(target)
+        foreign = [target] if state == "foreign" else []
+        foreign += [sidecar] if run.sidecar and sidecar.exists() and not journal.is_sidecar(sidecar) else []
+        if foreign and not run.overwrite:
+            raise OutputError(
+                f"{foreign[0]}: is there already, and was not made by genkit", "--overwrite replaces it", code="foreign"
+            )
+        return state == "same" and all(target.with_suffix(suffix).exists() for suffix in self.made_beside)
+
+    def facts(self, name: str, path: Path) -> dict[str, Any]:
+        """The name and sha256 of a further file, for recipes.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        from genkit.run.pairing import facts_of
+
+        if path not in self._facts:
+            try:
+                self._facts[path] = facts_of(path)
+            except OSError as error:
+                raise InputError(f"{flag(name)} {path}: cannot be read: {error.strerror}", exit_code=2) from error
+        return self._facts[path]
+
+    def recipe(
+        self,
+        item: Item,
+        options: Mapping[str, Any],
+        *,
+        seed: int | None,
+        source: Mapping[str, Any] | None,
+        files: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """How an output is made; `source` is its input and `files` its further ones, each with its name and sha256."""
+        from genkit import __version__
+        from genkit.media.pictures.formats import LOSSY
+
+        run, settings, card = self.context.run, self.context.settings, self.context.card
+        options = dict(options)
+        options |= {"dtype": settings.dtype} if settings.dtype != "auto" else {}
+        options |= {"format": item.format.lower()} if settings.format else {}
+        options |= {"quality": settings.quality} if settings.quality and item.format in (*LOSSY, "MP4") else {}
+        options |= {"strip_metadata": True} if run.strip_metadata else {}
+        return {
+            "genkit": __version__,
+            "verb": self.verb.name,
+            "model": card.name,
+            "revision": card.revision,
+            "options": options,
+            **({"seed": seed} if seed is not None else {}),
+            **({"input": dict(source)} if source else {}),
+            **({"files": dict(files)} if files else {}),
+        }
+
+    def keep_recipe(self, item: Item, target: Path, recipe: dict[str, Any]) -> Callable[[Path], None]:
+        """What notes the recipe of a written file down, where the file cannot carry it: before it has its name, since a kill
+        must not leave an output that a resume does not know."""
+        from genkit.run import journal
+
+        run = self.context.run
+
+        def keep(written: Path) -> None:
+            if run.strip_metadata or item.format in journal.WITHOUT_RECIPE:
+                journal.note_down(target, written, recipe)
+            if run.sidecar:
+                journal.write_sidecar(target, recipe)
+
+        return keep
+
+    def write_media(self, item: Item, made: Picture | Film, recipe: dict[str, Any]) -> dict[str, Any]:
+        """Write a picture or a film whole or not at all, and say what it is."""
+        from genkit.media.film.video import Film
+
+        strip = self.context.run.strip_metadata
+        target: Any = sys.stdout.buffer
+        if item.target is not None:
+            target = item.target
+            make_folder(target.parent)
+        keep = self.keep_recipe(item, target, recipe)
+        if isinstance(made, Film):
+            from genkit.media.atomic import write_atomic
+
+            def produce(stream: Any) -> None:
+                stream.write(made.with_recipe(None if strip else recipe))
+
+            size = write_atomic(target, produce, before_naming=keep)
+        else:
+            from genkit.media.pictures import images
+
+            notices = made.metadata.notices
+            told = len(notices)
+            size = images.write(
+                made,
+                target,
+                format=item.format,
+                quality=self.context.settings.quality,
+                recipe=None if strip else recipe,
+                strip=strip,
+                before_naming=keep,
+            )
+            self.notify(item, notices[told:])
+        return {"width": made.width, "height": made.height, "format": item.format, "bytes": size}
+
+
+def load(context: Context, session: Session, reporter: Reporter) -> tuple[Runtime, Any]:
+    """A call's model, which may have to be fetched, and where it runs.
+
+    Raises:
+        UsageError: a device that is not here. WeightsError: the model cannot be had.
+    """
+    from genkit import runtime
+    from genkit.run.report import fetching
+
+    card, settings = context.card, context.settings
+    place = runtime.choose(settings.device, settings.dtype, card.dtypes)  # before anything is fetched for it
+    model = session.model(
+        card, place, accept_licence=context.run.accept_licence, report=reporter.say, progress=fetching(reporter)
+    )
+    if hasattr(model, "progress"):  # it works in steps that take long enough to be seen
+        model.progress = reporter.steps()
+    return place, model
+
+
+@contextmanager
+def naming(item: Item) -> Iterator[None]:
+    """Let an error say which input it is about: a verb knows pixels, and not where they are from."""
+    try:
+        yield
+    except GenkitError as error:
+        if item.name not in error.message:
+            error.message = f"{item.name}: {error.message}"
+        raise
+
+
+def make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made: {error.strerror}", "choose another -o") from error
