@@ -1,7 +1,7 @@
 """One verb asked for once: its options, and the run's. Every surface makes a `Call`, and `carry_out` does what it asks.
 
-A call comes from a command line (`cli/verbs.py`), from Python (`run/python.py`), from data (`from_data`: JSON, TOML, a step of a
-chain) or from an output's recipe (`from_recipe`).
+A call comes from a command line (`cli/verbs.py`), from Python (`run/python.py`), from data (`from_values`: JSON, TOML, a step
+of a chain) or from an output's recipe (`run/recipe.py`).
 """
 
 from __future__ import annotations

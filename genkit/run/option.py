@@ -30,8 +30,8 @@ class Option:
     """What is known of an option beside the name, type and default of its field.
 
     `flags` are spellings beside `--name` (or, where one is long, in its place); `shown` is what help says of the default (True:
-    the default itself, False: nothing). A number lies from `least` to `most`; `bounds` says so in other words, `way_out` what to
-    do. `choices` are the texts it takes. `needs` is a capability that the model's card must have; `of_model` says that the
+    the default itself, False: nothing). A number lies from `least` to `most`; `bounds` says so in other words, `way_out` what
+    to do. `choices` are the texts it takes. `needs` is a capability that the model's card must have; `of_model` says that the
     option is one of the model's own (`-O name=value`) with a spelling of its own, whose type and bounds the card knows.
     `recorded` options go into the recipe. `file` says that it names files which a recipe knows by name and hash: "one" for all
     inputs, "paired" also a folder with one for each, "list" again for each. `argument` options stand without a flag.

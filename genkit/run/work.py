@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 
 class Work:
-    """`read`, `prepare` and `write` are what `batch.run` calls; `close` gives back what they took. `made_beside` are suffixes of
-    files that must lie beside an output that is whole."""
+    """`read`, `prepare` and `write` are what `batch.run` calls; `close` gives back what they took. `made_beside` are
+    suffixes of files that must lie beside an output that is whole."""
 
     made_beside: Sequence[str] = ()
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genkit.errors import InputError, UsageError
-from genkit.run.lists import parse_seeds
+from genkit.run.lists import LARGEST_SEED, parse_seeds
 
 if TYPE_CHECKING:
     from torch import Tensor
