@@ -16,6 +16,7 @@ BELOW = {"cards", "config", "files", "errors"}
 ALLOWED = {
     "errors": set(),
     "files": set(),
+    "version": set(),
     "cards": {"config", "files", "errors"},
     "config": {"cards", "files", "errors"},
     "weights": BELOW,
@@ -26,12 +27,12 @@ ALLOWED = {
     "text": {"nets", "runtime", "cards", "errors"},
     "data": {"pixels", "media", "text", "nets", "cards", "errors"},
     "models": {"text", "nets", "weights", "runtime", "cards", "errors"},
-    "run": {"media", "models", "weights", "runtime", "cards", "config", "files", "errors"},
+    "run": {"media", "models", "weights", "runtime", "cards", "config", "files", "errors", "version"},
     "verbs": {"run", "pixels", "text", "media", "nets", "runtime", "cards", "files", "errors"},
     "evaluate": {"verbs", "models", "data", "pixels", "text", "media", "nets", "weights", "runtime", "cards", "errors"},
 }
 ALLOWED["train"] = ALLOWED["evaluate"] | {"evaluate"}
-ANYTHING = {"cli", "__init__", "__main__", "api"}
+ANYTHING = {"cli", "__init__", "__main__", "python"}
 SHAPES = "genkit.models.shapes"  # types that these rooms may name, and nothing else of that room
 NAMES_SHAPES = {"pixels", "run", "verbs"}
 # Until each verb is one declaration, its command still stands beside its algorithm: these arrows go with it.
@@ -47,7 +48,9 @@ LIGHT = (
     "media/recipe",
     "models/shapes",
     "__init__",
-    "api",
+    "python",
+    "verbs/__init__",
+    "version",
     "weights",
 )
 NOT_FOR_HELP = {"run/callers"}

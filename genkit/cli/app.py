@@ -121,7 +121,7 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from genkit import __version__
+        from genkit.version import __version__
 
         typer.echo(f"genkit {__version__}")
         raise typer.Exit()

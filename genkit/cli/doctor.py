@@ -39,8 +39,9 @@ def gather() -> dict[str, Any]:
 
     import torch
 
-    from genkit import __version__, cards, config, runtime, weights
+    from genkit import cards, config, runtime, weights
     from genkit.run.plan import nearest_existing
+    from genkit.version import __version__
 
     cache = cards.cache_folder()
     disk = nearest_existing(cache)

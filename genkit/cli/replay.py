@@ -194,8 +194,9 @@ def _look_for(file: Path, wanted: dict[str, Any], folders: list[Path], but: set[
 
 def _differences(recipe: dict[str, Any]) -> list[str]:
     """What may make the pixels differ: another genkit, or other weights under the same name."""
-    from genkit import __version__, cards
+    from genkit import cards
     from genkit.errors import GenkitError
+    from genkit.version import __version__
 
     notes = []
     if recipe.get("genkit") != __version__:

@@ -32,10 +32,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from genkit.errors import GenkitError, system_error
+from genkit.errors import GenkitError, RunError, system_error
 from genkit.run.plan import Item
 
 INTERRUPTED = 130
@@ -67,7 +67,7 @@ Write = Callable[[Item, Any], dict[str, Any]]
 @dataclass
 class Counts:
     """How a batch went. `left` are items that were not begun or not finished when it was interrupted; `loading` are the
-    seconds that went into loading the model."""
+    seconds that went into loading the model; `errors` say why items failed."""
 
     done: int = 0
     failed: int = 0
@@ -77,6 +77,7 @@ class Counts:
     loading: float = 0.0
     megapixels: float = 0.0
     interrupted: bool = False
+    errors: list[GenkitError] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
@@ -316,6 +317,8 @@ class _Run:
                 import traceback
 
                 traceback.print_exception(error)
+        kind = type(told) if told is not None else RunError
+        self.counts.errors.append(kind(message, hint, code=code))
         self._settle(place, "failed", code=code, message=message, hint=hint)
 
     def _settle(self, place: int, event: str, **fields: Any) -> None:

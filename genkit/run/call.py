@@ -1,7 +1,7 @@
 """One verb asked for once: its options, and the run's. Every surface makes a `Call`, and `carry_out` does what it asks.
 
-A call comes from a command line (`cli/verbs.py`), from Python (`run/python.py`), from data (`from_values`: JSON, TOML, a step
-of a chain) or from an output's recipe (`run/recipe.py`).
+A call comes from a command line (`cli/verbs.py`), from Python (`python/functions.py`), from data (`from_values`: JSON, TOML, a
+step of a chain) or from an output's recipe (`run/recipe.py`).
 """
 
 from __future__ import annotations
@@ -112,8 +112,9 @@ def carry_out(
     context: Context | None = None,
     session: Session | None = None,
     stop: threading.Event | None = None,
+    data: bytes | None = None,
 ) -> Outcome:
-    """Plan a call, and make what it asks for.
+    """Plan a call, and make what it asks for; `data` is a picture in memory that takes the place of standard input.
 
     Raises:
         GenkitError: the plan cannot start, or the model cannot be had.
@@ -127,8 +128,8 @@ def carry_out(
     if isinstance(verb, PictureVerb):
         from genkit.run.pictures import PictureWork, plan_pictures
 
-        plan = plan_pictures(verb, context, reporter)
-        work: Callable[[], Work] = partial(PictureWork, verb, context, reporter, session, len(plan.items))
+        plan = plan_pictures(verb, context, reporter, data)
+        work: Callable[[], Work] = partial(PictureWork, verb, context, reporter, session, plan, data is not None)
     elif isinstance(verb, DrawingVerb):
         from genkit.run.outputs import DrawingWork, plan_outputs
 
@@ -192,7 +193,7 @@ def run_plan(
         finally:
             work.close()
     remember(counts, pace, settings.device)
-    if counts.done and not counts.interrupted:
+    if counts.done and not counts.interrupted and reporter.hints:
         hint_once(verb.task, card, reporter)
     speed = counts.megapixels / counts.seconds if counts.done and counts.seconds else None
     reporter(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genkit.errors import InputError, UsageError, flag
+from genkit.run import callers
 from genkit.run.settings import PictureRun
 from genkit.run.verb import Context, PictureVerb
 from genkit.run.work import Work, naming
@@ -33,8 +34,8 @@ PICTURES_A_WORKER = 4  # with fewer, the last picture would run on a part of the
 LARGE_TILE = 320  # pixels a side, halo included: what a worker of a CPU holds in memory at once
 
 
-def plan_pictures(verb: PictureVerb, context: Context, reporter: Reporter) -> Plan:
-    """Which input becomes which output.
+def plan_pictures(verb: PictureVerb, context: Context, reporter: Reporter, data: bytes | None = None) -> Plan:
+    """Which input becomes which output; `data` is what standard input would hold.
 
     Raises:
         UsageError: the plan cannot start.
@@ -47,9 +48,8 @@ def plan_pictures(verb: PictureVerb, context: Context, reporter: Reporter) -> Pl
     assert isinstance(run, PictureRun)
     folder = paths.output_folder(run.output)
     inputs = find_inputs(run.paths, suffixes=FORMATS.keys(), recursive=run.recursive, leave_out=folder, notice=reporter.say)
-    data = None
     if any(each.path is None for each in inputs):
-        data = _standard_input(verb)
+        data = data or _standard_input(verb)
     elif run.output is None and not run.again:
         inputs = _without_own(inputs, verb, reporter)
     inputs, pairs = _find_partners(inputs, verb, context, reporter)
@@ -159,13 +159,14 @@ class _Loaded:
 
 
 class PictureWork(Work):
-    """Read (a thread), process (the caller's), write (threads). `count` is how many outputs there will be."""
+    """Read (a thread), process (the caller's), write (threads). `memory`: the input is a picture
+    without a file, not standard input."""
 
     verb: PictureVerb
 
-    def __init__(self, verb: PictureVerb, context: Context, reporter: Reporter, session: Session, count: int):
+    def __init__(self, verb: PictureVerb, context: Context, reporter: Reporter, session: Session, plan: Plan, memory: bool):
         super().__init__(verb, context, reporter, session)
-        self._count, self._threads = count, 0
+        self._count, self._memory, self._threads = len(plan.items), memory, 0
         self._files = {name: self.facts(name, path) for name, path in context.files.items()}
 
     def read(self, item: Item) -> Any:
@@ -241,7 +242,7 @@ class PictureWork(Work):
         return self.write_media(item, result.picture, result.recipe)
 
     def _recipe(self, item: Item, digest: str) -> dict[str, Any]:
-        name = item.source.name if item.source else "stdin"
+        name = item.source.name if item.source else callers.name_of(item.data or b"") if self._memory else "stdin"
         return self.recipe(
             item,
             self.verb.recorded(self.context),

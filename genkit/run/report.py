@@ -27,6 +27,8 @@ def write_event(event: str, /, **fields: Any) -> None:
 class Reporter:
     """Takes events. `pipe` says that stdout carries the output itself."""
 
+    hints = True  # whoever reads it may be told of stronger models
+
     def __init__(self, *, as_json: bool, quiet: bool, verbose: bool, pipe: bool = False):
         self.as_json, self.quiet, self._verbose, self._pipe = as_json, quiet, verbose, pipe
         self._said: set[str] = set()

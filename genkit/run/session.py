@@ -100,7 +100,7 @@ class Session:
         return sum(entry.bytes for entry in self._entries.values())
 
     def _make_room(self, wanted: int, place: Runtime, but: Key | None = None) -> None:
-        if not self._entries:
+        if not self._entries.keys() - {but}:  # nothing could go
             return
         limit = self._limit
         if limit is None:

@@ -94,7 +94,7 @@ class Verb:
 
     name: ClassVar[str]
     Run: ClassVar[type[Run]]
-    commands: ClassVar[Sequence[str]] = ()  # further verbs that stand under this one: `gan project`
+    first: ClassVar[str]  # the option that is the first argument in Python, where that is no picture
 
     @property
     def task(self) -> str:

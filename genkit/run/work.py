@@ -103,8 +103,8 @@ class Work:
         files: Mapping[str, Any],
     ) -> dict[str, Any]:
         """How an output is made; `source` is its input and `files` its further ones, each with its name and sha256."""
-        from genkit import __version__
         from genkit.media.pictures.formats import LOSSY
+        from genkit.version import __version__
 
         run, settings, card = self.context.run, self.context.settings, self.context.card
         options = dict(options)

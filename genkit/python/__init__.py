@@ -1,0 +1,1 @@
+"""genkit from Python: the verbs as functions, loaded models, many inputs at once."""
