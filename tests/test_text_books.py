@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from genkit.errors import InputError
+from genkit.text.books.markdown import paragraphs
 from genkit.text.books.passages import Passage, passages
 
 
@@ -76,6 +78,38 @@ def test_markdown_is_read_without_its_signs(tmp_path):
     }
     assert found[2].text.split("\n\n")[:2] == ["Two", "a, b"] and "c, d" in found[2].text and "https" not in found[2].text
     assert "\nThree\n\nend" in found[2].text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("***both** one*, __a `*code*`__", ["both one, a *code*"]),
+        ("- a\n  - b\n\n    c\n- d\n", ["a", "b", "c", "d"]),
+        ("2. a\n3. b", ["2. a", "3. b"]),
+        ("> a\n> > b\n\n> - [ ] c", ["a", "b", "c"]),
+        ("<div align=center>\n<b>A</b> &amp; b\n</div>\n\n<!-- no -->\n\nc<br>d", ["A & b", "c\nd"]),
+        ("a[^n].\n\n[^n]: long\n    note\n\n    more\n\nb", ["a.", "b"]),
+        ("a ==marked== b == c ~~gone~~", ["a marked b == c gone"]),
+        ("| a *b* | |\n|:-:|--|\n| `c` | d\\|e |", ["a b", "c, d|e"]),
+        ("Use `<name>` and <https://a.b/c_d_e> &lt;", ["Use <name> and https://a.b/c_d_e <"]),
+        ("[[HH AH0]] [x][y] [z]\n\n[y]: /u 'T'\n", ["[[HH AH0]] x [z]"]),
+        ("    code\n\n~~~\nno\n~~~\nyes", ["yes"]),
+    ],
+)
+def test_markdown_nests(text: str, expected: list[str]):
+    assert [one for _, one in paragraphs(text)] == expected
+
+
+@pytest.mark.parametrize(
+    "signs", ["[", "*", "_", "<br", "![", "<", "[a](", "<a ", "<!--", "[[a]]", "> ", "{", "**a ", "<a b='"]
+)
+@pytest.mark.parametrize("suffix", [".md", ".epub"])
+def test_time_does_not_grow_with_the_square_of_hostile_signs(tmp_path, signs: str, suffix: str):
+    text = signs * (60_000 // len(signs))
+    path = book(tmp_path / "a.epub", **{"c.xhtml": f"<p>{text}"}) if suffix == ".epub" else write(tmp_path / "a.md", text)
+    begun = time.process_time()
+    list(passages(path))
+    assert time.process_time() - begun < 3
 
 
 @pytest.mark.parametrize(

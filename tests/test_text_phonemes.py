@@ -17,6 +17,7 @@ from genkit.text.english.arpabet import SYMBOLS, from_ipa, stressed
 from genkit.text.english.g2p import ALPHABET, Network
 from genkit.text.english.phonemes import _model, model_file, phonemes_of, pronounce, words_of
 from genkit.text.front import sentences
+from genkit.text.romanising import romanised
 
 DATA = Path(os.environ.get("GENKIT_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
@@ -111,6 +112,19 @@ def test_what_is_not_latin_is_read_by_its_letters_or_not_at_all():
     assert pronounce("привет") == pronounce("privet") and pronounce("καλημέρα") == pronounce("kalimera")
     assert pronounce("今日") == () and pronounce("əliyev") == pronounce("eliyev")
     assert pronounce("łódź") and pronounce("straße") and pronounce("'") == ()
+
+
+@pytest.mark.parametrize(
+    ("word", "spelling"),
+    [
+        ("щука", "shchuka"), ("подъезд", "podezd"), ("ёлка", "yolka"), ("їжак", "yizhak"),
+        ("љубав", "lyubav"),
+        ("ψωμί", "psomi"), ("καλημέρα", "kalimera"), ("й", "y"), ("한국어", "hangugeo"), ("გამარჯობა", "gamarjoba"), ("ラーメン", "ramen"),
+        ("食べる", "食べる"), ("مرحبا", "مرحبا"), ("naïve", "naïve"), ("łódź", "łódź"), ("ʃip", "ship"), ("θɪŋk", "thingk"),
+    ],
+)  # fmt: skip
+def test_other_alphabets_have_an_english_spelling(word: str, spelling: str):
+    assert romanised(word) == spelling
 
 
 @pytest.mark.parametrize(

@@ -11,27 +11,17 @@ import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 from xml.parsers import expat
 
 from genkit.errors import InputError
+from genkit.text.books.hypertext import read_html
 from genkit.text.books.passages import Passage
 
 LARGEST_FILE = 32 * 2**20  # bytes of one chapter, unpacked; the whole of War and Peace has 3 MB
 LARGEST_BOOK = 128 * 2**20  # of all that is read
 MOST_FILES = 20_000
-_BLOCKS = frozenset({
-    "address", "article", "aside", "blockquote", "body", "center", "dd", "div", "dl", "dt", "figcaption", "figure",
-    "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main", "nav", "ol", "p", "pre",
-    "section", "table", "td", "th", "tr", "ul"
-})  # fmt: skip
-_SILENT = frozenset({"head", "script", "style", "rt", "rp", "svg", "math", "nav", "audio", "video", "object"})
-_NOTES = {"noteref", "footnote", "footnotes", "endnote", "endnotes", "rearnote", "pagebreak", "page-list"}
-_VOID = frozenset({
-    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"
-})  # fmt: skip
 
 
 def chapters(path: Path) -> Iterator[Passage]:
@@ -133,54 +123,6 @@ def _spine(archive: zipfile.ZipFile, path: Path) -> list[str]:
     return names
 
 
-class _Reader(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-        self.silent: list[str] = []
-        self.heading: list[str] | None = None
-        self.title: str | None = None
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if self.silent:
-            if tag == self.silent[0] and tag not in _VOID:
-                self.silent.append(tag)
-            return
-        given = {name: value or "" for name, value in attrs}
-        note = set(given.get("epub:type", "").split()) & _NOTES or given.get("role", "") in ("doc-noteref", "doc-footnote")
-        if (tag in _SILENT or note or "hidden" in given) and tag not in _VOID:
-            self.silent.append(tag)
-            return
-        if tag == "br":
-            self.parts.append("\u2028" if self.heading is None else " ")
-        if tag in _BLOCKS:
-            self.parts.append("\n\n")
-        if tag in ("h1", "h2", "h3") and self.title is None:
-            self.heading = []
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _VOID:
-            self.handle_starttag(tag, attrs)
-
-    def handle_endtag(self, tag: str) -> None:
-        if self.silent:
-            if tag == self.silent[0]:
-                self.silent.pop()
-            return
-        if tag in ("h1", "h2", "h3") and self.heading is not None:
-            self.title = " ".join("".join(self.heading).split()) or None
-            self.heading = None
-        if tag in _BLOCKS:
-            self.parts.append("\n\n")
-
-    def handle_data(self, data: str) -> None:
-        if not self.silent:
-            text = re.sub(r"\s+", " ", data)
-            self.parts.append(text)
-            if self.heading is not None:
-                self.heading.append(text)
-
-
 def _chapter(data: bytes) -> tuple[str, str | None]:
     declared = re.search(rb"encoding=[\"']([\w-]+)", data[:200])
     encoding = declared[1].decode("ascii") if declared else "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
@@ -188,8 +130,4 @@ def _chapter(data: bytes) -> tuple[str, str | None]:
         text = data.decode(encoding, errors="replace")
     except (LookupError, ValueError):  # an encoding that there is not, or that is none of text
         text = data.decode("utf-8", errors="replace")
-    reader = _Reader()
-    reader.feed(text.lstrip("\ufeff"))
-    reader.close()
-    paragraphs = (" ".join(one.split(" ")).strip(" \u2028") for one in re.split(r"\n\n+", "".join(reader.parts)))
-    return "\n\n".join(re.sub(r" {2,}", " ", one) for one in paragraphs if one.strip()), reader.title
+    return read_html(text.lstrip("\ufeff"))

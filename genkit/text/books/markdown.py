@@ -1,84 +1,64 @@
-"""Markdown to the lines that are read aloud: headings told apart, no signs of markup, no code blocks, no pictures."""
+"""Markdown (CommonMark with tables, by markdown-it-py) to the paragraphs that are read aloud: headings told apart, no signs of
+markup, no code blocks, no pictures, no footnotes."""
 
 from __future__ import annotations
 
-import html
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-_FENCE = re.compile(r"\s{0,3}(```+|~~~+)")
-_HEADING = re.compile(r"\s{0,3}(#{1,6})(?:\s+(.*?))?(?:\s+#+)?\s*$")
-_UNDERLINE = re.compile(r"\s{0,3}(=+|-{2,})\s*$")
-_RULE = re.compile(r"\s{0,3}([-*_])(?:\s*\1){2,}\s*$")
-_TABLE_RULE = re.compile(r"\s*\|?(?:\s*:?-{2,}:?\s*\|)+\s*:?-*:?\s*$")
-_DEFINITION = re.compile(r"\s{0,3}\[[^\]]+\]:\s+\S+")
-_MARKER = re.compile(r"\s*(?:>\s?)*\s*(?:[-*+]\s+(?:\[[ xX]\]\s+)?|(?=\d+[.)]\s))?")
-_INLINE = (
-    (re.compile(r"<!--.*?-->"), ""),
-    (re.compile(r"!\[[^\]]*\](?:\([^)]*\)|\[[^\]]*\])"), ""),
-    (re.compile(r"\[\^[^\]]+\]:?"), ""),
-    (re.compile(r"(?<!\[)\[([^\[\]]+)\]\((?:[^()]|\([^()]*\))*\)"), r"\1"),
-    (re.compile(r"(?<!\[)\[([^\[\]]+)\]\[[^\]]*\]"), r"\1"),
-    (re.compile(r"<(https?://[^>\s]+)>"), r"\1"),
-    (re.compile(r"</?[A-Za-z][^<>]*>"), ""),
-    (re.compile(r"(`+)(.+?)\1"), r"\2"),
-    (re.compile(r"(?<!\\)(\*{1,3}|~~)(?=\S)(.+?)(?<=[^\s\\])\1"), r"\2"),
-    (re.compile(r"(?<![\w\\])(_{1,3})(?=\S)(.+?)(?<=[^\s\\])\1(?!\w)"), r"\2"),
-    (re.compile(r"\\([\\`*_{}\[\]()#+.!|<>~-])"), r"\1"),
-)
+from genkit.text.books.hypertext import read_html
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
+_FRONT_MATTER = re.compile(r"\A---[ \t]*\n.*?\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+_FOOTNOTE = re.compile(r"^ {0,3}\[\^[^\]\s]{1,100}\]:[^\n]*(?:\n(?:[ \t]*\n)*(?: {4}|\t)[^\n]*)*", re.MULTILINE)
+_FOOTNOTE_MARK = re.compile(r"\[\^[^\]\s]{1,100}\]")
+_TASK = re.compile(r"\[[ xX]\]\s+")
+_HIGHLIGHT = re.compile(r"==(?=\S)([^=\n]{1,500})(?<=\S)==")
+_SIGNS = re.compile(r"(?:[^\w\s]\s?)+")
+MOST_SIGNS = 2000  # in a row: no writer has more, and brackets cost the parser a search each
 
 
-def plain(line: str) -> str:
-    """One line without inline markup."""
-    for pattern, by in _INLINE:
-        line = pattern.sub(by, line)
-    return html.unescape(line).strip()
+def paragraphs(text: str) -> Iterator[tuple[int, str]]:
+    """(level of the heading or 0, text) of each heading, paragraph, item and row of a table, in order."""
+    from markdown_it import MarkdownIt
+
+    reader = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    source = _FOOTNOTE.sub("", _FRONT_MATTER.sub("", text.replace("\r\n", "\n"), count=1))
+    source = _SIGNS.sub(lambda signs: "" if len(signs[0]) > MOST_SIGNS else signs[0], source)
+    level, marker, cells = 0, "", None  # type: int, str, list[str] | None
+    for token in reader.parse(source):
+        if token.type == "heading_open":
+            level = int(token.tag[1])
+        elif token.type == "list_item_open":
+            marker = f"{token.info}{token.markup} " if token.info else ""
+        elif token.type == "tr_open":
+            cells = []
+        elif token.type == "tr_close":
+            if cells:
+                yield 0, ", ".join(cells)
+            cells = None
+        elif token.type == "inline" and (plain := _plain(token.children or [])):
+            if cells is not None:
+                cells.append(plain)
+                continue
+            yield level, marker + (_TASK.sub("", plain, count=1) if _TASK.match(plain) else plain)
+            level, marker = 0, ""
+        elif token.type == "heading_close":
+            level = 0
+        elif token.type == "html_block" and (plain := read_html(token.content)[0]):
+            yield 0, plain
 
 
-def plain_lines(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """(level of the heading or 0, text) of each line; list items and table rows get a blank line around them."""
-    fence, comment, held = "", False, None  # type: str, bool, str | None
-    front = False
-    for number, raw in enumerate(lines):
-        line = raw.rstrip("\r\n")
-        if number == 0 and line.strip() == "---":
-            front = True
-            continue
-        if front:
-            front = line.strip() not in ("---", "...")
-            continue
-        if fence:
-            found = _FENCE.match(line)
-            fence = "" if found and found[1].startswith(fence) else fence
-            continue
-        if comment:
-            comment = "-->" not in line
-            continue
-        if "<!--" in line and "-->" not in line:
-            comment, line = True, line.partition("<!--")[0]
-        if held is not None and held.strip() and (found := _UNDERLINE.match(line)) is not None:
-            yield (1 if found[1][0] == "=" else 2), plain(held)
-            held = None
-            continue
-        if held is not None:
-            yield 0, plain(held)
-            held = None
-        if (found := _FENCE.match(line)) is not None:
-            fence = found[1]
-        elif (found := _HEADING.match(line)) is not None:
-            if text := plain(found[2] or ""):
-                yield len(found[1]), text
-        elif _RULE.match(line) or _TABLE_RULE.match(line) or _DEFINITION.match(line):
-            yield 0, ""
-        elif line.lstrip().startswith("|"):
-            cells = [plain(cell) for cell in line.strip().strip("|").split("|")]
-            yield 0, ", ".join(cell for cell in cells if cell)
-            yield 0, ""
-        else:
-            marker = _MARKER.match(line)
-            rest = line[marker.end() :] if marker else line
-            if marker and (marker[0].strip(" >") or re.match(r"\d+[.)]\s", rest)):
-                yield 0, ""  # an item is a paragraph of its own
-            held = rest
-    if held is not None:
-        yield 0, plain(held)
+def _plain(children: list[Token]) -> str:
+    """Inline markup as text: pictures and tags go, code stays; a line that the writer broke stays one."""
+    parts = []
+    for one in children:
+        if one.type in ("text", "code_inline", "text_special"):
+            parts.append(one.content)
+        elif one.type in ("softbreak", "hardbreak") or (one.type == "html_inline" and one.content.startswith("<br")):
+            parts.append("\n")
+    text = _HIGHLIGHT.sub(r"\1", _FOOTNOTE_MARK.sub("", "".join(parts)))
+    return "\n".join(line.strip() for line in text.split("\n")).strip()

@@ -77,22 +77,18 @@ def _text(path: Path) -> Iterator[Passage]:
 
 def _markdown(path: Path) -> Iterator[Passage]:
     """Chapters begin at headings of the first and second level."""
-    from genkit.text.books.markdown import plain_lines
+    from genkit.text.books.markdown import paragraphs
 
-    number, title, lines = 0, None, []  # type: int, str | None, list[str]
-    with path.open(encoding=_encoding(path)) as opened:
-        for level, line in plain_lines(opened):
-            if level in (1, 2):
-                if any(one.strip() for one in lines):
-                    number += 1
-                    yield Passage(f"{number:04d}", "\n".join(lines).strip(), title)
-                title, lines = line, [line, ""]
-            elif level:
-                lines += ["", line, ""]
-            else:
-                lines.append(line)
-    if any(one.strip() for one in lines):
-        yield Passage(f"{number + 1:04d}", "\n".join(lines).strip(), title)
+    number, title, chapter = 0, None, []  # type: int, str | None, list[str]
+    for level, text in paragraphs(path.read_text(encoding=_encoding(path))):
+        if level in (1, 2):
+            if chapter:
+                number += 1
+                yield Passage(f"{number:04d}", "\n\n".join(chapter), title)
+            title, chapter = text, []
+        chapter.append(text)
+    if chapter:
+        yield Passage(f"{number + 1:04d}", "\n\n".join(chapter), title)
 
 
 def _table(path: Path) -> Iterator[Passage]:

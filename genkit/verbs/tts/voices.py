@@ -49,7 +49,7 @@ def refuse_foreign(texts: Sequence[str], card: Card, voice: str | None = None, l
     languages = languages_of(card, voice)
     foreign = sum((foreign_words(one, languages) for one in texts), Foreign())
     mainly = foreign.share > MOST_FOREIGN
-    spoken = language or (None if mainly else guess_language(sample(texts)))
+    spoken = language or (None if mainly else guess_language(sample(texts), languages))
     if not mainly and (spoken is None or speaks(languages, spoken)):
         return foreign
     script = f"is in another script: {' '.join(foreign.examples)}"
@@ -73,9 +73,16 @@ def can_say(card: Card, foreign: str, language: str | None) -> bool:
 
 
 def parts_notice(parts: Sequence[tuple[str, str]], card: Card, voice: str | None = None) -> str | None:
-    """What is to be told of chapters (title, text) that seem to be in another language than the rest of their book."""
+    """What is to be told of chapters (title, text) that seem to be in another language than the rest of their book, and of a
+    text that is too short to be sure of."""
     languages = languages_of(card, voice)
-    guessed = ((title, guess_language(text[:4000])) for title, text in parts) if len(parts) > 1 else ()
+    if len(parts) == 1:
+        likely = guess_language(parts[0][1], languages, sure=False)
+        if likely is None or speaks(languages, likely):
+            return None
+        voices = f"genkit tts --list-voices --language {likely}"
+        return f"the text may be in another language ({likely}) than {card.name} speaks; {voices}"
+    guessed = ((title, guess_language(text[:4000], languages)) for title, text in parts)
     strange = [f"{title} ({found})" for title, found in guessed if found is not None and not speaks(languages, found)]
     if not strange:
         return None
