@@ -117,6 +117,10 @@ def test_a_good_card_is_read() -> None:
         ),
         (f'hash = "sha256:{"0" * 64}"', "", "files.weights.hash"),
         (f'hash = "sha256:{"0" * 64}"', f'hash = "md5:{"0" * 32}"', "files.weights.hash"),
+        ("[params]", 'can = ["hints"]\n[params]', "can"),
+        ("[params]", 'can = "hints"\n[params]', "can"),
+        ("[params]", '[params]\ncan = "speed"', "params.can"),
+        ("[params]", "[params]\ncan = [1]", "params.can"),
         ("name =", "name = = 3", "not a model card"),
     ],
 )
@@ -221,3 +225,65 @@ def test_listing_names_opens_nothing_and_imports_nothing_heavy() -> None:
     assert "broken" in cards.names("upscale")
     script = "import sys, genkit.cards as c, genkit.weights; c.names(); print({'torch', 'numpy', 'rich'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip() == "set()"
+
+
+# --- what models can ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("task", "words", "names"),
+    [
+        ("colorize", ["hints"], ["siggraph17"]),
+        ("colorize", ["seed"], []),
+        ("inpaint", ["seed"], ["flux2-klein-inpaint", "sd15-inpaint", "sdxl-inpaint", "zimage-inpaint"]),
+        ("inpaint", ["prompt", "negative"], ["sd15-inpaint", "sdxl-inpaint", "zimage-inpaint"]),
+        ("style", ["any_style"], ["genkit-style", "microast"]),
+        ("style", ["own_style"], ["fast-style-wave"]),
+        ("style", ["features"], ["genkit-style", "vgg19"]),
+        ("translate", ["domains"], ["genkit-edges2clothes", "genkit-recolor"]),
+        ("translate", ["edges"], ["genkit-edges2clothes", "pix2pix-edges2shoes"]),
+        ("gan", ["styles"], ["genkit-clothes", "genkit-tiles"]),
+        (
+            "gan",
+            ["classes", "truncation"],
+            [*(f"biggan-deep-{side}" for side in (128, 256, 512)), "genkit-clothes", "genkit-tiles"],
+        ),
+        ("upscale", ["denoise"], ["realesr-general-x4v3"]),
+        ("txt2img", ["control_init", "negative"], ["dreamshaper-8", "genkit-icons", "sd15", "sdxl", "ssd-1b"]),
+        ("txt2img", ["cache"], ["flux1-schnell", "flux2-klein-4b", "qwen-image-2512"]),
+        ("tts", ["pitch"], ["genkit-kathleen"]),
+        ("tts", ["phonemes"], ["fastspeech2-conformer", "genkit-kathleen"]),
+    ],
+)
+def test_models_that_can_are_named_in_the_order_of_the_list(task: str, words: list[str], names: list[str]) -> None:
+    assert cards.able(task, *words) == names
+
+
+def test_a_part_of_a_pipeline_can_nothing_alone() -> None:
+    assert cards.find("control-canny-sd15").can == cards.find("vae-sd-mse").can == frozenset()
+
+
+def test_a_card_declares_the_words_of_its_verb() -> None:
+    text = GOOD.replace('"upscale"', '"tts"').replace("[params]", 'can = ["speed", "seed"]\n[params]')
+    path = write(text, task="tts")
+    assert cards.read_card(path).can == {"speed", "seed"}
+    path.write_text(text.replace("speed", "spede"), encoding="utf-8")
+    with pytest.raises(WeightsError, match=r"can cannot hold 'spede'; known for tts: .*pitch"):
+        cards.read_card(path)
+
+
+def test_a_voice_that_says_it_among_its_parameters_is_read() -> None:
+    card = cards.read_card(write(GOOD.replace("upscale", "tts").replace("scale = 4", 'can = ["speed", "words"]'), task="tts"))
+    assert card.can == {"speed", "words"}
+
+
+def test_what_pipelines_can_is_what_the_code_that_drives_them_has() -> None:
+    import diffusers
+
+    from genkit.models.diffusers.pipelines import DRAWING
+
+    for name, kind in DRAWING.items():
+        card = cards.Card("any", ("txt2img",), "diffusers", Path("any.toml"), "user", params={"pipeline": name})
+        has = {"init": kind.image, "control": kind.control, "control_init": kind.control_image, "weights": kind.clip}
+        has |= {"lora": hasattr(getattr(diffusers, name), "load_lora_weights"), "vae": True}
+        assert card.can - {"cache"} == {word for word, there in has.items() if there}, name

@@ -99,7 +99,8 @@ class Option:
 
 @dataclass(frozen=True)
 class Card:
-    """What is known about one model. `commercial` is None where the licence does not say."""
+    """What is known about one model. `commercial` is None where the licence does not say; `declared` is the field `can`, which
+    the property unites with what follows from the rest."""
 
     name: str
     tasks: tuple[str, ...]
@@ -120,6 +121,7 @@ class Card:
     dtypes: tuple[str, ...] = ("float32",)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     options: tuple[Option, ...] = ()
+    declared: tuple[str, ...] = ()
     requires: str | None = None
     files: Mapping[str, CardFile] = field(default_factory=dict)
     hub: Hub | None = None
@@ -131,6 +133,13 @@ class Card:
     @property
     def task(self) -> str:
         return self.tasks[0]
+
+    @property
+    def can(self) -> frozenset[str]:
+        """What may be asked of this model beyond its verb's plain work, by the words of `cards/abilities.py`."""
+        from genkit.cards.abilities import abilities
+
+        return abilities(self)
 
     @property
     def shipped(self) -> bool:

@@ -49,6 +49,15 @@ def all_cards(task: str | None = None) -> list[Card]:
     return sorted((card for card in cards if task is None or task in card.tasks), key=lambda card: (card.task, card.name))
 
 
+def able(task: str, *abilities: str) -> list[str]:
+    """Names of the verb's models that can all of these (words of `cards/abilities.py`), in the order of `all_cards`.
+
+    Raises:
+        WeightsError: a card is malformed, or two cards claim one name.
+    """
+    return [card.name for card in all_cards(task) if card.can.issuperset(abilities)]
+
+
 def find(name: str, task: str | None = None) -> Card:
     """Find a model by name or alias (case, `_` and `-` do not matter), or read the card that a path ending in .toml names.
 

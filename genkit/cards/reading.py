@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
+from genkit.cards.abilities import ABILITIES
 from genkit.cards.card import Card, CardFile, Folder, Hash, Hub, Option
 from genkit.cards.places import user_folder, weights_folder
 from genkit.errors import WeightsError
@@ -48,6 +49,7 @@ FIELDS: dict[str, type] = {
     "dtypes": list,
     "defaults": dict,
     "options": dict,
+    "can": list,
     "requires": str,
     "files": dict,
     "hub": dict,
@@ -116,17 +118,22 @@ def parse_card(raw: Mapping[str, Any], path: Path) -> Card:
     for name, value in raw.get("params", {}).items():
         if name in ("scale", "receptive"):
             check.that(type(value) is int and value > 0, f"params.{name}", "must be a whole number")
+        if name == "can":  # where voices said it before there was the field
+            check.that(isinstance(value, list), "params.can", "must be of type list")
+            check.texts(value, "params.can")
     options = tuple(check.option(name, one) for name, one in raw.get("options", {}).items())
+    declared = check.abilities(raw.get("can", []), tasks)
     local = hub is None and all(one.path is not None for one in files.values())
     return Card(
         **{
-            **raw,
+            **{name: value for name, value in raw.items() if name != "can"},
             "tasks": tasks,
             "toml": path,
             "origin": "user" if user else ("shipped" if local else "catalogue"),
             "aliases": check.texts(raw.get("aliases", []), "aliases", re.compile(r"[\w.+-]+")),
             "dtypes": dtypes,
             "options": options,
+            "declared": declared,
             "files": files,
             "hub": hub,
             "folder": folder,
@@ -164,6 +171,13 @@ class _Checker:
             self.that(isinstance(one, str) and (pattern is None or bool(pattern.fullmatch(one))), where, f"cannot hold {one!r}")
         self.that(len(set(value)) == len(value), where, "says a thing twice")
         return tuple(value)
+
+    def abilities(self, value: list[Any], tasks: tuple[str, ...]) -> tuple[str, ...]:
+        known = {word for task in tasks for word in ABILITIES.get(task, {})}
+        for one in (found := self.texts(value, "can")):
+            words = f"known for {' and '.join(tasks)}: {', '.join(sorted(known)) or 'nothing'}"
+            self.that(one in known, "can", f"cannot hold {one!r}; {words}; an option needs no word")
+        return found
 
     def link(self, value: str, where: str) -> None:
         parts = urlsplit(value)
