@@ -199,7 +199,7 @@ def test_training_configurations_are_not_cards() -> None:
 def test_the_default_follows_scale_and_configuration() -> None:
     assert cards.default_model("upscale", scale=2) == "genkit-x2"
     assert cards.default_model("upscale", scale=2.5) == cards.default_model("upscale") == "genkit-x4"
-    config.set("upscale.model", "CRAFT_x4")
+    config.set("upscale.model", "CRAFT_x4", cards.lasting_name)
     assert cards.default_model("upscale", scale=2) == "craft-x4"
     config.path().write_text('"upscale.model" = "gone"\n', encoding="utf-8")
     with pytest.raises(UsageError, match=r"config\.toml: upscale\.model: unknown model 'gone'"):

@@ -17,7 +17,7 @@ ALLOWED = {
     "errors": set(),
     "files": set(),
     "cards": {"config", "files", "errors"},
-    "config": {"cards", "files", "errors"},
+    "config": {"files", "errors"},
     "weights": BELOW,
     "runtime": {"cards", "errors"},
     "media": BELOW,

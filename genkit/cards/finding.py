@@ -92,16 +92,25 @@ def find(name: str, task: str | None = None) -> Card:
     raise UsageError(f"unknown model {name!r}", hint, code="unknown-model")
 
 
+def lasting_name(name: str, task: str) -> str:
+    """The verb's model of that name or place, named so that it is found again: a card by its name, a place by its path.
+
+    Raises:
+        UsageError, WeightsError: as `find`.
+    """
+    card = find(name, task)
+    if name.endswith(".toml"):
+        return str(card.toml)
+    return name if card.name.startswith("./") else card.name
+
+
 def default_model(task: str, *, scale: float | None = None) -> str:
     """The model a verb takes when none is named: the configured one, else a shipped one (by `scale` for upscale)."""
     from genkit import config
 
     if configured := config.get(f"{task}.model"):
         try:
-            found = find(str(configured), task)
-            if str(configured).endswith(".toml"):
-                return str(found.toml)
-            return str(configured) if found.name.startswith("./") else found.name  # a place is told by its path alone
+            return lasting_name(str(configured), task)
         except UsageError as error:
             hint = f"genkit config set {task}.model NAME, or genkit config unset {task}.model"
             raise UsageError(f"{config.path()}: {task}.model: {error.message}", hint, code=error.code) from None

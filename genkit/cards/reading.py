@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,6 +12,7 @@ from genkit.cards.abilities import ABILITIES
 from genkit.cards.card import Card, CardFile, Folder, Hash, Hub, Option
 from genkit.cards.places import user_folder, weights_folder
 from genkit.errors import WeightsError
+from genkit.files import read_toml
 
 DTYPES = ("float32", "float16", "bfloat16")
 NAME = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
@@ -80,7 +80,7 @@ def read_card(path: Path) -> Card:
         WeightsError: unreadable, an unknown field, or a value that cannot be right; names file and field.
     """
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        raw = read_toml(path)
     except (OSError, ValueError) as error:
         raise WeightsError(f"{path}: not a model card ({error})", code="card") from error
     return parse_card(raw, path)

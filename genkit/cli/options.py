@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from genkit.cards import Card
 
 OUTPUT, MODEL, RUN, REPORT = "Output", "Model", "Run", "Reporting"
-MAX_PIXELS = 100_000_000
 
 
 def complete_model(ctx: typer.Context, incomplete: str) -> list[str]:

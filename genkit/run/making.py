@@ -78,7 +78,7 @@ def run_plan(
 ) -> int:
     """Show the plan, or run the batch with what `work_of` gives, and return the exit code. The first Ctrl-C sets `stop`, and
     tells what is done then."""
-    from genkit.media.atomic import clean_leftovers
+    from genkit.files import clean_leftovers
     from genkit.run import batch
     from genkit.run.estimate import estimate, remember
     from genkit.run.report import hint_once

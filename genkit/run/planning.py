@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genkit.cli.options import MAX_PIXELS, DrawOptions, ImageOptions, parse_pixels
+from genkit.cli.options import DrawOptions, ImageOptions, parse_pixels
 from genkit.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Settings:
 def settings_of(shared: ImageOptions | DrawOptions, verb: str) -> Settings:
     """The settings of a command (`gan`, `gan project`)."""
     from genkit import config
+    from genkit.media.pictures.formats import MAX_PIXELS
     from genkit.run.plan import names_format
 
     def pick(given: Any, key: str, fallback: Any = None) -> Any:
