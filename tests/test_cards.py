@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -188,6 +189,50 @@ def test_two_cards_of_one_name_are_an_error_that_names_both() -> None:
     with pytest.raises(WeightsError) as caught:
         cards.find("craft-x4")
     assert str(path) in caught.value.message and caught.value.message.count("craft-x4.toml") == 2
+
+
+BAD_CARDS = {
+    "malformed": ("thing-x4", "name = = 3"),
+    "empty": ("thing-x4", ""),
+    "of another shape": ("thing-x4", "a = 1"),
+    "an unknown field": ("thing-x4", GOOD.replace("licence =", "license =")),
+    "a name that ships": ("craft-x4", GOOD.replace('"thing-x4"', '"craft-x4"')),
+    "an alias that ships": ("thing-x4", GOOD.replace('"Thing_X4"', '"Craft_X4"')),
+    "nested too deep": ("thing-x4", "a = " + "[" * 100_000 + "]" * 100_000),
+    "a name of 10,000 parts": ("thing-x4", ".".join("a" * 10_000) + " = 1"),
+    "no UTF-8": ("thing-x4", b'summary = "\xff"'),
+    "a title for the terminal": ("thing-x4", GOOD.replace("For tests.", "\\u001b]0;title\\u0007 For tests.")),
+    "a cleared screen": ("thing-x4", GOOD.replace("[params]", '[params]\n"\\u001b[2J" = 1')),
+    "words turned round": ("thing-x4", GOOD.replace("For tests.", "For \\u202etests.")),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_CARDS)
+def test_a_bad_card_of_the_users_is_named_and_left_out(kind: str) -> None:
+    name, text = BAD_CARDS[kind]
+    path = write("", name)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    assert [card.toml for card in cards.all_cards()] == sorted(EVERY, key=lambda path: (path.parent.name, path.stem))
+    (fault,) = cards.faults()
+    assert str(path) in fault.message and fault.message.isprintable()
+    assert cards.able("colorize", "hints") == ["siggraph17"]
+    assert cards.default_model("upscale") == "genkit-x4" and cards.find("team34_craft", "upscale").name == "craft-x4"
+    assert cards.recommended("upscale") is not None
+
+
+@pytest.mark.parametrize("kind", ["pipe", "endless", "folder", "loop"])
+def test_a_card_that_is_no_file_is_left_out_at_once(kind: str) -> None:
+    path = write("")
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("/dev/zero" if kind == "endless" else path)
+    assert len(cards.all_cards()) == len(EVERY) and str(path) in cards.faults()[0].message
+    with pytest.raises(WeightsError, match="not a model card"):
+        cards.find("thing-x4")
 
 
 def test_training_configurations_are_not_cards() -> None:

@@ -20,6 +20,7 @@ TASK = re.compile(r"[a-z][a-z0-9]*")
 FAMILY = re.compile(r"[a-z][a-z0-9_]*")
 FULL_REVISION = re.compile(r"[0-9a-f]{40}")
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # and what turns the direction of text round
 HASH_DIGITS = {"sha256": (64, 64), "sha256-prefix": (8, 63), "md5": (32, 32), "git-sha1": (40, 40)}
 OPTION_TYPES: dict[str, tuple[type, ...]] = {
     "int": (int,),
@@ -89,6 +90,7 @@ def read_card(path: Path) -> Card:
 def parse_card(raw: Mapping[str, Any], path: Path) -> Card:
     """Check the fields of a card that lies, or will lie, at `path`."""
     check = _Checker(path)
+    check.printable(raw)
     check.table(raw, FIELDS, "")
     for needed in ("name", "tasks", "family", "summary", "licence"):
         if not raw.get(needed):
@@ -153,6 +155,15 @@ class _Checker:
     def that(self, holds: bool, where: str, why: str) -> None:
         if not holds:
             self.fail(where, why)
+
+    def printable(self, value: Any) -> None:
+        """Refuse signs that a terminal would obey, in names and texts: what a card says is shown in lists."""
+        if isinstance(value, str):
+            if sign := CONTROL.search(value):
+                self.fail(ascii(value[:60]), f"holds the control character {sign[0]!a}")
+        elif isinstance(value, (dict, list)):
+            for inner in (*value, *value.values()) if isinstance(value, dict) else value:
+                self.printable(inner)
 
     def table(self, value: Any, fields: Mapping[str, type], where: str) -> None:
         prefix = f"{where}." if where else ""

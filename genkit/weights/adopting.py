@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genkit.cards import Card, all_cards, card_text, parse_card, read_card, user_folder
+from genkit.cards import Card, all_cards, card_paths, card_text, parse_card, plain_name, read_card, user_folder
 from genkit.errors import UsageError, WeightsError
 from genkit.files import clean_leftovers, replacing
 from genkit.weights.foreign.stylegan_pickle import is_plain_pickle, read_stylegan
@@ -72,10 +72,14 @@ def _save(state: Mapping[str, Tensor], path: Path, temporary: Path) -> dict[str,
 
 def refuse_taken(name: str) -> None:
     """Raise UsageError if a card has this name or alias."""
-    wanted = name.lower().replace("_", "-")
     for card in all_cards():
-        if wanted in (one.lower().replace("_", "-") for one in (card.name, *card.aliases)):
+        if plain_name(name) in map(plain_name, (card.name, *card.aliases)):
             way_out = (
                 f"genkit models rm {card.name}, or choose another name" if card.origin == "user" else "choose another name"
             )
             raise UsageError(f"the name {name} is taken by {card.toml}", way_out, code="name-taken")
+    for path in card_paths():
+        if plain_name(path.stem) == plain_name(name):  # malformed, and so in no list
+            raise UsageError(
+                f"the name {name} is taken by {path}", "mend or delete that card, or choose another name", code="name-taken"
+            )
