@@ -1,4 +1,4 @@
-"""The user's settings: flat dotted keys in `GENKIT_HOME/config.toml`, read with tomllib, written whole and atomically.
+"""The user's settings: flat dotted keys in `GENKIT_HOME/config.toml`, written whole and atomically.
 
 A setting is the default of the command-line option of its name; an option given on the command line wins.
 """
@@ -6,14 +6,13 @@ A setting is the default of the command-line option of its name; an option given
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from genkit.errors import UsageError
-from genkit.files import replace_text
+from genkit.files import home, read_toml, replace_text
 
 VERBS = ("upscale", "colorize", "inpaint", "style", "translate", "gan", "txt2img", "tts")
 FORMATS = ("jpeg", "jpg", "png", "webp", "tiff", "tif", "avif", "bmp", "heif")
@@ -33,8 +32,6 @@ _left_out: list[str] = []
 
 
 def path() -> Path:
-    from genkit.cards import home
-
     return home() / "config.toml"
 
 
@@ -52,7 +49,7 @@ def read_all() -> dict[str, Any]:
     """
     source = path()
     try:
-        raw = tomllib.loads(source.read_text(encoding="utf-8"))
+        raw = read_toml(source)
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
@@ -88,14 +85,14 @@ def leaving_out(*settings: str) -> Iterator[None]:
         _left_out[:] = before
 
 
-def set(key: str, value: Any) -> Any:
-    """Check and store one setting (text is turned into the setting's type), and return what was stored."""
+def set(key: str, value: Any, lasting_name: Callable[[str, str], str]) -> Any:
+    """Check and store one setting (text is turned into the setting's type), and return what was stored.
+
+    `lasting_name` finds a verb's model and says how to name it for good (`cards.lasting_name`, which stands above this room).
+    """
     checked = check(key, value)
     if key.endswith(".model"):
-        from genkit.cards import find
-
-        found = find(checked, key.partition(".")[0])
-        checked = str(found.toml) if checked.endswith(".toml") else found.name
+        checked = lasting_name(checked, key.partition(".")[0])
     _write(read_all() | {key: checked})
     return checked
 
@@ -154,8 +151,6 @@ def _flatten(table: Mapping[str, Any], prefix: str, flat: dict[str, Any]) -> Non
 
 
 def _write(settings: Mapping[str, Any]) -> None:
-    import json
+    import tomli_w
 
-    # JSON's strings and whole numbers are TOML's too; a quoted key may hold a dot.
-    lines = [f"{json.dumps(key)} = {json.dumps(value)}\n" for key, value in sorted(settings.items())]
-    replace_text(path(), "".join(lines))
+    replace_text(path(), tomli_w.dumps(dict(sorted(settings.items()))))

@@ -1,16 +1,77 @@
-"""Small text files that genkit keeps for itself, written whole or not at all; sizes in words; names (standard library).
+"""The lowest room: the user's folder, files written whole or not at all, files read within bounds, sizes and names in words
+(standard library).
 
-Outputs are `media/atomic.py`'s: they are large, and what refuses them is told to the user with a way out.
+A file is written under another name beside its target, `.genkit-<pid>-<random>-<host>.part`, and then renamed. That name tells
+whose it is, so that what a killed process left behind can be swept away later without touching a file that a living one is
+writing.
+
+What is read is hostile until it has been read: only regular files are opened (a named pipe would hang, a device never end), no
+more than `most` bytes, and JSON and TOML that nest deeper than people write are refused, since whatever walks them afterwards
+does so by recursion. Inputs may be pipes, too: one is read once, and its bytes are kept (`read_input`).
 """
 
 from __future__ import annotations
 
+import errno
+import json
 import os
+import platform
 import re
 import secrets
+import stat
+import sys
+import time
+import tomllib
 import unicodedata
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
+
+_LEFTOVER = re.compile(r"^\.genkit-(\d+)-[0-9a-f]{12}(?:-([0-9a-f]{8}))?\.part$")
+LARGEST_TEXT = 16 << 20  # bytes of a card, settings, a state file
+LARGEST_INPUT = 4 << 30  # bytes of a picture or a text
+DEEPEST = 64  # levels; cards have five
+TOO_DEEP = f"nested deeper than {DEEPEST} levels"
+_OTHER_HOST_S = 86_400.0  # on a shared folder another machine's processes cannot be asked; a day without a change is dead
+_pipes: dict[tuple[int, int], bytes] = {}  # device and number of a pipe that was read: its bytes
+
+
+def home() -> Path:
+    """The user's own folder: configuration, own cards, and the cache unless GENKIT_CACHE says otherwise. Not created here.
+
+    platformdirs would give other places where XDG_DATA_HOME is set on a Mac or LOCALAPPDATA is set otherwise on Windows, and
+    so lose what lies in them; importing it takes 35 ms, a quarter of what `genkit --help` may.
+    """
+    if given := os.environ.get("GENKIT_HOME"):
+        return Path(given).expanduser()
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "genkit"
+    if os.name == "nt":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "genkit"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "genkit"
+
+
+# --- whole files ----------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Give the path of a new temporary beside `target`; after the block it becomes the target, or is gone and the target is
+    what it was.
+
+    Raises:
+        OSError: the place refuses the file.
+    """
+    temporary = target.parent / f".genkit-{os.getpid()}-{secrets.token_hex(6)}-{_host()}.part"
+    try:
+        yield temporary
+        os.replace(temporary, target)
+    except BaseException:  # Ctrl-C too: nothing half done may stay
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def replace_text(target: Path, text: str) -> None:
@@ -20,14 +81,160 @@ def replace_text(target: Path, text: str) -> None:
         OSError: the place refuses the file.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    with replacing(target) as temporary, temporary.open("x", encoding="utf-8") as file:
+        file.write(text)
+
+
+def clean_leftovers(folder: Path) -> list[Path]:
+    """Delete genkit's own temporaries in `folder` whose process is dead, and name them."""
+    gone: list[Path] = []
     try:
-        with partial.open("x", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(partial, target)
-    except BaseException:  # an interrupt, too, must leave no partial file
-        partial.unlink(missing_ok=True)
-        raise
+        paths = list(folder.iterdir())
+    except OSError:
+        return gone
+    for path in paths:
+        match = _LEFTOVER.match(path.name)
+        if match is None:
+            continue
+        try:
+            foreign = match[2] is not None and match[2] != _host()
+            alive = time.time() - path.stat().st_mtime < _OTHER_HOST_S if foreign else _alive(int(match[1]))
+            if alive:
+                continue
+            path.unlink()
+        except OSError:  # another process swept it first, or it is not ours
+            continue
+        gone.append(path)
+    return gone
+
+
+@cache
+def _host() -> str:
+    return f"{zlib.crc32(platform.node().encode()):08x}"
+
+
+def _alive(pid: int) -> bool:
+    if os.name == "nt":  # os.kill would end the process there
+        return _alive_windows(pid)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
+def _alive_windows(pid: int) -> bool:
+    import ctypes
+
+    kernel = ctypes.windll.kernel32  # type: ignore[attr-defined,unused-ignore]
+    handle = kernel.OpenProcess(0x1000, False, pid)  # PROCESS_QUERY_LIMITED_INFORMATION
+    if handle:
+        kernel.CloseHandle(handle)
+    return bool(handle)
+
+
+# --- reading --------------------------------------------------------------------------------------------------------------
+
+
+def read_regular(path: Path, most: int = LARGEST_TEXT) -> bytes:
+    """The bytes of a regular file.
+
+    Raises:
+        OSError: it cannot be opened, or is no regular file.
+        ValueError: it is larger than `most` bytes.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))  # a pipe must not hang
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "no regular file", str(path))
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise ValueError(f"larger than {size_text(most)}")
+    return data
+
+
+def is_pipe(path: Path) -> bool:
+    """Whether the path leads to a pipe (`mkfifo`, or the shell's `<(command)`), which can be read but once."""
+    try:
+        return stat.S_ISFIFO(path.stat().st_mode)
+    except OSError:
+        return False
+
+
+def read_input(path: Path, most: int = LARGEST_INPUT) -> bytes:
+    """The bytes of a file that the user named: a regular one, or a pipe, whose bytes this process then keeps.
+
+    Raises:
+        OSError: it cannot be opened, or is a device.
+        ValueError: it holds more than `most` bytes.
+    """
+    if not is_pipe(path):
+        return read_regular(path, most)
+    found = path.stat()
+    key = found.st_dev, found.st_ino
+    if key not in _pipes:
+        with path.open("rb") as file:
+            data = file.read(most + 1)
+        if len(data) > most:
+            raise ValueError(f"larger than {size_text(most)}")
+        _pipes[key] = data
+    return _pipes[key]
+
+
+def parse_json(text: str | bytes) -> Any:
+    """JSON that nests at most `DEEPEST` levels.
+
+    Raises:
+        ValueError: it is none, or nests deeper.
+    """
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError(TOO_DEEP) from None
+    return _shallow(value)
+
+
+def read_json(path: Path, most: int = LARGEST_TEXT) -> Any:
+    """As `read_regular` and `parse_json`.
+
+    Raises:
+        OSError, ValueError: as those.
+    """
+    return parse_json(read_regular(path, most))
+
+
+def read_toml(path: Path, most: int = LARGEST_TEXT) -> dict[str, Any]:
+    """As `read_regular`, and TOML that nests at most `DEEPEST` levels.
+
+    Raises:
+        OSError, ValueError: as that; it is none, or nests deeper.
+    """
+    text = read_regular(path, most).decode("utf-8")
+    try:
+        value = tomllib.loads(text)
+    except RecursionError:
+        raise ValueError(TOO_DEEP) from None
+    return _shallow(value)
+
+
+def _shallow(value: Any) -> Any:
+    level: list[Any] = [value]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, (dict, list))
+            for inner in (one.values() if isinstance(one, dict) else one)
+            if isinstance(inner, (dict, list))
+        ]
+        if not level:
+            return value
+    raise ValueError(TOO_DEEP)
+
+
+# --- words ----------------------------------------------------------------------------------------------------------------
 
 
 def size_text(size: int | None) -> str:

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genkit.cards.reading import DTYPES
 from genkit.errors import UsageError
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
-
-DTYPES = ("float32", "float16", "bfloat16")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -117,6 +118,10 @@ def test_a_good_card_is_read() -> None:
         ),
         (f'hash = "sha256:{"0" * 64}"', "", "files.weights.hash"),
         (f'hash = "sha256:{"0" * 64}"', f'hash = "md5:{"0" * 32}"', "files.weights.hash"),
+        ("[params]", 'can = ["hints"]\n[params]', "can"),
+        ("[params]", 'can = "hints"\n[params]', "can"),
+        ("[params]", '[params]\ncan = "speed"', "params.can"),
+        ("[params]", "[params]\ncan = [1]", "params.can"),
         ("name =", "name = = 3", "not a model card"),
     ],
 )
@@ -186,6 +191,50 @@ def test_two_cards_of_one_name_are_an_error_that_names_both() -> None:
     assert str(path) in caught.value.message and caught.value.message.count("craft-x4.toml") == 2
 
 
+BAD_CARDS = {
+    "malformed": ("thing-x4", "name = = 3"),
+    "empty": ("thing-x4", ""),
+    "of another shape": ("thing-x4", "a = 1"),
+    "an unknown field": ("thing-x4", GOOD.replace("licence =", "license =")),
+    "a name that ships": ("craft-x4", GOOD.replace('"thing-x4"', '"craft-x4"')),
+    "an alias that ships": ("thing-x4", GOOD.replace('"Thing_X4"', '"Craft_X4"')),
+    "nested too deep": ("thing-x4", "a = " + "[" * 100_000 + "]" * 100_000),
+    "a name of 10,000 parts": ("thing-x4", ".".join("a" * 10_000) + " = 1"),
+    "no UTF-8": ("thing-x4", b'summary = "\xff"'),
+    "a title for the terminal": ("thing-x4", GOOD.replace("For tests.", "\\u001b]0;title\\u0007 For tests.")),
+    "a cleared screen": ("thing-x4", GOOD.replace("[params]", '[params]\n"\\u001b[2J" = 1')),
+    "words turned round": ("thing-x4", GOOD.replace("For tests.", "For \\u202etests.")),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_CARDS)
+def test_a_bad_card_of_the_users_is_named_and_left_out(kind: str) -> None:
+    name, text = BAD_CARDS[kind]
+    path = write("", name)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    assert [card.toml for card in cards.all_cards()] == sorted(EVERY, key=lambda path: (path.parent.name, path.stem))
+    (fault,) = cards.faults()
+    assert str(path) in fault.message and fault.message.isprintable()
+    assert cards.able("colorize", "hints") == ["siggraph17"]
+    assert cards.default_model("upscale") == "genkit-x4" and cards.find("team34_craft", "upscale").name == "craft-x4"
+    assert cards.recommended("upscale") is not None
+
+
+@pytest.mark.parametrize("kind", ["pipe", "endless", "folder", "loop"])
+def test_a_card_that_is_no_file_is_left_out_at_once(kind: str) -> None:
+    path = write("")
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("/dev/zero" if kind == "endless" else path)
+    assert len(cards.all_cards()) == len(EVERY) and str(path) in cards.faults()[0].message
+    with pytest.raises(WeightsError, match="not a model card"):
+        cards.find("thing-x4")
+
+
 def test_training_configurations_are_not_cards() -> None:
     write("anything", name="thing-x4.train")
     assert not any("train" in name for name in cards.names())
@@ -195,7 +244,7 @@ def test_training_configurations_are_not_cards() -> None:
 def test_the_default_follows_scale_and_configuration() -> None:
     assert cards.default_model("upscale", scale=2) == "genkit-x2"
     assert cards.default_model("upscale", scale=2.5) == cards.default_model("upscale") == "genkit-x4"
-    config.set("upscale.model", "CRAFT_x4")
+    config.set("upscale.model", "CRAFT_x4", cards.lasting_name)
     assert cards.default_model("upscale", scale=2) == "craft-x4"
     config.path().write_text('"upscale.model" = "gone"\n', encoding="utf-8")
     with pytest.raises(UsageError, match=r"config\.toml: upscale\.model: unknown model 'gone'"):
@@ -221,3 +270,65 @@ def test_listing_names_opens_nothing_and_imports_nothing_heavy() -> None:
     assert "broken" in cards.names("upscale")
     script = "import sys, genkit.cards as c, genkit.weights; c.names(); print({'torch', 'numpy', 'rich'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip() == "set()"
+
+
+# --- what models can ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("task", "words", "names"),
+    [
+        ("colorize", ["hints"], ["siggraph17"]),
+        ("colorize", ["seed"], []),
+        ("inpaint", ["seed"], ["flux2-klein-inpaint", "sd15-inpaint", "sdxl-inpaint", "zimage-inpaint"]),
+        ("inpaint", ["prompt", "negative"], ["sd15-inpaint", "sdxl-inpaint", "zimage-inpaint"]),
+        ("style", ["any_style"], ["genkit-style", "microast"]),
+        ("style", ["own_style"], ["fast-style-wave"]),
+        ("style", ["features"], ["genkit-style", "vgg19"]),
+        ("translate", ["domains"], ["genkit-edges2clothes", "genkit-recolor"]),
+        ("translate", ["edges"], ["genkit-edges2clothes", "pix2pix-edges2shoes"]),
+        ("gan", ["styles"], ["genkit-clothes", "genkit-tiles"]),
+        (
+            "gan",
+            ["classes", "truncation"],
+            [*(f"biggan-deep-{side}" for side in (128, 256, 512)), "genkit-clothes", "genkit-tiles"],
+        ),
+        ("upscale", ["denoise"], ["realesr-general-x4v3"]),
+        ("txt2img", ["control_init", "negative"], ["dreamshaper-8", "genkit-icons", "sd15", "sdxl", "ssd-1b"]),
+        ("txt2img", ["cache"], ["flux1-schnell", "flux2-klein-4b", "qwen-image-2512"]),
+        ("tts", ["pitch"], ["genkit-kathleen"]),
+        ("tts", ["phonemes"], ["fastspeech2-conformer", "genkit-kathleen"]),
+    ],
+)
+def test_models_that_can_are_named_in_the_order_of_the_list(task: str, words: list[str], names: list[str]) -> None:
+    assert cards.able(task, *words) == names
+
+
+def test_a_part_of_a_pipeline_can_nothing_alone() -> None:
+    assert cards.find("control-canny-sd15").can == cards.find("vae-sd-mse").can == frozenset()
+
+
+def test_a_card_declares_the_words_of_its_verb() -> None:
+    text = GOOD.replace('"upscale"', '"tts"').replace("[params]", 'can = ["speed", "seed"]\n[params]')
+    path = write(text, task="tts")
+    assert cards.read_card(path).can == {"speed", "seed"}
+    path.write_text(text.replace("speed", "spede"), encoding="utf-8")
+    with pytest.raises(WeightsError, match=r"can cannot hold 'spede'; known for tts: .*pitch"):
+        cards.read_card(path)
+
+
+def test_a_voice_that_says_it_among_its_parameters_is_read() -> None:
+    card = cards.read_card(write(GOOD.replace("upscale", "tts").replace("scale = 4", 'can = ["speed", "words"]'), task="tts"))
+    assert card.can == {"speed", "words"}
+
+
+def test_what_pipelines_can_is_what_the_code_that_drives_them_has() -> None:
+    import diffusers
+
+    from genkit.models.diffusers.pipelines import DRAWING
+
+    for name, kind in DRAWING.items():
+        card = cards.Card("any", ("txt2img",), "diffusers", Path("any.toml"), "user", params={"pipeline": name})
+        has = {"init": kind.image, "control": kind.control, "control_init": kind.control_image, "weights": kind.clip}
+        has |= {"lora": hasattr(getattr(diffusers, name), "load_lora_weights"), "vae": True}
+        assert card.can - {"cache"} == {word for word, there in has.items() if there}, name

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from genkit import config
+from genkit import cards, config
 from genkit.errors import UsageError
 
 
@@ -17,9 +17,9 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_settings_are_stored_read_and_taken_back() -> None:
     assert config.read_all() == {} and config.get("device") is None
-    assert config.set("quality", "85") == 85
-    assert config.set("device", "CPU".lower()) == "cpu"
-    assert config.set("upscale.quality", 95) == 95
+    assert config.set("quality", "85", cards.lasting_name) == 85
+    assert config.set("device", "CPU".lower(), cards.lasting_name) == "cpu"
+    assert config.set("upscale.quality", 95, cards.lasting_name) == 95
     assert config.read_all() == {"quality": 85, "device": "cpu", "upscale.quality": 95}
     assert (
         config.get("upscale.quality") == 95 and config.get("colorize.quality") == 85 and config.get("upscale.device") == "cpu"
@@ -52,13 +52,13 @@ def test_tables_written_by_hand_are_understood() -> None:
 )
 def test_what_cannot_be_right_is_refused_and_not_stored(key: str, value: str) -> None:
     with pytest.raises(UsageError):
-        config.set(key, value)
+        config.set(key, value, cards.lasting_name)
     assert not config.path().exists()
 
 
 def test_an_unknown_key_gets_near_matches() -> None:
     with pytest.raises(UsageError) as caught:
-        config.set("upscale.modle", "craft-x4")
+        config.set("upscale.modle", "craft-x4", cards.lasting_name)
     assert "upscale.model" in str(caught.value.hint)
 
 

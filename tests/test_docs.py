@@ -22,7 +22,7 @@ CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 def test_the_example_card_of_contributing_runs(tmp_path: Path, genkit: Callable[..., Any]):
     from safetensors.torch import save_file
 
-    from genkit.cards import home
+    from genkit.files import home
     from genkit.models.upscale import compact
 
     match = re.search(r"<!-- example: card -->\n```toml\n(.*?)```", CONTRIBUTING, re.DOTALL)

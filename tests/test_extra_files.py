@@ -129,7 +129,7 @@ def test_a_mask_called_alpha_is_a_file_again(genkit: Run, picture: Any, filler: 
 
 
 def test_a_strangers_recipe_names_no_file_outside(genkit: Run) -> None:
-    from genkit.media.recipe import command_of
+    from genkit.run.recipe import command_of
 
     recipe = {"verb": "inpaint", "files": {"mask": {"name": "../../etc/passwd.png"}, "output": {"name": "x.png"}, "a b": {}}}
     assert command_of(recipe) == ["genkit", "inpaint", "--mask", "passwd.png"]

@@ -18,6 +18,7 @@ import pytest
 import tifffile
 from PIL import Image, ImageOps
 
+from genkit import files
 from genkit.errors import InputError, OutputError, UsageError
 from genkit.media import atomic
 from genkit.media.pictures import containers, images, png, writing
@@ -385,18 +386,18 @@ def test_leftovers_of_the_dead_are_swept(tmp_path: Path) -> None:
     dead = tmp_path / f".genkit-{child.pid}-0123456789ab.part"
     alive = tmp_path / f".genkit-{os.getpid()}-0123456789ab.part"
     other = tmp_path / ".genkit-notes.part"
-    ours = tmp_path / f".genkit-{child.pid}-0123456789ab-{atomic._host()}.part"
+    ours = tmp_path / f".genkit-{child.pid}-0123456789ab-{files._host()}.part"
     elsewhere = tmp_path / f".genkit-{child.pid}-0123456789ab-00000000.part"
     for path in (dead, alive, other, ours, elsewhere):
         path.write_bytes(b"x")
-    assert sorted(atomic.clean_leftovers(tmp_path)) == sorted([dead, ours])
+    assert sorted(files.clean_leftovers(tmp_path)) == sorted([dead, ours])
     assert sorted(tmp_path.iterdir()) == sorted([alive, other, elsewhere])
     with atomic.temporary_beside(tmp_path / "x") as temporary:
         temporary.write_bytes(b"")
-        assert atomic.clean_leftovers(tmp_path) == []
+        assert files.clean_leftovers(tmp_path) == []
     os.utime(elsewhere, (0, 0))
-    assert atomic.clean_leftovers(tmp_path) == [elsewhere]
-    assert atomic.clean_leftovers(tmp_path / "none") == []
+    assert files.clean_leftovers(tmp_path) == [elsewhere]
+    assert files.clean_leftovers(tmp_path / "none") == []
 
 
 # --- cost ----------------------------------------------------------------------------------------------------------------

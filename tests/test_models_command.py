@@ -13,6 +13,7 @@ from hub import FakeHub, serving, sha256
 
 from genkit import cards
 from genkit.cli.app import main
+from genkit.files import home
 
 PUBLISHED = Path(os.environ.get("GENKIT_PUBLISHED", Path(__file__).parents[2] / "shared" / "weights-published"))
 
@@ -165,7 +166,7 @@ def test_import_takes_further_files(say: Say, tmp_path: Path) -> None:
 def test_import_refuses_what_cannot_be_right(say: Say, tmp_path: Path, words: tuple[str, ...], code: int, reason: str) -> None:
     out, err = say("import", compact(tmp_path), *words, code=code)
     assert not out and reason in err and "Traceback" not in err
-    assert not list(cards.home().rglob("*.toml"))
+    assert not list(home().rglob("*.toml"))
 
 
 def test_import_refuses_what_is_no_known_network(say: Say, tmp_path: Path) -> None:

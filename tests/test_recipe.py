@@ -14,6 +14,7 @@ from PIL import Image
 
 from genkit.media import recipe
 from genkit.media.pictures import containers, images
+from genkit.run.recipe import command_of
 
 FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"]
 
@@ -97,11 +98,11 @@ def test_command_is_spelled_as_it_would_be_typed() -> None:
         "seed": 3,
         "input": {"name": "-holiday photo.jpg", "sha256": "00"},
     }
-    assert recipe.command_of(made) == [
+    assert command_of(made) == [
         *("genkit", "upscale", "./-holiday photo.jpg", "--model", "genkit-x4", "--scale", "4", "--wrap"),
         *("--style", "a.jpg", "--style", "b.jpg", "-O", "denoise=0.5", "--seed", "3"),
     ]
-    assert recipe.command_of({"genkit": "1", "verb": "upscale", "options": "?", "input": 3}) == ["genkit", "upscale"]
+    assert command_of({"genkit": "1", "verb": "upscale", "options": "?", "input": 3}) == ["genkit", "upscale"]
 
 
 def test_reading_one_loads_nothing_heavy(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ ALLOWED = {
     "files": set(),
     "version": set(),
     "cards": {"config", "files", "errors"},
-    "config": {"cards", "files", "errors"},
+    "config": {"files", "errors"},
     "weights": BELOW,
     "runtime": {"cards", "errors"},
     "media": BELOW,

@@ -8,8 +8,19 @@ this room.
 """
 
 from genkit.cards.card import Card, CardFile, Folder, Hash, Hub, Option
-from genkit.cards.finding import able, all_cards, card_paths, default_model, find, names, recommended
-from genkit.cards.places import cache_folder, home, user_folder, weights_folder
+from genkit.cards.finding import (
+    able,
+    all_cards,
+    card_paths,
+    default_model,
+    faults,
+    find,
+    lasting_name,
+    names,
+    plain_name,
+    recommended,
+)
+from genkit.cards.places import cache_folder, user_folder, weights_folder
 from genkit.cards.reading import parse_card, read_card
 from genkit.cards.writing import card_text
 
@@ -26,10 +37,12 @@ __all__ = [
     "card_paths",
     "card_text",
     "default_model",
+    "faults",
     "find",
-    "home",
+    "lasting_name",
     "names",
     "parse_card",
+    "plain_name",
     "read_card",
     "recommended",
     "user_folder",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from genkit.cards.card import Card
@@ -9,6 +10,7 @@ from genkit.cards.places import user_folder, weights_folder
 from genkit.cards.reading import read_card
 from genkit.cards.sources import card_of_folder, card_of_source
 from genkit.errors import UsageError, WeightsError
+from genkit.files import read_regular
 
 FIRST = {
     "style": "genkit-style",
@@ -32,29 +34,47 @@ def names(task: str | None = None) -> list[str]:
 
 
 def all_cards(task: str | None = None) -> list[Card]:
-    """Read every card, sorted by task and name.
+    """Read every card, sorted by task and name. A card of the user's own that is malformed, or claims a name that another has,
+    is left out (`faults` names it): it must not stop what is done with the others.
 
     Raises:
-        WeightsError: a card is malformed, or two cards claim one name.
+        WeightsError: the same of a card that came with genkit.
     """
-    cards = [read_card(path) for path in card_paths()]
-    owners: dict[str, Card] = {}
-    for card in cards:
-        for name in {_plain(one) for one in (card.name, *card.aliases)}:
-            if name in owners:
-                raise WeightsError(
-                    f"two cards claim the name {name}: {owners[name].toml} and {card.toml}", "rename or delete one"
-                )
-            owners[name] = card
+    cards, _ = _read_all()
     return sorted((card for card in cards if task is None or task in card.tasks), key=lambda card: (card.task, card.name))
 
 
-def able(task: str, *abilities: str) -> list[str]:
-    """Names of the verb's models that can all of these (words of `cards/abilities.py`), in the order of `all_cards`.
+def faults() -> list[WeightsError]:
+    """What is wrong with the user's own cards that `all_cards` leaves out, one error a card."""
+    return _read_all()[1]
 
-    Raises:
-        WeightsError: a card is malformed, or two cards claim one name.
-    """
+
+def _read_all() -> tuple[list[Card], list[WeightsError]]:
+    cards: list[Card] = []
+    wrong: list[WeightsError] = []
+    owners: dict[str, Card] = {}
+    for path in card_paths():
+        try:
+            card = read_card(path)
+            claimed = {plain_name(name) for name in (card.name, *card.aliases)}
+            if taken := sorted(claimed & owners.keys()):
+                raise _clash(taken[0], owners[taken[0]].toml, path)
+        except WeightsError as error:
+            if path.is_relative_to(weights_folder()):
+                raise
+            wrong.append(error)
+            continue
+        cards.append(card)
+        owners |= dict.fromkeys(claimed, card)
+    return cards, wrong
+
+
+def _clash(name: str, first: Path, second: Path) -> WeightsError:
+    return WeightsError(f"two cards claim the name {name}: {first} and {second}", "rename or delete one")
+
+
+def able(task: str, *abilities: str) -> list[str]:
+    """Names of the verb's models that can all of these (words of `cards/abilities.py`), in the order of `all_cards`."""
     return [card.name for card in all_cards(task) if card.can.issuperset(abilities)]
 
 
@@ -66,30 +86,44 @@ def find(name: str, task: str | None = None) -> Card:
 
     Raises:
         UsageError: unknown, with near matches; or a model of another verb, which is named.
-        WeightsError: the card is malformed.
+        WeightsError: the card is malformed, or another has its name, too.
     """
     if name.endswith(".toml") and Path(name).is_file():
         return _of_task(read_card(Path(name).resolve()), task)
     if (found := card_of_source(name, task)) is not None:
         return found
     exact = [path for path in card_paths() if path.stem == name]
-    if len(exact) == 1:
+    if len(exact) > 1:
+        raise _clash(name, *exact[:2])
+    if exact:
         return _of_task(read_card(exact[0]), task)
     cards = all_cards()
     for card in cards:
-        if _plain(name) in (_plain(one) for one in (card.name, *card.aliases)):
+        if plain_name(name) in (plain_name(one) for one in (card.name, *card.aliases)):
             return _of_task(card, task)
     if (found := card_of_folder(name, task)) is not None:
         return found
     import difflib
 
     fitting = [card for card in cards if task is None or task in card.tasks]
-    known = {_plain(one): card.name for card in fitting for one in (card.name, *card.aliases)}
-    near = dict.fromkeys(known[one] for one in difflib.get_close_matches(_plain(name), known, n=5, cutoff=0.55))
-    near |= dict.fromkeys(full for one, full in known.items() if len(name) > 2 and _plain(name) in one)
+    known = {plain_name(one): card.name for card in fitting for one in (card.name, *card.aliases)}
+    near = dict.fromkeys(known[one] for one in difflib.get_close_matches(plain_name(name), known, n=5, cutoff=0.55))
+    near |= dict.fromkeys(full for one, full in known.items() if len(name) > 2 and plain_name(name) in one)
     listing = f"genkit models list{f' --task {task}' if task else ''}"
     hint = f"did you mean {', '.join(list(near)[:4])}? All: {listing}" if near else f"see {listing}"
     raise UsageError(f"unknown model {name!r}", hint, code="unknown-model")
+
+
+def lasting_name(name: str, task: str) -> str:
+    """The verb's model of that name or place, named so that it is found again: a card by its name, a place by its path.
+
+    Raises:
+        UsageError, WeightsError: as `find`.
+    """
+    card = find(name, task)
+    if name.endswith(".toml"):
+        return str(card.toml)
+    return name if card.name.startswith("./") else card.name
 
 
 def default_model(task: str, *, scale: float | None = None) -> str:
@@ -98,16 +132,14 @@ def default_model(task: str, *, scale: float | None = None) -> str:
 
     if configured := config.get(f"{task}.model"):
         try:
-            found = find(str(configured), task)
-            if str(configured).endswith(".toml"):
-                return str(found.toml)
-            return str(configured) if found.name.startswith("./") else found.name  # a place is told by its path alone
+            return lasting_name(str(configured), task)
         except UsageError as error:
             hint = f"genkit config set {task}.model NAME, or genkit config unset {task}.model"
             raise UsageError(f"{config.path()}: {task}.model: {error.message}", hint, code=error.code) from None
     if task == "upscale":
         return "genkit-x2" if scale is not None and scale <= 2 else "genkit-x4"
-    shipped = [card.name for path in card_paths(task) if (card := read_card(path)).origin == "shipped"]
+    with_genkit = [path for path in card_paths(task) if path.is_relative_to(weights_folder())]
+    shipped = [card.name for path in with_genkit if (card := read_card(path)).origin == "shipped"]
     if shipped:
         return FIRST[task] if FIRST.get(task) in shipped else shipped[0]
     raise UsageError(f"{task} has no default model", f"choose one with --model; see genkit models list --task {task}")
@@ -116,13 +148,15 @@ def default_model(task: str, *, scale: float | None = None) -> str:
 def recommended(task: str) -> Card | None:
     """The published model that a hint names first, if one is marked."""
     for path in card_paths(task):
-        # Most cards are not it, and a search is quicker than a parser.
-        if "recommended" in path.read_text(encoding="utf-8", errors="replace") and (card := read_card(path)).recommended:
-            return card
+        with suppress(WeightsError, OSError, ValueError):  # a bad card of the user's recommends nothing
+            # most cards are not it, and a search is quicker than a parser
+            if b"recommended" in read_regular(path) and (card := read_card(path)).recommended:
+                return card
     return None
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """A name as it is compared: case and `_` or `-` do not matter."""
     return name.lower().replace("_", "-")
 
 

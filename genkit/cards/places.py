@@ -1,21 +1,11 @@
-"""Where cards, the user's own things and the cache lie. No folder is made here."""
+"""Where cards, the user's own ones and the cache lie. No folder is made here."""
 
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
-
-def home() -> Path:
-    """The user's own folder: configuration, own cards, and the cache unless GENKIT_CACHE says otherwise. Not created here."""
-    if given := os.environ.get("GENKIT_HOME"):
-        return Path(given).expanduser()
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "genkit"
-    if os.name == "nt":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "genkit"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "genkit"
+from genkit.files import home
 
 
 def cache_folder() -> Path:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
+from genkit.cards.abilities import ABILITIES
 from genkit.cards.card import Card, CardFile, Folder, Hash, Hub, Option
 from genkit.cards.places import user_folder, weights_folder
 from genkit.errors import WeightsError
+from genkit.files import read_toml
 
 DTYPES = ("float32", "float16", "bfloat16")
 NAME = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
@@ -19,6 +20,7 @@ TASK = re.compile(r"[a-z][a-z0-9]*")
 FAMILY = re.compile(r"[a-z][a-z0-9_]*")
 FULL_REVISION = re.compile(r"[0-9a-f]{40}")
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # and what turns the direction of text round
 HASH_DIGITS = {"sha256": (64, 64), "sha256-prefix": (8, 63), "md5": (32, 32), "git-sha1": (40, 40)}
 OPTION_TYPES: dict[str, tuple[type, ...]] = {
     "int": (int,),
@@ -48,6 +50,7 @@ FIELDS: dict[str, type] = {
     "dtypes": list,
     "defaults": dict,
     "options": dict,
+    "can": list,
     "requires": str,
     "files": dict,
     "hub": dict,
@@ -78,7 +81,7 @@ def read_card(path: Path) -> Card:
         WeightsError: unreadable, an unknown field, or a value that cannot be right; names file and field.
     """
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        raw = read_toml(path)
     except (OSError, ValueError) as error:
         raise WeightsError(f"{path}: not a model card ({error})", code="card") from error
     return parse_card(raw, path)
@@ -87,6 +90,7 @@ def read_card(path: Path) -> Card:
 def parse_card(raw: Mapping[str, Any], path: Path) -> Card:
     """Check the fields of a card that lies, or will lie, at `path`."""
     check = _Checker(path)
+    check.printable(raw)
     check.table(raw, FIELDS, "")
     for needed in ("name", "tasks", "family", "summary", "licence"):
         if not raw.get(needed):
@@ -116,17 +120,22 @@ def parse_card(raw: Mapping[str, Any], path: Path) -> Card:
     for name, value in raw.get("params", {}).items():
         if name in ("scale", "receptive"):
             check.that(type(value) is int and value > 0, f"params.{name}", "must be a whole number")
+        if name == "can":  # where voices said it before there was the field
+            check.that(isinstance(value, list), "params.can", "must be of type list")
+            check.texts(value, "params.can")
     options = tuple(check.option(name, one) for name, one in raw.get("options", {}).items())
+    declared = check.abilities(raw.get("can", []), tasks)
     local = hub is None and all(one.path is not None for one in files.values())
     return Card(
         **{
-            **raw,
+            **{name: value for name, value in raw.items() if name != "can"},
             "tasks": tasks,
             "toml": path,
             "origin": "user" if user else ("shipped" if local else "catalogue"),
             "aliases": check.texts(raw.get("aliases", []), "aliases", re.compile(r"[\w.+-]+")),
             "dtypes": dtypes,
             "options": options,
+            "declared": declared,
             "files": files,
             "hub": hub,
             "folder": folder,
@@ -147,6 +156,15 @@ class _Checker:
         if not holds:
             self.fail(where, why)
 
+    def printable(self, value: Any) -> None:
+        """Refuse signs that a terminal would obey, in names and texts: what a card says is shown in lists."""
+        if isinstance(value, str):
+            if sign := CONTROL.search(value):
+                self.fail(ascii(value[:60]), f"holds the control character {sign[0]!a}")
+        elif isinstance(value, (dict, list)):
+            for inner in (*value, *value.values()) if isinstance(value, dict) else value:
+                self.printable(inner)
+
     def table(self, value: Any, fields: Mapping[str, type], where: str) -> None:
         prefix = f"{where}." if where else ""
         if not isinstance(value, Mapping):
@@ -164,6 +182,13 @@ class _Checker:
             self.that(isinstance(one, str) and (pattern is None or bool(pattern.fullmatch(one))), where, f"cannot hold {one!r}")
         self.that(len(set(value)) == len(value), where, "says a thing twice")
         return tuple(value)
+
+    def abilities(self, value: list[Any], tasks: tuple[str, ...]) -> tuple[str, ...]:
+        known = {word for task in tasks for word in ABILITIES.get(task, {})}
+        for one in (found := self.texts(value, "can")):
+            words = f"known for {' and '.join(tasks)}: {', '.join(sorted(known)) or 'nothing'}"
+            self.that(one in known, "can", f"cannot hold {one!r}; {words}; an option needs no word")
+        return found
 
     def link(self, value: str, where: str) -> None:
         parts = urlsplit(value)

@@ -51,9 +51,9 @@ def get(key: Key) -> int:
 @app.command("set")
 def set_(key: Key, value: Annotated[str, typer.Argument(metavar="VALUE", show_default=False, help="Its new value.")]) -> None:
     """Change one setting; the value is checked."""
-    from genkit import config
+    from genkit import cards, config
 
-    stored = config.set(key, value)
+    stored = config.set(key, value, cards.lasting_name)
     typer.echo(f"{key} = {stored}  ({config.path()})", err=True)
 
 

@@ -40,6 +40,7 @@ def gather() -> dict[str, Any]:
     import torch
 
     from genkit import cards, config, runtime, weights
+    from genkit.files import home
     from genkit.run.plan import nearest_existing
     from genkit.version import __version__
 
@@ -58,7 +59,7 @@ def gather() -> dict[str, Any]:
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "cuda_build": torch.version.cuda,
         "nvidia_driver": shutil.which("nvidia-smi") is not None,
-        "home": str(cards.home()),
+        "home": str(home()),
         "cache": str(cache),
         "cache_bytes": _folder_size(cache),
         "disk_free_bytes": shutil.disk_usage(disk).free,

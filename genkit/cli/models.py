@@ -47,6 +47,8 @@ def list_models(task: Task = None, json: Json = False) -> None:
     from genkit import cards, weights
 
     found = cards.all_cards(task)
+    for fault in cards.faults():
+        typer.echo(f"left out: {fault.message}", err=True)
     if task is not None and not found:
         from genkit.errors import UsageError
 

@@ -62,7 +62,7 @@ def replay(
     from genkit.cli.app import load_command
     from genkit.cli.show import recipe_in
     from genkit.errors import InputError
-    from genkit.media.recipe import command_of, files_of, verb_of
+    from genkit.run.recipe import command_of, files_of, verb_of
     from genkit.verbs import VERBS
 
     recipe = _with_card(file, recipe_in(file), model)
@@ -138,7 +138,7 @@ def find_files(file: Path, wanted: dict[str, dict[str, Any]], source: Path | Non
         UsageError: one is not there, only another file has its name, or --file names an option that the recipe does not have.
     """
     from genkit.errors import UsageError
-    from genkit.media.recipe import flag_of
+    from genkit.run.recipe import flag_of
 
     if unknown := [option for option in given if option not in wanted]:
         has = f"it has {', '.join(wanted)}" if wanted else "it was made without further files"

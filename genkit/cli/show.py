@@ -20,7 +20,7 @@ def show(
     import shlex
 
     from genkit.errors import GenkitError
-    from genkit.media.recipe import command_of
+    from genkit.run.recipe import command_of
 
     failed = 0
     for place, path in enumerate(files):
@@ -65,7 +65,7 @@ def recipe_in(path: Path) -> dict[str, Any]:
 
 
 def _text(path: Path, recipe: dict[str, Any], command: str) -> str:
-    from genkit.media.recipe import files_of
+    from genkit.run.recipe import files_of
 
     source = recipe.get("input") if isinstance(recipe.get("input"), dict) else None
     rows = [("made by", f"genkit {recipe.get('genkit')} {recipe['verb']}")]

@@ -1,29 +1,17 @@
-"""Whole files or none: a temporary file beside the target, then one rename (standard library only).
-
-The temporary's name, `.genkit-<pid>-<random>-<host>.part`, tells whose it is, so that what a killed process left behind can be
-swept away later without touching a file that a living one is writing.
-"""
+"""Outputs, whole or none (`files.replacing`), and what the system refused of them told with a way out (standard library)."""
 
 from __future__ import annotations
 
 import errno
-import os
-import platform
-import re
-import secrets
 import stat
-import time
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
 from genkit.errors import OutputError
+from genkit.files import replacing
 
-_LEFTOVER = re.compile(r"^\.genkit-(\d+)-[0-9a-f]{12}(?:-([0-9a-f]{8}))?\.part$")
-_OTHER_HOST_S = 86_400.0  # on a shared folder another machine's processes cannot be asked; a day without a change is dead
 _REASONS: dict[int, tuple[str, str]] = {
     errno.ENOSPC: ("no space is left on the device", "free some space or choose another folder with -o, then use --resume"),
     errno.EDQUOT: ("the disk quota is used up", "free some space or choose another folder with -o, then use --resume"),
@@ -65,15 +53,11 @@ def temporary_beside(target: Path) -> Iterator[Path]:
     Raises:
         OutputError: the place refuses the file.
     """
-    temporary = target.parent / f".genkit-{os.getpid()}-{secrets.token_hex(6)}-{_host()}.part"
     try:
-        yield temporary
-        os.replace(temporary, target)
-    except BaseException as error:  # Ctrl-C too: nothing half done may stay
-        temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise output_error(target, error) from error
-        raise
+        with replacing(target) as temporary:
+            yield temporary
+    except OSError as error:
+        raise output_error(target, error) from error
 
 
 def write_atomic(
@@ -127,53 +111,3 @@ def _take_mode(target: Path, temporary: Path) -> None:
         temporary.chmod(target.stat().st_mode & 0o777)
     except OSError:  # a new file, or not ours to change: the umask's permissions stand
         return
-
-
-def clean_leftovers(folder: Path) -> list[Path]:
-    """Delete genkit's own temporaries in `folder` whose process is dead, and name them."""
-    gone: list[Path] = []
-    try:
-        paths = list(folder.iterdir())
-    except OSError:
-        return gone
-    for path in paths:
-        match = _LEFTOVER.match(path.name)
-        if match is None:
-            continue
-        try:
-            foreign = match[2] is not None and match[2] != _host()
-            alive = time.time() - path.stat().st_mtime < _OTHER_HOST_S if foreign else _alive(int(match[1]))
-            if alive:
-                continue
-            path.unlink()
-        except OSError:  # another process swept it first, or it is not ours
-            continue
-        gone.append(path)
-    return gone
-
-
-@cache
-def _host() -> str:
-    return f"{zlib.crc32(platform.node().encode()):08x}"
-
-
-def _alive(pid: int) -> bool:
-    if os.name == "nt":  # os.kill would end the process there
-        return _alive_windows(pid)
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True
-
-
-def _alive_windows(pid: int) -> bool:
-    import ctypes
-
-    kernel = ctypes.windll.kernel32  # type: ignore[attr-defined,unused-ignore]
-    handle = kernel.OpenProcess(0x1000, False, pid)  # PROCESS_QUERY_LIMITED_INFORMATION
-    if handle:
-        kernel.CloseHandle(handle)
-    return bool(handle)

@@ -1,5 +1,7 @@
 """The recipe of an output: what made it, kept inside the file (standard library only, so that reading one is quick).
 
+How a recipe becomes a command line again is `run/recipe.py`'s: here it is data that files carry.
+
 A recipe is a dict: {"genkit": version, "verb", "model", "revision", "options": {...}, "seed", "input": {"name", "sha256"}}, and
 where further files took part (a mask, a reference) "files": {option: {"name", "sha256"}}; the second and third file of one
 option are `style_2` and `style_3`, and what their options say beside the file is "before" and "after" it. What was drawn from
@@ -13,22 +15,16 @@ from __future__ import annotations
 
 import json
 import mmap
-import re
 import struct
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from genkit.files import parse_json
 from genkit.media.pictures import containers, exif, formats, xmp
 from genkit.media.sound.formats import sniff_sound
 
 PNG_KEYWORD = "genkit"
 COMMENT_CODE = b"ASCII\0\0\0"
-# what concerns the user's machine and files, and never pixels: a stranger's recipe must not decide it for whoever replays it
-_NEVER_RECORDED = frozenset(
-    {"output", "recursive", "name", "overwrite", "resume", "again", "sidecar", "model", "accept_licence", "device"}
-    | {"max_pixels", "dry_run", "json", "quiet", "verbose", "debug", "help", "seed", "input"}
-)
 _LIMIT = 1 << 20  # characters; ours take a few hundred
 
 
@@ -42,8 +38,8 @@ def load(text: str) -> dict[str, Any] | None:
     if len(text) > _LIMIT or not is_recipe(text):
         return None
     try:
-        recipe = json.loads(text)
-    except (ValueError, RecursionError):
+        recipe = parse_json(text)
+    except ValueError:
         return None
     if not isinstance(recipe, dict) or not isinstance(recipe.get("verb"), str):
         return None
@@ -186,85 +182,3 @@ def _of_packet(packet: bytes) -> dict[str, Any] | None:
     except xmp.BrokenXmp:
         return None
     return load(text) if text else None
-
-
-def files_of(recipe: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The further files of a recipe, by option: those that are well formed, each with a bare name."""
-    files = recipe.get("files")
-    return {
-        str(option): {**one, "name": Path(one["name"]).name}
-        for option, one in (files.items() if isinstance(files, dict) else ())
-        if _is_option(option) and isinstance(one, dict) and isinstance(one.get("name"), str) and Path(one["name"]).name
-    }
-
-
-def command_of(recipe: dict[str, Any], places: Mapping[str, Path] | None = None) -> list[str]:
-    """Write the command line that makes the output again, as argv; `places` are where its further files lie, by option."""
-    words = ["genkit", *verb_of(recipe)]
-    source = recipe.get("input")
-    if isinstance(source, dict) and source.get("name"):
-        name = str(source["name"])
-        words.append(f"./{name}" if name.startswith(("-", "@")) else name)
-    for name in ("prompt", "text"):
-        given = recipe.get(name)
-        texts = [one for one in (given if isinstance(given, list) else [given]) if isinstance(one, str)]
-        words += [f" {one}" if one.startswith("-") else one for one in texts]  # never an option of its own
-    if recipe.get("model"):
-        words += ["--model", str(recipe["model"])]
-    options = recipe.get("options")
-    for name, value in options.items() if isinstance(options, dict) else ():
-        if _is_option(name):
-            words += _option_words(str(name), value)
-    for option, one in files_of(recipe).items():
-        path = str((places or {}).get(option, one["name"]))
-        # a bare word could be one of the option's own (--mask alpha)
-        bare = "/" not in path and (path.startswith("-") or not Path(path).suffix)
-        path = f"./{path}" if bare and not Path(path).is_absolute() else path
-        before, after = spelling_of(one)
-        words += [flag_of(option), f"{before}{path}{after}"]
-    if recipe.get("seed") is not None:
-        words += ["--seed", str(recipe["seed"])]
-    return words
-
-
-def spelling_of(one: Mapping[str, Any]) -> tuple[str, str]:
-    """What an option has before and behind its file (`canny:` and `:0.8`), where a recipe says so in such words."""
-    before, after = str(one.get("before", "")), str(one.get("after", ""))
-    known = re.fullmatch(r"([a-z0-9][a-z0-9-]*:)?", before) and re.fullmatch(r"(:-?\d+(\.\d+)?)?", after)
-    return (before, after) if known else ("", "")
-
-
-def verb_of(recipe: Mapping[str, Any]) -> list[str]:
-    """The verb, and the command of it where it has several: `gan project`. Words that are none are left out, for a stranger's
-    recipe must not bring options of its own."""
-    verb, *commands = str(recipe["verb"]).split(" ")
-    return [verb, *(one for one in commands if re.fullmatch(r"[a-z]+", one))]
-
-
-def flag_of(option: str) -> str:
-    """How the option of a further file is spelled; a number at its end counts files of the same option."""
-    return "--" + re.sub(r"_\d+$", "", option).replace("_", "-")
-
-
-def _is_option(name: Any) -> bool:
-    return bool(re.fullmatch(r"[a-z][a-z0-9_]*", str(name))) and name not in _NEVER_RECORDED
-
-
-def _option_words(name: str, value: Any) -> list[str]:
-    """Spell one option: true is a flag, a list repeats it, a dict of model options becomes -O key=value."""
-    if value is None or value is False:
-        return []
-    if isinstance(value, dict):
-        return [word for key, item in value.items() for word in ("-O", f"{key}={_plain(item)}")]
-    if isinstance(value, (list, tuple)):
-        return [word for item in value for word in _option_words(name, item)]
-    flag = "--" + name.replace("_", "-")
-    return [flag] if value is True else [flag, _plain(value)]
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)

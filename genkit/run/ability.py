@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # Capability of a card (`Card.can`): what is said of a model without it.
 LACKING = {
-    "any-style": "has one style, its own",
+    "any_style": "has one style, its own",
     "candidates": "has one answer for a picture and a mask",
     "classes": "has no classes",
     "control": "follows no pictures",

@@ -169,7 +169,7 @@ def run_plan(
     stopping: str = "finishing the file in hand; Ctrl-C again drops it",
 ) -> Outcome:
     """Show the plan, or run the batch with what `work_of` gives. The first Ctrl-C sets `stop`, and tells what is done then."""
-    from genkit.media.atomic import clean_leftovers
+    from genkit.files import clean_leftovers
     from genkit.run import batch
     from genkit.run.estimate import estimate, remember
     from genkit.run.report import hint_once

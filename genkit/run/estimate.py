@@ -36,9 +36,10 @@ def remember(counts: Counts, model: str, device: str) -> None:
 
 def _paces() -> dict[str, Any]:
     from genkit.cards import cache_folder
+    from genkit.files import read_json
 
     try:
-        paces = json.loads((cache_folder() / "paces.json").read_text(encoding="utf-8"))
+        paces = read_json(cache_folder() / "paces.json")
     except (OSError, ValueError):
         return {}
     return paces if isinstance(paces, dict) else {}

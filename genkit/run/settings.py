@@ -11,8 +11,6 @@ from genkit.run.option import MODEL, OUTPUT, REPORT, REQUIRED, Option, option
 if TYPE_CHECKING:
     from genkit.cards import Card
 
-MAX_PIXELS = 100_000_000
-
 _OUTPUT = Option(
     "A folder (exists, ends in / or has no suffix), a file, or - for standard output.",
     panel=OUTPUT,
@@ -165,6 +163,7 @@ def settings_of(run: Run, verb: str) -> Settings:
         UsageError: a value that cannot be, here or in the configuration.
     """
     from genkit import config
+    from genkit.media.pictures.formats import MAX_PIXELS
     from genkit.run.naming import names_format
 
     def pick(value: Any, key: str, fallback: Any = None) -> Any:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from genkit.cards import Card, home
-from genkit.files import replace_text
+from genkit.cards import Card
+from genkit.files import home, read_json, replace_text
 
 
 def is_accepted(card: Card) -> bool:
@@ -24,7 +24,7 @@ def _file() -> Path:
 
 def _read() -> dict[str, str]:
     try:
-        accepted = json.loads(_file().read_text(encoding="utf-8"))
+        accepted = read_json(_file())
     except (OSError, ValueError):
         return {}
     return accepted if isinstance(accepted, dict) else {}

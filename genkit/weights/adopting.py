@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genkit.cards import Card, all_cards, card_text, parse_card, read_card, user_folder
+from genkit.cards import Card, all_cards, card_paths, card_text, parse_card, plain_name, read_card, user_folder
 from genkit.errors import UsageError, WeightsError
-from genkit.files import replace_text
+from genkit.files import clean_leftovers, replacing
 from genkit.weights.foreign.stylegan_pickle import is_plain_pickle, read_stylegan
 from genkit.weights.reading import read_state_dict
 from genkit.weights.store import digest_file
@@ -44,12 +44,13 @@ def adopt(fields: Mapping[str, Any], states: Mapping[str, Mapping[str, Tensor]])
     draft = {**fields, "files": {role: {"path": path.name} for role, path in paths.items()}}
     parse_card(draft, target)
     refuse_taken(name)
-    files: dict[str, dict[str, Any]] = {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for role, path in paths.items():
-            files[role] = _save(states[role], path)
-        replace_text(target, card_text({**fields, "files": files}))
+        clean_leftovers(folder)
+        with ExitStack() as renamings:  # all is written before anything gets its name, the card last
+            draft_card = renamings.enter_context(replacing(target))
+            files = {role: _save(states[role], path, renamings.enter_context(replacing(path))) for role, path in paths.items()}
+            draft_card.write_text(card_text({**fields, "files": files}), encoding="utf-8")
     except OSError as error:
         for path in paths.values():
             path.unlink(missing_ok=True)
@@ -59,27 +60,26 @@ def adopt(fields: Mapping[str, Any], states: Mapping[str, Mapping[str, Tensor]])
     return read_card(target)
 
 
-def _save(state: Mapping[str, Tensor], path: Path) -> dict[str, Any]:
+def _save(state: Mapping[str, Tensor], path: Path, temporary: Path) -> dict[str, Any]:
+    """Write what will be `path`, and say what its card says of it."""
     from safetensors.torch import save_file
 
-    partial = path.with_name(f"{path.name}.part")
-    try:
-        # Clones, because tensors that share memory cannot be written as they are.
-        save_file({key: value.contiguous().clone() for key, value in state.items()}, partial, metadata={"format": "pt"})
-        digest = digest_file(partial, None)
-        size = partial.stat().st_size
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return {"path": path.name, "hash": f"sha256:{digest.sha256}", "size": size}
+    # Clones, because tensors that share memory cannot be written as they are.
+    save_file({key: value.contiguous().clone() for key, value in state.items()}, temporary, metadata={"format": "pt"})
+    size = temporary.stat().st_size
+    return {"path": path.name, "hash": f"sha256:{digest_file(temporary, None).sha256}", "size": size}
 
 
 def refuse_taken(name: str) -> None:
     """Raise UsageError if a card has this name or alias."""
-    wanted = name.lower().replace("_", "-")
     for card in all_cards():
-        if wanted in (one.lower().replace("_", "-") for one in (card.name, *card.aliases)):
+        if plain_name(name) in map(plain_name, (card.name, *card.aliases)):
             way_out = (
                 f"genkit models rm {card.name}, or choose another name" if card.origin == "user" else "choose another name"
             )
             raise UsageError(f"the name {name} is taken by {card.toml}", way_out, code="name-taken")
+    for path in card_paths():
+        if plain_name(path.stem) == plain_name(name):  # malformed, and so in no list
+            raise UsageError(
+                f"the name {name} is taken by {path}", "mend or delete that card, or choose another name", code="name-taken"
+            )

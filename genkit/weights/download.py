@@ -20,6 +20,7 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from genkit.cards import Hash
+from genkit.cards.reading import LOOPBACK
 from genkit.errors import WeightsError
 from genkit.weights.store import CHUNK, Digest, digest_file
 
@@ -28,7 +29,6 @@ READ = 2**18  # small enough that a killed process loses little of what came
 PAUSES_S = (0.5, 1.0, 2.0, 4.0)  # after attempts that brought nothing; an attempt that brought bytes starts the count anew
 LONGEST_PAUSE_S = 30.0
 SPARE_BYTES = 64 * 2**20
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 Progress = Callable[[str, int, int | None], None]  # file name, bytes so far, bytes in all
 

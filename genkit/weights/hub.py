@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from genkit.cards import Card, CardFile, Hash, Hub
 from genkit.errors import WeightsError
+from genkit.files import read_json, replace_text
 from genkit.weights.download import Source, refuse_unsafe
 from genkit.weights.store import digest_file, files_under, folder_of, forget, is_good
 
@@ -78,7 +79,7 @@ def snapshot_folder(hub: Hub) -> Path:
 def kept_snapshot(card: Card) -> Path | None:
     """The snapshot that an earlier pull left complete, if all its files are still there; no network, no import."""
     try:
-        record = json.loads(_record(card).read_text(encoding="utf-8"))
+        record = read_json(_record(card))
         folder = Path(record["folder"])
         whole = all((folder / name).stat().st_size == size for name, size in record["files"].items())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -142,8 +143,7 @@ def fetch_snapshot(
     }
     if not COMMIT.fullmatch(hub.revision):
         notice(f"{card.name}: {hub.repo} is at {folder.name}; pin that commit in the card to get the same files again")
-    _record(card).parent.mkdir(parents=True, exist_ok=True)
-    _record(card).write_text(json.dumps(record, indent=1), encoding="utf-8")
+    replace_text(_record(card), json.dumps(record, indent=1))
     return folder
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 from genkit.cards import Card, CardFile, cache_folder, user_folder
 from genkit.errors import UsageError, WeightsError
-from genkit.files import size_text
+from genkit.files import replacing, size_text
 from genkit.weights.acceptance import accept, is_accepted
 from genkit.weights.choice import SNAPSHOT, Choice, choose, key_of
 from genkit.weights.pinning import is_offline, pinned
@@ -341,13 +341,11 @@ def _bring(place: Path, target: Path) -> None:
     if place == target or (target.exists() and target.stat().st_size == place.stat().st_size):
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f"{target.name}.link.part")
-    partial.unlink(missing_ok=True)
-    try:
-        os.link(place.resolve(), partial)
-    except OSError:
-        shutil.copyfile(place, partial)
-    os.replace(partial, target)
+    with replacing(target) as temporary:
+        try:
+            os.link(place.resolve(), temporary)
+        except OSError:
+            shutil.copyfile(place, temporary)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from genkit.cards import Card, CardFile, Hash, cache_folder
-from genkit.files import replace_text
+from genkit.files import read_json, replace_text
 
 HASHED_EVERY_TIME = 8 * 2**20
 CHUNK = 2**20
@@ -139,7 +139,7 @@ def _stamp_file(card: Card) -> Path:
 
 def _stamps(card: Card) -> dict[str, list[str | int]]:
     try:
-        stamps = json.loads(_stamp_file(card).read_text(encoding="utf-8"))
+        stamps = read_json(_stamp_file(card))
     except (OSError, ValueError):
         return {}
     return stamps if isinstance(stamps, dict) else {}

@@ -6,6 +6,7 @@ from typing import Any
 
 from genkit.errors import UsageError
 
+MAX_PIXELS = 100_000_000  # of a picture that is read, unless the user says otherwise
 # suffix -> format name (Pillow's names)
 FORMATS: dict[str, str] = {
     ".jpg": "JPEG",

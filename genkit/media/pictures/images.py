@@ -21,7 +21,7 @@ import numpy as np
 
 from genkit.errors import GenkitError, InputError
 from genkit.media.pictures import containers, headers, metadata
-from genkit.media.pictures.formats import FORMATS, LIMITS, WRITABLE, output_suffix, plan_format
+from genkit.media.pictures.formats import FORMATS, LIMITS, MAX_PIXELS, WRITABLE, output_suffix, plan_format
 from genkit.media.pictures.headers import DAMAGED_HINT, Probe, probe
 from genkit.media.pictures.metadata import Metadata
 from genkit.media.pictures.picture import Picture, narrow, split, turn
@@ -43,7 +43,6 @@ __all__ = [
     "write",
 ]
 
-MAX_PIXELS = 100_000_000
 _FRAMES_HINT = "split it into single pictures first (ffmpeg -i FILE frame%04d.png, or ImageMagick) and give their folder"
 _PNG_PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from genkit.errors import OutputError
+from genkit.files import parse_json
 from genkit.media.atomic import output_error
 
 SAMPLE = 4  # bytes
@@ -134,7 +135,7 @@ class Unfinished:
         with stream:
             for data in stream:
                 try:
-                    value = json.loads(data)
+                    value = parse_json(data)
                 except ValueError:
                     return
                 if not data.endswith(b"\n") or not isinstance(value, dict):

@@ -61,7 +61,7 @@ class Speak:
         self.sample_rate = sample_rate
         self.voices = tuple(voices)
         self.languages = languages_of(card)
-        self.can = frozenset(card.params.get("can", ()))
+        self.can = card.can
         self.fallback = False
         self.unread: Counter[str] = Counter()
 

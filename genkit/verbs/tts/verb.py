@@ -156,7 +156,7 @@ def describe(
             told.append(parts_notice(list(zip(titles, plain, strict=True)), card, voice.voice))
     told.append(foreign_notice(foreign))
     encoding = Encoding(format_of(shared, streamed), sound.bits, sound.rate, shared.quality)
-    draws = "seed" in card.params.get("can", ())
+    draws = "seed" in card.can
     seed = (voice.seed if voice.seed is not None else secrets.randbelow(1 << 31)) if draws else None
     is_file = voice.voice is not None and Path(voice.voice).is_file()
     recorded: dict[str, Any] = {

@@ -116,9 +116,9 @@ def refuse_lacking(card: Card, needed: Collection[str], option: str) -> None:
     Raises:
         UsageError: the hint names voices that have it.
     """
-    if set(needed) <= set(card.params.get("can", ())):
+    if card.can.issuperset(needed):
         return
-    able = [one.name for one in cards.all_cards("tts") if set(needed) <= set(one.params.get("can", ()))]
+    able = cards.able("tts", *needed)
     hint = f"voices with {option}: {', '.join(able[:8])}" if able else "leave it out"
     raise UsageError(f"{card.name} has no {option}", hint, code="model-option")
 
@@ -141,12 +141,11 @@ def check_markup(text: str, card: Card, manner: Manner) -> str:
         raise
     if asked.phonemes is not None:
         refuse_lacking(card, {"phonemes"}, f"[[...]] (the first at {place(text, asked.phonemes)})")
-    can = card.params.get("can", ())
     for at, rate, pitch in asked.prosody:
         speed, semitones = rate * manner.speed, pitch + manner.pitch
-        if rate != 1 and "speed" not in can:
+        if rate != 1 and "speed" not in card.can:
             refuse_lacking(card, {"speed"}, f"speed, which <prosody> at {place(text, at)} asks for")
-        if pitch and "pitch" not in can:
+        if pitch and "pitch" not in card.can:
             refuse_lacking(card, {"pitch"}, f"pitch, which <prosody> at {place(text, at)} asks for")
         if not SPEEDS[0] <= speed <= SPEEDS[1]:
             raise UsageError(

@@ -62,7 +62,7 @@ def read_like(path: Path) -> Like:
 
 def _of_recipe(path: Path, recipe: dict[str, Any]) -> Like:
     from genkit.cli.replay import find_files
-    from genkit.media.recipe import files_of, flag_of, spelling_of
+    from genkit.run.recipe import files_of, flag_of, spelling_of
 
     if recipe["verb"] != "txt2img":
         raise UsageError(f"--like {path}: made by genkit {recipe['verb']}, not from a prompt", "genkit show tells how")
