@@ -29,6 +29,7 @@ COMMANDS = VERBS | {
     "eval": Entry("eval", MODELS, "Measure a model on a data set, with the protocol."),
     "show": Entry("show", RESULTS, "Show how an output was made, and the command that makes it again."),
     "replay": Entry("replay", RESULTS, "Make an output again from what it says about itself."),
+    "schema": Entry("schema", SETUP, "Print the options of verbs, events and recipes as JSON Schema, for programs."),
     "doctor": Entry("doctor", SETUP, "Show versions, devices and folders, and what would be slow and why."),
     "config": Entry("config", SETUP, "Read and change your own defaults."),
 }

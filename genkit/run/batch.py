@@ -7,20 +7,7 @@ is reported and passed over. On the first Ctrl-C the item in hand is finished an
 can go on later; on the second all is dropped. While the model is fetched or loaded there is none in hand, and the first ends
 it.
 
-Events (`emit(name, **fields)`; with --json one JSON object a line, each with "schema": "genkit/1" and "event"; an event about
-an item carries its input, its output and the input's megapixels):
-
-    plan       items, model, megapixels, bytes (estimate), seconds (estimate or null)
-    planned    input, output, width, height, format, bytes          one an item, with --dry-run only
-    start      input, output                                        the item's work begins
-    step       input, step, steps, and what the verb adds           of work that takes minutes
-    saved      input, output                                        a picture on the way, beside the output
-    done-item  input, output, seconds, and what the writer adds (width, height, bytes, format)
-    skipped    input, output, reason                                --resume found the output whole and the same
-    failed     input, output, code, message, hint                   passed over
-    notice     message, and input where it is about one
-    error      code, message, hint                                  the whole command cannot go on
-    done       done, failed, skipped, left, seconds, exit           the last one, but after a second Ctrl-C
+What happens is told by events (`emit(name, **fields)`), which `events.py` lists.
 """
 
 from __future__ import annotations

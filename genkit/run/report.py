@@ -1,6 +1,6 @@
 """What a verb says while it runs: paths on stdout and talk on stderr for people, or JSON events for programs.
 
-The events are listed in `genkit.run.batch`. Rich is imported on a terminal only, and not before work begins.
+The events are listed in `genkit.run.events`. Rich is imported on a terminal only, and not before work begins.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from genkit.run.events import SCHEMA
+
 if TYPE_CHECKING:
     from genkit.cards import Card
-
-SCHEMA = "genkit/1"
 
 
 def write_event(event: str, /, **fields: Any) -> None:
