@@ -42,9 +42,9 @@ def __getattr__(name: str) -> Any:
     if name == "batch":
         from genkit.python.batches import batch as value
     elif name in ("list_models", "load"):
-        from genkit.python import models
+        from genkit.python import loading
 
-        value = getattr(models, name)
+        value = getattr(loading, name)
     elif name in VERBS:
         from genkit import verbs
         from genkit.python.functions import function_of

@@ -18,7 +18,8 @@ import paint
 from PIL import Image, ImageDraw, ImageFilter
 
 HERE = Path(__file__).resolve().parent
-CLEAN, WEB, GREY, HOLES, PICTURES = HERE / "upscale", HERE / "web", HERE / "colorize", HERE / "inpaint", HERE / "pictures"
+CLEAN, WEB, GREY, HOLES = HERE / "upscale", HERE / "web", HERE / "colorize", HERE / "inpaint"
+PICTURES = HERE.parent / "docs" / "pictures"
 PHOTOS, STYLES, DRAWINGS, PROMPTS = HERE / "photos", HERE / "styles", HERE / "drawings", HERE / "prompts"
 
 

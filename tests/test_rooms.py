@@ -75,8 +75,8 @@ def _room(path: Path) -> str:
     return first.removesuffix(".py")
 
 
-def _imports(path: Path, *, top_only: bool = False) -> list[tuple[str, int]]:
-    """(module, line); with `top_only` just those that run when the module is imported."""
+def _imports(path: Path, *, top_only: bool = False, running: bool = False) -> list[tuple[str, int]]:
+    """(module, line); with `top_only` just those that run when the module is imported, with `running` no types' either."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     found: list[tuple[str, int]] = []
 
@@ -84,7 +84,7 @@ def _imports(path: Path, *, top_only: bool = False) -> list[tuple[str, int]]:
         for child in ast.iter_child_nodes(node):
             if top_only and isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
                 continue
-            if top_only and isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            if (top_only or running) and isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
                 continue
             if isinstance(child, ast.Import):
                 found.extend((alias.name, child.lineno) for alias in child.names)
@@ -134,6 +134,35 @@ def test_files_stay_short():
 
 def test_names_say_something():
     assert not [path for path in PACKAGE.rglob("*") if path.stem in EMPTY_NAMES]
+
+
+def _modules(path: Path, known: set[str]) -> set[str]:
+    """The modules that are imported while the program runs; of `from package import module` that is the module."""
+    found = {module for module, _ in _imports(path, running=True) if module in known}
+    return {module for module in found if not any(other.startswith(f"{module}.") for other in found)}
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    """Over all imports that run, those inside functions too."""
+    names = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in FILES}
+    known = set(names.values())
+    arrows = {name: _modules(path, known) - {name} for path, name in names.items()}
+    circles: list[str] = []
+    state: dict[str, int] = {}
+
+    def visit(name: str, trail: list[str]) -> None:
+        state[name] = 1
+        for other in sorted(arrows[name]):
+            if state.get(other) == 1:
+                circles.append(" -> ".join([*trail[trail.index(other) :], other]))
+            elif other not in state:
+                visit(other, [*trail, other])
+        state[name] = 2
+
+    for name in sorted(arrows):
+        if name not in state:
+            visit(name, [name])
+    assert not circles, circles
 
 
 def test_the_table_in_contributing_names_every_room():

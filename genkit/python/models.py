@@ -1,13 +1,12 @@
-"""Models for callers from Python: loaded by name, used many times."""
+"""A loaded model as a caller from Python holds it."""
 
 from __future__ import annotations
 
-import weakref
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genkit.python.listener import Listener
 from genkit.run import session
 
 if TYPE_CHECKING:
@@ -20,8 +19,17 @@ class Model:
     As a context it stays loaded until the end, and its memory is given back then.
     """
 
-    def __init__(self, card: Card, network: Any, key: session.Key, reference: str, device: str, dtype: str):
-        self.card, self.network, self.key = card, network, key
+    def __init__(
+        self,
+        card: Card,
+        network: Any,
+        key: session.Key,
+        reference: str,
+        device: str,
+        dtype: str,
+        function: Callable[..., Any],
+    ):
+        self.card, self.network, self.key, self._function = card, network, key, function
         self.reference, self.device_name, self.dtype_name = reference, device, dtype
         self._open = ExitStack()
 
@@ -30,10 +38,7 @@ class Model:
 
         if isinstance(media, torch.Tensor):
             return self.network(media, **options)
-        from genkit import verbs
-        from genkit.python.functions import function_of
-
-        return function_of(verbs.find(self.card.task))(media, output, model=self, **options)
+        return self._function(media, output, model=self, **options)
 
     def __enter__(self) -> Model:
         self._open.enter_context(session.DEFAULT.hold(self.key))
@@ -45,32 +50,3 @@ class Model:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.network, name)
-
-
-_handles: weakref.WeakValueDictionary[session.Key, Model] = weakref.WeakValueDictionary()
-
-
-def load(name: str, *, device: str = "auto", dtype: str = "auto", accept_licence: bool = False) -> Model:
-    """Load a model, fetching it if need be, for many calls. It is kept as the last used ones are, within a bound of memory.
-
-    Raises:
-        UsageError: an unknown name or an absent device. WeightsError: it cannot be had.
-    """
-    from genkit import cards, runtime, weights
-
-    card = weights.pinned(cards.find(name))
-    place = runtime.choose(device, dtype, card.dtypes)
-    key = session.key_of(card, place)
-    network = session.DEFAULT.model(card, place, accept_licence=accept_licence, report=Listener().say)
-    network.card = card
-    handle = _handles.get(key)
-    if handle is None or handle.network is not network:
-        handle = _handles[key] = Model(card, network, key, name, device, dtype)
-    return handle
-
-
-def list_models(verb: str | None = None) -> list[Card]:
-    """The cards of all models, or of one verb's."""
-    from genkit import cards
-
-    return cards.all_cards(verb)
