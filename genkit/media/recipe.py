@@ -7,7 +7,7 @@ where further files took part (a mask, a reference) "files": {option: {"name", "
 option are `style_2` and `style_3`, and what their options say beside the file is "before" and "after" it. What was drawn from
 words has them as "prompt" (or a list of them).
 It is JSON in a PNG text chunk `genkit`, else in EXIF's UserComment, or, where the user's own comment stands there, in XMP
-(`genkit:recipe`), which is where an MP4 has it; in a GIF it is a comment, in sound a tag (`sound_tags.py`). BMP holds none.
+(`genkit:recipe`), which is where an MP4 has it; in a GIF it is a comment, in sound a tag (`sound/tags.py`). BMP holds none.
 Files are hostile until read: a recipe that is no JSON object of that kind is none.
 """
 

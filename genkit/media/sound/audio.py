@@ -94,12 +94,14 @@ def write_sound(
         OutputError: the place or the format refuses it.
     """
     from genkit.media.atomic import output_error, temporary_beside
+    from genkit.media.recipe import dump
     from genkit.media.sound.tags import write_tags
 
+    text = None if recipe is None else dump(dict(recipe))
     with temporary_beside(target) as temporary:
         try:
             _encode(temporary, resampled(blocks, rate, encoding.rate), encoding.rate or rate, encoding, gain)
-            write_tags(temporary, encoding.format, recipe=recipe, chapters=chapters, title=title)
+            write_tags(temporary, encoding.format, recipe=text, chapters=chapters, title=title)
         except OSError as error:
             raise output_error(target, error) from error
         before_naming(temporary)

@@ -6,7 +6,7 @@ WAV and MP3 carry ID3v2.4 (the recipe in `TXXX:genkit`, chapters in `CHAP` under
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +22,11 @@ def write_tags(
     path: Path,
     format: str,
     *,
-    recipe: Mapping[str, Any] | None = None,
+    recipe: str | None = None,
     chapters: Sequence[Chapter] = (),
     title: str | None = None,
 ) -> None:
-    """Put tags into a file that has none.
+    """Put tags into a file that has none; `recipe` is its text.
 
     Raises:
         OutputError: the file takes none.
@@ -35,11 +35,8 @@ def write_tags(
         return
     from mutagen import MutagenError
 
-    from genkit.media.recipe import dump
-
-    text = None if recipe is None else dump(dict(recipe))
     try:
-        (_write_id3 if format in ("WAV", "MP3") else _write_comments)(path, format, text, chapters, title)
+        (_write_id3 if format in ("WAV", "MP3") else _write_comments)(path, format, recipe, chapters, title)
     except MutagenError as error:
         raise OutputError(f"{path}: takes no tags: {error}", "--strip-metadata writes none") from error
 
