@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -23,7 +23,7 @@ class FakeHub:
     `cuts` connections close after `cut_after` body bytes; `refusals` requests answer 503 (all of
     them after a cut, with `refuse_after_cut`); `redirects` maps a path to an
     address, `etags` to a tag that may lie; `gated` paths want the token `hf_test`; `slow_s` is slept before a body; with
-    `stall_after`, the first request for a file gets that many bytes and then nothing for long.
+    `stall_after`, the first request for a file gets that many bytes and then nothing for long; lists come by `page` entries.
     """
 
     url: str = ""
@@ -39,6 +39,7 @@ class FakeHub:
     without_length: bool = False
     slow_s: float = 0.0
     stall_after: int = 0
+    page: int = 0
     redirects: dict[str, str] = field(default_factory=dict)
     etags: dict[str, str] = field(default_factory=dict)
     gated: set[str] = field(default_factory=set)
@@ -150,11 +151,16 @@ def serving() -> Iterator[FakeHub]:
                 if not name.endswith((".json", ".txt")):
                     entry["lfs"] = {"oid": sha256(content), "size": len(content), "pointerSize": 130}
                 entries.append(entry)
-            return self.json(entries)
+            page = hub.page or len(entries)
+            start = int(parse_qs(urlsplit(self.path).query).get("cursor", ["0"])[0])
+            following = f'<{hub.url}/api/models/{path}?recursive=true&cursor={start + page}>; rel="next"'
+            return self.json(entries[start : start + page], **({"Link": following} if start + page < len(entries) else {}))
 
-        def json(self, value: Any) -> None:
+        def json(self, value: Any, **headers: str) -> None:
             raw = json.dumps(value).encode()
             self.send_response(200)
+            for name, text in headers.items():
+                self.send_header(name, text)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(raw)))
             self.end_headers()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import random
-from collections.abc import Iterator
+import socket
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hub import COMMIT, FakeHub, git_sha1, serving, sha256
@@ -218,3 +222,106 @@ def test_offline_and_a_dead_hub_are_said(hub: FakeHub, monkeypatch: pytest.Monke
     monkeypatch.setenv("HF_ENDPOINT", "http://192.0.2.1")
     with pytest.raises(WeightsError, match="not a safe address"):
         fetch(card)
+
+
+def nobody() -> str:
+    """An address on loopback at which nobody listens."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{found.getsockname()[1]}"
+
+
+def no_names(*_: object, **__: object) -> None:
+    raise socket.gaierror(-2, "Name or service not known")
+
+
+ASK: dict[str, Callable[[], object]] = {
+    "files by pattern": lambda: fetch(hub_card(patterns=("unet/*",))),
+    "files by hash": lambda: fetch(hub_card(files=("unet/weights.safetensors",))),
+    "both": lambda: fetch(hub_card(files=("unet/weights.safetensors",), patterns=("*.json",))),
+    "a branch": lambda: weights.pinned(cards.find("hub:maker/thing", "txt2img")),
+    "settings": lambda: weights.settings_of(cards.find(f"hub:maker/thing@{COMMIT}", "txt2img"), ["model_index.json"]),
+    "a pull": lambda: weights.pull(cards.find(f"hub:maker/thing@{COMMIT}", "txt2img"), announce=lambda text: None),
+}
+
+
+@pytest.mark.parametrize("what", ASK)
+@pytest.mark.parametrize("how", ["no names", "nobody"])
+def test_no_network_is_said_at_once_and_once(
+    hub: FakeHub, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], what: str, how: str
+) -> None:
+    import huggingface_hub  # noqa: F401  (its import is not what is timed)
+
+    if how == "nobody":
+        monkeypatch.setenv("HF_ENDPOINT", nobody())
+    else:
+        monkeypatch.setenv("HF_ENDPOINT", "https://hub.example")
+        monkeypatch.setattr(socket, "getaddrinfo", no_names)
+    monkeypatch.setattr(download, "PAUSES_S", (5.0, 5.0))
+    start = time.monotonic()
+    with pytest.raises(WeightsError) as caught:
+        ASK[what]()
+    assert time.monotonic() - start < 4 and caught.value.code == "unreachable"
+    assert "connection" in str(caught.value.hint) and capfd.readouterr() == ("", "")
+
+
+def test_what_is_here_needs_no_network(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = cards.find(f"hub:maker/thing@{COMMIT}", "txt2img")
+    folder = weights.settings_of(model, ["model_index.json", "unet/config.json"])
+    assert (folder / "unet/config.json").read_bytes() == FILES["unet/config.json"]
+    monkeypatch.setenv("HF_ENDPOINT", nobody())
+    assert weights.settings_of(model, ["model_index.json", "unet/config.json"]) == folder
+
+
+@pytest.mark.parametrize("page", [0, 1, 3])
+def test_sizes_by_pattern_are_asked_for_over_all_pages_and_held_against_the_disk(
+    hub: FakeHub, monkeypatch: pytest.MonkeyPatch, page: int
+) -> None:
+    hub.page = page
+    card = hub_card(files=("unet/weights.safetensors",), patterns=("*.json",))
+    monkeypatch.setattr(download.shutil, "disk_usage", lambda folder: SimpleNamespace(free=64 * 2**20 + len(BIG) + 15))
+    with pytest.raises(WeightsError, match=r"thing: needs 500 KB, and .* has 68 MB free") as caught:
+        fetch(card)
+    assert caught.value.code == "no-space" and not hub.gets(), "16 bytes of settings and the weights, one byte too many"
+    monkeypatch.setattr(download.shutil, "disk_usage", lambda folder: SimpleNamespace(free=64 * 2**20 + len(BIG) + 16))
+    said: list[str] = []
+    fetch(card, said)
+    assert "500 KB" in said[0]
+
+
+def test_what_came_before_needs_no_room_again(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = hub_card(files=("unet/weights.safetensors",))
+    hub.cuts, hub.cut_after, hub.refuse_after_cut = 1, 400_000, True
+    with pytest.raises(WeightsError, match="400 KB are kept"):
+        fetch(card)
+    hub.refusals = 0
+    monkeypatch.setattr(download.shutil, "disk_usage", lambda folder: SimpleNamespace(free=64 * 2**20 + 100_000))
+    assert fetch(card)["weights"].read_bytes() == BIG
+
+
+@pytest.mark.parametrize("answer", [b"[]", b"{}", b"[1]", b'[{"type": "file"}]', b"<html>", b"[" * 100_000, b'{"sha": "x"}'])
+def test_a_hub_that_answers_otherwise_is_no_bug(hub: FakeHub, monkeypatch: pytest.MonkeyPatch, answer: bytes) -> None:
+    from genkit.weights import hub_api
+
+    monkeypatch.setattr(hub_api, "_repository", lambda found: f"{hub.url}/{found.repo}")
+    for path in (f"/{REPO}/tree/{COMMIT}", f"/{REPO}/revision/main"):
+        hub.files[path] = answer
+    assert hub_api.snapshot_size(hub_card(patterns=("*.json",))) in (None, 0)
+    with pytest.raises(WeightsError, match="thing"):
+        hub_api.commit_at(hub_card(revision="main", patterns=("*.json",), extra="verified = false"))
+
+
+def test_a_repository_that_is_not_there_is_said_as_such(hub: FakeHub) -> None:
+    with pytest.raises(WeightsError, match=r"has no such repository or revision, or wants to know you \(404\)") as caught:
+        weights.pinned(cards.find("hub:maker/other", "txt2img"))
+    assert "HF_TOKEN" in str(caught.value.hint)
+
+
+def test_the_librarys_own_words_stay_from_the_terminal() -> None:
+    from genkit.weights.hub import _quiet
+
+    logger = logging.getLogger("huggingface_hub.utils._http")
+    before = logger.isEnabledFor(logging.WARNING)
+    with _quiet():
+        assert not logger.isEnabledFor(logging.WARNING)
+    assert logger.isEnabledFor(logging.WARNING) is before

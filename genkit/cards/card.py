@@ -148,21 +148,20 @@ class Card:
 
     @property
     def size(self) -> int | None:
-        """Bytes of all files together, by `limits.disk_mb` where not every file is named; None where it is not known."""
-        if self.hub is not None and self.hub.patterns:
+        """Bytes of all files together: to the byte where the card says it of each, else as `limits.disk_mb` has it, rounded;
+        None where it is not known."""
+        sizes = [self._size_of(one) for one in self.every_file]
+        if None in sizes or (self.hub is not None and self.hub.patterns):
             return int(self.limits["disk_mb"] * 10**6) if "disk_mb" in self.limits else None
-        total = 0
-        for one in self.every_file:
-            size = one.size
-            if size is None and one.path is not None and self.hub is None:
-                try:
-                    size = self.beside(one).stat().st_size
-                except OSError:
-                    return None
-            if size is None:
+        return sum(size or 0 for size in sizes)
+
+    def _size_of(self, one: CardFile) -> int | None:
+        if one.size is None and one.path is not None and self.hub is None:
+            try:
+                return self.beside(one).stat().st_size
+            except OSError:
                 return None
-            total += size
-        return total
+        return one.size
 
     @property
     def every_file(self) -> tuple[CardFile, ...]:

@@ -35,6 +35,7 @@ def choose(card: Card, present: Collection[str], offline: bool, accepted: bool =
         return Choice("shipped" if card.shipped else "cached")
     sizes = [one.size for one in missing]
     size = None if None in sizes else sum(size or 0 for size in sizes)
+    size = card.size if size is None and not present else size
     fetch = tuple(missing)
     beside = (*card.files.values(), *(card.folder.files.values() if card.folder else ()))
     if any(one in beside and one.url is None for one in missing):

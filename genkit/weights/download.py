@@ -7,9 +7,11 @@ halves belong together. Plain http is for loopback addresses only.
 
 from __future__ import annotations
 
+import errno
 import http.client
 import os
 import shutil
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -22,6 +24,7 @@ from urllib.parse import urlsplit
 from genkit.cards import Hash
 from genkit.cards.reading import LOOPBACK
 from genkit.errors import WeightsError
+from genkit.files import size_text
 from genkit.weights.store import CHUNK, Digest, digest_file
 
 TIMEOUT_S = 20.0
@@ -29,6 +32,7 @@ READ = 2**18  # small enough that a killed process loses little of what came
 PAUSES_S = (0.5, 1.0, 2.0, 4.0)  # after attempts that brought nothing; an attempt that brought bytes starts the count anew
 LONGEST_PAUSE_S = 30.0
 SPARE_BYTES = 64 * 2**20
+NOBODY = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ECONNREFUSED)
 
 Progress = Callable[[str, int, int | None], None]  # file name, bytes so far, bytes in all
 
@@ -78,12 +82,43 @@ def partial_of(target: Path, hash_: Hash | None) -> Path:
 
 
 def size_at(source: Source) -> int | None:
-    """Ask the server how large the file is; None where it does not say."""
+    """Ask the server how large the file is; None where it does not say.
+
+    Raises:
+        WeightsError: there is no network, or no such server on it.
+    """
     try:
-        with _open(source, {}, "HEAD") as response:
+        with open_source(source, method="HEAD") as response:
             return _whole_number(response.headers.get("X-Linked-Size") or response.headers.get("Content-Length"))
-    except (OSError, http.client.HTTPException):
+    except (OSError, http.client.HTTPException) as error:
+        if is_off(error) or isinstance(error, TimeoutError):
+            raise _unreachable(error, source, partial=None) from error
         return None
+
+
+def is_off(error: Exception) -> bool:
+    """Whether the error says that there is no network, or nobody at that address: asking again at once would not help."""
+    reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    return isinstance(reason, socket.gaierror) or (isinstance(reason, OSError) and reason.errno in NOBODY)
+
+
+def check_space(name: str, needs: Mapping[Path, int]) -> None:
+    """Hold what is to come into each folder against the free room there; folders on one disk share it.
+
+    Raises:
+        WeightsError: there is not enough.
+    """
+    disks: dict[int, tuple[Path, int]] = {}
+    for folder, needed in needs.items():
+        there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        disk = there.stat().st_dev
+        disks[disk] = there, disks.get(disk, (there, 0))[1] + needed
+    for folder, needed in disks.values():
+        free = shutil.disk_usage(folder).free
+        if needed and needed + SPARE_BYTES > free:
+            raise WeightsError(
+                f"{name}: needs {size_text(needed)}, and {folder} has {size_text(free)} free", _room_hint(), code="no-space"
+            )
 
 
 def refuse_unsafe(url: str, name: str, origin: str | None = None) -> None:
@@ -100,7 +135,7 @@ def refuse_unsafe(url: str, name: str, origin: str | None = None) -> None:
 
 def _fetch_partial(source: Source, partial: Path, progress: Progress | None) -> Digest:
     tag: str | None = None  # ETag of the first answer: a resumed request must meet the same file
-    empty_attempts = 0
+    empty_attempts, came = 0, False
     while True:
         done = partial.stat().st_size if partial.exists() else 0
         try:
@@ -111,8 +146,9 @@ def _fetch_partial(source: Source, partial: Path, progress: Progress | None) -> 
                 if digest.right:
                     return digest
             gained = (partial.stat().st_size if partial.exists() else 0) > done
+            came |= gained
             empty_attempts = 0 if gained else empty_attempts + 1
-            _pause_or_give_up(error, source, partial, empty_attempts)
+            _pause_or_give_up(error, source, partial, empty_attempts, most=len(PAUSES_S) if came else _attempts_for(error))
             continue
         if digest is not None:
             return digest
@@ -130,7 +166,7 @@ def _attempt(
     ranges = {"Range": f"bytes={done}-"} if done else {}
     if done and tag:
         ranges["If-Range"] = tag
-    with _open(source, ranges) as response:
+    with open_source(source, ranges) as response:
         if done and response.status == 206 and not _continues(response.headers.get("Content-Range"), done):
             partial.unlink()
             return None, None
@@ -139,7 +175,7 @@ def _attempt(
         length = _whole_number(response.headers.get("Content-Length"))
         total = None if length is None else done + length
         _check_size(source, total)
-        _check_space(source, partial, (total or source.size or 0) - done)
+        check_space(source.name, {partial.parent: (total or source.size or 0) - done})
         tag = tag or response.headers.get("ETag")
         digest = _hash_so_far(partial, source, done, total)
         with _writable(partial, done) as file:
@@ -203,21 +239,16 @@ def _check_size(source: Source, total: int | None) -> None:
         )
 
 
-def _check_space(source: Source, partial: Path, needed: int) -> None:
-    free = shutil.disk_usage(partial.parent).free
-    if needed + SPARE_BYTES > free:
-        raise WeightsError(
-            f"{source.name}: needs {needed / 1e6:,.0f} MB, and {partial.parent} has {free / 1e6:,.0f} MB free",
-            _room_hint(),
-            code="no-space",
-        )
-
-
 def _room_hint() -> str:
     return "make room, or set GENKIT_CACHE to a folder on a larger disk"
 
 
-def _pause_or_give_up(error: Exception, source: Source, partial: Path, empty_attempts: int) -> None:
+def _attempts_for(error: Exception) -> int:
+    """How often to ask again before anything came: a network that is off is said at once."""
+    return 0 if is_off(error) else 1 if isinstance(getattr(error, "reason", error), TimeoutError) else len(PAUSES_S)
+
+
+def _pause_or_give_up(error: Exception, source: Source, partial: Path, empty_attempts: int, most: int) -> None:
     pause = PAUSES_S[min(empty_attempts, len(PAUSES_S)) - 1] if empty_attempts else 0.0
     if isinstance(error, urllib.error.HTTPError):
         status = error.code
@@ -227,15 +258,19 @@ def _pause_or_give_up(error: Exception, source: Source, partial: Path, empty_att
             raise _refused(status, source) from None
         asked = _whole_number(error.headers.get("Retry-After"))
         pause = max(pause, min(asked or 0, LONGEST_PAUSE_S))
-    if empty_attempts > len(PAUSES_S):
-        reason = getattr(error, "reason", None) or error
-        kept = f"; {partial.stat().st_size:,} bytes are kept" if partial.exists() and source.hash else ""
-        raise WeightsError(
-            f"{source.name}: cannot be fetched from {_host(source.url)} ({reason}){kept}",
-            "check the connection and run the same command again: it goes on where it stopped",
-            code="unreachable",
-        ) from error
+    if empty_attempts > most:
+        raise _unreachable(error, source, partial) from error
     time.sleep(pause)
+
+
+def _unreachable(error: Exception, source: Source, partial: Path | None) -> WeightsError:
+    reason = getattr(error, "reason", None) or error
+    kept = f"; {size_text(partial.stat().st_size)} are kept" if partial and partial.exists() and source.hash else ""
+    return WeightsError(
+        f"{source.name}: cannot be fetched from {_host(source.url)} ({reason}){kept}",
+        "check the connection and run the same command again: it goes on where it stopped",
+        code="unreachable",
+    )
 
 
 def _refused(status: int, source: Source) -> WeightsError:
@@ -263,14 +298,21 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         return following
 
 
-def _open(source: Source, ranges: Mapping[str, str], method: str = "GET") -> Any:
+def open_source(
+    source: Source, ranges: Mapping[str, str] | None = None, method: str = "GET", timeout: float = TIMEOUT_S
+) -> Any:
+    """Open an address for reading: the response, as urllib gives it.
+
+    Raises:
+        WeightsError: it is not a safe one, or leads to one that is not. OSError, http.client.HTTPException: it cannot be had.
+    """
     refuse_unsafe(source.url, source.name)
-    headers = {"User-Agent": "genkit", "Accept-Encoding": "identity", **(source.headers or {}), **ranges}
+    headers = {"User-Agent": "genkit", "Accept-Encoding": "identity", **(source.headers or {}), **(ranges or {})}
     handlers: list[Any] = [_Redirects(source.name)]
     if urlsplit(source.url).hostname in LOOPBACK:
         handlers.append(urllib.request.ProxyHandler({}))  # a proxy would look for the file on its own loopback
     request = urllib.request.Request(source.url, headers=headers, method=method)
-    return urllib.request.build_opener(*handlers).open(request, timeout=TIMEOUT_S)
+    return urllib.request.build_opener(*handlers).open(request, timeout=timeout)
 
 
 def _continues(content_range: str | None, done: int) -> bool:

@@ -1,8 +1,8 @@
 """Hugging Face repositories: addresses, copies that huggingface_hub already keeps, and files that come by pattern.
 
 huggingface_hub is imported only to fetch by pattern, and always told the endpoint and the cache folder, because it reads the
-environment once, at import. It does not hash what it fetched; we do, against the name of each blob in its cache, which is the
-sha256 of a large file and the git hash of a small one.
+environment once, at import: so its rules for that folder are written out here. It does not hash what it fetched; we do, against
+the name of each blob in its cache, which is the sha256 of a large file and the git hash of a small one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -48,8 +48,8 @@ def source_of(card: Card, one: CardFile) -> Source:
     """The address of one repository file at the pinned revision, with the user's token if the model is gated."""
     assert card.hub is not None and one.path is not None
     url = f"{endpoint()}/{card.hub.repo}/resolve/{quote(card.hub.revision, safe='')}/{quote(one.path)}"
-    token = _token() if card.gated else None
-    return Source(one.path, url, one.hash, one.size, {"Authorization": f"Bearer {token}"} if token else None)
+    key = token() if card.gated else None
+    return Source(one.path, url, one.hash, one.size, {"Authorization": f"Bearer {key}"} if key else None)
 
 
 def kept_copy(card: Card, one: CardFile) -> Path | None:
@@ -107,11 +107,9 @@ def fetch_snapshot(
     refuse_unsafe(endpoint(), card.name)
     import huggingface_hub
     from huggingface_hub.errors import LocalEntryNotFoundError
-    from huggingface_hub.utils import disable_progress_bars
 
-    disable_progress_bars()
     try:
-        with _watched(repository_folder(hub) / "blobs", hub.repo, size, progress):
+        with _watched(repository_folder(hub) / "blobs", hub.repo, size, progress), _quiet():
             folder = Path(
                 huggingface_hub.snapshot_download(
                     hub.repo,
@@ -147,44 +145,6 @@ def fetch_snapshot(
     return folder
 
 
-def snapshot_size(card: Card) -> int | None:
-    """Ask the hub how much of the files by pattern is not here yet, in bytes; None where it does not answer."""
-    assert card.hub is not None
-    refuse_unsafe(endpoint(), card.name)
-    import huggingface_hub
-    from huggingface_hub.utils import filter_repo_objects
-
-    try:
-        api = huggingface_hub.HfApi(endpoint=endpoint(), library_name="genkit")
-        tree = api.list_repo_tree(card.hub.repo, recursive=True, revision=card.hub.revision)
-        sizes = {one.path: one.size for one in tree if isinstance(one, huggingface_hub.hf_api.RepoFile)}
-    except Exception:  # the size is for a message; if the hub is out of reach, the pull itself says so with a reason
-        return None
-    wanted = filter_repo_objects(sizes, allow_patterns=list(card.hub.patterns))
-    folder = snapshot_folder(card.hub)
-    return sum(sizes[name] for name in wanted if not (folder / name).is_file())
-
-
-def commit_at(card: Card) -> str:
-    """Ask the hub which commit a branch or tag is at.
-
-    Raises:
-        WeightsError: it does not answer, or there is no such repository or revision.
-    """
-    assert card.hub is not None
-    refuse_unsafe(endpoint(), card.name)
-    import huggingface_hub
-
-    try:
-        api = huggingface_hub.HfApi(endpoint=endpoint(), library_name="genkit")
-        found = api.model_info(card.hub.repo, revision=card.hub.revision, timeout=30).sha
-    except Exception as error:  # as for pulling
-        raise _unreachable(card, error) from error
-    if not found or not COMMIT.fullmatch(found):
-        raise WeightsError(f"{card.name}: {card.hub.repo} names no commit", _way_out(card, False), code="unreachable")
-    return found
-
-
 def fetch_settings(card: Card, names: Sequence[str], offline: bool) -> Path:
     """Bring those files of settings that a repository has, a few kB, into our own cache and return their folder: the hub's own
     cache would take what is begun for a model that is here.
@@ -197,24 +157,36 @@ def fetch_settings(card: Card, names: Sequence[str], offline: bool) -> Path:
     import huggingface_hub
     from huggingface_hub.errors import EntryNotFoundError
 
-    found: list[Path] = []
+    from genkit.weights.hub_api import refuse_off
+
+    def bring(name: str, here: bool) -> Path:
+        place = huggingface_hub.hf_hub_download(
+            repo,
+            name,
+            revision=revision,
+            cache_dir=folder_of(card) / "settings",
+            endpoint=endpoint(),
+            local_files_only=here,
+            library_name="genkit",
+        )
+        return Path(str(place)[: -len(name)])
+
+    repo, revision = card.hub.repo, card.hub.revision
+    folders: list[Path] = []
     for name in names:
+        with _quiet(), suppress(Exception):  # what is here already needs no network
+            folders.append(bring(name, here=True))
+            continue
+        if not offline and not folders:
+            refuse_off(card)
         try:
-            place = huggingface_hub.hf_hub_download(
-                card.hub.repo,
-                name,
-                revision=card.hub.revision,
-                cache_dir=folder_of(card) / "settings",
-                endpoint=endpoint(),
-                local_files_only=offline,
-                library_name="genkit",
-            )
+            with _quiet():
+                folders.append(bring(name, here=offline))
         except Exception as error:  # as for pulling
-            if found and isinstance(error, EntryNotFoundError):
+            if folders and isinstance(error, EntryNotFoundError):
                 continue  # transformers have no U-Net
             raise _unreachable(card, error, offline) from error
-        found.append(Path(str(place)[: -len(name)]))
-    return found[0]
+    return folders[0]
 
 
 def remove_snapshot(card: Card) -> int:
@@ -241,6 +213,20 @@ def check_snapshot(card: Card, folder: Path) -> list[Path]:
         except WeightsError:
             altered.append(folder / name)
     return altered
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep huggingface_hub's bars and its words about its own retries from the terminal: what goes wrong, we say, once."""
+    from huggingface_hub.utils import disable_progress_bars, logging
+
+    disable_progress_bars()
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 @contextmanager
@@ -276,12 +262,16 @@ def _bytes_in(folder: Path) -> int:
     return total
 
 
-def _wanted(folder: Path, hub: Hub) -> list[str]:
+def matching(hub: Hub, names: Iterable[str]) -> list[str]:
+    """Those paths of a repository that its patterns name, sorted."""
     from fnmatch import fnmatchcase
 
-    names = [path.relative_to(folder).as_posix() for path in files_under(folder)]
     patterns = [f"{pattern}*" if pattern.endswith("/") else pattern for pattern in hub.patterns]
     return sorted(name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns))
+
+
+def _wanted(folder: Path, hub: Hub) -> list[str]:
+    return matching(hub, (path.relative_to(folder).as_posix() for path in files_under(folder)))
 
 
 def _check_blob(card: Card, path: Path, fresh: bool = False) -> None:
@@ -318,7 +308,8 @@ def _way_out(card: Card, offline: bool) -> str:
     return "check the connection and HF_ENDPOINT, and run the same command again"
 
 
-def _token() -> str | None:
+def token() -> str | None:
+    """The user's token for the hub, if there is one."""
     from huggingface_hub import get_token
 
     return get_token()

@@ -23,7 +23,7 @@ def pinned(card: Card, *, ask: bool = True, fresh: bool = False) -> Card:
     Raises:
         WeightsError: the hub does not answer, or has no such repository.
     """
-    from genkit.weights.hub import COMMIT, commit_at, kept_snapshot, snapshot_folder
+    from genkit.weights.hub import COMMIT, kept_snapshot, snapshot_folder
 
     hub = card.hub
     if hub is None or not card.name.startswith("hub:") or COMMIT.fullmatch(hub.revision):
@@ -38,6 +38,8 @@ def pinned(card: Card, *, ask: bool = True, fresh: bool = False) -> Card:
         if kept_snapshot(earlier) is not None and not (fresh and not offline):
             return earlier
     if ask and not offline:
+        from genkit.weights.hub_api import commit_at
+
         found = commit_at(card)
         replace_text(note, found + "\n")
         return _at(card, found)

@@ -221,19 +221,26 @@ def _exists(card: Card, one: CardFile) -> bool:
 
 
 def _fetch_all(card: Card, choice: Choice, announce: Announce, progress: Progress | None) -> dict[str, Path]:
-    from genkit.weights.download import Source, fetch, size_at
+    from genkit.weights.download import Source, check_space, fetch, partial_of, size_at
 
     sources = {key_of(card, one): _source(card, one) for one in choice.missing if one.role != SNAPSHOT}
-    sizes = [source.size or size_at(source) for source in sources.values()]
+    sizes: dict[str, int | None] = {key: source.size or size_at(source) for key, source in sources.items()}
+    partials = [
+        partial_of(place_of(card, one), one.hash) for one in choice.missing if key_of(card, one) in sources and one.hash
+    ]
+    begun = sum(partial.stat().st_size for partial in partials if partial.exists())
+    needs = {folder_of(card): max(0, sum(size or 0 for size in sizes.values()) - begun)}
     by_pattern = None
     if any(one.role == SNAPSHOT for one in choice.missing):
-        from genkit.weights.hub import snapshot_size
+        from genkit.weights.hub import hub_cache
+        from genkit.weights.hub_api import snapshot_size
 
-        by_pattern = snapshot_size(card)
-        sizes.append(by_pattern)
-    total = None if None in sizes else sum(size or 0 for size in sizes)
+        sizes[SNAPSHOT] = by_pattern = snapshot_size(card)
+        needs[hub_cache()] = by_pattern or 0
+    check_space(card.name, needs)
+    total = None if None in sizes.values() else sum(size or 0 for size in sizes.values())
     if total != 0:
-        announce(_announcement(card, choice, total))
+        announce(_announcement(card, choice, choice.size if total is None else total))
     fetched: dict[str, Path] = {}
     for one in choice.missing:
         if one.role == SNAPSHOT:
