@@ -23,6 +23,8 @@ from genkit.errors import InputError, UsageError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from genkit.models.shapes import SampleModel
+
 SPACES = ("z", "w")
 MOST_SEEDS = 100_000
 MOST_FRAMES = 20_000
@@ -95,7 +97,7 @@ def spherical(first: Tensor, second: Tensor, share: float) -> Tensor:
 
 
 def walk(
-    model: Any,
+    model: SampleModel,
     seeds: Sequence[int],
     frames: int,
     *,
