@@ -8,11 +8,12 @@ from typing import Any
 import torch
 
 from genkit.errors import InputError
+from genkit.models.shapes import DrawModel
 
 SIDE = 16
 
 
-class FakeDraw:
+class FakeDraw(DrawModel):
     """Each picture is one colour that its prompt decides, with noise that its seed does; `calls` keeps what it was asked."""
 
     name, channels, window, chunks, weighting, starts = "fake", 3, 20, False, True, True

@@ -94,7 +94,7 @@ def test_seeds_classes_and_refusals(tmp_path: Path) -> None:
     model = load(settled(dcgan.build(**UPSAMPLED)).state_dict(), tmp_path, labels=list("vwxyz"))
     made = model([4, 9, 3])
     assert torch.allclose(made[2], model([3], label="y")[0], atol=1e-5) and not torch.allclose(made[0], made[1], atol=1e-4)
-    assert not model.style_based and model.modulation_weights() is None and model.layers == 1
+    assert model.modulation_weights() is None and model.layers == 1
     with pytest.raises(UsageError, match="no truncation"):
         model([1], truncation=0.5)
     with pytest.raises(UsageError, match="no option 'steps'"):

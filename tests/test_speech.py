@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from genkit.models.shapes import SpeakModel
 from genkit.text.books.passages import Passage
 from genkit.text.front import sentences
 from genkit.verbs.tts.task import Manner, flowing, say, utterances
@@ -18,7 +19,7 @@ RATE = 1000
 CHAPTERS = [Passage("1", "One is here. Two is here."), Passage("2", "Three. Four."), Passage("3", "Five, and no more.")]
 
 
-class Voice:
+class Voice(SpeakModel):
     """Ten samples a letter."""
 
     sample_rate, takes, can = RATE, "text", frozenset({"speed"})

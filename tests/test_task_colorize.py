@@ -17,6 +17,7 @@ from genkit.media.pictures.colour import to_srgb
 from genkit.media.pictures.metadata import Metadata
 from genkit.media.pictures.picture import Picture
 from genkit.models.colorize.colorizing import Colorize
+from genkit.models.upscale import compact
 from genkit.nets.gamut import fit_gamut
 from genkit.nets.lab import lab_to_rgb, rgb_to_lab
 from genkit.verbs.colorize.hints import Hints
@@ -286,7 +287,12 @@ def test_a_model_that_fails_is_told() -> None:
     with pytest.raises(RunError, match="out of memory on cpu"):
         colorize(model(huge), np.zeros((9, 9, 1), np.uint8), None, ColorizeOptions())
     with pytest.raises(UsageError, match="gives no colours"):
-        colorize(lambda images: images, np.zeros((9, 9, 1), np.uint8), None, ColorizeOptions())
+        colorize(
+            compact.transform(compact.build(4, 1, 2), CPU, torch.float32),
+            np.zeros((9, 9, 1), np.uint8),
+            None,
+            ColorizeOptions(),
+        )
 
 
 def test_the_plain_call_keeps_lightness_too() -> None:

@@ -11,6 +11,7 @@ import torch
 
 from genkit.errors import RunError, UsageError
 from genkit.models.style import johnson, microast, stylizer
+from genkit.models.upscale import compact
 from genkit.pixels import shared_statistics
 from genkit.verbs.style import task
 from genkit.verbs.style.task import StyleOptions, Styles
@@ -177,7 +178,7 @@ def test_a_style_is_asked_for_where_there_is_a_choice(model: Any) -> None:
     with pytest.raises(UsageError, match="one style of its own"):
         task.style(model_of("johnson"), noise(20, 20), None, StyleOptions(styles=Styles([noise(64, 64)])))
     with pytest.raises(UsageError, match="gives no style"):
-        task.style(object(), noise(20, 20), None, StyleOptions())
+        task.style(compact.transform(compact.build(4, 1, 2), CPU, torch.float32), noise(20, 20), None, StyleOptions())
 
 
 def test_out_of_memory_ends_in_smaller_tiles(model: Any) -> None:

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from genkit.errors import RunError, UsageError
+from genkit.models.shapes import TranslateModel
 from genkit.models.translate import animegan2, cyclegan, pix2pix, stargan
-from genkit.pixels import tiling
+from genkit.pixels import resample, tiling
 from genkit.verbs.translate import task as translate
 from genkit.verbs.translate.task import TranslateOptions
 
@@ -68,7 +69,7 @@ def test_tiles_with_the_statistics_of_the_whole_are_the_whole(make: Any, monkeyp
     whole = run(model, pixels, to=to)
     monkeypatch.setattr(tiling, "CPU_TILE", 48)
     monkeypatch.setattr(translate, "most_pixels", lambda model: 152 * 132 - 1)
-    monkeypatch.setattr(translate, "fitted", lambda width, height, side: (width, height))  # the copy is the picture itself
+    monkeypatch.setattr(resample, "fitted", lambda width, height, side: (width, height))  # the copy is the picture itself
     notices: list[str] = []
     tiled = run(model, pixels, notices, to=to)
     assert "made in tiles" in notices[0]
@@ -124,7 +125,7 @@ def test_what_sees_everything_is_made_smaller_where_memory_is_short(monkeypatch:
 
 
 def test_a_model_of_one_side_keeps_proportions_or_not() -> None:
-    class Echo:
+    class Echo(TranslateModel):
         side, fit, whole, device, dtype, scale = 32, "pad", True, CPU, torch.float32, 1
 
         def __call__(self, images: torch.Tensor) -> torch.Tensor:
@@ -165,7 +166,7 @@ def test_transparency_is_kept_and_hides_nothing() -> None:
 
 
 def test_the_work_size_bounds_what_the_model_sees() -> None:
-    class Echo:
+    class Echo(TranslateModel):
         device, dtype, scale = CPU, torch.float32, 1
         stochastic = True
 
@@ -196,7 +197,7 @@ def test_domains() -> None:
 
 
 def test_a_domain_may_be_left_to_a_model_that_can_do_without() -> None:
-    class Echo:
+    class Echo(TranslateModel):
         device, dtype, scale, domains, domain_optional = CPU, torch.float32, 1, ("shirt", "dress"), True
         stochastic = False
 

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from genkit.errors import UsageError
+from genkit.models.shapes import TransformModel
 from genkit.models.upscale import compact
+from genkit.models.upscale.transform import Transform
 from genkit.pixels.resample import resize
 from genkit.pixels.transparency import bleed
 from genkit.verbs.upscale.task import BOXES, UpscaleOptions, check, passes, target_size, upscale
@@ -19,7 +21,7 @@ from genkit.verbs.upscale.task import BOXES, UpscaleOptions, check, passes, targ
 CPU = torch.device("cpu")
 
 
-class Nearest:
+class Nearest(TransformModel):
     """A model that repeats pixels."""
 
     device, dtype, receptive, channels = CPU, torch.float32, 1, 3
@@ -126,10 +128,10 @@ def test_sixteen_bits_are_sixteen_bits_all_the_way() -> None:
 
 
 def test_grey_stays_grey_by_the_luma_of_what_the_model_makes() -> None:
-    def tinted(images: Tensor) -> Tensor:
+    def tint(network: torch.nn.Module, images: Tensor) -> Tensor:
         return images * torch.tensor([1.0, 0.5, 0.0]).view(1, 3, 1, 1)
 
-    tinted.__dict__.update(scale=1, receptive=0, channels=3, device=CPU, dtype=torch.float32)
+    tinted = Transform(torch.nn.Identity(), scale=1, device=CPU, dtype=torch.float32, receptive=0, run=tint)
     result, _ = upscale(tinted, np.full((8, 8, 1), 200, np.uint8), None, UpscaleOptions())
     assert result.shape == (8, 8, 1)
     assert set(result.flat) == {round(200 * (0.299 + 0.5 * 0.587))}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 
 from genkit import runtime
 from genkit.errors import RunError, UsageError
+from genkit.models.shapes import TransformModel
 from genkit.models.upscale import compact
 from genkit.models.upscale.transform import Transform
 from genkit.nets.mirror import reflect
@@ -116,7 +116,7 @@ def test_self_ensemble_does_not_depend_on_how_the_picture_is_turned() -> None:
     assert difference(run_tiled(model, pixels), straight) > 0
 
 
-class Hungry:
+class Hungry(TransformModel):
     """A model that runs out of memory above so many pixels."""
 
     scale, channels, receptive, dtype, device = 2, 3, 2, torch.float32, CPU
@@ -156,13 +156,14 @@ def test_out_of_memory_on_a_gpu_goes_on_on_the_cpu_only_where_the_device_was_lef
     moves: list[Any] = []
     notices: list[str] = []
     monkeypatch.setattr(runtime, "free_memory", lambda device: 8 << 30)
-    model = SimpleNamespace(device=torch.device("cuda"), dtype=torch.float16, scale=2, fallback=True)
+    model = tiny()
+    model.device, model.dtype, model.fallback = torch.device("cuda"), torch.float16, True
 
     def move(device: torch.device, dtype: torch.dtype) -> None:
         moves.append((device.type, dtype))
         model.device, model.dtype = device, dtype
 
-    model.to = move
+    monkeypatch.setattr(model, "to", move)
     arguments = (model, picture(20, 20), 20, True, 4, "CUDA out of memory", notices.append)
     assert tiling.after_out_of_memory(*arguments) == tiling.CPU_TILE
     assert moves == [("cpu", torch.float32)]
@@ -210,12 +211,11 @@ def test_a_model_that_gives_no_numbers_in_float32_is_an_error() -> None:
 
 
 def test_a_failure_that_is_not_memory_is_passed_on() -> None:
-    def broken(images: Tensor) -> Tensor:
+    def broken(network: nn.Module, images: Tensor) -> Tensor:
         raise RuntimeError("size mismatch")
 
-    broken.__dict__.update(scale=1, receptive=1, device=CPU, dtype=torch.float32)
     with pytest.raises(RuntimeError, match="size mismatch"):
-        run_tiled(broken, picture())
+        run_tiled(Transform(nn.Identity(), scale=1, device=CPU, dtype=torch.float32, receptive=1, run=broken), picture())
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 40), (5, 7), (21, 33)])

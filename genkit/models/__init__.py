@@ -61,7 +61,8 @@ def family_module(name: str) -> ModuleType:
 def load_model(
     card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype, *, fallback: bool = False
 ) -> Any:
-    """Load what a card describes from its local files, as a callable of its task's shape.
+    """Load what a card describes from its local files, as a model of its verb's shape (see `models.shapes`), which the caller
+    names.
 
     `fallback` (see `runtime.Runtime`) lets a task go on on the CPU when a GPU runs out of memory.
 
@@ -70,7 +71,7 @@ def load_model(
         WeightsError: files that are not what the card says.
     """
     model = family_module(card.family).load(card, files, device, dtype)
-    model.fallback = fallback
+    model.card, model.fallback = card, fallback
     return model
 
 

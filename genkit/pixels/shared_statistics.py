@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,10 +21,13 @@ from torch import Tensor
 
 from genkit import runtime
 from genkit.errors import RunError
-from genkit.pixels.tiling import FLOOR, Span, after_out_of_memory, spans, store, to_images
+from genkit.pixels.tiling import Span, after_out_of_memory, smallest_tile, spans, store, to_images
+
+if TYPE_CHECKING:
+    from genkit.models.shapes import StyleModel
+    from genkit.models.shapes.style import Statistics
 
 Notice = Callable[[str], None]
-Statistics = tuple[Tensor, Tensor]
 
 # Sides in pixels: halves of a megapixel keep the two passes' halos small, and a few of them at once fit anywhere.
 CPU_TILE, GPU_TILE = 768, 1536
@@ -33,7 +36,12 @@ MEMORY_SHARE = 0.2  # of the free memory, because several pictures may be worked
 
 
 def stylize(
-    model: Any, pixels: np.ndarray, code: Sequence[Tensor], *, tile: int | None = None, notice: Notice = lambda message: None
+    model: StyleModel,
+    pixels: np.ndarray,
+    code: Sequence[Tensor],
+    *,
+    tile: int | None = None,
+    notice: Notice = lambda message: None,
 ) -> np.ndarray:
     """(H, W, 1 or 3) uint8 or uint16 in the style of `code`, at full strength: (H, W, 3), same dtype.
 
@@ -66,7 +74,7 @@ def stylize(
         side = after_out_of_memory(model, extended, side, tile is None, model.receptive, reason, notice)
 
 
-def choose_side(model: Any, height: int, width: int) -> int:
+def choose_side(model: StyleModel, height: int, width: int) -> int:
     """The side of tiles that suit the device and fit into its free memory; 0 for a picture that need not be cut.
 
     A network of many rounds is spared tiles as long as memory lets it: each of its rounds costs a pass.
@@ -74,13 +82,11 @@ def choose_side(model: Any, height: int, width: int) -> int:
     on_cpu = model.device.type == "cpu"
     half = model.dtype in (torch.float16, torch.bfloat16)
     room = int(MEMORY_SHARE * runtime.free_memory(model.device) / (model.pixel_bytes // (2 if half else 1)))  # in pixels
-    limit = getattr(model, "tile_limit", None)
     spared = (CPU_WHOLE if on_cpu else GPU_WHOLE) * max(1, model.rounds // 2)
-    if height * width <= min(room, spared) and limit is None:
+    if height * width <= min(room, spared) and model.tile_limit is None:
         return 0
-    side = min(CPU_TILE if on_cpu else GPU_TILE, int(room**0.5) - 2 * model.receptive, limit or GPU_TILE)
-    floor = -(-max(FLOOR, model.minimum) // model.multiple) * model.multiple
-    return max(side // model.multiple * model.multiple, floor)
+    side = min(CPU_TILE if on_cpu else GPU_TILE, int(room**0.5) - 2 * model.receptive, model.tile_limit or GPU_TILE)
+    return max(side // model.multiple * model.multiple, smallest_tile(model))
 
 
 class Moments:
@@ -127,7 +133,7 @@ class _Tile:
         return features[:, :, down, left // stride : (left + width) // stride]
 
 
-def _run(model: Any, pixels: np.ndarray, code: Sequence[Tensor], side: int, notice: Notice) -> np.ndarray:
+def _run(model: StyleModel, pixels: np.ndarray, code: Sequence[Tensor], side: int, notice: Notice) -> np.ndarray:
     height, width = pixels.shape[:2]
     rows = spans(height, side, model.receptive, 0, model.multiple)
     columns = spans(width, side, model.receptive, 0, model.multiple)
@@ -148,7 +154,12 @@ def _run(model: Any, pixels: np.ndarray, code: Sequence[Tensor], side: int, noti
 
 
 def _measured(
-    model: Any, pixels: np.ndarray, tiles: Sequence[_Tile], index: int, code: Sequence[Tensor], known: Sequence[Statistics]
+    model: StyleModel,
+    pixels: np.ndarray,
+    tiles: Sequence[_Tile],
+    index: int,
+    code: Sequence[Tensor],
+    known: Sequence[Statistics],
 ) -> Iterator[Statistics]:
     """The statistics of one round, each over the whole picture."""
     moments: list[Moments] = []
@@ -162,7 +173,7 @@ def _measured(
         yield _finite(mean), _finite(deviation)
 
 
-def _images(model: Any, pixels: np.ndarray, tile: _Tile) -> Tensor:
+def _images(model: StyleModel, pixels: np.ndarray, tile: _Tile) -> Tensor:
     window = pixels[tile.row.read_start : tile.row.read_stop, tile.column.read_start : tile.column.read_stop]
     return to_images(window, model.device).expand(-1, 3, -1, -1)
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -22,6 +22,9 @@ from torch import Tensor
 
 from genkit import runtime
 from genkit.errors import RunError
+
+if TYPE_CHECKING:
+    from genkit.models.shapes import TiledModel, TransformModel
 
 Notice = Callable[[str], None]
 
@@ -65,29 +68,28 @@ def spans(length: int, tile: int, halo: int, feather: int, multiple: int = 1, wr
     return result
 
 
-def choose_tile(model: Any, halo: int) -> int:
+def choose_tile(model: TiledModel, halo: int) -> int:
     """The side in input pixels of tiles that suit the device and fit into its free memory."""
     free = runtime.free_memory(model.device)
     half = model.dtype in (torch.float16, torch.bfloat16)
-    pixel_bytes = getattr(model, "pixel_bytes", 16384) // (2 if half else 1)
+    pixel_bytes = model.pixel_bytes // (2 if half else 1)
     fitting = int((MEMORY_SHARE * free / pixel_bytes) ** 0.5) - 2 * halo
-    on_cpu = CPU_TILE if getattr(model, "receptive", None) is not None else CPU_BLENDED_TILE
+    on_cpu = CPU_TILE if model.receptive is not None else CPU_BLENDED_TILE
     preferred = on_cpu if model.device.type == "cpu" else GPU_TILE
-    return _round_tile(min(preferred, fitting, getattr(model, "tile_limit", preferred)), model)
+    return _round_tile(min(preferred, fitting, model.tile_limit or preferred), model)
 
 
-def _round_tile(tile: int, model: Any) -> int:
-    multiple = getattr(model, "multiple", 1)
-    return max(tile // multiple * multiple, _floor(model))
+def _round_tile(tile: int, model: TiledModel) -> int:
+    return max(tile // model.multiple * model.multiple, smallest_tile(model))
 
 
-def _floor(model: Any) -> int:
-    multiple = getattr(model, "multiple", 1)
-    return math.ceil(max(FLOOR, getattr(model, "minimum", 1)) / multiple) * multiple
+def smallest_tile(model: TiledModel) -> int:
+    """The side in input pixels below which no tile is cut."""
+    return math.ceil(max(FLOOR, model.minimum) / model.multiple) * model.multiple
 
 
 def run_tiled(
-    model: Any,
+    model: TransformModel,
     pixels: np.ndarray,
     *,
     tile: int | None = None,
@@ -104,11 +106,10 @@ def run_tiled(
     Raises:
         RunError: it does not fit into memory, or the model gives no numbers in float32 either.
     """
-    receptive = getattr(model, "receptive", None)
-    halo = UNKNOWN_HALO if receptive is None else receptive
-    feather = UNKNOWN_HALO // 2 if receptive is None else 0
+    halo = UNKNOWN_HALO if model.receptive is None else model.receptive
+    feather = UNKNOWN_HALO // 2 if model.receptive is None else 0
     automatic = tile is None
-    side = tile if tile is not None else choose_tile(model, halo) if getattr(model, "tiles", True) else 0
+    side = tile if tile is not None else choose_tile(model, halo) if model.tiles else 0
     while True:
         try:
             with runtime.inference():
@@ -123,18 +124,18 @@ def run_tiled(
 
 
 def after_out_of_memory(
-    model: Any, pixels: np.ndarray, side: int, automatic: bool, halo: int, reason: str, notice: Notice
+    model: TiledModel, pixels: np.ndarray, side: int, automatic: bool, halo: int, reason: str, notice: Notice
 ) -> int:
     """Halve the tile, or move to the CPU and choose anew; the next pictures start from what was learnt."""
     largest = max(pixels.shape[:2])
     effective = min(side or largest, largest)
-    if effective > _floor(model):
+    if effective > smallest_tile(model):
         smaller = _round_tile(effective // 2, model)
         notice(f"out of memory on {model.device}: tiles of {smaller} pixels instead of {effective}")
         if automatic:
             model.tile_limit = smaller
         return smaller
-    if getattr(model, "fallback", False) and model.device.type != "cpu":
+    if model.fallback and model.device.type != "cpu":
         notice(f"out of memory on {model.device} with the smallest tiles: going on on the CPU, which is slower")
         model.to(torch.device("cpu"), torch.float32)
         model.tile_limit = CPU_TILE
@@ -149,7 +150,7 @@ def after_out_of_memory(
 class _Pass:
     """One picture on its way through a model."""
 
-    model: Any
+    model: TransformModel
     pixels: np.ndarray
     wrap: bool
     tta: bool
@@ -188,7 +189,7 @@ class _Pass:
         raise RunError("the model gives values that are no numbers", "the weights may be damaged: genkit models verify")
 
     def _forward(self, images: Tensor) -> Tensor:
-        if images.shape[1] == 1 and getattr(self.model, "channels", 3) != 1:
+        if images.shape[1] == 1 and self.model.channels != 1:
             images = images.expand(-1, 3, -1, -1)
         if not self.tta:
             return self.model(images, **self.options)
@@ -218,7 +219,7 @@ def _window(pixels: np.ndarray, rows: Span, columns: Span, wrap: bool) -> np.nda
 def _run(work: _Pass, side: int, halo: int, feather: int) -> np.ndarray:
     height, width, channels = work.pixels.shape
     scale = work.model.scale
-    multiple = getattr(work.model, "multiple", 1)
+    multiple = work.model.multiple
     rows = spans(height, side, halo, feather, multiple, work.wrap)
     columns = spans(width, side, halo, feather, multiple, work.wrap)
     canvas = np.empty((height * scale, width * scale, channels), work.pixels.dtype)

@@ -215,7 +215,7 @@ class PictureWork(Work):
 
         if self.verb.works:  # one optimisation alone takes as much memory as there is to be had
             return 1
-        if getattr(model, "stochastic", False):  # a pipeline that draws noise keeps the step it is at, for one picture
+        if model.stochastic:  # a pipeline that draws noise keeps the step it is at, for one picture
             return 1
         if place.dtype != torch.float32:  # one picture's fault turns the model to float32, which others must not meet half done
             return 1
@@ -223,7 +223,7 @@ class PictureWork(Work):
         from genkit import runtime
 
         threads = torch.get_num_threads()
-        tile_bytes = LARGE_TILE**2 * getattr(model, "pixel_bytes", 0) or 1
+        tile_bytes = LARGE_TILE**2 * model.pixel_bytes or 1
         room = int(0.8 * runtime.free_memory(place.device) // tile_bytes)
         workers = min(threads, MOST_WORKERS, self._count // PICTURES_A_WORKER, room)
         if workers > 1:

@@ -1,20 +1,16 @@
-"""A loaded network as the colorize task calls it: lightness in, chroma out, both in Lab units, whatever the network wants.
-
-`model.chroma(lightness (N, 1, h, w), hints, known) -> ab (N, 2, h', w')` is the stage that the task uses, at a size that
-`model.working_size` gives; the result may be smaller than what went in. `model(images)` is the plain transform: RGB float32
-[0, 1], (N, 3, H, W), the lightness of the input with colours by the network.
-"""
+"""A loaded network as the colorize task calls it: lightness in, chroma out, both in Lab units, whatever the network wants."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from genkit.errors import UsageError
+from genkit.models.shapes import ColorizeModel
 from genkit.nets.gamut import fit_gamut
 from genkit.nets.lab import rgb_to_lab
 
@@ -22,9 +18,9 @@ LONGEST = 3  # the longer side of the working size, in shorter sides: what is lo
 AB_PEAK = 128.0  # what Lab's a and b are held within: some networks leave it, which shows as blotches
 
 
-class Colorize:
-    """`size` is the side in pixels that the network is best at: the shorter one, or with `square` both. `hints`: it takes
-    colours that the user gives. `chroma` is called with float32 tensors: (network, lightness, hints, known, **options)."""
+class Colorize(ColorizeModel):
+    """`size` is the side in pixels that the network is best at: the shorter one, or with `square` both; `multiple` what divides
+    sides. `chroma` is called with float32 tensors: (network, lightness, hints, known, **options)."""
 
     def __init__(
         self,
@@ -43,11 +39,10 @@ class Colorize:
         self.network = network.eval().requires_grad_(False)
         self.size, self.hints, self.multiple, self.square = size, hints, multiple, square
         self.stochastic, self.pixel_bytes = stochastic, pixel_bytes
-        self.fallback = False
         self._chroma = chroma
         self.to(device, dtype)
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> Colorize:
+    def to(self, device: torch.device, dtype: torch.dtype) -> Self:
         """Move the network, channels last: on the CPU that is quicker."""
         self.network.to(device, dtype)
         self.network.to(memory_format=torch.channels_last)
@@ -72,13 +67,6 @@ class Colorize:
         return max(1, round(side / self.multiple)) * self.multiple
 
     def chroma(self, lightness: Tensor, hints: Tensor | None = None, known: Tensor | None = None, **options: Any) -> Tensor:
-        """(N, 1, h, w) L 0 to 100, sides multiples of `multiple`, to (N, 2, h', w') ab, float32 on `device`.
-
-        `hints` (N, 2, h, w) ab count where `known` (N, 1, h, w) is 1.
-
-        Raises:
-            UsageError: hints for a network that takes none.
-        """
         lightness = lightness.to(self.device, torch.float32)
         if hints is None or known is None:
             known = torch.zeros_like(lightness)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -19,7 +19,6 @@ from genkit.models.diffusers.pipelines import GUIDANCE, NEGATIVE, SAFETY, STEPS
 from genkit.models.diffusers.previews import Preview
 from genkit.models.diffusers.progress import Steps
 from genkit.models.diffusers.prompts import (
-    Prompt,
     count_tokens,
     encode,
     is_weighted,
@@ -28,26 +27,20 @@ from genkit.models.diffusers.prompts import (
     window_of,
     windows_of,
 )
-from genkit.models.diffusers.runner import Progress, Runner, resize
+from genkit.models.diffusers.runner import Runner, resize
+from genkit.models.shapes import DrawModel
+from genkit.models.shapes.draw import Fetch, Prompt
 from genkit.nets.mirror import reflect
 
-Watch = Callable[[int, Tensor], None]  # the step that is done, counted from 1, and previews (N, C, h, w) in [0, 1]
 OFFLOADS = ("none", "model", "sequential", "auto")
 DENOISE = 0.6
 
 
-class Draw:
-    """`(prompts, seeds, **options) -> (N, C, H, W)`, float32 [0, 1]; C is 3, or 4 where the autoencoder makes its own alpha.
+class Draw(DrawModel):
+    """A pipeline of diffusers, and those of its siblings that prompts, pictures and controls ask for, made of the same parts.
 
-    One prompt and one seed are one picture, whatever the batch. `native_size` is (width, height) as the model was trained,
-    `multiple` what sides are rounded up to inside (what comes out has the size that was asked for) and `minimum` the smallest
-    side it works at. `window` is how many tokens of a prompt the text encoder reads at once; `chunks` says that longer ones
-    are read in pieces rather than refused, `weighting` that pieces of a prompt may have weights. `starts` says that it can
-    begin with a picture; `controls` are the kinds of pictures that guide it (canny, depth, lines) for which there is a card.
-    `progress(done, of)` and `watch(done, previews)` are called after every step if they are set.
+    `controls` are the kinds of pictures that guide it (canny, depth, lines) for which there is a card.
     """
-
-    stochastic = True
 
     def __init__(self, runner: Runner, *, window: int | None = None):
         self.runner, self.pipeline, self.kind, self.name = runner, runner.pipeline, runner.kind, runner.name
@@ -62,9 +55,6 @@ class Draw:
         self.starts = self.kind.image is not None
         self.architecture = parts.architecture_of(self.pipeline, self.kind)
         self.device, self.dtype = runner.device, runner.dtype
-        self.progress: Progress | None = None
-        self.watch: Watch | None = None
-        self.fallback = False
         self._networks: dict[str, Any] = {}
         self._siblings: dict[tuple[str, ...], Any] = {(): self.pipeline}
         self._published = self.pipeline.scheduler
@@ -76,7 +66,7 @@ class Draw:
         """The kinds of guiding pictures for which there is a card."""
         return parts.kinds_of_control(self.architecture) if self.kind.control else ()
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> Draw:
+    def to(self, device: torch.device, dtype: torch.dtype) -> Self:
         """Move all parts, as after a GPU ran out of memory."""
         self.runner.to(device, dtype)
         self.device, self.dtype = device, dtype
@@ -95,7 +85,7 @@ class Draw:
         compile: bool = False,
         cache: str | None = None,
         controls: Sequence[str | Path] = (),
-        fetch: parts.Fetch = parts.kept_files,
+        fetch: Fetch = parts.kept_files,
     ) -> None:
         """Set what holds for all pictures; called once, before the first.
 
@@ -141,7 +131,6 @@ class Draw:
             speed.compile_denoiser(pipeline)
 
     def cheaper(self) -> str | None:
-        """Take the next setting that needs less memory and return it in words for the user; None where there is none."""
         if not self.runner.tiled and hasattr(self.pipeline.vae, "enable_tiling"):
             self.runner.tiled = True
             return "decoding in tiles"
@@ -153,25 +142,17 @@ class Draw:
         return f"--offload {following}"
 
     def use_scheduler(self, name: str | None) -> None:
-        """Sample another way from here on, None for the model's own; at any time, for no weights are touched.
-
-        Raises:
-            UsageError: unknown, or not for this kind of model.
-        """
         chosen = schedulers.scheduler_like(self._published, name, self.name) if name else self._published
         for pipeline in self._siblings.values():
             pipeline.scheduler = chosen
 
     def schedulers(self) -> tuple[str, ...]:
-        """The names that `use_scheduler` takes for this pipeline."""
         return schedulers.names_for(self.pipeline)
 
     def count_tokens(self, text: str) -> int:
-        """How many tokens of the window a text takes, with those that the encoder itself adds."""
         return count_tokens(self.pipeline, self.kind, text)
 
     def batch_limit(self, width: int, height: int) -> int:
-        """How many pictures of this size fit into the free memory at once, at least 1."""
         return 1 if self._alone else most_at_once(self.device, self.dtype, width * height)
 
     # --- pictures -----------------------------------------------------------------------------------------------------

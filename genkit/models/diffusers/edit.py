@@ -8,12 +8,13 @@ so a picture is brought there and back: one photograph cannot be cut into tiles,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
-from genkit.models.diffusers.runner import Progress, Runner, resize, within
+from genkit.models.diffusers.runner import Runner, resize, within
+from genkit.models.shapes import TranslateModel
 from genkit.nets.mirror import reflect
 
 NEAR = (0.5, 1.5)  # of size x size: pictures of so many pixels are taken as they are, for resizing costs their detail
@@ -21,26 +22,21 @@ ASPECT = 7  # longest to shortest side: pipelines end at 8, and rounding to thei
 GRAIN = 32  # what divides the sides where a pipeline brings every picture to one area
 
 
-class Editor:
-    """`(images (N, 3, H, W), *, seeds, **options) -> (N, 3, H, W)`, float32 [0, 1].
-
-    One seed is one picture, whatever the batch. `whole` says that pictures go in uncut, of any size; `size` is the side of the
-    square whose area the pipeline works at. `progress(done, of)` is called after every step if it is set.
-    """
+class Editor(TranslateModel):
+    """One seed is one picture, whatever the batch. Pictures go in uncut, of any size; `size` is the side of the square whose
+    area the pipeline works at."""
 
     stochastic = True
     whole = True
-    scale = 1
+    tiles = False
 
     def __init__(self, runner: Runner):
         self.runner, self.pipeline = runner, runner.pipeline
         self.options = tuple(runner.settings.defaults)
         self.size, self.multiple, self.minimum = runner.size, runner.multiple, runner.minimum
         self.device, self.dtype = runner.device, runner.dtype
-        self.progress: Progress | None = None
-        self.fallback = False
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> Editor:
+    def to(self, device: torch.device, dtype: torch.dtype) -> Self:
         """Move all parts, as after a GPU ran out of memory."""
         self.runner.to(device, dtype)
         self.device, self.dtype = device, dtype

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
 from genkit.models.diffusers.pipelines import DENOISE
-from genkit.models.diffusers.runner import Progress, Runner, resize, within
+from genkit.models.diffusers.runner import Runner, resize, within
+from genkit.models.shapes import FillModel
 from genkit.nets.mirror import reflect
 
 
-class Painter:
-    """`(images (N, 3, H, W), masks (N, 1, H, W), *, seeds, **options) -> (N, 3, H, W)`, float32 [0, 1], masks 1 = repaint.
-
-    One seed is one picture, whatever the batch. At its default (or above), `denoise` looks at nothing of what is under the
-    mask; below, what is there is the start that the picture keeps more of. `progress(done, of)` is called after every step
-    if it is set. `size` is the side the pipeline was trained at; `reach`, the largest hole it fills at that size, is all of
-    it. Values that are no numbers are left for the caller to see.
-    """
+class Painter(FillModel):
+    """One seed is one picture, whatever the batch. At its default (or above), `denoise` looks at nothing of what is under the
+    mask; below, what is there is the start that the picture keeps more of. `size` is the side the pipeline was trained at;
+    `reach` is all of it. Values that are no numbers are left for the caller to see."""
 
     stochastic = True
 
@@ -31,10 +28,8 @@ class Painter:
         self.size = self.reach = runner.size
         self.multiple, self.minimum = runner.multiple, runner.minimum
         self.device, self.dtype = runner.device, runner.dtype
-        self.progress: Progress | None = None
-        self.fallback = False
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> Painter:
+    def to(self, device: torch.device, dtype: torch.dtype) -> Self:
         """Move all parts, as after a GPU ran out of memory."""
         self.runner.to(device, dtype)
         self.device, self.dtype = device, dtype

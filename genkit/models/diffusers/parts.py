@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,9 @@ from genkit.errors import UsageError, WeightsError
 from genkit.models.diffusers.loading import load_part
 from genkit.models.diffusers.pipelines import Kind
 from genkit.models.diffusers.speed import denoiser_of
+from genkit.models.shapes.draw import Fetch
 from genkit.runtime import is_out_of_memory
 
-Fetch = Callable[[Card], Mapping[str, Path]]  # a card's local files; fetches them, or says why not
 FLAGS = {"lora": "--lora", "vae": "--vae", "controlnet": "--control"}
 
 

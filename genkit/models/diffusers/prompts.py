@@ -16,8 +16,7 @@ from torch import Tensor
 
 from genkit.errors import UsageError
 from genkit.models.diffusers.pipelines import Kind
-
-Prompt = str | Sequence[tuple[str, float]]  # a text, or pieces of one with their weights, 1 being plain
+from genkit.models.shapes.draw import Prompt
 
 
 def pieces_of(prompt: Prompt) -> list[tuple[str, float]]:

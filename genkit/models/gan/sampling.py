@@ -1,11 +1,6 @@
 """A generator of pictures as the tasks of `genkit gan` call it: seeds in, pictures out, with its stages by name.
 
-`model(seeds, **options) -> (N, C, H, W)`, float32 [0, 1] on `device`, C = 3 (grey networks give grey RGB) or 4. Its stages:
-
-- `latents(seeds) -> z (N, latent)`: float32 on the CPU, one seed one row, whatever the batch or the device;
-- `mapping(z, labels, truncation) -> w (N, L, D)`: float32 on `device`. A style-based network has one w for each of its
-  `layers`; for another L is 1, and w is z with what stands for its class;
-- `synthesis(w, noise_seed=...) -> images`. Gradients pass through both.
+Grey networks give grey RGB.
 """
 
 from __future__ import annotations
@@ -13,26 +8,27 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from genkit.errors import UsageError
+from genkit.models.shapes import SampleModel
+from genkit.models.shapes.sample import Labels
 from genkit.runtime import noise
 
 MIX = 0x9E3779B97F4A7C15  # an odd number with bits all over, so that neighbouring seeds and layers share no noise
 NOT_NEGATIVE = (1 << 63) - 1
 
 
-class Sample:
-    """`latent` is the length of z, `labels` the classes' names, or how many there are (0: none); `side` the pictures' side.
+class Sample(SampleModel):
+    """`labels` are the classes' names, or how many there are (0: none).
 
     The network's own functions: `embed(network, z, labels | None, truncation) -> w (N, L, D)` and `draw(network, w, noise |
     None, truncation) -> images`, which end in `span` (-1 to 1 unless told). `bound` draws z from a normal distribution cut off
-    there. `truncation` is the default of a network that has this option, None for others; it is at least `least`. `noise_sides`
-    are the sides of the noise maps that a style-based network adds. `modulation` gives, for each of `layers`, the matrix
-    (rows, D) by which its w acts. `precise` are the parts that stay in float32.
+    there. `noise_sides` are the sides of the noise maps that a style-based network adds. `modulation` gives, for each of
+    `layers`, the matrix (rows, D) by which its w acts. `precise` are the parts that stay in float32.
     """
 
     def __init__(
@@ -62,15 +58,13 @@ class Sample:
         self.latent, self.side, self.channels, self.layers = latent, side, channels, layers
         self.labels = tuple(str(one) for one in (range(labels) if isinstance(labels, int) else labels))
         self.truncation, self.least = truncation, least
-        self.style_based = modulation is not None
-        self.pixel_bytes = pixel_bytes  # about what one pixel of a picture takes in float32 while it is drawn
-        self.fallback = False
+        self.pixel_bytes = pixel_bytes
         self._draw, self._embed, self._span, self._bound = draw, embed, span, bound
         self._noise_sides = tuple(noise_sides)
         self._mean, self._modulation, self._precise = mean, modulation, precise
         self.to(device, dtype)
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> Sample:
+    def to(self, device: torch.device, dtype: torch.dtype) -> Self:
         """Move the network; its precise parts never pass through a shorter format."""
         parts = list(self._precise(self.network)) if self._precise else []
         kept = [(part, name, one.data) for part in parts for name, one in part.named_parameters(recurse=False)]
@@ -100,7 +94,6 @@ class Sample:
     # --- the stages ---------------------------------------------------------------------------------------------------
 
     def latents(self, seeds: Sequence[int]) -> Tensor:
-        """z (N, latent) of each seed; float32 on the CPU."""
         drawn = torch.stack([noise(seed, (self.latent,)) for seed in seeds])
         if self._bound is None:
             return drawn
@@ -110,11 +103,7 @@ class Sample:
         return (torch.special.erfinv(ranks) * math.sqrt(2)).float()
 
     def mapping(self, z: Tensor, labels: Tensor | Sequence[int] | int | None = None, truncation: float | None = None) -> Tensor:
-        """w (N, L, D) of z (N, latent) and class indices; `truncation` draws it to the mean: less variety, fewer failures.
-
-        Raises:
-            UsageError: classes or a truncation that this model has not got, or a class that is missing or is not there.
-        """
+        """w of z; `truncation` draws it to the mean: less variety, fewer failures."""
         strength = self._strength(truncation)
         indices = self._indices(labels, len(z))
         z = z.to(self.device, torch.float32)
@@ -128,12 +117,7 @@ class Sample:
         truncation: float | None = None,
         clamped: bool = True,
     ) -> Tensor:
-        """Pictures (N, C, H, W), float32 [0, 1], of w (N, L, D).
-
-        `noise_seed`: one for all pictures (the frames of a film) or one each; None is the constant noise that a network may
-        carry. Without `clamped` the numbers may lie beyond 0 and 1, and gradients reach every pixel. `truncation` is the one
-        that w was made with, which some networks must know here too.
-        """
+        """Pictures of w; without `clamped` gradients reach every pixel."""
         given = self._noise(noise_seed, len(w))
         images = self._draw(self.network, w.to(self.device), given, self._strength(truncation)).float()
         low, high = self._span
@@ -146,24 +130,17 @@ class Sample:
 
     @property
     def mean_latent(self) -> Tensor:
-        """The mean w (D,), float32 on `device`; zeros where z itself is w."""
         if self._mean is None:
             return torch.zeros(self.latent, device=self.device)
         return self._mean(self.network).float()
 
     def modulation_weights(self) -> list[Tensor] | None:
-        """For each of `layers` the matrix (rows, D), float32, by which its w acts; None where not style-based."""
         return None if self._modulation is None else [one.float() for one in self._modulation(self.network)]
 
     # --- classes ------------------------------------------------------------------------------------------------------
 
-    def labels_for(self, seeds: Sequence[int], label: str | int | Sequence[str | int] | None = None) -> Tensor | None:
-        """The class index (N,) of each seed, or None where there are no classes. Without `label`: the seed modulo their
-        number, so that a picture has the same class alone and in a batch.
-
-        Raises:
-            UsageError: no such class, no classes at all, or not one for each seed.
-        """
+    def labels_for(self, seeds: Sequence[int], label: Labels = None) -> Tensor | None:
+        """The class index of each seed: by default one that a picture has alone and in a batch."""
         if label is None:
             return torch.tensor([seed % len(self.labels) for seed in seeds]) if self.labels else None
         wanted = [label] * len(seeds) if isinstance(label, (str, int)) else list(label)

@@ -1,28 +1,25 @@
 """A loaded network as `inpaint` calls it: a picture and a mask in, the whole picture with the hole filled out.
 
-`(images (N, 3, H, W), masks (N, 1, H, W), *, seeds, **options) -> (N, 3, H, W)`, float32 RGB [0, 1] on `device`; 1 in the mask
-means repaint. What lies under the mask never reaches the network: it is set to zero here. Number format, memory layout and
-size rules (by reflection, cropped afterwards) are seen to here too. What the result shows outside the mask is the network's
-own business; the task takes nothing from there.
+What lies under the mask never reaches the network: it is set to zero here. Number format, memory layout and size rules (by
+reflection, cropped afterwards) are seen to here too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from genkit.errors import UsageError
+from genkit.models.shapes import FillModel
 from genkit.nets.mirror import reflect
 
 
-class Fill:
-    """`size` is the side in pixels of the crop that the network is best at (None: any), `reach` the thickest hole there that
-    it fills well at once (half of `size` where it is not given). `stochastic` networks draw noise: they take `seeds`, one an
-    image, and `run` gets them as a keyword. `options` are the names that `run` takes. `pixel_bytes` is about what one pixel
-    takes in float32 while it runs."""
+class Fill(FillModel):
+    """`reach` is half of `size` where it is not given. `run(network, images, masks, **options)` gets the `seeds` of stochastic
+    networks as a keyword."""
 
     def __init__(
         self,
@@ -43,11 +40,10 @@ class Fill:
         self.size, self.multiple, self.minimum, self.stochastic = size, multiple, minimum, stochastic
         self.reach = reach or (size or 512) // 2
         self.options, self.pixel_bytes = options, pixel_bytes
-        self.fallback = False
         self._run = run or (lambda network, images, masks: network(images, masks))
         self.to(device, dtype)
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> Fill:
+    def to(self, device: torch.device, dtype: torch.dtype) -> Self:
         """Move the network, channels last where it is one of convolutions."""
         self.network.to(device, dtype)
         if isinstance(self.network, nn.Module):

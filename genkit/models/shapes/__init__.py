@@ -8,23 +8,26 @@ from genkit.models.shapes.colorize import ColorizeModel
 from genkit.models.shapes.draw import DrawModel
 from genkit.models.shapes.features import FeaturesModel
 from genkit.models.shapes.fill import FillModel
-from genkit.models.shapes.model import Model
+from genkit.models.shapes.model import Model, PixelModel, TiledModel
 from genkit.models.shapes.sample import SampleModel
-from genkit.models.shapes.speak import Mark, SpeakModel
+from genkit.models.shapes.speak import Chunk, Mark, SpeakModel
 from genkit.models.shapes.style import StyleModel
 from genkit.models.shapes.transform import TransformModel
 from genkit.models.shapes.translate import TranslateModel
 
 __all__ = [
+    "Chunk",
     "ColorizeModel",
     "DrawModel",
     "FeaturesModel",
     "FillModel",
     "Mark",
     "Model",
+    "PixelModel",
     "SampleModel",
     "SpeakModel",
     "StyleModel",
+    "TiledModel",
     "TransformModel",
     "TranslateModel",
 ]

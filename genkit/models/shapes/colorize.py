@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from genkit.models.shapes.model import Model, Shape
+from genkit.models.shapes.model import PixelModel, Shape
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class ColorizeModel(Model, Protocol):
+class ColorizeModel(PixelModel, Protocol):
     """`hints`: it takes colours that the user gives. One that is `stochastic` takes the keyword `seed`."""
 
     shape: ClassVar[Shape] = "colorize"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from genkit.models.shapes.model import Model, Shape
+from genkit.models.shapes.model import PixelModel, Shape
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,7 +18,7 @@ Fetch = Callable[["Card"], Mapping[str, Path]]  # a card's local files; fetches 
 Watch = Callable[[int, "Tensor"], None]  # the step that is done, counted from 1, and previews (N, C, h, w) in [0, 1]
 
 
-class DrawModel(Model, Protocol):
+class DrawModel(PixelModel, Protocol):
     """One prompt and one seed are one picture, whatever the batch.
 
     `native_size` is (width, height) as the model was trained, `multiple` what sides are rounded up to inside (what comes out

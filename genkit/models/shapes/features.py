@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from genkit.models.shapes.model import Model, Shape
+from genkit.models.shapes.model import PixelModel, Shape
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class FeaturesModel(Model, Protocol):
+class FeaturesModel(PixelModel, Protocol):
     """`layers` are the names that a call takes, from the input on; `content` and `style` those that a picture's content and
     style are best compared by (Gatys et al. 2015). `minimum` is a picture's least side; `pixel_bytes` is with gradients."""
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from genkit.models.shapes.model import Model, Shape
+from genkit.models.shapes.model import PixelModel, Shape
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class FillModel(Model, Protocol):
+class FillModel(PixelModel, Protocol):
     """`size` is the side in pixels of the crop that the network is best at (None: any), `reach` the thickest hole there that it
     fills well at once. `options` are the names that a call takes."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from genkit.models.shapes.model import Model, Shape
+from genkit.models.shapes.model import PixelModel, Shape
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 Labels = str | int | Sequence[str | int] | None
 
 
-class SampleModel(Model, Protocol):
+class SampleModel(PixelModel, Protocol):
     """`latent` is the length of z, `side` the pictures' side, `channels` 3 or 4; `labels` are the classes' names, none where
     there are no classes. `truncation` is the default of a network that has this option, None for others; it is at least
-    `least`. `style_based`: layers may have different w. `pixel_bytes` is for a pixel of a picture while it is drawn."""
+    `least`. `pixel_bytes` is for a pixel of a picture while it is drawn."""
 
     shape: ClassVar[Shape] = "sample"
     latent: int
@@ -30,7 +30,6 @@ class SampleModel(Model, Protocol):
     labels: tuple[str, ...] = ()
     truncation: float | None = None
     least: float = 0.0
-    style_based: bool = False
 
     def __call__(self, seeds: Sequence[int], **options: Any) -> Tensor:
         """Pictures (N, C, H, W), float32 [0, 1] on `device`; options `label` and `truncation`.

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from genkit.models.shapes.model import Model, Shape
+from genkit.models.shapes.model import Shape, TiledModel
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,21 +20,18 @@ Code = list["Tensor"]  # what a network keeps of a style; that of several styles
 Statistics = tuple["Tensor", "Tensor"]  # mean and standard deviation, each (N, C, 1, 1)
 
 
-class StyleModel(Model, Protocol):
+class StyleModel(TiledModel, Protocol):
     """`own_style`: it has one style, its code is empty, and it takes no other. `rounds` is how many rounds of statistics it
     wants. `receptive` is how far an output pixel looks, in pixels, beyond what the statistics bring it. A deviation is the root
-    of the variance and `epsilon`; `unbiased` says that the variance is divided by one less than the number of places.
-    `tile_limit` is as in `TransformModel`."""
+    of the variance and `epsilon`; `unbiased` says that the variance is divided by one less than the number of places."""
 
     shape: ClassVar[Shape] = "style"
     own_style: bool = False
     rounds: int
     receptive: int
-    multiple: int = 1
     minimum: int = 16
     epsilon: float = 1e-5
     unbiased: bool = True
-    tile_limit: int | None = None
 
     def extended(self, height: int, width: int) -> tuple[int, int]:
         """The (height, width) that a picture of this size is extended to."""

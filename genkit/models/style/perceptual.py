@@ -1,29 +1,26 @@
 """A network as a source of features: what pictures are compared by, and what `genkit style --method optimize` works with.
 
-`(images (N, 3, H, W) in [0, 1], layers) -> {layer: (N, C, h, w)}`, differentiable in the images; normalisation stays inside.
-The content encoder of the style network that ships has the same interface (`encoder_of`), with layers of its own.
+Normalisation stays inside. The content encoder of the style network that ships has the same interface (`encoder_of`), with
+layers of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from genkit.errors import UsageError
+from genkit.models.shapes import FeaturesModel, Model
 
 Stages = Callable[[nn.Module, Tensor], Iterator[tuple[str, Tensor]]]
 
 
-class Perceptual:
-    """`stages` gives the network's layers one after another, by name; `layers` are the names in that order.
-
-    `content` and `style` are the layers that a picture's content and style are best compared by (Gatys et al. 2015, section
-    methods); `minimum` is the least side of a picture; `pixel_bytes` is about what a pixel takes with its gradients.
-    """
+class Perceptual(FeaturesModel):
+    """`stages` gives the network's layers one after another, by name; `layers` are the names in that order."""
 
     def __init__(
         self,
@@ -41,22 +38,17 @@ class Perceptual:
         self.network = network.eval().requires_grad_(False)
         self.layers, self.content, self.style = tuple(layers), tuple(content), tuple(style)
         self.minimum, self.pixel_bytes = minimum, pixel_bytes
-        self.fallback = False
         self._stages = stages
         self.to(device, dtype)
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> Perceptual:
+    def to(self, device: torch.device, dtype: torch.dtype) -> Self:
         self.network.to(device, dtype)
         self.network.to(memory_format=torch.channels_last)
         self.device, self.dtype = device, dtype
         return self
 
     def __call__(self, images: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
-        """Features by layer; the network runs no further than the deepest of them.
-
-        Raises:
-            UsageError: a layer that this network does not have.
-        """
+        """Features by layer; the network runs no further than the deepest of them."""
         wanted = set(layers)
         if unknown := wanted.difference(self.layers):
             raise UsageError(f"these features have no layer {min(unknown)!r}", f"they have {', '.join(self.layers)}")
@@ -70,17 +62,17 @@ class Perceptual:
         return found
 
 
-def encoder_of(model: Any) -> Perceptual | None:
+def encoder_of(model: Model) -> FeaturesModel | None:
     """The features of a loaded model: itself, the content encoder of a network as it ships, or None where there are none."""
     if isinstance(model, Perceptual):
         return model
     from genkit.models.style.stylizer import Stylizer
+    from genkit.models.style.stylizing import Stylize
 
-    network = getattr(model, "network", None)
-    if not isinstance(network, Stylizer):
+    if not isinstance(model, Stylize) or not isinstance(model.network, Stylizer):
         return None
     features = Perceptual(
-        network.content,
+        model.network.content,
         _encoder_stages,
         layers=("stem", "half", "quarter", "block1", "block2"),
         content=("block2",),

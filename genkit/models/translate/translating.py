@@ -1,7 +1,6 @@
 """A network of `genkit translate` as its task calls it, and what loading the families has in common.
 
-`(images (N, 3, H, W), *, domain=None, statistics=None, seeds=None, **options) -> (N, 3, H, W)`, RGB float32 [0, 1] on
-`device`; the networks themselves see and give -1 to 1.
+The networks themselves see and give -1 to 1.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 
 from genkit.errors import UsageError, WeightsError
 from genkit.models.fitting import fit
+from genkit.models.shapes import TranslateModel
 from genkit.models.upscale.transform import Transform
 from genkit.nets.mirror import reflect
 from genkit.nets.norms import PictureNorm, Statistics, keeping, using
@@ -28,15 +28,9 @@ GREY = (0.299, 0.587, 0.114)  # luma of ITU-R BT.601
 FITS = ("pad", "squash")
 
 
-class Translate(Transform):
-    """A `Transform` of scale 1 that knows what it needs of a picture as a whole.
-
-    `whole`: the network takes statistics over the whole picture. Where `tiles` is true too, `measure` gives those of a smaller
-    copy, to be handed to `__call__` for each tile; else no part can be made without the rest. `side`: the side that pictures
-    are brought to first, or None for their own; `fit` says how a picture that is not square gets there, mirrored at the edges
-    (pad) or out of shape (squash). `margin`: so many mirrored pixels go around what the network sees, for one that draws a
-    seam along the edges of its input. `domains`: what `domain` (an index) may choose. `edges`: it wants a drawing of edges.
-    """
+class Translate(Transform, TranslateModel):
+    """`margin`: so many mirrored pixels go around what the network sees, for one that draws a seam along the edges of its
+    input; `forward(network, images, **options)` calls it."""
 
     def __init__(
         self,
@@ -85,7 +79,6 @@ class Translate(Transform):
             return self._translate(images, domain, options)
 
     def measure(self, images: Tensor, *, domain: int | None = None) -> Statistics:
-        """The statistics of (1, 3, H, W) at each normalisation, for `__call__` on parts of a larger copy of it."""
         with keeping() as statistics:
             self._translate(images, domain, {})
         return statistics

@@ -148,7 +148,7 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
 
 
 class Redraw(Translate):
-    """The network as the translate task calls it; `domain_optional`: it may be left to the network."""
+    """The network as the translate task calls it."""
 
     def __init__(
         self,

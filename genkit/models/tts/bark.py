@@ -15,8 +15,9 @@ import torch
 
 from genkit.errors import InputError, WeightsError
 from genkit.models.settings import read_settings
+from genkit.models.shapes import Chunk
 from genkit.models.tts.folders import open_model, open_tokenizer, root_of
-from genkit.models.tts.speaking import Speak, Spoken, rate_of, seeded
+from genkit.models.tts.speaking import Speak, rate_of, seeded
 
 if TYPE_CHECKING:
     from genkit.cards import Card
@@ -75,7 +76,7 @@ class Bark(Speak):
 
     def _say(
         self, sentence: Sentence, seed: int, voice: str | None, speed: float, pitch: float, options: Mapping[str, Any]
-    ) -> Iterator[Spoken]:
+    ) -> Iterator[Chunk]:
         device = next(self.model.parameters()).device
         read = self.tokenizer(
             " ".join(sentence.text.split()),

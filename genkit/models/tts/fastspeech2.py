@@ -18,9 +18,10 @@ from torch import Tensor
 
 from genkit.errors import WeightsError
 from genkit.models.settings import read_settings
+from genkit.models.shapes import Chunk, Mark
 from genkit.models.tts.folders import build_strictly, read_weights, root_of
 from genkit.models.tts.griffin_lim import check_mel, sound_of
-from genkit.models.tts.speaking import Mark, Speak, Spoken, rate_of
+from genkit.models.tts.speaking import Speak, rate_of
 from genkit.weights import read_state_dict
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ class FastSpeech2(Speak):
 
     def _say(
         self, sentence: Sentence, seed: int, voice: str | None, speed: float, pitch: float, options: Mapping[str, Any]
-    ) -> Iterator[Spoken]:
+    ) -> Iterator[Chunk]:
         tokens, words = self.tokens(sentence, options.get("lexicon"))
         if not words:
             return

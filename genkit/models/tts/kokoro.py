@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from genkit.errors import RunError, UsageError, WeightsError
+from genkit.models.shapes import Chunk, Mark
 from genkit.models.tts.folders import root_of
-from genkit.models.tts.speaking import Mark, Speak, Spoken, rate_of
+from genkit.models.tts.speaking import Speak, rate_of
 from genkit.weights import read_state_dict
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Kokoro(Speak):
 
     def _say(
         self, sentence: Sentence, seed: int, voice: str | None, speed: float, pitch: float, options: Mapping[str, Any]
-    ) -> Iterator[Spoken]:
+    ) -> Iterator[Chunk]:
         name = voice or str(self.card.params.get("voice", self.voices[0]))
         with torch.inference_mode():
             for made in self._front(name[0])(" ".join(sentence.text.split()), voice=self._style(name), speed=speed):

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from genkit.errors import RunError, UsageError, WeightsError
 from genkit.models.settings import read_settings
-from genkit.models.tts.speaking import Speak, Spoken, rate_of
+from genkit.models.shapes import Chunk
+from genkit.models.tts.speaking import Speak, rate_of
 
 if TYPE_CHECKING:
     import torch
@@ -95,7 +96,7 @@ class Piper(Speak):
 
     def _say(
         self, sentence: Sentence, seed: int, voice: str | None, speed: float, pitch: float, options: Mapping[str, Any]
-    ) -> Iterator[Spoken]:
+    ) -> Iterator[Chunk]:
         import numpy as np
 
         ids = self.ids(self._phonemes(" ".join(sentence.text.split())))

@@ -1,7 +1,7 @@
 """The shape `speak`: a sentence to speech, piece by piece, with the times of its words where the network knows them.
 
 A family gives its network this shape by a class with `_say`. `__call__` checks what is asked for, so that every voice refuses
-what it cannot do in the same words. Audio is mono float32 [-1, 1] at `sample_rate`; noise comes from `seed` alone.
+what it cannot do in the same words.
 """
 
 from __future__ import annotations
@@ -9,52 +9,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from genkit.errors import UsageError, WeightsError
+from genkit.models.shapes import Chunk, SpeakModel
 from genkit.text.scripts import foreign_words
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from genkit.cards import Card
     from genkit.text.front import Sentence
 
-Takes = Literal["phonemes", "text", "characters"]
 SPEEDS = (0.5, 2.0)
 SEMITONES = 12.0
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """When something was said, in seconds from the beginning of the audio it comes with. `span` are the offsets, in the text
-    that was given, of what it was read from."""
-
-    kind: Literal["word", "phoneme", "sentence"]
-    text: str
-    start_s: float
-    end_s: float
-    span: tuple[int, int] | None = None
-
-
-Spoken = tuple["np.ndarray", Sequence[Mark]]
-
-
-class Speak:
-    """A loaded voice, or several.
-
-    `takes` says what the network reads: "phonemes" (the front end's), "characters" (the words as they are said, in small
-    letters), or "text" (as it stands, the network or its package has a front end of its own). `longest` is how many characters
-    one call takes, None where there is no limit. `voices` are the names that `voice` may have (an empty sequence: it has one);
-    `voice_files` are the suffixes of files that may be given instead. `can` holds "speed", "pitch", "words" (word times) and
-    "seed" (it draws noise). `unread` counts words and signs that it had no sound for; whoever tells of them empties it.
-    """
-
-    takes: Takes = "phonemes"
-    longest: int | None = None
-    voice_files: tuple[str, ...] = ()
+class Speak(SpeakModel):
+    """A loaded voice, or several."""
 
     def __init__(self, card: Card, *, sample_rate: int, voices: Sequence[str] = ()):
         self.card = card
@@ -62,7 +33,6 @@ class Speak:
         self.voices = tuple(voices)
         self.languages = languages_of(card)
         self.can = card.can
-        self.fallback = False
         self.unread: Counter[str] = Counter()
 
     def __call__(
@@ -74,14 +44,7 @@ class Speak:
         speed: float = 1.0,
         pitch: float = 0.0,
         **options: Any,
-    ) -> Iterator[Spoken]:
-        """Say one sentence (a text becomes its sentences): audio (T,) float32 with the marks in it, in order.
-
-        `speed` 0.5 to 2 changes how long sounds last, `pitch` is in semitones; `options` are the card's own.
-
-        Raises:
-            UsageError: this voice has not got the speaker or the ability.
-        """
+    ) -> Iterator[Chunk]:
         self.check(voice=voice, speed=speed, pitch=pitch)
         if not isinstance(sentence, str):
             yield from self._checked(sentence, seed, voice, speed, pitch, options)
@@ -93,7 +56,7 @@ class Speak:
 
     def _checked(
         self, sentence: Sentence, seed: int, voice: str | None, speed: float, pitch: float, options: Mapping[str, Any]
-    ) -> Iterator[Spoken]:
+    ) -> Iterator[Chunk]:
         if self.takes != "phonemes" and any(
             word.phonemes and not word.text for piece in sentence.pieces for word in piece.words
         ):
@@ -111,15 +74,10 @@ class Speak:
 
     def _say(
         self, sentence: Sentence, seed: int, voice: str | None, speed: float, pitch: float, options: Mapping[str, Any]
-    ) -> Iterator[Spoken]:
+    ) -> Iterator[Chunk]:
         raise NotImplementedError
 
     def check(self, *, voice: str | None = None, speed: float = 1.0, pitch: float = 0.0) -> None:
-        """Refuse what this voice cannot do, before anything is said.
-
-        Raises:
-            UsageError: the hint names what it has.
-        """
         name = self.card.name
         # a sentence whose markup asks for more than the command line may ask for still gets a duration that can be made
         if not SPEEDS[0] / 2 <= speed <= SPEEDS[1] * 2:

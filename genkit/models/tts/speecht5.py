@@ -16,9 +16,10 @@ import torch
 
 from genkit.errors import InputError, UsageError, WeightsError
 from genkit.models.settings import read_settings
+from genkit.models.shapes import Chunk
 from genkit.models.tts.folders import build_strictly, open_model, open_tokenizer, root_of
 from genkit.models.tts.griffin_lim import check_mel, sound_of
-from genkit.models.tts.speaking import Speak, Spoken, rate_of, seeded
+from genkit.models.tts.speaking import Speak, rate_of, seeded
 from genkit.weights import read_state_dict
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class SpeechT5(Speak):
 
     def _say(
         self, sentence: Sentence, seed: int, voice: str | None, speed: float, pitch: float, options: Mapping[str, Any]
-    ) -> Iterator[Spoken]:
+    ) -> Iterator[Chunk]:
         device = next(self.model.parameters()).device
         ids = self.tokenizer(sentence.said, return_tensors="pt")["input_ids"].to(device)
         if int((ids == self.tokenizer.unk_token_id).sum()):

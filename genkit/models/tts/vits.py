@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from genkit.errors import InputError, UsageError, WeightsError
+from genkit.models.shapes import Chunk, Mark
 from genkit.models.tts.folders import open_model, open_tokenizer, root_of
-from genkit.models.tts.speaking import Mark, Speak, Spoken, rate_of, seeded
+from genkit.models.tts.speaking import Speak, rate_of, seeded
 
 if TYPE_CHECKING:
     from genkit.cards import Card
@@ -67,7 +68,7 @@ class Vits(Speak):
 
     def _say(
         self, sentence: Sentence, seed: int, voice: str | None, speed: float, pitch: float, options: Mapping[str, Any]
-    ) -> Iterator[Spoken]:
+    ) -> Iterator[Chunk]:
         spelled = self._spelled([word for piece in sentence.pieces for word in piece.words])
         if not spelled:
             return

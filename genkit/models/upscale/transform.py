@@ -1,25 +1,25 @@
 """A loaded network as the pixel verbs call it: RGB float32 [0, 1] in and out, whatever the network wants inside.
 
-`(images (N, 3, H, W), **options) -> (N, 3, scale*H, scale*W)`, both float32 on `device`. Number format, memory layout, size
-rules (by reflection, cropped afterwards) and the number of channels are seen to here, so callers need not know them. A
-network of one channel sees the channels one after another and also takes (N, 1, H, W).
+Number format, memory layout, size rules (by reflection, cropped afterwards) and the number of channels are seen to here, so
+callers need not know them. A network of one channel sees the channels one after another and also takes (N, 1, H, W).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from genkit.errors import UsageError
+from genkit.models.shapes import TransformModel
 from genkit.nets.mirror import reflect
 
 
-class Transform:
-    """`receptive` is how far an output pixel looks, in input pixels (None: not known, or the whole picture); `multiple`,
-    `minimum` and `square` are size rules; `pixel_bytes` is about what one input pixel takes in float32 while it runs."""
+class Transform(TransformModel):
+    """`multiple`, `minimum` and `square` are the network's size rules; `run(network, images)` calls it, and
+    `configure(**options)` takes the options of each call."""
 
     def __init__(
         self,
@@ -42,12 +42,11 @@ class Transform:
         self.scale, self.channels, self.receptive = scale, channels, receptive
         self.multiple, self.minimum, self.square, self.tiles = multiple, minimum, square, tiles
         self.pixel_bytes = pixel_bytes
-        self.fallback = False
         self._run = run or (lambda network, images: network(images))
         self._configure = configure
         self.to(device, dtype)
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> Transform:
+    def to(self, device: torch.device, dtype: torch.dtype) -> Self:
         """Move the network, channels last: on the CPU 1.0 to 1.5 times as fast (ESRGAN, SwinIR, SPAN), compact 3 times."""
         self.network.to(device, dtype)
         self.network.to(memory_format=torch.channels_last)

@@ -18,6 +18,7 @@ from genkit.errors import RunError, UsageError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from genkit.models.shapes import ColorizeModel
     from genkit.pixels.guided import Guided
     from genkit.verbs.colorize.hints import Hints
     from genkit.verbs.colorize.palette import Palette
@@ -51,7 +52,7 @@ def check(options: ColorizeOptions) -> None:
 
 
 def colorize(
-    model: Any,
+    model: ColorizeModel,
     pixels: np.ndarray,
     alpha: np.ndarray | None,
     options: ColorizeOptions,
@@ -67,7 +68,7 @@ def colorize(
     from genkit.pixels.transparency import bleed
 
     check(options)
-    if not hasattr(model, "chroma"):
+    if model.shape != "colorize":
         raise UsageError("this model gives no colours", "see genkit models list --task colorize")
     visible = pixels if alpha is None else bleed(pixels, alpha)
     with runtime.inference():
@@ -129,19 +130,19 @@ def _reduced(small: np.ndarray, height: int, width: int) -> Tensor:
     return torch.from_numpy(values).mul_(100 / 65535)[None, None]
 
 
-def _predict(model: Any, small: np.ndarray, options: ColorizeOptions, notice: Notice) -> tuple[Tensor, Tensor]:
+def _predict(model: ColorizeModel, small: np.ndarray, options: ColorizeOptions, notice: Notice) -> tuple[Tensor, Tensor]:
     """L at the model's working size and the ab that the model gives for it, on the CPU."""
     height, width = model.working_size(*small.shape[:2])
     lightness = _reduced(small, height, width)
     given: dict[str, Any] = dict(options.model_options)
-    if getattr(model, "stochastic", False):
+    if model.stochastic:
         given["seed"] = options.seed
     if options.hints is not None:
         given["hints"], given["known"] = options.hints.at(small.shape[:2], (height, width))
     return lightness, _checked(model, lightness, given, notice)
 
 
-def _checked(model: Any, lightness: Tensor, given: Mapping[str, Any], notice: Notice) -> Tensor:
+def _checked(model: ColorizeModel, lightness: Tensor, given: Mapping[str, Any], notice: Notice) -> Tensor:
     """Run the model; what memory or a half format spoils is made again on the CPU or in float32, with a notice."""
     import torch
 
@@ -163,7 +164,7 @@ def _checked(model: Any, lightness: Tensor, given: Mapping[str, Any], notice: No
         return _checked(model, lightness, given, notice)
     # outside the except block, so that the traceback no longer holds the tensors that did not fit
     runtime.release(model.device)
-    if getattr(model, "fallback", False) and model.device.type != "cpu":
+    if model.fallback and model.device.type != "cpu":
         notice(f"out of memory on {model.device}: going on on the CPU, which is slower")
         model.to(torch.device("cpu"), torch.float32)
         return _checked(model, lightness, given, notice)

@@ -23,6 +23,8 @@ from genkit.verbs.gan.latents import dump_arrays, load_arrays
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from genkit.models.shapes import SampleModel
+
 METHODS = ("sefa", "pca")
 SAMPLES = 2048
 CHUNK = 512  # latents mapped at once
@@ -114,7 +116,7 @@ def load_directions(data: bytes, name: str) -> Directions:
 
 
 def find_directions(
-    model: Any,
+    model: SampleModel,
     name: str,
     method: str = METHODS[0],
     count: int = 16,
@@ -132,13 +134,14 @@ def find_directions(
 
     if method not in METHODS:
         raise UsageError(f"--method {method}: expected one of {', '.join(METHODS)}")
-    if not model.style_based:
+    modulation = model.modulation_weights()
+    if modulation is None:
         raise UsageError(f"{name} maps no latents to styles, in which directions are found", code="model-option")
     chosen = tuple(layers) if layers is not None else tuple(range(model.layers))
     w = _samples(model, samples)
     w = w - w.mean(0)
     if method == "sefa":
-        rows = torch.cat([model.modulation_weights()[layer] for layer in chosen]).double().cpu()
+        rows = torch.cat([modulation[layer] for layer in chosen]).double().cpu()
         rows = rows / rows.norm(dim=1, keepdim=True).clamp_min(1e-12)
         matrix = rows.T @ rows
     else:
@@ -156,7 +159,7 @@ def find_directions(
     return Directions(**numbers, names=("",) * count, layers=chosen, method=method, model=name, revision=revision)
 
 
-def _samples(model: Any, count: int) -> Tensor:
+def _samples(model: SampleModel, count: int) -> Tensor:
     """w (count, D) float64 of the first seeds, untruncated, their classes in turn."""
     import torch
 

@@ -24,6 +24,8 @@ from genkit.run.lists import LARGEST_SEED, parse_seeds
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from genkit.models.shapes import SampleModel
+
 SPACES = ("z", "w")
 MOST_FRAMES = 20_000
 LARGEST_FILE = 256 << 20  # bytes unpacked; ours take some kilobytes
@@ -76,7 +78,7 @@ def spherical(first: Tensor, second: Tensor, share: float) -> Tensor:
 
 
 def walk(
-    model: Any,
+    model: SampleModel,
     seeds: Sequence[int],
     frames: int,
     *,

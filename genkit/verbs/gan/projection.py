@@ -21,6 +21,8 @@ from genkit.errors import RunError, UsageError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from genkit.models.shapes import SampleModel
+
 SPACES = ("w+", "w")
 STEPS = 300
 MOST_STEPS = 100_000
@@ -77,7 +79,7 @@ def squared(pixels: np.ndarray, alpha: np.ndarray | None, side: int) -> tuple[np
 
 
 def project(
-    model: Any,
+    model: SampleModel,
     features: Features,
     pixels: np.ndarray,
     alpha: np.ndarray | None = None,
@@ -117,7 +119,7 @@ def project(
 class _Search:
     """One picture, the candidates for its start, and the way from there."""
 
-    def __init__(self, model: Any, features: Features, target: Tensor, label: Any, space: str, seed: int):
+    def __init__(self, model: SampleModel, features: Features, target: Tensor, label: Any, space: str, seed: int):
         import torch
 
         self.model, self._features, self._space = model, features, space

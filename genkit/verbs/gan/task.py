@@ -16,6 +16,8 @@ from genkit.errors import RunError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from genkit.models.shapes import SampleModel
+
 CPU_BATCH, GPU_BATCH = 4, 16
 MEMORY_SHARE = 0.4
 GAP = 2  # white pixels between the pictures of a grid
@@ -31,7 +33,7 @@ class Drawn:
     w: np.ndarray
 
 
-def batch_size(model: Any, given: int | None) -> int:
+def batch_size(model: SampleModel, given: int | None) -> int:
     """How many pictures to draw at once: as given, else what the device and its memory bear."""
     if given is not None:
         return given
@@ -43,7 +45,7 @@ def batch_size(model: Any, given: int | None) -> int:
 
 
 def draw(
-    model: Any,
+    model: SampleModel,
     seeds: Sequence[int],
     *,
     label: str | int | None = None,
@@ -61,7 +63,7 @@ def draw(
 
 
 def render(
-    model: Any,
+    model: SampleModel,
     w: Tensor,
     noise_seeds: Sequence[int | None],
     *,
@@ -93,7 +95,7 @@ def render(
 
 
 def _fitting(
-    model: Any, w: Tensor, seeds: Sequence[Any], truncation: float | None, count: int, notice: Notice
+    model: SampleModel, w: Tensor, seeds: Sequence[Any], truncation: float | None, count: int, notice: Notice
 ) -> tuple[Tensor, int]:
     """The pictures of the first of w that fit into memory, and how many may be tried next."""
     import torch

@@ -18,7 +18,7 @@ picture of their own in each.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -31,6 +31,9 @@ from genkit.pixels.resample import resize
 from genkit.pixels.tiling import store, to_images
 from genkit.pixels.transparency import bleed
 
+if TYPE_CHECKING:
+    from genkit.models.shapes import FillModel
+
 Notice = Callable[[str], None]
 
 CONTEXT = 1.6  # side of the crop for a network that is asked once, in sides of the hole
@@ -42,11 +45,11 @@ ANY_SIZE = 512  # crop for networks that have no size of their own
 class HoleFiller:
     """`fill` gives the pixels for one hole; the picture, (H, W, 1 or 3) uint8 or uint16, is only read."""
 
-    def __init__(self, model: Any, options: Mapping[str, Any], seed: int, notice: Notice):
+    def __init__(self, model: FillModel, options: Mapping[str, Any], seed: int, notice: Notice):
         self._model, self._options, self._seed, self._notice = model, options, seed, notice
         self._size = int(model.size or ANY_SIZE)
-        self._reach = max(8, int(getattr(model, "reach", self._size // 2)))
-        self._whole = bool(getattr(model, "stochastic", False))
+        self._reach = max(8, model.reach)
+        self._whole = model.stochastic
 
     def fit(self) -> int:
         """The largest side of a hole that fills well in one crop at full resolution."""
@@ -173,7 +176,7 @@ class HoleFiller:
                 reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             device = self._model.device
             runtime.release(device)
-            if device.type == "cpu" or not getattr(self._model, "fallback", False):
+            if device.type == "cpu" or not self._model.fallback:
                 raise RunError(
                     f"out of memory on {device} ({reason})", "close other programs, take a smaller model, or --device cpu"
                 )

@@ -16,6 +16,8 @@ from genkit.errors import InputError, UsageError
 if TYPE_CHECKING:
     import numpy as np
 
+    from genkit.models.shapes import FillModel
+
 GROW, FEATHER = 4, 4
 MOST = 1024  # pixels that a mask may be grown or feathered by
 
@@ -41,7 +43,7 @@ def check(options: InpaintOptions) -> None:
 
 
 def inpaint(
-    model: Any,
+    model: FillModel,
     pixels: np.ndarray,
     alpha: np.ndarray | None,
     mask: np.ndarray,

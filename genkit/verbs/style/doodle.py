@@ -14,15 +14,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from genkit.errors import InputError, RunError
+from genkit.models.shapes import StyleModel, TransformModel
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+
 
 MOST_REGIONS = 16
 LEAST_SHARE = 0.004  # of a map's pixels: a colour with less is an edge between others
@@ -180,7 +182,7 @@ def soft_masks(labels: np.ndarray, count: int, height: int, width: int) -> Tenso
 
 
 def doodle(
-    model: Any,
+    model: StyleModel,
     pixels: np.ndarray,
     style: np.ndarray,
     regions: Regions,
@@ -188,7 +190,7 @@ def doodle(
     tile: int | None = None,
     notice: Notice = lambda message: None,
 ) -> np.ndarray:
-    """Pixels (H, W, 1 or 3) through a `Stylize` model, each region in the manner of the style's (h, w, 3): (H, W, 3).
+    """Pixels (H, W, 1 or 3) through a style model, each region in the manner of the style's (h, w, 3): (H, W, 3).
 
     `style` has the size at which the network is to see it, and the regions' style labels any. `tile`: None = from the free
     memory, 0 = the whole picture at once, else the side in pixels.
@@ -219,27 +221,21 @@ def _peak(pixels: np.ndarray) -> int:
     return int(np.iinfo(pixels.dtype).max)
 
 
-class _ByRegion:
+class _ByRegion(TransformModel):
     """A style model as `tiling` calls it: (1, 4, h, w), of which the fourth channel is the label, to (1, 4, h, w)."""
 
-    def __init__(self, model: Any, codes: dict[int, Any], known: dict[int, Any], peak: int):
+    def __init__(self, model: StyleModel, codes: dict[int, Any], known: dict[int, Any], peak: int):
         self.model, self.codes, self.known, self.peak = model, codes, known, peak
-        self.scale, self.channels = 1, 4
+        self.scale, self.channels, self.device, self.dtype = 1, 4, model.device, model.dtype
         self.receptive, self.multiple, self.minimum = max(model.receptive, SOFT), model.multiple, model.minimum
         self.pixel_bytes, self.fallback = 2 * model.pixel_bytes, model.fallback
 
-    @property
-    def device(self) -> torch.device:
-        return self.model.device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return self.model.dtype
-
-    def to(self, device: torch.device, dtype: torch.dtype) -> None:
+    def to(self, device: torch.device, dtype: torch.dtype) -> Self:
         self.model.to(device, dtype)
+        self.device, self.dtype = device, dtype
+        return self
 
-    def __call__(self, images: Tensor) -> Tensor:
+    def __call__(self, images: Tensor, **options: Any) -> Tensor:
         import torch
         from torch.nn.functional import avg_pool2d
 
@@ -257,7 +253,7 @@ class _ByRegion:
         return result
 
 
-def extend(model: Any, images: Tensor) -> Tensor:
+def extend(model: StyleModel, images: Tensor) -> Tensor:
     """Images (N, 3, H, W) with mirrored edges below and to the right, at a size that the model takes."""
     from genkit.nets.mirror import reflect
 
@@ -265,7 +261,9 @@ def extend(model: Any, images: Tensor) -> Tensor:
     return reflect(images, height - images.shape[2], width - images.shape[3])
 
 
-def _measure(model: Any, pixels: np.ndarray, mask: np.ndarray, code: Any, tile: int | None) -> list[tuple[Tensor, Tensor]]:
+def _measure(
+    model: StyleModel, pixels: np.ndarray, mask: np.ndarray, code: Any, tile: int | None
+) -> list[tuple[Tensor, Tensor]]:
     """The statistics that a model wants, of the places of `mask` (H, W) alone; taken in tiles."""
     import torch
     from torch.nn.functional import adaptive_avg_pool2d
@@ -298,7 +296,7 @@ def _measure(model: Any, pixels: np.ndarray, mask: np.ndarray, code: Any, tile: 
     return known
 
 
-def _statistics(moments: Sequence[Tensor], model: Any) -> tuple[Tensor, Tensor]:
+def _statistics(moments: Sequence[Tensor], model: StyleModel) -> tuple[Tensor, Tensor]:
     """Mean and deviation of the region (row 0), which is held up by the whole picture's (row 1)."""
     import torch
 
@@ -309,7 +307,7 @@ def _statistics(moments: Sequence[Tensor], model: Any) -> tuple[Tensor, Tensor]:
     return mean[0].float().view(1, -1, 1, 1), deviation.float().view(1, -1, 1, 1)
 
 
-def region_sample(style: np.ndarray, labels: np.ndarray, one: int, model: Any) -> Tensor:
+def region_sample(style: np.ndarray, labels: np.ndarray, one: int, model: StyleModel) -> Tensor:
     """A picture (1, 3, h, w) of nothing but one region of the style: its box, the rest filled with mirror images of it."""
     from genkit.pixels.tiling import to_images
 

@@ -23,6 +23,7 @@ from genkit.errors import RunError, UsageError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from genkit.models.shapes import FeaturesModel
     from genkit.verbs.style.doodle import Regions
 
 STEPS, EVERY = 300, 10  # iterations in all; between two checkpoints
@@ -92,7 +93,7 @@ def check(options: OptimizeOptions) -> None:
 
 
 def optimize(
-    features: Any,
+    features: FeaturesModel,
     pixels: np.ndarray,
     styles: Sequence[np.ndarray],
     weights: Sequence[float],
@@ -102,7 +103,7 @@ def optimize(
 ) -> np.ndarray:
     """Pixels (H, W, 1 or 3) uint8 or uint16 in the manner of `styles` (h, w, 1 or 3), as (H, W, 3) of the same dtype.
 
-    `features` is a `Perceptual`; `weights` are the styles' shares. The same seed gives the same picture.
+    `weights` are the styles' shares. The same seed gives the same picture.
 
     Raises:
         UsageError: options that cannot be. RunError: out of memory, or numbers that run away.
@@ -148,7 +149,7 @@ def stages(width: int, height: int, limit: int, minimum: int) -> list[tuple[int,
     return [tuple(max(minimum, round(one * side / longest)) for one in (width, height)) for side in sides]  # type: ignore[misc]
 
 
-def _limit(features: Any, pixels: np.ndarray, notice: Notice) -> int:
+def _limit(features: FeaturesModel, pixels: np.ndarray, notice: Notice) -> int:
     from genkit import runtime
 
     free = MEMORY_SHARE * runtime.free_memory(features.device)
@@ -187,7 +188,7 @@ class _Work:
 
     def __init__(
         self,
-        features: Any,
+        features: FeaturesModel,
         pixels: np.ndarray,
         styles: Sequence[np.ndarray],
         weights: Sequence[float],

@@ -20,6 +20,8 @@ from genkit.errors import RunError, UsageError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from genkit.models.shapes import StyleModel
+
 STYLE_SIZE = 512  # shorter side of a style picture as the network sees it
 SMALLEST_STYLE, LARGEST_STYLE = 64, 4096
 LONGEST = 4  # of a style picture, in shorter sides: what is longer is cut off
@@ -51,7 +53,7 @@ class Styles:
         total = math.fsum(self.shares)
         self.shares = tuple(share / total for share in self.shares)
 
-    def code(self, model: Any, notice: Notice = lambda message: None) -> list[Tensor]:
+    def code(self, model: StyleModel, notice: Notice = lambda message: None) -> list[Tensor]:
         """What the network keeps of the styles, mixed; made once for each device and number format.
 
         Raises:
@@ -63,7 +65,7 @@ class Styles:
                 self._codes[key] = self._mixed(model, notice)
             return self._codes[key]
 
-    def _mixed(self, model: Any, notice: Notice) -> list[Tensor]:
+    def _mixed(self, model: StyleModel, notice: Notice) -> list[Tensor]:
         import torch
 
         codes = [_encoded(model, fitted(picture, self.size), notice) for picture in self.pictures]
@@ -125,7 +127,7 @@ def check_styles(count: int, weights: Sequence[float], size: int | None) -> None
 
 
 def style(
-    model: Any,
+    model: StyleModel,
     pixels: np.ndarray,
     alpha: np.ndarray | None,
     options: StyleOptions,
@@ -153,7 +155,7 @@ def style(
     return np.repeat(pixels, 3, 2) if pixels.shape[2] == 1 else pixels, alpha
 
 
-def _painted(model: Any, pixels: np.ndarray, code: list[Tensor], options: StyleOptions, notice: Notice) -> np.ndarray:
+def _painted(model: StyleModel, pixels: np.ndarray, code: list[Tensor], options: StyleOptions, notice: Notice) -> np.ndarray:
     """What the network makes of visible pixels (H, W, 1 or 3), at their size: (H, W, 3)."""
     from genkit.pixels.resample import resize
     from genkit.pixels.shared_statistics import stylize
@@ -169,8 +171,8 @@ def _painted(model: Any, pixels: np.ndarray, code: list[Tensor], options: StyleO
     return enlarge_along(pixels, stylize(model, small, code, tile=options.tile, notice=notice))
 
 
-def _fits(model: Any, options: StyleOptions) -> None:
-    if not hasattr(model, "own_style"):
+def _fits(model: StyleModel, options: StyleOptions) -> None:
+    if model.shape != "style":
         raise UsageError("this model gives no style", "see genkit models list --task style")
     if model.own_style and options.styles is not None:
         raise UsageError("this model has one style of its own, and takes no other")
@@ -190,7 +192,7 @@ def fitted(picture: np.ndarray, size: int | None) -> np.ndarray:
     return resize(picture, max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
 
 
-def _encoded(model: Any, picture: np.ndarray, notice: Notice) -> list[Tensor]:
+def _encoded(model: StyleModel, picture: np.ndarray, notice: Notice) -> list[Tensor]:
     """The code of one style picture; what memory or a half format spoils is made again on the CPU or in float32."""
     import torch
 
@@ -214,7 +216,7 @@ def _encoded(model: Any, picture: np.ndarray, notice: Notice) -> list[Tensor]:
         return _encoded(model, picture, notice)
     # outside the except block, so that the traceback no longer holds the tensors that did not fit
     runtime.release(model.device)
-    if not getattr(model, "fallback", False) or model.device.type == "cpu":
+    if not model.fallback or model.device.type == "cpu":
         raise RunError(f"out of memory on {model.device} ({reason})", "a smaller --style-size takes less")
     notice(f"out of memory on {model.device}: going on on the CPU, which is slower")
     model.to(torch.device("cpu"), torch.float32)

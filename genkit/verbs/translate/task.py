@@ -17,6 +17,8 @@ from genkit.errors import RunError, UsageError
 if TYPE_CHECKING:
     import numpy as np
 
+    from genkit.models.shapes import TranslateModel
+
 Notice = Callable[[str], None]
 
 SMALLEST_WORK_SIZE = 16
@@ -75,7 +77,7 @@ def choose_domain(
 
 
 def translate(
-    model: Any,
+    model: TranslateModel,
     pixels: np.ndarray,
     alpha: np.ndarray | None,
     options: TranslateOptions,
@@ -93,9 +95,8 @@ def translate(
     from genkit.pixels.transparency import bleed
 
     check(options)
-    domains = tuple(getattr(model, "domains", ()))
-    domain = choose_domain(domains, options.to, optional=getattr(model, "domain_optional", False))
-    if options.edges and not getattr(model, "edges", False):
+    domain = choose_domain(model.domains, options.to, optional=model.domain_optional)
+    if options.edges and not model.edges:
         raise UsageError("--edges: this model does not start from edges", "leave it out", code="model-option")
     source = np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
     if options.strength == 0:
@@ -103,8 +104,8 @@ def translate(
     shown = _edges_of(model, source if alpha is None else bleed(source, alpha), options, notice)
     given: dict[str, Any] = dict(options.model_options)
     if domain is not None:
-        given["domain"] = domains.index(domain)
-    if getattr(model, "stochastic", False) or given.get("dropout"):
+        given["domain"] = model.domains.index(domain)
+    if model.stochastic or given.get("dropout"):
         given["seeds"] = [options.seed]
     made = resize(_at_work_size(model, shown, given, options.work_size, notice), source.shape[1], source.shape[0])
     if options.strength == 1:
@@ -118,12 +119,12 @@ def _plain(name: str) -> str:
     return name.lower().replace("_", "-").replace(" ", "-")
 
 
-def _edges_of(model: Any, pixels: np.ndarray, options: TranslateOptions, notice: Notice) -> np.ndarray:
+def _edges_of(model: TranslateModel, pixels: np.ndarray, options: TranslateOptions, notice: Notice) -> np.ndarray:
     """What the model is shown: the picture itself, or its edges, found at the size that the model works at."""
     import numpy as np
 
     if not options.edges:
-        if getattr(model, "edges", False):
+        if model.edges:
             light = (pixels.min(2) >= 0.9 * np.iinfo(pixels.dtype).max).mean()
             if light < PHOTO_WHITE:
                 notice("the model wants dark edges on white, and this looks like a photograph: --edges draws its edges first")
@@ -132,7 +133,7 @@ def _edges_of(model: Any, pixels: np.ndarray, options: TranslateOptions, notice:
     from genkit.pixels.resample import fitted, resize
 
     height, width = pixels.shape[:2]
-    bounds = [bound for bound in (options.work_size, getattr(model, "side", None)) if bound]
+    bounds = [bound for bound in (options.work_size, model.side) if bound]
     if bounds and min(bounds) < max(height, width):
         pixels = resize(pixels, *fitted(width, height, min(bounds)))
     small = (pixels >> 8).astype(np.uint8) if pixels.dtype == np.uint16 else pixels
@@ -141,7 +142,7 @@ def _edges_of(model: Any, pixels: np.ndarray, options: TranslateOptions, notice:
 
 
 def _at_work_size(
-    model: Any, pixels: np.ndarray, given: Mapping[str, Any], work_size: int | None, notice: Notice
+    model: TranslateModel, pixels: np.ndarray, given: Mapping[str, Any], work_size: int | None, notice: Notice
 ) -> np.ndarray:
     """The model's result at the picture's size, from a copy whose longer side is at most `work_size`."""
     from genkit.pixels.resample import fitted, resize
@@ -153,26 +154,25 @@ def _at_work_size(
     return resize(made, width, height)
 
 
-def _at_own_size(model: Any, pixels: np.ndarray, given: Mapping[str, Any], notice: Notice) -> np.ndarray:
+def _at_own_size(model: TranslateModel, pixels: np.ndarray, given: Mapping[str, Any], notice: Notice) -> np.ndarray:
     from genkit.pixels.tiling import run_tiled
 
-    if getattr(model, "stochastic", False):
+    if model.stochastic:
         return _surely(model, pixels, given, notice)  # a pipeline knows its own size, and what memory it takes
-    if getattr(model, "side", None):
-        return _at_side(model, pixels, given, notice)
-    if not getattr(model, "whole", False):
+    if model.side:
+        return _at_side(model, model.side, pixels, given, notice)
+    if not model.whole:
         return run_tiled(model, pixels, options=given, notice=notice)
     return _in_memory(model, pixels, given, notice)
 
 
-def _at_side(model: Any, pixels: np.ndarray, given: Mapping[str, Any], notice: Notice) -> np.ndarray:
+def _at_side(model: TranslateModel, side: int, pixels: np.ndarray, given: Mapping[str, Any], notice: Notice) -> np.ndarray:
     """Through a model of one side: squashed into its square, or fitted inside with mirror images around, and back."""
     import numpy as np
 
     from genkit.pixels.resample import fitted, resize
 
     height, width = pixels.shape[:2]
-    side = model.side
     if max(height, width) >= ENLARGED * side:
         notice(f"the model draws {side} x {side} pixels: its result is enlarged to {width} x {height}")
     if model.fit == "squash":
@@ -185,7 +185,7 @@ def _at_side(model: Any, pixels: np.ndarray, given: Mapping[str, Any], notice: N
     return resize(np.ascontiguousarray(made), width, height)
 
 
-def _in_memory(model: Any, pixels: np.ndarray, given: Mapping[str, Any], notice: Notice) -> np.ndarray:
+def _in_memory(model: TranslateModel, pixels: np.ndarray, given: Mapping[str, Any], notice: Notice) -> np.ndarray:
     """Through a model that takes statistics over the whole picture, at full size wherever that can be."""
     from genkit import runtime
     from genkit.pixels.resample import fitted, resize
@@ -218,16 +218,16 @@ def _in_memory(model: Any, pixels: np.ndarray, given: Mapping[str, Any], notice:
     return run_tiled(model, pixels, tile=choose_tile(model, halo), options=options, notice=notice)
 
 
-def most_pixels(model: Any) -> int:
+def most_pixels(model: TranslateModel) -> int:
     """How many pixels a model that sees all of a picture may see at once."""
     from genkit import runtime
 
     share = CPU_SHARE if model.device.type == "cpu" else GPU_SHARE
     room = int(share * runtime.free_memory(model.device) // max(1, model.pixel_bytes))
-    return max(model.minimum**2, min(room, getattr(model, "whole_limit", room)))
+    return max(model.minimum**2, min(room, model.whole_limit or room))
 
 
-def _surely(model: Any, pixels: np.ndarray, given: Mapping[str, Any], notice: Notice) -> np.ndarray:
+def _surely(model: TranslateModel, pixels: np.ndarray, given: Mapping[str, Any], notice: Notice) -> np.ndarray:
     """`_whole`, and on the CPU where a GPU that was chosen for the user has not the memory.
 
     Raises:
@@ -243,7 +243,7 @@ def _surely(model: Any, pixels: np.ndarray, given: Mapping[str, Any], notice: No
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     # outside the except block, so that the traceback no longer holds the tensors that did not fit
     runtime.release(model.device)
-    if getattr(model, "fallback", False) and model.device.type != "cpu":
+    if model.fallback and model.device.type != "cpu":
         import torch
 
         notice(f"out of memory on {model.device}: going on on the CPU, which is slower")
@@ -252,7 +252,7 @@ def _surely(model: Any, pixels: np.ndarray, given: Mapping[str, Any], notice: No
     raise RunError(f"out of memory on {model.device} ({reason})", "close other programs, or give a smaller --work-size")
 
 
-def _whole(model: Any, pixels: np.ndarray, given: Mapping[str, Any], notice: Notice) -> np.ndarray:
+def _whole(model: TranslateModel, pixels: np.ndarray, given: Mapping[str, Any], notice: Notice) -> np.ndarray:
     """All of (H, W, 3) at once; what a half format spoils is made again in float32, with a notice.
 
     Raises:

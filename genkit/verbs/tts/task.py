@@ -19,6 +19,7 @@ from genkit.text import front
 if TYPE_CHECKING:
     import numpy as np
 
+    from genkit.models.shapes import SpeakModel
     from genkit.text.books.passages import Passage
     from genkit.text.front import Piece, Sentence
 
@@ -69,7 +70,7 @@ class Utterance:
 
 
 def utterances(
-    model: Any,
+    model: SpeakModel,
     passages: Iterable[Passage],
     manner: Manner,
     *,
@@ -94,7 +95,7 @@ def utterances(
                 yield one
 
 
-def flowing(model: Any, passages: Sequence[Passage], manner: Manner, *, seed: int) -> Iterator[np.ndarray]:
+def flowing(model: SpeakModel, passages: Sequence[Passage], manner: Manner, *, seed: int) -> Iterator[np.ndarray]:
     """Say passages as blocks of sound that are given as soon as they are made: of the first sentence by clauses.
 
     Raises:
@@ -129,7 +130,7 @@ def _with_next(passages: Iterable[Passage]) -> Iterator[tuple[int, Passage, floa
 
 
 def _passage(
-    model: Any,
+    model: SpeakModel,
     index: int,
     passage: Passage,
     following: float | None,
@@ -166,7 +167,7 @@ def _passage(
 
 
 def _subtitle(
-    model: Any,
+    model: SpeakModel,
     index: int,
     passage: Passage,
     cue: Sequence[Sentence],
@@ -195,7 +196,7 @@ def _subtitle(
 
     sound, marks = said(manner)
     length = len(sound) / model.sample_rate
-    if length > room and "speed" in getattr(model, "can", ()) and manner.speed < FASTEST:
+    if length > room and "speed" in model.can and manner.speed < FASTEST:
         faster = FASTEST if room <= 0 else min(FASTEST, manner.speed * length / room * 1.02)
         sound, marks = said(replace(manner, speed=faster))
     text = " ".join(one.text for one in cue)
@@ -211,7 +212,7 @@ def _moved(mark: Any, by: float) -> Timed:
     return Timed(mark.kind, mark.text, mark.start_s + by, mark.end_s + by, mark.span)
 
 
-def joined(model: Any, parts: Iterable[tuple[Any, Sequence[Any]]]) -> tuple[np.ndarray, tuple[Any, ...]]:
+def joined(model: SpeakModel, parts: Iterable[tuple[Any, Sequence[Any]]]) -> tuple[np.ndarray, tuple[Any, ...]]:
     """Parts of a sentence as one sound, with all their marks on its clock."""
     import numpy as np
 
@@ -226,7 +227,7 @@ def joined(model: Any, parts: Iterable[tuple[Any, Sequence[Any]]]) -> tuple[np.n
 
 
 def say(
-    model: Any, sentence: Sentence, manner: Manner, seed: int, *, by_clause: bool = False
+    model: SpeakModel, sentence: Sentence, manner: Manner, seed: int, *, by_clause: bool = False
 ) -> Iterator[tuple[np.ndarray, Sequence[Any]]]:
     """Say one sentence in as few calls as it allows: silences that the text asks for, changes of rate and pitch, and what is
     too long for the network part it. `by_clause` parts it at every mark, so that the first sound comes soon.

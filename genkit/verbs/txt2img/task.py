@@ -18,6 +18,8 @@ from genkit.verbs.txt2img.prompts import has_weights, pieces, plain
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from genkit.models.shapes import DrawModel
+
 LARGEST_SIDE = 16_384
 NEAR = (0.5, 1.5)  # of the native number of pixels: an --init picture of so many is drawn at its own size
 GRAIN = 16  # what sides taken from a picture are rounded to: every pipeline's multiple divides it or nearly
@@ -117,13 +119,13 @@ def cover(pixels: np.ndarray, size: Size) -> np.ndarray:
 # --- before the first picture ---------------------------------------------------------------------------------------------
 
 
-def check(model: Any, jobs: Sequence[Job], name: str, notice: Notice = lambda message: None) -> None:
+def check(model: DrawModel, jobs: Sequence[Job], name: str, notice: Notice = lambda message: None) -> None:
     """Look at every prompt before any is drawn: a model must read all of it.
 
     Raises:
         UsageError: longer than the text encoder's window, or weights that the model does not take; names the prompt.
     """
-    if not getattr(model, "starts", True) and any(job.init for job in jobs):
+    if not model.starts and any(job.init for job in jobs):
         raise UsageError(
             f"--init: {name} cannot start from a picture", "models that can: sd15, sdxl, zimage-turbo", code="model-option"
         )
@@ -161,7 +163,7 @@ def check(model: Any, jobs: Sequence[Job], name: str, notice: Notice = lambda me
 # --- drawing --------------------------------------------------------------------------------------------------------------
 
 
-def draw(model: Any, jobs: Sequence[Job], *, batch: int = 1, notice: Notice = lambda message: None) -> Iterator[Drawn]:
+def draw(model: DrawModel, jobs: Sequence[Job], *, batch: int = 1, notice: Notice = lambda message: None) -> Iterator[Drawn]:
     """Draw jobs in order, `batch` at once where they have all but prompts and seeds in common.
 
     Where memory runs out, one is drawn at a time; where it does even so, the model's next cheaper setting is tried once.
@@ -183,7 +185,7 @@ def draw(model: Any, jobs: Sequence[Job], *, batch: int = 1, notice: Notice = la
         start += len(images)
 
 
-def _fitting(model: Any, jobs: Sequence[Job], batch: int, notice: Notice) -> tuple[Tensor, int]:
+def _fitting(model: DrawModel, jobs: Sequence[Job], batch: int, notice: Notice) -> tuple[Tensor, int]:
     """Pictures of the first jobs that fit into memory, and how many may be tried next."""
     import torch
 
@@ -224,7 +226,7 @@ def _fitting(model: Any, jobs: Sequence[Job], batch: int, notice: Notice) -> tup
         notice(f"out of memory on {model.device}: trying once more with {frugal}")
 
 
-def _call(model: Any, jobs: Sequence[Job], notice: Notice) -> Tensor:
+def _call(model: DrawModel, jobs: Sequence[Job], notice: Notice) -> Tensor:
     first = jobs[0]
     given: dict[str, Any] = dict(first.options)
     width, height = first.size or model.native_size

@@ -15,6 +15,8 @@ from genkit.errors import UsageError
 if TYPE_CHECKING:
     import numpy as np
 
+    from genkit.models.shapes import TransformModel
+
 # width x height of a screen held sideways; for an upright picture they are turned
 BOXES = {
     "720p": (1280, 720),
@@ -116,7 +118,7 @@ def passes(ratio: float, model_scale: int) -> int:
 
 
 def upscale(
-    model: Any,
+    model: TransformModel,
     pixels: np.ndarray,
     alpha: np.ndarray | None,
     options: UpscaleOptions,
