@@ -81,6 +81,16 @@ def lay_out(
     return pixels, alpha, mask
 
 
+def why_empty(rule: MaskRule, drawn: Drawn | None) -> str:
+    """What to say where a mask covers nothing."""
+    start = "the mask is empty, so the picture stays as it is: "
+    if drawn is not None:
+        return start + "white is repainted, black and transparent are kept (--invert-mask turns it round)"
+    if rule.color is not None:
+        return start + "no pixel has that colour (--mask-tolerance takes in near ones)"
+    return start + ("nothing in it is transparent" if rule.alpha else "nothing is left to repaint")
+
+
 def extend(
     pixels: np.ndarray, alpha: np.ndarray | None, mask: np.ndarray | None, sides: tuple[int, int, int, int]
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:

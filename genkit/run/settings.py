@@ -58,6 +58,8 @@ _VERBOSE = Option(
     terminal=True,
 )
 _DEBUG = Option("Show the traceback of an error.", panel=REPORT, recorded=False, terminal=True)
+STEPS = Option("Steps of the drawing.", panel=MODEL, metavar="N", shown="the card's", of_model=True)
+GUIDANCE = Option("How closely to follow --prompt.", panel=MODEL, metavar="N", shown="the card's", of_model=True)
 _DRAWN_NAME = "Output name, with {stem} {model} {verb} {seed} {index} {ext}: '{stem}-{index:03}'."
 
 

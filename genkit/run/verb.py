@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from genkit.errors import UsageError, flag
+from genkit.errors import InputError, UsageError, flag
 from genkit.run import ability, option
 from genkit.run.settings import DrawnRun, PictureRun, Run, Settings, SpeechRun, parse_model_options, settings_of
 
@@ -52,6 +52,7 @@ class Context:
     notify: Notify = _silent
     steps: Steps | None = None
     _kept: dict[Any, Any] = field(default_factory=dict)
+    _reader: Callable[..., Picture] = field(default_factory=lambda: lru_cache(maxsize=4)(_read))  # a file may change after it
 
     def of_input(self, files: Mapping[str, Path | None], seed: int, notify: Notify, steps: Steps | None) -> Context:
         """The same, for one input with files of its own."""
@@ -64,10 +65,38 @@ class Context:
         Raises:
             UsageError: it cannot be read. It is an option's, so nothing can be made without it.
         """
+        from genkit.media.recipe import flag_of
+
         path = self.files.get(name)
         if path is None:
             return None
-        return _read(flag(name), path, self.settings.max_pixels, in_srgb)
+        return self._reader(flag_of(name), path, self.settings.max_pixels, in_srgb)
+
+    def pictures(self, name: str) -> list[Picture]:
+        """Those of an option that is given again for each picture, in their order.
+
+        Raises:
+            UsageError: one cannot be read.
+        """
+        from genkit.media.recipe import flag_of
+
+        found = (self.picture(key) for key in self.files if flag_of(key) == flag(name))
+        return [picture for picture in found if picture is not None]
+
+    def probe(self) -> None:
+        """Look at the header of each picture that all inputs need, before any of them is begun.
+
+        Raises:
+            InputError: it is no picture, or cannot be opened.
+        """
+        from genkit.media.pictures import headers
+        from genkit.media.recipe import flag_of
+
+        for name, path in self.files.items():
+            try:
+                headers.probe(path)
+            except InputError as error:
+                raise InputError(f"{flag_of(name)} {error.message}", error.hint, code=error.code, exit_code=2) from error
 
     def once(self, key: Any, make: Callable[[], Any]) -> Any:
         """What `make` gives, made once for the whole run."""
@@ -76,9 +105,7 @@ class Context:
         return self._kept[key]
 
 
-@lru_cache(maxsize=4)
 def _read(flag: str, path: Path, max_pixels: int, in_srgb: bool) -> Picture:
-    from genkit.errors import InputError
     from genkit.media.pictures import images
     from genkit.media.pictures.colour import to_srgb
 
@@ -141,7 +168,8 @@ class Verb:
     def _check_needs(self, context: Context) -> None:
         for each, value in [*option.given(self), *option.given(context.run)]:
             if each.option.needs:
-                ability.need(context.card, each.option.needs, self.spelled(each, value), verb=self.task)
+                reason = ability.LACKING.get(each.name, "")  # of the option itself, where that says more
+                ability.need(context.card, each.option.needs, self.spelled(each, value), verb=self.task, reason=reason)
 
     def spelled(self, each: option.Declared, value: Any) -> str:
         """How an option is called in a refusal."""
@@ -205,6 +233,11 @@ class PictureVerb(Verb):
     mark: ClassVar[str]
     marks: ClassVar[str]
     optional_files: ClassVar[Sequence[str]] = ()
+
+    def context(self, run: Run, card: Card | None = None) -> Context:
+        context = super().context(run, card)
+        context.probe()  # the further files of a verb of pictures are pictures
+        return context
 
     def mark_of(self, context: Context) -> str:
         return self.mark
