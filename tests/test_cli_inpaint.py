@@ -80,6 +80,10 @@ def test_a_mask_file_repaints_that_and_nothing_else(genkit: Run, picture: Any, f
     assert moved[8:16, 10:20].mean() > 0.9
     moved[5:19, 7:23] = False
     assert not moved.any()
+    save_mask(mask, box=(30, 20, 36, 26))  # the next run in the same process reads it again
+    assert genkit("inpaint", photo, "--mask", mask, "-o", "again.png", *filler).code == 0
+    moved = changed(photo, work / "again.png")
+    assert moved[20:26, 30:36].mean() > 0.9 and not moved[:10, :20].any()
 
 
 @pytest.mark.parametrize(("mode", "suffix"), [("L", "png"), ("LA", "png"), ("RGBA", "png"), ("I;16", "png"), ("RGB", "tiff")])

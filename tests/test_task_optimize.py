@@ -154,10 +154,9 @@ def test_optimisations_go_one_after_another(works: bool, wanted: int, monkeypatc
     monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
     monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
     monkeypatch.setattr(runtime, "free_memory", lambda device: 1 << 36)
-    verb: Any = SimpleNamespace(files={}, works=works)
+    work: Any = pictures.PictureWork.__new__(pictures.PictureWork)
+    work.verb, work._count = SimpleNamespace(works=works), 40
     place: Any = SimpleNamespace(device=torch.device("cpu"), dtype=torch.float32)
-    nothing: Any = None
-    work = pictures._Work(nothing, verb, nothing, 40, nothing)
     assert work._workers(place, SimpleNamespace(pixel_bytes=3200)) == wanted
 
 

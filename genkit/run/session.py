@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from genkit.cards import Card
+    from genkit.models.shapes import FeaturesModel, Model
     from genkit.runtime import Runtime
 
 SHARE = 0.5  # of the memory that is free when the first model is loaded
@@ -124,6 +125,13 @@ def weight_of(model: Any, card: Card) -> int:
     if network is not None and hasattr(network, "parameters"):
         return sum(each.numel() * each.element_size() for each in network.parameters())
     return card.size or UNKNOWN_BYTES
+
+
+def features_of(model: Model) -> FeaturesModel | None:
+    """What a loaded model compares pictures by: itself, the encoder in it, or None where it has no features."""
+    from genkit.models.style.perceptual import encoder_of
+
+    return encoder_of(model)
 
 
 DEFAULT = Session()  # of this process: the commands, Python and what serves use it

@@ -1,101 +1,30 @@
-"""`genkit style`: put pictures into the style of other pictures."""
+"""`style`: put pictures into the style of other pictures."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-import typer
-
-from genkit.cli.options import ImageOptions, parse_model_options, spread
-from genkit.verbs.style.methods import MethodOptions
+from genkit.errors import UsageError
+from genkit.run import ability
+from genkit.run.option import given, option
+from genkit.run.verb import Context, PictureVerb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from genkit.cards import Card
-    from genkit.verbs.style.task import Styles
+    from genkit.media.pictures.picture import Picture
+    from genkit.models.shapes import StyleModel
+    from genkit.run.settings import Run
+    from genkit.verbs.style.task import StyleOptions, Styles
 
-app = typer.Typer(rich_markup_mode=None, add_completion=False)
+STYLE, RESULT, METHOD = "Style", "Result", "Method"
+FAST, OPTIMIZE = "fast", "optimize"
+PUBLISHED = "vgg19"  # the features that optimisation was published with
+OF_STYLES = ("style", "weight", "style_size", "semantic")  # options that a model of one style has no use for
 
-STYLE, RESULT = "Style", "Result"
 
-
-@app.command()
-@spread
-def style(
-    shared: ImageOptions,
-    ways: MethodOptions,
-    styles: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--style",
-            metavar="FILE",
-            rich_help_panel=STYLE,
-            show_default=False,
-            help="The picture whose style is wanted; again for each, to blend several. A model of one style takes none.",
-        ),
-    ] = None,
-    weight: Annotated[
-        list[float] | None,
-        typer.Option(
-            "--weight",
-            metavar="N",
-            rich_help_panel=STYLE,
-            show_default="all alike",
-            help="The share of each --style, in their order: --weight 3 --weight 1.",
-        ),
-    ] = None,
-    style_size: Annotated[
-        int | None,
-        typer.Option(
-            "--style-size",
-            metavar="N",
-            rich_help_panel=STYLE,
-            show_default="at most 512",
-            help="Bring the shorter side of each style to N pixels: larger gives broader strokes.",
-        ),
-    ] = None,
-    strength: Annotated[
-        float,
-        typer.Option("--strength", metavar="0-1", rich_help_panel=RESULT, help="How much style: 0 is the input, 1 all of it."),
-    ] = 1.0,
-    keep_colors: Annotated[
-        bool,
-        typer.Option("--keep-colors", rich_help_panel=RESULT, help="Keep the input's colours, and take strokes and light."),
-    ] = False,
-    mask: Annotated[
-        str | None,
-        typer.Option(
-            "--mask",
-            metavar="FILE|DIR",
-            rich_help_panel=RESULT,
-            show_default=False,
-            help="Style only where it is white: one file for all, or a folder paired by name.",
-        ),
-    ] = None,
-    tile: Annotated[
-        str,
-        typer.Option(
-            "--tile",
-            metavar="auto|0|N",
-            rich_help_panel=RESULT,
-            help="Side of the tiles in pixels; 0 takes the whole picture at once. The result is the same.",
-        ),
-    ] = "auto",
-    work_size: Annotated[
-        int | None,
-        typer.Option(
-            "--work-size",
-            metavar="N",
-            rich_help_panel=RESULT,
-            show_default="the picture's size",
-            help="Paint the picture at N pixels on its longer side and enlarge that along its edges: broader strokes.",
-        ),
-    ] = None,
-) -> int:
+@dataclass(frozen=True)
+class Style(PictureVerb):
     """Put pictures into the style of a painting: files, folders, whole trees, at their full resolution.
 
     Transparency, 16 bits and metadata are kept. Masks and maps are drawn on the picture as it is shown: upright, whichever way
@@ -110,124 +39,241 @@ def style(
       genkit style photo.jpg --style monet.jpg --method optimize --steps 200
       genkit style map.png --semantic map.png --style a.jpg --style-semantic b.png
     """
-    from genkit.pixels import masks
-    from genkit.run.pairing import sort_extra
-    from genkit.run.pictures import PictureVerb, run_pictures
-    from genkit.run.planning import settings_of
-    from genkit.verbs.inpaint.verb import read_drawn, refuse_unreadable
-    from genkit.verbs.style import methods as style_methods
-    from genkit.verbs.style import task
-    from genkit.verbs.upscale.verb import parse_tile
 
-    style_methods.check(ways, tile, len(styles or ()), work_size)
-    card = style_methods.find_card(shared.model, ways)
-    model_options = parse_model_options(card, shared.model_options)
-    options = task.StyleOptions(strength=strength, keep_colors=keep_colors, tile=parse_tile(tile), work_size=work_size)
-    task.check(options)
-    refuse_styles(card, {"--style": styles, "--weight": weight, "--style-size": style_size, "--semantic": ways.semantic})
-    task.check_styles(len(styles or ()), weight or (), style_size)
-    style_methods.refuse_seed(card, shared, ways)
-    limit = settings_of(shared, "style").max_pixels
-    files, folders = sort_extra({"mask": mask})
-    further, further_folders, recorded = style_methods.further_files(ways)
-    refuse_unreadable(files | further)
-    paths = style_files(styles or ())
-    if paths:
-        options = replace(options, styles=read_styles(paths.values(), weight or (), style_size, limit))
-    drawn_of = lru_cache(maxsize=1)(lambda path: read_drawn(path, limit))
-
-    methods = style_methods.Methods(ways, card, further, shared.seed, limit)
-
-    def apply(model: Any, picture: Any, notice: Any, partners: Any = None, *, working: Any = None) -> Any:
-        from genkit.media.pictures.colour import to_srgb
-
-        picture = to_srgb(picture, notice)
-        own = options
-        if (path := {**files, **(partners or {})}.get("mask")) is not None:
-            drawn = drawn_of(path)
-            own = replace(own, mask=masks.from_picture(drawn.pixels, drawn.alpha, (picture.width, picture.height), drawn.name))
-        own = replace(own, paint=methods.painter(model, own, partners or {}, notice, working, picture))
-        return picture.with_pixels(*task.style(model, picture.pixels, picture.alpha, own, notice))
-
-    given = {"weight": weight, "style_size": style_size, "keep_colors": keep_colors, "work_size": work_size}
-    recorded |= {name: value for name, value in given.items() if value}
-    recorded |= {"strength": strength} if strength != 1 else {}
-    return run_pictures(
-        shared,
-        PictureVerb(
-            name="style",
-            card=card,
-            mark="_styled",
-            marks=r"_styled(_step\d+)?",
-            apply=apply,
-            size_of=lambda width, height: (width, height),
-            options=recorded | ({"model_options": model_options} if model_options else {}),
-            files=paths | files | further,
-            companions=folders | further_folders,
-            works=ways.optimizes,
-        ),
+    style: list[str] | None = option(
+        None,
+        "The picture whose style is wanted; again for each, to blend several. A model of one style takes none.",
+        panel=STYLE,
+        metavar="FILE",
+        shown=False,
+        file="one",
+    )
+    weight: list[float] | None = option(
+        None,
+        "The share of each --style, in their order: --weight 3 --weight 1.",
+        panel=STYLE,
+        metavar="N",
+        shown="all alike",
+        former=("weights",),
+    )
+    style_size: int | None = option(
+        None,
+        "Bring the shorter side of each style to N pixels: larger gives broader strokes.",
+        panel=STYLE,
+        metavar="N",
+        shown="at most 512",
+        least=64,
+        most=4096,
+        bounds="64 to 4096 pixels",
+        unit="px",
+    )
+    strength: float = option(
+        1.0,
+        "How much style: 0 is the input, 1 all of it.",
+        panel=RESULT,
+        metavar="0-1",
+        least=0,
+        most=1,
+        bounds="0 (the input) to 1 (the style)",
+    )
+    keep_colors: bool = option(False, "Keep the input's colours, and take strokes and light.", panel=RESULT)
+    mask: str | None = option(
+        None,
+        "Style only where it is white: one file for all, or a folder paired by name.",
+        panel=RESULT,
+        metavar="FILE|DIR",
+        shown=False,
+        file="paired",
+    )
+    tile: str = option(
+        "auto",
+        "Side of the tiles in pixels; 0 takes the whole picture at once. The result is the same.",
+        panel=RESULT,
+        metavar="auto|0|N",
+        recorded=False,
+    )
+    work_size: int | None = option(
+        None,
+        "Paint the picture at N pixels on its longer side and enlarge that along its edges: broader strokes.",
+        panel=RESULT,
+        metavar="N",
+        shown="the picture's size",
+        least=64,
+        bounds="64 pixels or more",
+        unit="px",
+    )
+    method: str = option(
+        FAST,
+        "One pass of a network, or optimisation step by step: minutes.",
+        panel=METHOD,
+        metavar="fast|optimize",
+        choices=(FAST, OPTIMIZE),
+        bounds="fast or optimize",
+    )
+    photoreal: bool = option(False, "Take colours and light alone; edges and textures stay the input's.", panel=METHOD)
+    semantic: str | None = option(
+        None,
+        "A map of the input in plain colours: what is of one colour takes after what --style-semantic has in it. The input may "
+        "be the map itself, which becomes a painting.",
+        panel=METHOD,
+        metavar="FILE|DIR",
+        shown=False,
+        file="paired",
+    )
+    style_semantic: str | None = option(
+        None, "The map of --style, in the same colours.", panel=METHOD, metavar="FILE", shown=False, file="one"
+    )
+    steps: int | None = option(
+        None,
+        "optimize: iterations in all.",
+        panel=METHOD,
+        metavar="N",
+        shown="300",
+        least=1,
+        bounds="1 or more",
+        way_out="300 is the default",
+    )
+    start: str | None = option(
+        None,
+        "optimize: the picture to begin with.",
+        panel=METHOD,
+        metavar="content|style|noise|FILE",
+        shown="content",
+        file="one",
+    )
+    style_weight: float | None = option(
+        None,
+        "optimize: how much style against content; 10 is much, 0.1 little.",
+        panel=METHOD,
+        metavar="N",
+        shown="1",
+    )
+    optimizer: str | None = option(
+        None, "optimize: what iterates.", panel=METHOD, metavar="lbfgs|adam", shown="lbfgs", choices=("lbfgs", "adam")
+    )
+    optimize_size: int | None = option(
+        None,
+        "optimize: longest side that is iterated on; a larger picture is enlarged from there along its edges.",
+        panel=METHOD,
+        metavar="N",
+        shown="1024, or 2048 on a GPU",
+        least=16,
+        bounds="16 or more",
+        unit="px",
+    )
+    save_steps: int | None = option(
+        None,
+        "optimize: write the picture beside the output after every N steps.",
+        panel=METHOD,
+        metavar="N",
+        shown="none",
+        least=1,
+        bounds="1 or more",
     )
 
+    name = "style"
+    mark = "_styled"
+    marks = r"_styled(_step\d+)?"
 
-def style_files(styles: Sequence[str | Path]) -> dict[str, Path]:
-    """The style pictures by the names they have in a recipe: style, style_2, style_3 (`style_names`).
+    @property
+    def optimizes(self) -> bool:
+        return self.method == OPTIMIZE
 
-    Raises:
-        UsageError: one is not there, or is a folder.
-    """
-    from genkit.errors import UsageError
-    from genkit.run.pairing import sort_extra
+    @property
+    def works(self) -> bool:
+        return self.optimizes
 
-    found: dict[str, Path] = {}
-    for name, style in zip(style_names(len(styles)), styles, strict=True):
-        files, folders = sort_extra({"style": style})
-        if folders:
-            raise UsageError(f"--style {style}: is a folder", "give pictures, each with a --style of its own")
-        found[name] = files["style"]
-    return found
+    def names_file(self, name: str) -> bool:
+        if name != "start":
+            return True
+        from pathlib import Path
 
+        from genkit.verbs.style.optimize import STARTS
 
-def style_names(count: int) -> list[str]:
-    return ["style" if index == 0 else f"style_{index + 1}" for index in range(count)]
+        # what is neither a file nor a word is refused as both, once the options are checked
+        return self.start is not None and self.start not in STARTS and Path(self.start).is_file()
 
+    def find_card(self, run: Run) -> Card:
+        """For optimisation the published features where they are here, else the encoder of the model that ships."""
+        from genkit import cards
+        from genkit.run.call import not_here
 
-def read_styles(paths: Iterable[Path], weights: Sequence[float], size: int | None, max_pixels: int) -> Styles:
-    """Read the style pictures, in sRGB and with colours under what is transparent.
+        if self.optimizes and run.model is None and not_here(published := cards.find(PUBLISHED, "style")) is None:
+            return published
+        return super().find_card(run)
 
-    Raises:
-        UsageError: one cannot be read.
-    """
-    from genkit.run.further import read_further
+    def check(self, context: Context) -> None:
+        from genkit.verbs.style import methods, task
 
-    return gather([read_further("--style", path, max_pixels) for path in paths], weights, size)
+        methods.check(self)
+        card = context.card
+        if self.optimizes:
+            ability.need(card, "features", f"--method {OPTIMIZE}", reason="has no features for it")
+        elif not {"any_style", "own_style"} & card.can:
+            raise UsageError(
+                f"{card.name} has features to compare pictures by, and paints none",
+                f"add --method {OPTIMIZE}",
+                code="model-option",
+            )
+        task.check(self._options())
+        self._check_styles(card)
+        if context.seed and not self._draws():
+            way_out = "leave it out, or --start noise" if self.optimizes else "leave it out"
+            raise UsageError(f"--seed: {card.name} {ability.LACKING['seed']}", way_out)
+        self._styles(context)
 
+    def _check_styles(self, card: Card) -> None:
+        """Refuse a style for a model of one style, and none for a model of any."""
+        from genkit.verbs.style import task
 
-def gather(pictures: Sequence[Any], weights: Sequence[float], size: int | None) -> Styles:
-    """Style pictures as the task takes them, with colours under what is transparent."""
-    from genkit.pixels.transparency import bleed
-    from genkit.verbs.style.task import Styles
+        if "own_style" in card.can:
+            for each, _ in given(self):
+                if each.name in OF_STYLES:
+                    ability.need(card, "any_style", each.flag)
+        elif not self.style:
+            able = ability.able("style", "own_style")
+            way_out = f", or take a model of one style: {', '.join(able)}" if able else ""
+            raise UsageError(
+                "nothing says which style: --style is missing", f"give --style PICTURE{way_out}", code="missing-style"
+            )
+        task.check_styles(len(self.style or ()), self.weight or (), self.style_size)
 
-    visible = [one.pixels if one.alpha is None else bleed(one.pixels, one.alpha) for one in pictures]
-    return Styles(visible, weights, size)
+    def _draws(self) -> bool:
+        """Whether a seed can change anything: noise to begin with, or patches that are looked for by chance."""
+        return self.start == "noise" if self.optimizes else self.semantic is not None
 
+    def _options(self) -> StyleOptions:
+        from genkit.pixels.tiles import parse_tile
+        from genkit.verbs.style.task import StyleOptions
 
-def refuse_styles(card: Card, given: dict[str, Any]) -> None:
-    """Refuse a style for a model of one style, and none for a model of any, naming those that fit.
+        return StyleOptions(
+            strength=self.strength, keep_colors=self.keep_colors, tile=parse_tile(self.tile), work_size=self.work_size
+        )
 
-    Raises:
-        UsageError: the card's `own_style` does not go with what was given.
-    """
-    from genkit import cards
-    from genkit.errors import UsageError
+    def _styles(self, context: Context) -> Styles | None:
+        """The styles, with colours under what is transparent; read once a run."""
+        from genkit.pixels.transparency import bleed
+        from genkit.verbs.style.task import Styles
 
-    own = bool(card.params.get("own_style"))
-    wrong = [option for option, value in given.items() if value is not None] if own else []
-    if not wrong and (own or given["--style"]):
-        return
-    networks = [one for one in cards.all_cards("style") if one.family != "vgg19"]  # that one only looks at pictures
-    able = [one.name for one in networks if bool(one.params.get("own_style")) != own]
-    if own:
-        way_out = f"models of any style: {', '.join(able)}" if able else "leave it out"
-        raise UsageError(f"{wrong[0]}: {card.name} has one style, its own", way_out, code="model-option")
-    way_out = f", or take a model of one style: {', '.join(able)}" if able else ""
-    raise UsageError("nothing says which style: --style is missing", f"give --style PICTURE{way_out}", code="missing-style")
+        def read() -> Styles | None:
+            pictures = context.pictures("style")
+            visible = [each.pixels if each.alpha is None else bleed(each.pixels, each.alpha) for each in pictures]
+            return Styles(visible, self.weight or (), self.style_size) if visible else None
+
+        styles: Styles | None = context.once("styles", read)
+        return styles
+
+    def apply(self, model: StyleModel, picture: Picture, context: Context) -> Picture:
+        from genkit.media.pictures.colour import to_srgb
+        from genkit.pixels import masks
+        from genkit.verbs.style import methods, task
+
+        picture = to_srgb(picture, context.notify)
+        options = replace(self._options(), styles=self._styles(context))
+        if (drawn := context.picture("mask", in_srgb=False)) is not None:
+            size = picture.width, picture.height
+            mask = masks.from_picture(drawn.pixels, drawn.alpha, size, str(context.files["mask"]))
+            options = replace(options, mask=mask)
+        if self.optimizes or self.photoreal or self.semantic is not None:
+            options = replace(options, paint=methods.Painter(self, model, options, context, picture))
+        return picture.with_pixels(*task.style(model, picture.pixels, picture.alpha, options, context.notify))
