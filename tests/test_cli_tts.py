@@ -372,42 +372,32 @@ def test_a_call_made_of_values_writes_what_the_command_writes(tts: Any) -> None:
 
 
 def test_samples_in_memory_are_those_of_the_file(tts: Any) -> None:
-    from genkit.errors import UsageError
+    import genkit as api
     from genkit.media.sound.audio import to_bytes
-    from genkit.run.settings import SpeechRun
-    from genkit.verbs.tts.verb import Tts
 
-    assert tts(TEXT, "-o", "a.wav", "--seed", 3, "--rate", 22_050, "--lufs", -20).code == 0
-    run = SpeechRun(model="tiny", device="cpu", seed=3)
-    made, rate = in_memory(Tts(texts=[TEXT], rate=22_050, lufs=-20.0), run)
+    assert tts(TEXT, "-o", "a.wav", "--seed", 3, "--rate", 22_050, "--lufs", -30).code == 0
+    made, rate = api.tts(TEXT, model="tiny", device="cpu", seed=3, rate=22_050, lufs=-30)
     assert rate == 22_050 and made.dtype == np.float32
     assert to_bytes(made, 16) == soundfile.read("a.wav", dtype="int16")[0].tobytes()
-    first, second = (in_memory(Tts(texts=[TEXT]), replace(run, seed=None))[0] for _ in range(2))
+    path = api.tts(TEXT, "b.wav", model="tiny", device="cpu", seed=3, rate=22_050, lufs=-30)
+    assert path.read_bytes() == Path("a.wav").read_bytes()
+    first, second = (api.tts(TEXT, model="tiny", device="cpu")[0] for _ in range(2))
     assert len(first) != len(second) or not np.array_equal(first, second), "without a seed each is another reading"
-    with pytest.raises(UsageError, match="--subtitles lies beside a file"):
-        in_memory(Tts(texts=["Hello."], subtitles="srt"), run)
-    with pytest.raises(UsageError, match="another script"):
-        in_memory(Tts(texts=["Привет, как дела?"]), run)
+    with pytest.raises(api.UsageError, match="--subtitles lies beside a file"):
+        api.tts("Hello.", model="tiny", device="cpu", subtitles="srt")
 
 
 def test_pronunciations_may_be_given_without_a_file(genkit: Run) -> None:
-    from genkit.errors import UsageError
-    from genkit.run import option
-    from genkit.run.call import Call, carry_out
-    from genkit.run.report import Reporter
-    from genkit.run.settings import SpeechRun
-    from genkit.verbs.tts.verb import Tts
+    import genkit as api
 
     Path("words.lex").write_text("genkit  JH EH1 N K IH2 T\n")
-    run, text = SpeechRun(device="cpu"), "It is genkit."
-    plain = in_memory(Tts(texts=[text]), run)[0]
-    filed = in_memory(Tts(texts=[text], lexicon=Path("words.lex")), run)[0]
-    given = option.build(Tts, {"texts": text, "lexicon": {"GenKit": ("JH", "EH1", "N", "K", "IH2", "T")}}, known="tts")
-    assert np.array_equal(in_memory(given, run)[0], filed) and not np.array_equal(plain, filed)
-    with pytest.raises(UsageError, match="Q is no ARPAbet"):
-        in_memory(Tts(texts=[text], lexicon={"genkit": "Q"}), run)
-    call = Call(given, replace(run, output="a.wav"))
-    assert carry_out(call, Reporter(as_json=False, quiet=True, verbose=False)).exit_code == 0
+    text, phonemes = "It is genkit.", ("JH", "EH1", "N", "K", "IH2", "T")
+    filed = api.tts(text, device="cpu", lexicon="words.lex")[0]
+    given = api.tts(text, device="cpu", lexicon={"GenKit": phonemes})[0]
+    assert np.array_equal(given, filed) and not np.array_equal(api.tts(text, device="cpu")[0], filed)
+    with pytest.raises(api.UsageError, match="Q is no ARPAbet"):
+        api.tts(text, device="cpu", lexicon={"genkit": "Q"})
+    api.tts(text, "a.wav", device="cpu", lexicon={"genkit": phonemes})
     lost = genkit("replay", "a.wav", "-o", "b.wav", "--device", "cpu")
     assert lost.code == 2 and "--file lexicon=PATH" in lost.err, lost.err
     Path("words.lex").rename("lexicon.lex")  # it would be this very file
@@ -440,17 +430,6 @@ def test_what_is_written_is_played_and_a_plan_is_not(tts: Any, monkeypatch: pyte
     assert (tmp_path / "heard").read_bytes() == Path("out/a.wav").read_bytes()
     assert tts("Hello there.", "--play", "--seed", 1).code == 0 and not Path("hello-there.wav").exists()
     assert (tmp_path / "heard").read_bytes()[40:44] == b"\xff\xff\xff\xff", "as it is made"
-
-
-def in_memory(verb: Any, run: Any) -> tuple[np.ndarray, int]:
-    from genkit.run.report import Reporter
-    from genkit.run.session import DEFAULT
-    from genkit.run.work import load
-
-    context = verb.context(run)
-    _, model = load(context, DEFAULT, Reporter(as_json=False, quiet=True, verbose=False))
-    made: tuple[np.ndarray, int] = verb.in_memory(model, context)
-    return made
 
 
 def test_words_that_begin_with_a_dash_are_told_the_way_out(genkit: Run) -> None:

@@ -243,12 +243,7 @@ class Tts(SpeechVerb):
             play_files(player, [item.target for item in outcome.plan.items if item.target])
         return outcome
 
-    def in_memory(self, model: SpeakModel, context: Context) -> tuple[np.ndarray, int]:
-        """Say everything one after another and write nothing: samples (T,) float32 [-1, 1], and how many make a second.
-
-        Raises:
-            UsageError: an option that is for files, or that the voice cannot honour. InputError: there is nothing to say.
-        """
+    def in_memory(self, model: SpeakModel, context: Context, reporter: Reporter) -> tuple[np.ndarray, int]:
         import numpy as np
 
         from genkit.media.sound.audio import resampled
@@ -267,7 +262,7 @@ class Tts(SpeechVerb):
         gain, notices = loudness(blocks, own_rate, self.lufs)
         for notice in (*request.notices, unread_notice(model), *notices):
             if notice:
-                context.notify(notice)
+                reporter.say(notice)
         if not any(map(len, blocks)):
             raise InputError("there is nothing in the text that can be said")
         samples = np.concatenate(list(resampled(blocks, own_rate, self.rate)))

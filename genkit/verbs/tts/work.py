@@ -48,7 +48,7 @@ def run_speech(
     _refuse_unfinished(plan.items, context.run)
     for notice in request.notices:
         reporter.say(notice)
-    if request.drawn and not context.run.dry_run:
+    if request.drawn and not context.run.dry_run and reporter.hints:  # a caller from Python would get it as a warning
         reporter.say(f"seed {request.seed}")
     stop = stop or threading.Event()
     work = partial(SpeechWork, verb, request, context, reporter, session, stop)
