@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ def test_speed_pause_and_what_the_voice_cannot(tts: Any) -> None:
         lengths[name] = len(sound(f"{name}.wav"))
     assert lengths["rest"] > lengths["a"] + RATE and lengths["fast"] < lengths["a"]
     pitched = tts("Hello.", "--pitch", 2)
-    assert pitched.code == 2 and "has no --pitch" in pitched.err
+    assert pitched.code == 2 and "--pitch: tiny has one pitch" in pitched.err, pitched.err
     assert tts("Hello.", "--speed", 3).code == 2 and tts("Hello.", "--voice", "bob").code != 0
     foreign = tts("Сегодня отличная погода, не правда ли?")
     assert foreign.code == 2 and "mms-tts-rus" in foreign.err, foreign.err
@@ -156,8 +157,7 @@ def test_a_text_too_long_for_a_recipe_is_a_file_to_replay(tts: Any, genkit: Run,
 def test_a_book_is_shown_and_replayed(tts: Any, genkit: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     import genkit as api
 
-    for module in ("genkit.verbs.tts.inputs", "genkit.verbs.tts.task"):
-        monkeypatch.setattr(f"{module}.LONGEST_TEXT", 30)
+    monkeypatch.setattr("genkit.verbs.tts.inputs.LONGEST_TEXT", 30)
     monkeypatch.setattr("genkit.media.recipe._LIMIT", 1000)  # as if the texts below were a megabyte
     text = "Hello there, this is a long book. " * 40
     Path("book.txt").write_text(text)
@@ -198,9 +198,9 @@ def test_a_voice_given_by_its_card_is_replayed(tts: Any, genkit: Run, own_folder
 
 
 def test_names_are_told_apart(tts: Any) -> None:
-    from genkit.verbs.tts.inputs import Script, _told_apart
+    from genkit.verbs.tts.inputs import Script, _with_own_stems
 
-    named = _told_apart([Script("", stem, ()) for stem in ("a", "a", "a-2", "a", "a-2")])
+    named = _with_own_stems([Script("", stem, ()) for stem in ("a", "a", "a-2", "a", "a-2")])
     assert [one.stem for one in named] == ["a", "a-3", "a-2", "a-4", "a-2-2"]
 
 
@@ -285,10 +285,10 @@ def test_markup_is_checked_to_its_end_before_a_word_is_said(tts: Any) -> None:
     for bad, names in (
         ('<say-as interpret-as="date">soon</say-as>', ("say-as", "line 52")),
         ("<blink>x</blink>", ("<blink>", "line 52")),
-        ('<prosody pitch="high">up</prosody>', ("pitch, which <prosody> at line 52",)),
+        ('<prosody pitch="high">up</prosody>', ("<prosody> at line 52", "tiny has one pitch")),
         ('<prosody rate="450%">up</prosody>', ("line 52", "4.5 times")),
         ("[[HH AH0 X]]", ("line 52", "X is no ARPAbet")),
-        ("[[HH AH0]]", ("[[...]] (the first at line 52", "voices with")),
+        ("[[HH AH0]]", ("[[...]] (the first at line 52", "tiny takes no phonemes", "models with it")),
     ):
         Path("marked.txt").write_text(good + bad + "\n</speak>\n")
         done = tts("--from", "marked.txt", "--ssml", "-o", "a.wav", "--seed", 1)
@@ -352,6 +352,84 @@ def test_the_python_function(tts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert soundfile.info(path).format == "FLAC"
     with pytest.raises(api.UsageError, match="another script"):
         api.tts("Привет, как дела?", model="tiny", device="cpu")
+
+
+def test_a_call_made_of_values_writes_what_the_command_writes(tts: Any) -> None:
+    from genkit.run.call import Call, carry_out, from_values
+    from genkit.run.report import Reporter
+    from genkit.verbs.tts.verb import Tts
+
+    def reporter() -> Reporter:
+        return Reporter(as_json=False, quiet=True, verbose=False)
+
+    assert tts(TEXT, "-o", "a.wav", "--seed", 3, "--speed", 1.5, "--lufs", -20).code == 0
+    values = {"text": TEXT, "output": "b.wav", "model": "tiny", "device": "cpu", "seed": 3, "speed": 1.5, "lufs": -20}
+    call = from_values(Tts, values)
+    assert carry_out(call, reporter()).exit_code == 0
+    assert Path("a.wav").read_bytes() == Path("b.wav").read_bytes()
+    again = from_values(Tts, {key: value for key, value in call.to_data().items() if key != "verb"} | {"output": "c.wav"})
+    assert again == Call(call.verb, replace(call.run, output="c.wav"))
+
+
+def test_samples_in_memory_are_those_of_the_file(tts: Any) -> None:
+    import genkit as api
+    from genkit.media.sound.audio import to_bytes
+
+    assert tts(TEXT, "-o", "a.wav", "--seed", 3, "--rate", 22_050, "--lufs", -30).code == 0
+    made, rate = api.tts(TEXT, model="tiny", device="cpu", seed=3, rate=22_050, lufs=-30)
+    assert rate == 22_050 and made.dtype == np.float32
+    assert to_bytes(made, 16) == soundfile.read("a.wav", dtype="int16")[0].tobytes()
+    path = api.tts(TEXT, "b.wav", model="tiny", device="cpu", seed=3, rate=22_050, lufs=-30)
+    assert path.read_bytes() == Path("a.wav").read_bytes()
+    first, second = (api.tts(TEXT, model="tiny", device="cpu")[0] for _ in range(2))
+    assert len(first) != len(second) or not np.array_equal(first, second), "without a seed each is another reading"
+    with pytest.raises(api.UsageError, match="--subtitles lies beside a file"):
+        api.tts("Hello.", model="tiny", device="cpu", subtitles="srt")
+
+
+def test_pronunciations_may_be_given_without_a_file(genkit: Run) -> None:
+    import genkit as api
+
+    Path("words.lex").write_text("genkit  JH EH1 N K IH2 T\n")
+    text, phonemes = "It is genkit.", ("JH", "EH1", "N", "K", "IH2", "T")
+    filed = api.tts(text, device="cpu", lexicon="words.lex")[0]
+    given = api.tts(text, device="cpu", lexicon={"GenKit": phonemes})[0]
+    assert np.array_equal(given, filed) and not np.array_equal(api.tts(text, device="cpu")[0], filed)
+    with pytest.raises(api.UsageError, match="Q is no ARPAbet"):
+        api.tts(text, device="cpu", lexicon={"genkit": "Q"})
+    api.tts(text, "a.wav", device="cpu", lexicon={"genkit": phonemes})
+    lost = genkit("replay", "a.wav", "-o", "b.wav", "--device", "cpu")
+    assert lost.code == 2 and "--file lexicon=PATH" in lost.err, lost.err
+    Path("words.lex").rename("lexicon.lex")  # it would be this very file
+    again = genkit("replay", "a.wav", "-o", "b.wav", "--device", "cpu")
+    assert again.code == 0 and "sha256" not in again.err, again.err
+    assert np.array_equal(soundfile.read("a.wav")[0], soundfile.read("b.wav")[0])
+
+
+def test_what_plays_is_looked_for_before_anything_is_said(tts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    players = {"aplay": "/usr/bin/aplay"}
+    monkeypatch.setattr("genkit.verbs.tts.stream.shutil.which", players.get)
+    refused = tts("Hello.", "--play", "-o", "a.mp3")
+    assert refused.code == 2 and "no player of mp3" in refused.err and "aplay" not in refused.err, refused.err
+    both = tts("Hello.", "--play", "-o", "-")
+    assert both.code == 2 and "contradict" in both.err
+    players.clear()
+    none = tts("Hello.", "--play")
+    assert none.code == 2 and "no player is installed" in none.err and not list(Path().iterdir())
+
+
+def test_what_is_written_is_played_and_a_plan_is_not(tts: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from genkit.verbs.tts import stream
+
+    player = tmp_path / "player"
+    player.write_text(f"#!/bin/sh\ncat > {tmp_path}/heard\n")
+    player.chmod(0o755)
+    monkeypatch.setattr(stream, "find_player", lambda format: [str(player)])
+    assert tts("Hello there.", "--play", "-o", "out/a.wav", "--dry-run").code == 0 and not (tmp_path / "heard").exists()
+    assert tts("Hello there.", "--play", "-o", "out/a.wav", "--seed", 1).code == 0
+    assert (tmp_path / "heard").read_bytes() == Path("out/a.wav").read_bytes()
+    assert tts("Hello there.", "--play", "--seed", 1).code == 0 and not Path("hello-there.wav").exists()
+    assert (tmp_path / "heard").read_bytes()[40:44] == b"\xff\xff\xff\xff", "as it is made"
 
 
 def test_words_that_begin_with_a_dash_are_told_the_way_out(genkit: Run) -> None:

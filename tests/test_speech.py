@@ -13,7 +13,7 @@ import pytest
 from genkit.models.shapes import SpeakModel
 from genkit.text.books.passages import Passage
 from genkit.text.front import sentences
-from genkit.verbs.tts.task import Manner, flowing, say, utterances
+from genkit.verbs.tts.task import SpeechSettings, Synthesizer, seed_at
 
 RATE = 1000
 CHAPTERS = [Passage("1", "One is here. Two is here."), Passage("2", "Three. Four."), Passage("3", "Five, and no more.")]
@@ -26,39 +26,63 @@ class Voice(SpeakModel):
 
     def __init__(self, longest: int | None = None):
         self.longest, self.texts = longest, list[str]()
+        self.seeds, self.speeds = list[int](), list[float]()
         self.card = SimpleNamespace(name="voice")
 
     def __call__(self, sentence: Any, seed: int, **options: Any) -> Iterator[tuple[np.ndarray, tuple[Any, ...]]]:
         self.texts.append(sentence.text)
+        self.seeds.append(seed)
+        self.speeds.append(options["speed"])
         yield np.full(10 * len(sentence.text), 0.5, np.float32), ()
 
 
-def sound_of(found: Any) -> np.ndarray:
-    return np.concatenate([part for one in found for part in (np.zeros(round(one.silence * RATE), np.float32), one.sound)])
+def sound_of(utterances: Any) -> np.ndarray:
+    return np.concatenate([utterance.with_silence(RATE) for utterance in utterances])
+
+
+def test_the_silence_before_an_utterance_is_as_long_as_it_says() -> None:
+    second = list(Synthesizer(Voice(), SpeechSettings(pause=0.25), 1).utterances(CHAPTERS[:1]))[1]
+    assert not second.with_silence(RATE)[:250].any() and np.array_equal(second.with_silence(RATE)[250:], second.sound)
 
 
 @pytest.mark.parametrize("stop", range(1, 5))
 def test_what_goes_on_sounds_as_what_never_stopped(stop: int) -> None:
-    whole = list(utterances(Voice(), CHAPTERS, Manner(), seed=1))
+    whole = list(Synthesizer(Voice(), SpeechSettings(), 1).utterances(CHAPTERS))
     assert len(whole) == 5
     voice = Voice()
-    rest = list(utterances(voice, CHAPTERS, Manner(), seed=1, skip=stop, rest=whole[stop - 1].rest))
-    assert [one.number for one in rest] == list(range(stop, 5)) and len(voice.texts) == 5 - stop, "nothing twice"
+    rest = list(Synthesizer(voice, SpeechSettings(), 1).utterances(CHAPTERS, skip=stop, rest=whole[stop - 1].rest))
+    assert [one.text for one in rest] == [one.text for one in whole[stop:]] and len(voice.texts) == 5 - stop, "nothing twice"
+    assert voice.seeds == [seed_at(1, number) for number in range(stop, 5)]
     assert [one.silence for one in rest] == [one.silence for one in whole[stop:]]
     assert np.array_equal(np.concatenate([sound_of(whole[:stop]), sound_of(rest)]), sound_of(whole))
 
 
 def test_a_stream_is_what_a_file_holds() -> None:
-    assert np.array_equal(np.concatenate(list(flowing(Voice(), CHAPTERS[:2], Manner(), seed=1))), sound_of(
-        utterances(Voice(), CHAPTERS[:2], Manner(), seed=1)
-    ))  # fmt: skip
+    streamed = np.concatenate(list(Synthesizer(Voice(), SpeechSettings(), 1).stream(CHAPTERS[:2])))
+    assert np.array_equal(streamed, sound_of(Synthesizer(Voice(), SpeechSettings(), 1).utterances(CHAPTERS[:2])))
 
 
 def test_what_is_too_long_for_one_call_is_said_once() -> None:
     sentence = next(sentences("The quick brown fox jumps over the lazy dog again and again"))
     voice = Voice(longest=20)
-    list(say(voice, sentence, Manner(), 0))
+    synthesizer = Synthesizer(voice, SpeechSettings())
+    list(synthesizer.chunks(sentence, 0))
     assert " ".join(voice.texts) == "the quick brown fox jumps over the lazy dog again and again."
     voice.texts.clear()
-    list(say(voice, replace(sentence, text="The quick"), Manner(), 0, by_clause=True))
+    list(synthesizer.chunks(replace(sentence, text="The quick"), 0, by_clause=True))
     assert "The quick" not in voice.texts
+
+
+def test_a_subtitle_begins_at_its_time_and_is_said_faster_where_that_is_short() -> None:
+    voice = Voice()
+    times = (("One is here. Two.", 1.0, 1.1), ("Three.", 1.1, 1.2), ("Four.", 9.0, 9.5))
+    subtitles = [Passage("", text, start=start, end=end) for text, start, end in times]
+    position = [0]
+    made = []
+    for utterance in Synthesizer(voice, SpeechSettings(), 1).utterances(subtitles, now=lambda: position[0] / RATE):
+        made.append(utterance)
+        position[0] += len(utterance.with_silence(RATE))
+    assert [one.text for one in made] == [text for text, _, _ in times]
+    assert [one.silence for one in made[:2]] == [1.0, 0.0], "the second one begins late, behind the first"
+    assert voice.speeds == [1.0, 1.0, 2.0, 2.0, 1.0, 1.0], "its time until the third is long enough for the second"
+    assert position[0] == 9 * RATE + len(made[2].sound)

@@ -115,7 +115,8 @@ class Asked:
         """Pictures in memory that options take as files: each in a file for as long as the call lasts."""
         for each in option.declared(verb):
             value = values.get(each.name, values.get(next(iter(each.option.former), each.name)))
-            if not each.option.file or value is None:
+            content = each.option.content  # what such a file would hold, as the verb itself takes it
+            if not each.option.file or value is None or (content is not None and isinstance(value, content)):
                 continue
             name = each.name if each.name in values else each.option.former[0]
             several = isinstance(value, (list, tuple))

@@ -32,6 +32,7 @@ LACKING = {
     "styles": "is not style-based: it has no layers with a latent each",
     "truncation": "has no truncation",
     "vae": "has no autoencoder that could be another",
+    "vocoder": "has no vocoder that could be another",
 }
 
 

@@ -69,7 +69,9 @@ def from_values(verb: type[Verb], values: Mapping[str, Any]) -> Call:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, list):
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
         return [_plain(each) for each in value]
     return value if isinstance(value, (str, int, float, bool)) else str(value)
 
@@ -238,7 +240,14 @@ def not_here(card: Card) -> str | None:
     """What to say of a model that would have to be fetched first: how large it is, and how to have it beforehand."""
     from genkit import weights
 
-    state = weights.state(card)
+    state = state_of(card)
     if state in ("shipped", "cached") or card.name.startswith("./"):
         return None
     return f"{card.name} is {state} ({weights.size_text(card.size)}); fetch it with genkit models pull {card.name}"
+
+
+def state_of(card: Card) -> str:
+    """Whether a model's files are here: shipped, cached, partial or not downloaded."""
+    from genkit import weights
+
+    return weights.state(card)

@@ -31,10 +31,11 @@ class Option:
 
     `flags` are spellings beside `--name` (or, where one is long, in its place); `shown` is what help says of the default (True:
     the default itself, False: nothing). A number lies from `least` to `most`; `bounds` says so in other words, `way_out` what
-    to do. `choices` are the texts it takes. `needs` is a capability that the model's card must have; `of_model` says that the
+    to do. `choices` are the values it takes. `needs` is a capability that the model's card must have; `of_model` says that the
     option is one of the model's own (`-O name=value`) with a spelling of its own, whose type and bounds the card knows.
     `recorded` options go into the recipe. `file` says that it names files which a recipe knows by name and hash: "one" for all
-    inputs, "paired" also a folder with one for each, "list" again for each. `argument` options stand without a flag.
+    inputs, "paired" also a folder with one for each, "list" again for each; Python may give, instead of a file, what it would
+    hold, which is of the type `content`. `argument` options stand without a flag.
     `terminal` ones (stdout, the terminal, streams) have no meaning in Python. `former` are names in Python of former versions.
     """
 
@@ -47,13 +48,14 @@ class Option:
     most: float | None = None
     bounds: str = ""
     way_out: str | None = None
-    choices: tuple[str, ...] = ()
+    choices: tuple[str | int, ...] = ()
     unit: str = ""
     needs: str = ""
     of_model: bool = False
     recorded: bool = True
     recorded_as: str = ""
     file: str = ""
+    content: type | None = None
     argument: bool = False
     terminal: bool = False
     completes: str = ""
@@ -108,6 +110,8 @@ class Declared:
         """
         if value is None and self.optional:
             return None
+        if self.option.content is not None and isinstance(value, self.option.content):
+            return value
         if self.several:
             texts = [value] if isinstance(value, (str, int, float, Path)) else list(value)
             return [self._single(one) for one in texts]
@@ -135,7 +139,7 @@ class Declared:
         for one in value if self.several and value is not None else [] if value is None else [value]:
             option = self.option
             if option.choices and one not in option.choices:
-                expected = option.bounds or f"one of {', '.join(option.choices)}"
+                expected = option.bounds or f"one of {', '.join(map(str, option.choices))}"
                 raise UsageError(f"{self.flag} {one}: expected {expected}", option.way_out)
             if isinstance(one, (int, float)) and not isinstance(one, bool) and not self.within(one):
                 raise UsageError(f"{self.flag} {one:g}: expected {option.bounds or self.range_text}", option.way_out)

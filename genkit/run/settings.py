@@ -142,6 +142,9 @@ class SpeechRun(DrawnRun):
 
     format: str | None = option(None, _FORMAT, help="wav, flac, ogg or mp3; raw with -o -.", shown="wav")
     quality: int | None = option(None, _QUALITY, help="Quality of ogg and mp3.", shown="80")
+    seed: int | None = option(
+        None, "Seed.", metavar="N", shown="at random, where the voice draws noise", least=0, recorded=False
+    )
 
 
 Run = PictureRun | DrawnRun

@@ -19,8 +19,11 @@ from genkit.run import ability, option
 from genkit.run.settings import DrawnRun, PictureRun, Run, Settings, SpeechRun, parse_model_options, settings_of
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from genkit.cards import Card
     from genkit.media.pictures.picture import Picture
+    from genkit.models.shapes import SpeakModel
     from genkit.run.call import Outcome
     from genkit.run.outputs import Outputs
     from genkit.run.report import Reporter
@@ -295,5 +298,13 @@ class SpeechVerb(Verb):
 
         Raises:
             GenkitError: the plan cannot start, or the model cannot be had.
+        """
+        raise NotImplementedError
+
+    def in_memory(self, model: SpeakModel, context: Context, reporter: Reporter) -> tuple[np.ndarray, int]:
+        """Say everything one after another and write nothing: samples (T,) float32 [-1, 1], and how many make a second.
+
+        Raises:
+            UsageError: an option that is for files, or that the voice cannot honour. InputError: there is nothing to say.
         """
         raise NotImplementedError

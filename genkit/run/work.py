@@ -104,13 +104,15 @@ class Work:
     ) -> dict[str, Any]:
         """How an output is made; `source` is its input and `files` its further ones, each with its name and sha256."""
         from genkit.media.pictures.formats import LOSSY
+        from genkit.media.sound.formats import LOSSY as LOSSY_SOUNDS
         from genkit.version import __version__
 
         run, settings, card = self.context.run, self.context.settings, self.context.card
         options = dict(options)
         options |= {"dtype": settings.dtype} if settings.dtype != "auto" else {}
         options |= {"format": item.format.lower()} if settings.format else {}
-        options |= {"quality": settings.quality} if settings.quality and item.format in (*LOSSY, "MP4") else {}
+        lossy = item.format in (*LOSSY, *LOSSY_SOUNDS, "MP4")
+        options |= {"quality": settings.quality} if settings.quality and lossy else {}
         options |= {"strip_metadata": True} if run.strip_metadata else {}
         return {
             "genkit": __version__,

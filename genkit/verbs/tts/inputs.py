@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import sys
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from genkit.errors import UsageError
-from genkit.verbs.tts.options import TextOptions
-from genkit.verbs.tts.task import LONGEST_TEXT
 
 ROWS = (".csv", ".jsonl")  # each row is an output of its own
 TITLE = 60
+SLUG = 40  # letters of a name
+LONGEST_TEXT = 1 << 16  # letters that a recipe repeats; a longer text is known by its file or its hash
 
 
 @dataclass(frozen=True)
@@ -34,33 +36,32 @@ class Script:
         return sum(len(one.text) for one in self.passages)
 
 
-def read_scripts(texts: Sequence[str], given: TextOptions) -> list[Script]:
+def read_scripts(texts: Sequence[str], sources: Sequence[str] = (), *, split: bool = False, join: bool = False) -> list[Script]:
     """Everything that is to be said, by outputs, in order.
 
     Raises:
         UsageError: nothing to say, something named is missing, or a file is given as a text.
     """
-    if given.split and given.join:
+    if split and join:
         raise UsageError("--split and --join contradict each other", "leave out one of them")
-    if given.join and "-" in (given.source or ()):
+    if join and "-" in sources:
         raise UsageError("--join cannot take standard input", "give it a file: --from FILE")
     scripts = [_of_argument(text) for text in texts]
-    for source in given.source or ():
-        scripts += _of_stdin() if source == "-" else [one for path in _files(source) for one in _of_file(path, given)]
-    if given.split:
+    for source in sources:
+        scripts += _of_stdin() if source == "-" else [one for path in _files(source) for one in _of_file(path, join)]
+    if split:
         scripts = [one for script in scripts for one in _lines(script)]
         scripts = [replace(one, stem=f"{number:04}-{one.stem}") for number, one in enumerate(scripts, 1)]
     scripts = [one for one in scripts if any(part.text.strip() for part in one.passages)]
     if not scripts:
         raise UsageError("there is nothing to say", 'genkit tts "Hello there." or genkit tts --from book.txt', code="no-input")
-    if given.join:
+    if join:
         scripts = [_joined(scripts)]
-    return _told_apart(scripts)
+    return _with_own_stems(scripts)
 
 
 def _of_argument(text: str) -> Script:
     from genkit.text.books.passages import Passage
-    from genkit.verbs.tts.task import slug
 
     if text == "-":
         raise UsageError("- is no text", "standard input: --from -")
@@ -77,7 +78,6 @@ def _of_stdin() -> list[Script]:
     import hashlib
 
     from genkit.text.books.passages import Passage
-    from genkit.verbs.tts.task import slug
 
     if sys.stdin.isatty():
         raise UsageError("standard input is the terminal", "pipe a text in: genkit tts --from - < text.txt")
@@ -107,10 +107,9 @@ def _files(source: str) -> list[Path]:
     return [path]
 
 
-def _of_file(path: Path, given: TextOptions) -> Iterator[Script]:
+def _of_file(path: Path, join: bool) -> Iterator[Script]:
     from genkit.errors import InputError
     from genkit.text.books.passages import KINDS, passages
-    from genkit.verbs.tts.task import slug
 
     kind = path.suffix.lower() if path.suffix.lower() in KINDS else ".txt"
     try:
@@ -118,7 +117,7 @@ def _of_file(path: Path, given: TextOptions) -> Iterator[Script]:
     except InputError as error:  # named on the command line: the plan cannot start
         error.exit_code = 2
         raise
-    if kind in ROWS and not given.join:
+    if kind in ROWS and not join:
         for one in parts:
             yield _alone(one, f"{path}: {one.id}", slug(one.id) if one.id else slug(one.text))
     else:
@@ -138,7 +137,6 @@ def _alone(part: Any, name: str, stem: str) -> Script:
 def _lines(script: Script) -> Iterator[Script]:
     """A script's lines; chapters, rows and subtitles stay whole."""
     from genkit.text.books.passages import Passage
-    from genkit.verbs.tts.task import slug
 
     whole = len(script.passages) > 1 or any(one.title for one in script.passages)
     for part in script.passages:
@@ -169,7 +167,7 @@ def _joined(scripts: Sequence[Script]) -> Script:
     return Script(scripts[0].name, scripts[0].stem, parts, texts or None, named_files)
 
 
-def _told_apart(scripts: Sequence[Script]) -> list[Script]:
+def _with_own_stems(scripts: Sequence[Script]) -> list[Script]:
     """Different texts may begin alike: the second gets a 2."""
     taken = {one.stem for one in scripts}
     seen: dict[str, int] = {}
@@ -186,3 +184,14 @@ def _told_apart(scripts: Sequence[Script]) -> list[Script]:
 def _short(text: str) -> str:
     plain = " ".join(text.split())
     return plain if len(plain) <= TITLE else plain[: TITLE - 1].rstrip() + "…"
+
+
+def slug(text: str) -> str:
+    """A short name for a text: its first words in small letters of any script, joined by hyphens."""
+    plain = unicodedata.normalize("NFC", re.sub(r"<[^>]*>|\[\[.*?\]\]", " ", text)).casefold().replace("'", "").replace("’", "")
+    name = ""
+    for word in re.findall(r"[^\W_]+", plain):
+        if name and len(name) + 1 + len(word) > SLUG:
+            break
+        name = f"{name}-{word}" if name else word[:SLUG]
+    return name or "speech"

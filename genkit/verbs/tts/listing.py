@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
+
+from genkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from genkit.cards import Card
 
 
 def list_voices(language: str | None, as_json: bool) -> int:
@@ -12,38 +17,43 @@ def list_voices(language: str | None, as_json: bool) -> int:
     Raises:
         UsageError: none speaks it.
     """
-    from genkit import cards, weights
-    from genkit.errors import UsageError
+    from genkit import cards
+    from genkit.files import size_text
+    from genkit.run.call import state_of
     from genkit.run.report import write_event
     from genkit.text.languages import speaks
+    from genkit.verbs.tts.voices import languages_of
 
-    found = [card for card in cards.all_cards("tts") if language is None or speaks(card.params.get("languages", ()), language)]
-    if not found:
-        known = sorted({str(one) for card in cards.all_cards("tts") for one in card.params.get("languages", ())})
+    models = [card for card in cards.all_cards("tts") if language is None or speaks(languages_of(card), language)]
+    if not models:
+        known = sorted({code for card in cards.all_cards("tts") for code in languages_of(card)})
         raise UsageError(f"no voice speaks {language}", f"languages: {', '.join(known)}", code="language")
     rows = []
-    for card in found:
-        languages = [str(one) for one in card.params.get("languages", ())]
-        voices = voices_of(card, language)
-        facts = {
-            "model": card.name,
-            "languages": languages,
-            "voices": voices,
-            "rate": card.params.get("sample_rate"),
-            "licence": card.licence,
-            "commercial": card.commercial,
-            "verified": card.verified,
-            "state": weights.state(card),
-            "bytes": card.size,
-            "summary": card.summary,
-        }
+    for card in models:
+        languages, voices, rate, state = (
+            list(languages_of(card)),
+            voices_of(card, language),
+            card.params.get("sample_rate"),
+            state_of(card),
+        )
         if as_json:
-            write_event("voice", **facts)
-        size = weights.size_text(card.size)
-        rows.append((card.name, ", ".join(languages), f"{facts['rate'] or '?'} Hz", size, facts["state"], card.licence))
-        rows += [(f"  --voice {one}", "", "", "", "", "") for one in voices]
+            write_event(
+                "voice",
+                model=card.name,
+                languages=languages,
+                voices=voices,
+                rate=rate,
+                licence=card.licence,
+                commercial=card.commercial,
+                verified=card.verified,
+                state=state,
+                bytes=card.size,
+                summary=card.summary,
+            )
+        rows.append((card.name, ", ".join(languages), f"{rate or '?'} Hz", size_text(card.size), state, card.licence))
+        rows += [(f"  --voice {voice}", "", "", "", "", "") for voice in voices]
     if as_json:
-        write_event("done", done=len(found), failed=0, skipped=0, exit=0)
+        write_event("done", done=len(models), failed=0, skipped=0, exit=0)
         return 0
     widths = [max(len(str(row[column])) for row in rows) for column in range(6)]
     for row in rows:
@@ -51,11 +61,11 @@ def list_voices(language: str | None, as_json: bool) -> int:
     return 0
 
 
-def voices_of(card: Any, language: str | None = None) -> list[str]:
+def voices_of(card: Card, language: str | None = None) -> list[str]:
     """The speakers that a card names, those of one language alone where it tells them apart."""
     from genkit.text.languages import speaks
 
     voices = card.params.get("voices", ())
     if isinstance(voices, Mapping):
-        return [str(one) for one, spoken in voices.items() if language is None or speaks([str(spoken)], language)]
-    return [str(one) for one in voices]
+        return [str(name) for name, spoken in voices.items() if language is None or speaks([str(spoken)], language)]
+    return [str(name) for name in voices]

@@ -7,14 +7,16 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from genkit.errors import InputError, RunError, UsageError
-from genkit.verbs.tts.options import SpeechOptions
+from genkit.run.call import Outcome
 
 if TYPE_CHECKING:
     from genkit.run.report import Reporter
-    from genkit.verbs.tts.work import SpeechVerb
+    from genkit.run.session import Session
+    from genkit.run.verb import Context
+    from genkit.verbs.tts.request import SpeechRequest
 
 # players that take WAV from standard input, and how
 PLAYERS: dict[str, tuple[str, ...]] = {
@@ -23,97 +25,99 @@ PLAYERS: dict[str, tuple[str, ...]] = {
     "aplay": ("-q", "-"),
     "play": ("-q", "-t", "wav", "-"),
 }
+WAV_ALONE = ("aplay", "play")
 
 
-def run_stream(shared: SpeechOptions, verb: SpeechVerb, *, play: bool) -> int:
-    """Say everything one after another, and return the exit code.
+def run_stream(
+    request: SpeechRequest, context: Context, reporter: Reporter, session: Session, player: Sequence[str] | None
+) -> Outcome:
+    """Say everything one after another, to a player's standard input or to our standard output.
 
     Raises:
-        UsageError: there is no player, or the terminal would get the samples.
+        InputError: there is nothing to say. RunError: the player failed.
     """
-    from genkit.run.making import reporting
+    from genkit.run.plan import Plan
 
-    player = find_player() if play else None
-    with reporting(shared, pipe=shared.output == "-") as reporter:
-        if shared.dry_run:
-            reporter.say(f"{len(verb.scripts)} to say with {verb.card.name}; nothing was said")
-            return 0
-        if player is None:
-            return _say(shared, verb, reporter, sys.stdout.buffer)
-        process = subprocess.Popen(player, stdin=subprocess.PIPE)
-        assert process.stdin is not None
-        try:
-            code = _say(shared, verb, reporter, process.stdin)  # type: ignore[arg-type]
-            process.stdin.close()
-            if process.wait():
-                raise RunError(f"{player[0]} ended with {process.returncode}", "-o FILE writes it instead")
-        except BrokenPipeError as error:
-            raise RunError(f"{player[0]} stopped listening", "-o FILE writes it instead") from error
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-        return code
+    outcome = Outcome(Plan(), None, 0)
+    if context.run.dry_run:
+        reporter.say(f"{len(request.scripts)} to say with {context.card.name}; nothing was said")
+        return outcome
+    if player is None:
+        _say(request, context, reporter, session, sys.stdout.buffer)
+        return outcome
+    process = subprocess.Popen(player, stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    try:
+        _say(request, context, reporter, session, process.stdin)  # type: ignore[arg-type]
+        process.stdin.close()
+        if process.wait():
+            raise RunError(f"{player[0]} ended with {process.returncode}", "-o FILE writes it instead")
+    except BrokenPipeError as error:
+        raise RunError(f"{player[0]} stopped listening", "-o FILE writes it instead") from error
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    return outcome
 
 
-def find_player() -> list[str]:
-    """The command of a player that is installed.
+def find_player(format: str) -> list[str]:
+    """The command of a player that is installed, and plays sound of that format.
 
     Raises:
         UsageError: there is none.
     """
-    for name, words in PLAYERS.items():
+    players = [name for name in PLAYERS if format == "WAV" or name not in WAV_ALONE]
+    for name in players:
         if (path := shutil.which(name)) is not None:
-            return [path, *words]
-    raise UsageError("--play: no player is installed", f"install one of {', '.join(PLAYERS)}, or write to a file: -o FILE")
+            return [path, *PLAYERS[name]]
+    raise UsageError(
+        f"--play: no player {'' if format == 'WAV' else f'of {format.lower()} '}is installed",
+        f"install one of {', '.join(players)}, or write to a file: -o FILE",
+    )
 
 
-def play_files(paths: Sequence[Path]) -> None:
+def play_files(player: Sequence[str], paths: Sequence[Path]) -> None:
     """Play what was written, one after another.
 
     Raises:
-        UsageError: there is no player. RunError: it failed.
+        RunError: the player failed.
     """
     for path in paths:
-        command = find_player()
         with path.open("rb") as stream:
-            if path.suffix.lower() != ".wav" and Path(command[0]).name in ("aplay", "play"):
-                raise UsageError(f"{Path(command[0]).name} plays wav alone", "install ffplay or mpv")
-            done = subprocess.run(command, stdin=stream, check=False)
+            done = subprocess.run(player, stdin=stream, check=False)
         if done.returncode:
-            raise RunError(f"{command[0]} ended with {done.returncode}")
+            raise RunError(f"{player[0]} ended with {done.returncode}")
 
 
-def _say(shared: SpeechOptions, verb: SpeechVerb, reporter: Reporter, out: BinaryIO) -> int:
+def _say(request: SpeechRequest, context: Context, reporter: Reporter, session: Session, out: BinaryIO) -> None:
     import time
 
     from genkit.media.sound.audio import SoundStream
-    from genkit.run.making import Making
-    from genkit.run.planning import settings_of
-    from genkit.verbs.tts.task import flowing
-    from genkit.verbs.tts.work import tell_unread
+    from genkit.run.work import load
+    from genkit.verbs.tts.task import Synthesizer
+    from genkit.verbs.tts.voices import unread_notice
 
-    _, model = Making(shared, verb, settings_of(shared, verb.name), reporter).load()
-    manner = verb.manner
-    model.check(voice=manner.voice, speed=manner.speed, pitch=manner.pitch)
-    for notice in verb.notices:
+    _, model = load(context, session, reporter)
+    synthesizer = Synthesizer(model, request.settings, request.seed or 0)
+    synthesizer.check()
+    for notice in request.notices:
         reporter.say(notice)
-    if verb.drawn:
-        reporter.say(f"seed {verb.seed}")
+    if request.drawn:
+        reporter.say(f"seed {request.seed}")
     begun = time.monotonic()
     first: float | None = None
-    stream = SoundStream(out, model.sample_rate, verb.encoding)
-    parts: list[Any] = [part for script in verb.scripts for part in script.passages]
+    stream = SoundStream(out, model.sample_rate, request.encoding)
     count = 0
-    for sound in flowing(model, parts, manner, seed=verb.seed or 0):
+    for sound in synthesizer.stream([part for script in request.scripts for part in script.passages]):
         first = time.monotonic() - begun if first is None else first
         count += len(sound)
         stream.write(sound)
     stream.close()
-    tell_unread(model, reporter)
+    if unread := unread_notice(model):
+        reporter.say(unread)
     if not count:
         raise InputError("there is nothing in it that can be said")
-    if shared.verbose and first is not None:
+    if context.run.verbose and first is not None:
         seconds, length = time.monotonic() - begun, count / model.sample_rate
         reporter.say(f"{length:.1f} s of sound in {seconds:.1f} s, the first after {first:.2f} s")
-    return 0

@@ -9,14 +9,17 @@ import html
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from genkit.models.shapes import Mark
 
 KINDS = ("srt", "vtt", "json")
-CUE = 84  # letters: two lines of 42, as broadcasters have them
+LONGEST_CUE = 84  # letters: two lines of 42, as broadcasters have them
 
 
 @dataclass(frozen=True)
-class Said:
+class Cue:
     """One sentence with its times in the output, in seconds; `words` and `phonemes` are (text, start, end)."""
 
     text: str
@@ -26,11 +29,11 @@ class Said:
     phonemes: tuple[tuple[str, float, float], ...] = ()
 
 
-def said_of(marks: Iterable[Any], text: str, start: float, end: float) -> Said:
-    """What one utterance's marks say, moved to `start`. Words read from one place of the text ("$5") become one."""
+def cue_of(marks: Iterable[Mark], text: str, start: float, end: float) -> Cue:
+    """What one utterance's marks tell, moved to `start`. Words read from one place of the text ("$5") become one."""
     words: list[list[Any]] = []
     phonemes: list[tuple[str, float, float]] = []
-    last: Any = None
+    last: tuple[int, int] | None = None
     for mark in marks:
         if mark.kind == "phoneme":
             phonemes.append((mark.text, start + mark.start_s, start + mark.end_s))
@@ -40,22 +43,22 @@ def said_of(marks: Iterable[Any], text: str, start: float, end: float) -> Said:
             else:
                 words.append([mark.text, start + mark.start_s, start + mark.end_s])
             last = mark.span
-    return Said(text, start, end, tuple((one[0], one[1], one[2]) for one in words), tuple(phonemes))
+    return Cue(text, start, end, tuple((word, begin, stop) for word, begin, stop in words), tuple(phonemes))
 
 
-def lines_of(kind: str, sentences: Iterable[Said]) -> Iterator[str]:
+def lines_of(kind: str, sentences: Iterable[Cue]) -> Iterator[str]:
     """The file's text, piece by piece."""
     if kind == "json":
         yield '{"sentences": ['
-        for number, one in enumerate(sentences):
-            yield ("," if number else "") + "\n" + json.dumps(facts_of(one), ensure_ascii=False)
+        for number, sentence in enumerate(sentences):
+            yield ("," if number else "") + "\n" + json.dumps(to_data(sentence), ensure_ascii=False)
         yield "\n]}\n"
         return
     if kind == "vtt":
         yield "WEBVTT\n"
     number = 0
     for sentence in sentences:
-        for cue in cues(sentence):
+        for cue in split(sentence):
             number += 1
             comma = "," if kind == "srt" else "."
             times = f"{clock(cue.start, comma)} --> {clock(cue.end, comma)}"
@@ -65,43 +68,43 @@ def lines_of(kind: str, sentences: Iterable[Said]) -> Iterator[str]:
                 yield f"\n{times}\n{_timed(cue)}\n"
 
 
-def facts_of(one: Said) -> dict[str, Any]:
+def to_data(cue: Cue) -> dict[str, Any]:
     def timed(marks: Sequence[tuple[str, float, float]]) -> list[dict[str, Any]]:
         return [{"text": text, "start": round(start, 4), "end": round(end, 4)} for text, start, end in marks]
 
-    facts: dict[str, Any] = {"text": one.text, "start": round(one.start, 4), "end": round(one.end, 4)}
-    facts |= {"words": timed(one.words)} if one.words else {}
-    return facts | ({"phonemes": timed(one.phonemes)} if one.phonemes else {})
+    data: dict[str, Any] = {"text": cue.text, "start": round(cue.start, 4), "end": round(cue.end, 4)}
+    data |= {"words": timed(cue.words)} if cue.words else {}
+    return data | ({"phonemes": timed(cue.phonemes)} if cue.phonemes else {})
 
 
-def said_from(facts: Mapping[str, Any]) -> Said:
-    """Read back what `facts_of` gave."""
+def from_data(data: Mapping[str, Any]) -> Cue:
+    """Read back what `to_data` gave."""
 
     def timed(name: str) -> tuple[tuple[str, float, float], ...]:
-        return tuple((str(one["text"]), float(one["start"]), float(one["end"])) for one in facts.get(name, ()))
+        return tuple((str(mark["text"]), float(mark["start"]), float(mark["end"])) for mark in data.get(name, ()))
 
-    return Said(str(facts["text"]), float(facts["start"]), float(facts["end"]), timed("words"), timed("phonemes"))
+    return Cue(str(data["text"]), float(data["start"]), float(data["end"]), timed("words"), timed("phonemes"))
 
 
-def cues(one: Said) -> Iterator[Said]:
+def split(cue: Cue) -> Iterator[Cue]:
     """A sentence as one cue, or as several of about the same length where it is long and its words have times."""
-    count = -(-len(one.text) // CUE)
-    if count < 2 or len(one.words) < 2 * count:
-        yield one
+    count = -(-len(cue.text) // LONGEST_CUE)
+    if count < 2 or len(cue.words) < 2 * count:
+        yield cue
         return
-    share, taken, words = len(one.text) / count, 0.0, list(one.words)
+    share, taken, words = len(cue.text) / count, 0.0, list(cue.words)
     group: list[tuple[str, float, float]] = []
     for place, word in enumerate(words):
         group.append(word)
         taken += len(word[0]) + 1
         if taken >= share or place == len(words) - 1:
-            yield Said(" ".join(text for text, _, _ in group), group[0][1], group[-1][2], tuple(group))
+            yield Cue(" ".join(text for text, _, _ in group), group[0][1], group[-1][2], tuple(group))
             group, taken = [], 0.0
 
 
 def folded(text: str) -> str:
     """Text in two lines where one would be too long."""
-    if len(text) <= CUE // 2:
+    if len(text) <= LONGEST_CUE // 2:
         return text
     places = [place for place, sign in enumerate(text) if sign == " "]
     if not places:
@@ -110,7 +113,7 @@ def folded(text: str) -> str:
     return text[:middle] + "\n" + text[middle + 1 :]
 
 
-def _timed(cue: Said) -> str:
+def _timed(cue: Cue) -> str:
     if not cue.words:
         return html.escape(folded(cue.text), quote=False)
     parts = [html.escape(cue.words[0][0], quote=False)]

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from genkit import cards
 from genkit.errors import InputError, UsageError
+from genkit.run import ability
 from genkit.text.languages import guess_language, sample, speaks
 from genkit.text.scripts import Foreign, foreign_words, unspeakable
 
 if TYPE_CHECKING:
     from genkit.cards import Card
-    from genkit.verbs.tts.task import Manner
+    from genkit.models.shapes import SpeakModel
+    from genkit.verbs.tts.task import SpeechSettings
 
 MOST_FOREIGN = 0.2  # of the words of a text: with more of them in another script it is a text for another voice
 SPEEDS, SEMITONES = (0.25, 4.0), 12.0  # what a part of a text may ask for (models/tts/speaking.py)
@@ -100,31 +101,20 @@ def foreign_notice(foreign: Foreign) -> str | None:
     return f"{words} in another script: read by their letters where those have Latin ones, else left out ({some})"
 
 
-def unread_notice(name: str, unread: Counter[str]) -> str | None:
-    """What is to be told of words and signs that a voice had no sound for, once."""
+def unread_notice(model: SpeakModel) -> str | None:
+    """What is to be told of words and signs that a voice had no sound for, once: from here on they are counted anew."""
+    unread, count = model.unread.most_common(), model.unread.total()
     if not unread:
         return None
-    some = ", ".join(one for one, _ in unread.most_common(NAMED)) + (", ..." if len(unread) > NAMED else "")
-    count = unread.total()
+    model.unread.clear()
+    some = ", ".join(sign for sign, _ in unread[:NAMED]) + (", ..." if len(unread) > NAMED else "")
     what = "1 word or sign, which was" if count == 1 else f"{count} words or signs, which were"
-    return f"{name} has no sound for {what} left out, whole or in part: {some}"
+    return f"{model.card.name} has no sound for {what} left out, whole or in part: {some}"
 
 
-def refuse_lacking(card: Card, needed: Collection[str], option: str) -> None:
-    """Refuse an option that needs what the card's `can` does not list.
-
-    Raises:
-        UsageError: the hint names voices that have it.
-    """
-    if card.can.issuperset(needed):
-        return
-    able = cards.able("tts", *needed)
-    hint = f"voices with {option}: {', '.join(able[:8])}" if able else "leave it out"
-    raise UsageError(f"{card.name} has no {option}", hint, code="model-option")
-
-
-def check_markup(text: str, card: Card, manner: Manner) -> str:
-    """Read all markup of a text (`<...>` with `manner.ssml`, `[[...]]`) before any of it is said; returns the text without it.
+def check_markup(text: str, card: Card, settings: SpeechSettings) -> str:
+    """Read all markup of a text (`<...>` with `settings.ssml`, `[[...]]`) before any of it is said, and return the text
+    without it.
 
     Raises:
         InputError: it is wrong; the message names the tag and its line. UsageError: the voice cannot do what it asks for.
@@ -132,25 +122,24 @@ def check_markup(text: str, card: Card, manner: Manner) -> str:
     from genkit.text.composing import check
     from genkit.text.ssml import place
 
-    if not manner.ssml and "[[" not in text:
+    if not settings.ssml and "[[" not in text:
         return text
     try:
-        asked = check(text, manner.language, manner.lexicon, manner.ssml)
+        asked = check(text, settings.language, settings.lexicon, settings.ssml)
     except InputError as error:
         error.exit_code = 2
         raise
     if asked.phonemes is not None:
-        refuse_lacking(card, {"phonemes"}, f"[[...]] (the first at {place(text, asked.phonemes)})")
+        ability.need(card, "phonemes", f"[[...]] (the first at {place(text, asked.phonemes)})")
     for at, rate, pitch in asked.prosody:
-        speed, semitones = rate * manner.speed, pitch + manner.pitch
-        if rate != 1 and "speed" not in card.can:
-            refuse_lacking(card, {"speed"}, f"speed, which <prosody> at {place(text, at)} asks for")
-        if pitch and "pitch" not in card.can:
-            refuse_lacking(card, {"pitch"}, f"pitch, which <prosody> at {place(text, at)} asks for")
+        tag = f"<prosody> at {place(text, at)}"
+        if rate != 1:
+            ability.need(card, "speed", tag)
+        if pitch:
+            ability.need(card, "pitch", tag)
+        speed, semitones = rate * settings.speed, pitch + settings.pitch
         if not SPEEDS[0] <= speed <= SPEEDS[1]:
-            raise UsageError(
-                f"<prosody> at {place(text, at)}: {speed:g} times the speed", f"{SPEEDS[0]:g} to {SPEEDS[1]:g} can be made"
-            )
+            raise UsageError(f"{tag}: {speed:g} times the speed", f"{SPEEDS[0]:g} to {SPEEDS[1]:g} can be made")
         if abs(semitones) > SEMITONES:
-            raise UsageError(f"<prosody> at {place(text, at)}: {semitones:g} semitones", f"up to {SEMITONES:g} can be made")
+            raise UsageError(f"{tag}: {semitones:g} semitones", f"up to {SEMITONES:g} can be made")
     return re.sub(r"\[\[.*?\]\]", " ", asked.plain)
