@@ -124,7 +124,7 @@ def test_the_publishers_configuration_is_obeyed(tmp_path: Path) -> None:
 
 def test_what_is_no_such_network_is_refused(tmp_path: Path) -> None:
     state = published_state(random())
-    with pytest.raises(WeightsError, match=r"net.bin is not a checkpoint of BigGAN-deep"):
+    with pytest.raises(WeightsError, match=r"net.bin is not a checkpoint of the generator of BigGAN-deep"):
         load({"embeddings.weight": torch.zeros(3, 4)}, tmp_path)
     with pytest.raises(WeightsError, match="does not fit"):
         load({key: one for key, one in state.items() if key != "generator.layers.0.bn_1.running_vars"}, tmp_path)

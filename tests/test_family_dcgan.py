@@ -109,7 +109,7 @@ def test_what_is_no_such_network_is_refused(tmp_path: Path) -> None:
     state = dict(dcgan.build(**TRANSPOSED).state_dict())
     with pytest.raises(WeightsError, match=r"net.pth is not a checkpoint of a DCGAN generator"):
         load({"main.0.weight": torch.zeros(3, 4)}, tmp_path)
-    with pytest.raises(WeightsError, match="does not fit the DCGAN generator"):
+    with pytest.raises(WeightsError, match="does not fit a DCGAN generator"):
         load(state | {"main.4.running_mean": torch.zeros(3)}, tmp_path)
     with pytest.raises(WeightsError, match="latent 10, not 100"):
         load(state, tmp_path, latent=100)

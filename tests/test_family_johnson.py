@@ -96,7 +96,7 @@ def test_old_running_statistics_are_left_out(tmp_path: Path) -> None:
 
 def test_what_is_no_such_network_is_refused(tmp_path: Path) -> None:
     state = variables(johnson.build("tensorflow", **TINY))
-    with pytest.raises(WeightsError, match="is not a feed-forward network"):
+    with pytest.raises(WeightsError, match="is not a checkpoint of a feed-forward network"):
         johnson.load(card(), saved(tmp_path, {key: state[key] for key in list(state)[:-1]}), CPU, torch.float32)
     with pytest.raises(WeightsError, match="blocks 2, not 5"):
         johnson.load(card(blocks=5), saved(tmp_path, state), CPU, torch.float32)

@@ -79,7 +79,11 @@ def test_any_size_comes_back_and_the_rounds_give_what_one_pass_gives(tmp_path: P
 
 
 def test_an_output_pixel_looks_no_further_than_is_said(tmp_path: Path) -> None:
-    model = microast.load(card(), saved(tmp_path), CPU, torch.float32)
+    network = microast.build(WIDTH)
+    with torch.no_grad():  # as drawn, one pixel changes less than rounding does
+        for weight in network.parameters():
+            weight.mul_(2)
+    model = microast.load(card(), saved(tmp_path, network), CPU, torch.float32)
     images = torch.rand(1, 3, 128, 128)
     code = model.style(images)
     known = [(torch.zeros(1, 4 * WIDTH, 1, 1), torch.ones(1, 4 * WIDTH, 1, 1))] * 2
@@ -93,7 +97,10 @@ def test_an_output_pixel_looks_no_further_than_is_said(tmp_path: Path) -> None:
     ("wrong", "message"),
     [
         (lambda files: {"style_encoder": files["decoder"]}, r"decoder\.pth\.tar does not fit MicroAST's style encoder"),
-        (lambda files: {"content_encoder": files["decoder"]}, r"decoder\.pth\.tar is not an encoder of MicroAST"),
+        (
+            lambda files: {"content_encoder": files["decoder"]},
+            r"decoder.* is not a checkpoint of MicroAST's content encoder",
+        ),
         (lambda files: {"modulator": files["style_encoder"]}, r"style_encoder\.pth\.tar does not fit MicroAST's modulator"),
     ],
 )

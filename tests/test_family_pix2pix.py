@@ -115,7 +115,7 @@ def test_what_is_refused(tmp_path: Path) -> None:
         load(state, tmp_path, downs=8)
     with pytest.raises(WeightsError, match=r"net\.pth is not a checkpoint of a pix2pix U-Net"):
         load({"model.1.weight": torch.zeros(4, 3, 7, 7)}, tmp_path)
-    with pytest.raises(WeightsError, match=r"does not fit the pix2pix U-Net.*model\.model\.1\.model\.2\.bias"):
+    with pytest.raises(WeightsError, match=r"does not fit a pix2pix U-Net.*model\.model\.1\.model\.2\.bias"):
         load({key: value for key, value in state.items() if key != "model.model.1.model.2.bias"}, tmp_path)
     with pytest.raises(WeightsError, match="fit 'crop' is not one of pad, squash"):
         load(state, tmp_path, fit="crop")

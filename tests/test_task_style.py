@@ -35,6 +35,9 @@ def model_of(family: str) -> Any:
         model, last, peak = johnson.transform(network, CPU, torch.float32), network.deconv3.conv2d, 255
     elif family == "microast":
         network = microast.build(2)
+        with torch.no_grad():  # as drawn, hardly anything of the picture arrives at the end, and rounding would be enlarged
+            for weight in network.parameters():
+                weight.mul_(2)
         model, last, peak = microast.transform(network, CPU, torch.float32), network.decoder.dec3[-1].conv_layer, 1
     else:
         network = stylizer.build((4, 6, 8))

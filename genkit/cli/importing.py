@@ -27,8 +27,7 @@ def recognise(state: dict[str, Any], family: str | None, file: Path) -> tuple[st
             raise WeightsError(
                 f"{file}: its tensors are not of the family {family}", "leave --family out", code="not-recognised"
             )
-    formats = getattr(models.family_module(family), "allowed_dtypes", None)
-    return family, dict(params), formats(state) if formats else ("float32", "bfloat16", "float16")
+    return family, dict(params), models.dtypes_of(family, state)
 
 
 def refuse_other_settings(found: dict[str, Any], said: dict[str, Any], file: Path) -> None:

@@ -45,6 +45,7 @@ FAMILIES = {
     "kokoro": "tts.kokoro",
     "piper": "tts.piper",
 }  # name: module, in the order in which they are asked to recognise a checkpoint: ours first
+DTYPES = ("float32", "bfloat16", "float16")  # of a family that says nothing else
 
 
 def family_module(name: str) -> ModuleType:
@@ -73,6 +74,12 @@ def load_model(
     model = family_module(card.family).load(card, files, device, dtype)
     model.card, model.fallback = card, fallback
     return model
+
+
+def dtypes_of(family: str, state: Mapping[str, Any]) -> tuple[str, ...]:
+    """The number formats for the card of a checkpoint: its `DTYPES`, or what its `allowed_dtypes` reads from the file."""
+    module = vars(family_module(family))
+    return module["allowed_dtypes"](state) if "allowed_dtypes" in module else module.get("DTYPES", DTYPES)
 
 
 def recognise(state: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:

@@ -20,9 +20,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from genkit.errors import UsageError, WeightsError
+from genkit.errors import UsageError
+from genkit.models.checkpoints import open_checkpoint
 from genkit.models.colorize.colorizing import Colorize
-from genkit.models.fitting import fit
 from genkit.nets.lab import lab_to_rgb
 
 if TYPE_CHECKING:
@@ -132,18 +132,8 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     Raises:
         WeightsError: unreadable, not of this network, or not of the sizes that the card gives.
     """
-    from genkit.weights import read_state_dict
-
-    path = files["weights"]
-    state = read_state_dict(path)
-    sizes = recognise(state)
-    if sizes is None:
-        raise WeightsError(f"{path.name} is not a checkpoint of the colour network")
-    wrong = [f"{key} {value}, not {card.params[key]}" for key, value in sizes.items() if card.params.get(key, value) != value]
-    if wrong:
-        raise WeightsError(f"{path.name} is not what the card {card.name} says: {', '.join(wrong)}")
-    network = build(**sizes)
-    fit(network, state, path, "the colour network")
+    # not on the meta device: the centres of the bins are in no file
+    network = open_checkpoint(card, files["weights"], "the colour network", recognise).into(Colorizer, meta=False)
     return transform(
         network,
         device,

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, pad, pixel_shuffle, relu
 
 from genkit.errors import WeightsError
+from genkit.models.checkpoints import open_checkpoint
 from genkit.models.colorize.colorizing import Colorize
 from genkit.nets.lab import lab_to_rgb
 
@@ -36,6 +37,7 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # A classifier that the code of before August 2023 built and never used: files from then hold it.
 LEFTOVERS = ("encoder.arch.head_cls.weight", "encoder.arch.head_cls.bias")
 BLOCK = {"dwconv": "block.0", "norm": "block.2", "pwconv1": "block.3", "pwconv2": "block.5"}
+DTYPES = ("float32", "bfloat16")  # float16 overflows in these networks, as spandrel's notes on them say
 
 
 class Encoder(nn.Module):
@@ -306,33 +308,14 @@ def _count(state: Mapping[str, Any], pattern: str) -> int:
     return sum(re.fullmatch(pattern, key) is not None for key in state)
 
 
-def allowed_dtypes(state: Mapping[str, Any]) -> tuple[str, ...]:
-    """The number formats for a card: float16 overflows in these networks, as spandrel's notes on them say."""
-    return ("float32", "bfloat16")
-
-
 def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> Colorize:
     """Load a published file, or one of its layout.
 
     Raises:
         WeightsError: unreadable, not of this layout, or not of the sizes that the card gives.
     """
-    from genkit.weights import read_state_dict
-
-    path = _only_file(card, files)
-    state = read_state_dict(path)
-    found = recognise(state)
-    if found is None:
-        raise WeightsError(f"{path.name} is not a checkpoint of DDColor")
-    wrong = [f"{key} {value}, not {card.params[key]}" for key, value in found.items() if card.params.get(key, value) != value]
-    if wrong:
-        raise WeightsError(f"{path.name} is not what the card {card.name} says: {', '.join(wrong)}")
-    try:
-        with torch.device("meta"):
-            network = DDColor(**found, heads=int(card.params.get("heads", HEADS)))
-        network.load_state_dict(own_state(state), strict=True, assign=True)
-    except (RuntimeError, AssertionError) as error:
-        raise WeightsError(f"{path.name} does not fit DDColor: {' '.join(str(error).split())[:400]}") from error
+    checkpoint = open_checkpoint(card, _only_file(card, files), "DDColor", recognise)
+    network = checkpoint.into(DDColor, own_state, heads=int(card.params.get("heads", HEADS)))
     return transform(network, device, dtype, size=int(card.params.get("size", SIZE)))
 
 

@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from genkit.errors import WeightsError
+from genkit.models.checkpoints import open_checkpoint
 from genkit.models.colorize.colorizing import Colorize
-from genkit.models.fitting import fit
 
 if TYPE_CHECKING:
     from genkit.cards import Card
@@ -30,7 +29,7 @@ L_CENTRE, L_SCALE, AB_SCALE = 50.0, 100.0, 110.0
 SIZE = 256
 STRIDE = 8  # of the coarsest features
 PIXEL_BYTES = 2048
-COUNTERS = ".num_batches_tracked"  # of batch normalisation: of no use here, and missing from files of PyTorch before 0.4.1
+DTYPES = ("float32", "bfloat16")  # float16 has not been tried with the published weights
 
 
 def _stage(channels: list[int], *, stride: int = 1, dilation: int = 1, after_sum: bool = False) -> nn.Sequential:
@@ -126,31 +125,14 @@ def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
     return {**sizes, "hints": variant == "siggraph17"}
 
 
-def allowed_dtypes(state: Mapping[str, Any]) -> tuple[str, ...]:
-    """The number formats for a card: float16 has not been tried with the published weights."""
-    return ("float32", "bfloat16")
-
-
 def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> Colorize:
     """Load a published file, or one of its layout.
 
     Raises:
         WeightsError: unreadable, not of these layouts, or not what the card says.
     """
-    from genkit.weights import read_state_dict
-
-    path = files["weights"]
-    state = read_state_dict(path)
-    found = recognise(state)
-    if found is None:
-        raise WeightsError(f"{path.name} is not a checkpoint of eccv16 or siggraph17")
-    wrong = [f"{key} {value}, not {card.params[key]}" for key, value in found.items() if card.params.get(key, value) != value]
-    if wrong:
-        raise WeightsError(f"{path.name} is not what the card {card.name} says: {', '.join(wrong)}")
-    with torch.device("meta"):
-        network = build(found["variant"], found["width"], found["classes"])
-    counters = {key: torch.zeros((), dtype=torch.long) for key in network.state_dict() if key.endswith(COUNTERS)}
-    fit(network, {**counters, **state}, path, found["variant"])
+    checkpoint = open_checkpoint(card, files["weights"], "eccv16 or siggraph17", recognise)
+    network = checkpoint.into(lambda hints, **sizes: build(**sizes))
     return transform(network, device, dtype, size=int(card.params.get("size", SIZE)))
 
 

@@ -26,9 +26,8 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, interpolate, linear, max_pool2d, normalize, relu
 
 from genkit.errors import WeightsError
-from genkit.models.fitting import fit
+from genkit.models.checkpoints import open_checkpoint
 from genkit.models.gan.sampling import Sample
-from genkit.models.translate.translating import check_params, read
 
 if TYPE_CHECKING:
     from genkit.cards import Card
@@ -41,6 +40,7 @@ TRUNCATION = 0.4
 LEAST = 0.02
 BOUND = 2.0
 IMAGENET = 1000
+DTYPES = ("float32", "bfloat16")  # float16 has not been tried with the published weights
 
 
 class Statistics(nn.Module):
@@ -169,9 +169,9 @@ class BigGan(nn.Module):
         classes: int,
         width: int,
         layers: Sequence[Sequence[int]],
-        attention: int | None,
-        stats: int,
-        epsilon: float,
+        attention: int | None = None,
+        stats: int = 1,
+        epsilon: float = EPSILON,
     ):
         super().__init__()
         self.z_dim, self.classes = z_dim, classes
@@ -263,11 +263,6 @@ def options_of(params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {"truncation": truncation, "label": {"type": "str", "help": "a class, by name or number"}}
 
 
-def allowed_dtypes(state: Mapping[str, Any]) -> tuple[str, ...]:
-    """The number formats for a card: float16 has not been tried with the published weights."""
-    return ("float32", "bfloat16")
-
-
 def configured(path: Path) -> dict[str, Any]:
     """`layers` and `epsilon` of a publisher's config.json.
 
@@ -288,25 +283,16 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     Raises:
         WeightsError: unreadable, not of this layout, or not what the card and its configuration say.
     """
-    path = files["weights"]
-    state = read(path)
-    found = recognise(state)
-    if found is None:
-        raise WeightsError(f"{path.name} is not a checkpoint of BigGAN-deep")
-    check_params(card, found, path, but=("layers",))
-    wanted = {name: card.params[name] for name in ("layers", "epsilon") if name in card.params}
-    wanted |= configured(files["config"]) if "config" in files else {}
-    said, seen = wanted.get("layers", found["layers"]), found["layers"]
-    if [list(one[1:]) for one in said] != [one[1:] for one in seen]:
-        raise WeightsError(f"{path.name} is not what the configuration of {card.name} says: its widths differ")
+    name = "the generator of BigGAN-deep"
+    checkpoint = open_checkpoint(card, files["weights"], name, recognise, of_card=("layers", "epsilon"))
+    found, configuration = checkpoint.found, configured(files["config"]) if "config" in files else {}
+    layers = configuration.get("layers", checkpoint.sizes["layers"])
+    if [list(one[1:]) for one in layers] != [one[1:] for one in found["layers"]]:
+        raise WeightsError(f"{checkpoint.path.name} is not what the configuration of {card.name} says: its widths differ")
     names = card.params.get("labels", imagenet() if found["classes"] == IMAGENET else found["classes"])
     if (names if isinstance(names, int) else len(names)) != found["classes"]:
-        raise WeightsError(f"{card.name}: {path.name} has {found['classes']} classes", "params.labels", code="card")
-    with torch.device("meta"):
-        sizes = {"attention": None, "epsilon": EPSILON} | found | wanted
-        network = BigGan(**sizes)
-    fit(network, folded(state), path, "the generator of BigGAN-deep")
-    return sample(network, device, dtype, names)
+        raise WeightsError(f"{card.name}: {checkpoint.path.name} has {found['classes']} classes", "params.labels", code="card")
+    return sample(checkpoint.into(BigGan, folded, **configuration), device, dtype, names)
 
 
 def imagenet() -> list[str]:

@@ -27,8 +27,8 @@ import torch
 from torch import Tensor, nn
 
 from genkit.errors import WeightsError
+from genkit.models.checkpoints import open_checkpoint
 from genkit.models.gan.sampling import Sample
-from genkit.models.translate.translating import check_params, read, without_counters
 
 if TYPE_CHECKING:
     from genkit.cards import Card
@@ -37,8 +37,9 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"relu": nn.ReLU, "leaky": lam
 OUTPUTS: dict[str, Callable[[], nn.Module]] = {"tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
 SPANS = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0)}
 ORDERS = ("noise-label", "label-noise")
-TOLD = ("activation", "epsilon", "order", "output")  # parameters that no tensor tells
+OF_CARD = ("activation", "epsilon", "order", "output")  # parameters that no tensor tells
 TORCH_EPSILON = 1e-5
+DTYPES = ("float32", "bfloat16")  # float16 has not been tried
 
 
 class Transposed(nn.Module):
@@ -258,34 +259,22 @@ def options_of(params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {"label": {"type": "str", "help": "a class, by name or number"}} if params.get("classes") else {}
 
 
-def allowed_dtypes(state: Mapping[str, Any]) -> tuple[str, ...]:
-    """The number formats for a card: float16 has not been tried."""
-    return ("float32", "bfloat16")
-
-
 def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> Sample:
     """Load a generator of either layout; what its tensors do not tell is taken from the card's parameters.
 
     Raises:
         WeightsError: unreadable, of neither layout, or not what the card says.
     """
-    path = files["weights"]
-    state = own_keys(read(path))
-    found = recognise(state)
-    if found is None:
-        raise WeightsError(f"{path.name} is not a checkpoint of a DCGAN generator")
-    check_params(card, found, path, but=TOLD)
-    found |= {name: card.params[name] for name in TOLD if name in card.params and name in found}
-    names = card.params.get("labels", found.get("classes", 0))
-    if (names if isinstance(names, int) else len(names)) != found.get("classes", 0):
-        raise WeightsError(f"{card.name}: {path.name} has {found.get('classes', 0)} classes", "params.labels", code="card")
+    checkpoint = open_checkpoint(card, files["weights"], "a DCGAN generator", recognise, of_card=OF_CARD)
+    sizes, classes = checkpoint.sizes, checkpoint.found.get("classes", 0)
+    names = card.params.get("labels", classes)
+    if (names if isinstance(names, int) else len(names)) != classes:
+        raise WeightsError(f"{card.name}: {checkpoint.path.name} has {classes} classes", "params.labels", code="card")
     try:
-        with torch.device("meta"):
-            network = build(**found)
+        network = checkpoint.into(build, own_keys)
     except ValueError as error:
         raise WeightsError(f"{card.name}: {error}", code="card") from error
-    without_counters(network, state, path, "the DCGAN generator")
-    return sample(network, device, dtype, found["latent"], found["channels"], names, SPANS[found["output"]])
+    return sample(network, device, dtype, sizes["latent"], sizes["channels"], names, SPANS[sizes["output"]])
 
 
 def sample(

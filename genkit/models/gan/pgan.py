@@ -26,9 +26,9 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, leaky_relu
 
 from genkit.errors import WeightsError
-from genkit.models.fitting import fit
+from genkit.models.checkpoints import open_checkpoint
 from genkit.models.gan.sampling import Sample
-from genkit.models.translate.translating import check_params, read
+from genkit.weights import read_state_dict
 
 if TYPE_CHECKING:
     from genkit.cards import Card
@@ -38,6 +38,7 @@ SLOPE = 0.2
 OUTPUTS = ("none", "tanh")
 SETTINGS = "models.utils.config.BaseConfig"  # the class of plain settings in the authors' files
 KEPT = ("avgG.", "netG.")  # best first
+DTYPES = ("float32", "bfloat16")  # float16 has not been tried with the published weights
 
 
 class Scaled(nn.Module):
@@ -131,11 +132,6 @@ def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"latent": int(first.shape[1]), "widths": widths, "channels": int(last.shape[0]), "output": "none"}
 
 
-def allowed_dtypes(state: Mapping[str, Any]) -> tuple[str, ...]:
-    """The number formats for a card: float16 has not been tried with the published weights."""
-    return ("float32", "bfloat16")
-
-
 class _Settings:
     """What the authors' class of settings is read as: attributes, and nothing to run."""
 
@@ -147,7 +143,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         WeightsError: unreadable, or a pickle that holds more than tensors and those settings.
     """
     try:
-        return read(path)
+        return read_state_dict(path)
     except WeightsError as error:
         if error.code != "pickle" or SETTINGS not in error.message:
             raise
@@ -176,19 +172,11 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     Raises:
         WeightsError: unreadable, not of this layout, or not what the card says.
     """
-    path = files["weights"]
-    state = own_keys(read_checkpoint(path))
-    found = recognise(state)
-    if found is None:
-        raise WeightsError(f"{path.name} is not a checkpoint of a progressively grown GAN")
-    check_params(card, found, path, but=("output",))
-    found["output"] = str(card.params.get("output", found["output"]))
-    if found["output"] not in OUTPUTS:
-        raise WeightsError(f"{card.name}: output {found['output']!r} is not one of {', '.join(OUTPUTS)}", code="card")
-    with torch.device("meta"):
-        network = Pgan(**found)
-    fit(network, state, path, "the generator of the progressively grown GAN")
-    return sample(network, device, dtype)
+    name = "a progressively grown GAN"
+    checkpoint = open_checkpoint(card, files["weights"], name, recognise, of_card=("output",), read=read_checkpoint)
+    if (output := checkpoint.sizes["output"]) not in OUTPUTS:
+        raise WeightsError(f"{card.name}: output {output!r} is not one of {', '.join(OUTPUTS)}", code="card")
+    return sample(checkpoint.into(Pgan, own_keys), device, dtype)
 
 
 def sample(network: Pgan, device: torch.device, dtype: torch.dtype) -> Sample:

@@ -27,14 +27,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genkit.errors import WeightsError
+from genkit.models.checkpoints import open_checkpoint
 from genkit.models.gan.dcgan import own_keys
 from genkit.models.gan.dcgan import recognise as recognise_dcgan
 from genkit.models.gan.sampling import Sample
 from genkit.models.gan.style_space import MappingNetwork, class_rows, classes_of, embedding
 from genkit.models.gan.style_space import options_of as options_of
 from genkit.models.gan.stylegan2_layers import FullyConnected
-from genkit.models.translate.translating import check_params, read, without_counters
 
 if TYPE_CHECKING:
     from genkit.cards import Card
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
 START = 4  # the side that the dense layer makes
 WIDEST = 256
 SPREAD = 0.02  # of first weights, as in DCGAN
+DTYPES = ("float32", "bfloat16")
 
 
 def widths_of(side: int) -> tuple[int, ...]:
@@ -190,27 +190,15 @@ def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def allowed_dtypes(state: Mapping[str, Any]) -> tuple[str, ...]:
-    """The number formats for a card."""
-    return ("float32", "bfloat16")
-
-
 def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> Sample:
     """Load a generator. `params.labels` and `params.centre` are as for `genkit.models.gan.stylegan2`.
 
     Raises:
         WeightsError: unreadable, not of this layout, or not what the card says.
     """
-    path = files["weights"]
-    state = read(path)
-    found = recognise(state)
-    if found is None:
-        raise WeightsError(f"{path.name} is not a checkpoint of a style_dcgan generator")
-    check_params(card, found, path)
-    names, centre = classes_of(card, found["c_dim"], path)
-    network = Generator(**found)
-    without_counters(network, state, path, "the style_dcgan generator")
-    return sample(network, device, dtype, names, centre)
+    checkpoint = open_checkpoint(card, files["weights"], "a style_dcgan generator", recognise)
+    names, centre = classes_of(card, checkpoint.found["c_dim"], checkpoint.path)
+    return sample(checkpoint.into(Generator, meta=False), device, dtype, names, centre)
 
 
 def sample(

@@ -19,18 +19,17 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from genkit.errors import WeightsError
-from genkit.models.fitting import fit
+from genkit.models.checkpoints import open_checkpoint
 from genkit.models.gan.sampling import Sample
 from genkit.models.gan.style_space import MappingNetwork, class_rows, classes_of, embedding
 from genkit.models.gan.style_space import options_of as options_of
 from genkit.models.gan.stylegan2_layers import FullyConnected, SynthesisBlock
-from genkit.models.translate.translating import check_params, read
 
 if TYPE_CHECKING:
     from genkit.cards import Card
 
 SMALLEST = 4
+DTYPES = ("float32", "float16", "bfloat16")
 
 
 def widths_of(side: int, channel_base: int, channel_max: int) -> dict[int, int]:
@@ -164,11 +163,6 @@ def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def allowed_dtypes(state: Mapping[str, Any]) -> tuple[str, ...]:
-    """The number formats for a card."""
-    return ("float32", "float16", "bfloat16")
-
-
 def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> Sample:
     """Load a generator. `params.labels` are the classes' names; `params.centre = "class"` truncates towards each class's own
     mean, which keeps classes apart, and not towards that of all, as published networks do.
@@ -176,17 +170,10 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     Raises:
         WeightsError: unreadable, not of this layout, or not what the card says.
     """
-    path = files["weights"]
-    state = read(path)
-    found = recognise(state)
-    if found is None:
-        raise WeightsError(f"{path.name} is not a checkpoint of a StyleGAN2 generator")
-    check_params(card, found, path)
-    names, centre = classes_of(card, found["c_dim"], path)
-    # not on the meta device as other families: torch's arithmetic there brings in its compiler and takes two seconds
-    network = Generator(**found)
-    fit(network, state, path, "the StyleGAN2 generator")
-    return sample(network, device, dtype, names, centre)
+    checkpoint = open_checkpoint(card, files["weights"], "a StyleGAN2 generator", recognise)
+    names, centre = classes_of(card, checkpoint.found["c_dim"], checkpoint.path)
+    # not on the meta device: torch's arithmetic there brings in its compiler and takes two seconds
+    return sample(checkpoint.into(Generator, meta=False), device, dtype, names, centre)
 
 
 def sample(

@@ -20,8 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import elu, interpolate, pixel_shuffle, pixel_unshuffle
 
-from genkit.errors import WeightsError
-from genkit.models.fitting import fit
+from genkit.models.checkpoints import open_checkpoint
 from genkit.models.inpaint.filling import Fill
 from genkit.nets.pyramid import fill_smoothly
 
@@ -104,24 +103,10 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     Raises:
         WeightsError: unreadable, not of this network, or not of the sizes that the card gives.
     """
-    from genkit.weights import read_state_dict
-
-    path = files["weights"]
-    state = read_state_dict(path)
-    sizes = recognise(state)
-    if sizes is None:
-        raise WeightsError(f"{path.name} is not a checkpoint of the inpainting network")
-    if card.params.get("widths", sizes["widths"]) != sizes["widths"]:
-        raise WeightsError(
-            f"{path.name} is not what the card {card.name} says: widths {sizes['widths']}, not {card.params['widths']}"
-        )
-    dilations = card.params.get("dilations", sizes.get("dilations"))
-    if dilations is None:
-        raise WeightsError(f"the card {card.name} must say how its blocks are dilated", "params: dilations = [1, 2, 4]")
-    network = build(sizes["widths"], dilations)
-    fit(network, state, path, "the inpainting network")
+    checkpoint = open_checkpoint(card, files["weights"], "the inpainting network", recognise, of_card=("dilations",))
+    checkpoint.need("dilations", "[1, 2, 4]")
     size, views = int(card.params.get("size", SIZE)), int(card.params.get("views", 1))
-    return transform(network, device, dtype, size=size, views=views)
+    return transform(checkpoint.into(Inpainter), device, dtype, size=size, views=views)
 
 
 def transform(network: Inpainter, device: torch.device, dtype: torch.dtype, *, size: int = SIZE, views: int = 1) -> Fill:

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn.functional import instance_norm, interpolate, pad, relu
 
 from genkit.errors import WeightsError
-from genkit.models.fitting import fit
+from genkit.models.checkpoints import State, open_checkpoint
 from genkit.models.style.stylizing import Statistics, Stylize
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ STRIDE = 4
 PIXEL_BYTES = 1024
 WIDTHS, BLOCKS = (32, 64, 128), 5
 EPSILON = {"torch": 1e-5, "tensorflow": 1e-3}
-RUNNING = re.compile(r"(^|\.)in\d+\.(running_(mean|var)|num_batches_tracked)$")
 VARIABLE = re.compile(r"Variable(?:_(\d+))?")
+DTYPES = ("float32", "bfloat16")  # features of pictures from 0 to 255 leave what float16 can hold
 
 
 class Conv(nn.Module):
@@ -155,11 +155,6 @@ def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"layout": layout, "widths": widths, "blocks": blocks, "own_style": True} if blocks else None
 
 
-def allowed_dtypes(state: Mapping[str, Any]) -> tuple[str, ...]:
-    """The number formats for a card: features of pictures from 0 to 255 leave what float16 can hold."""
-    return ("float32", "bfloat16")
-
-
 def _named(state: Mapping[str, Any]) -> dict[str, Any] | None:
     """TensorFlow's numbered variables as a state dict of `Johnson`, kernels turned to torch's order; None if they are not."""
     numbers = {int(match[1] or 0): value for key, value in state.items() if (match := VARIABLE.fullmatch(key))}
@@ -216,22 +211,14 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     Raises:
         WeightsError: unreadable, of neither layout, or not what the card says.
     """
-    from genkit.weights import read_state_dict
-
     path = files["weights"] if "weights" in files else files["variable"]
-    state = read_state_dict(path) if "weights" in files else _read_variables(card, files)
-    found = recognise(state)
-    if found is None:
-        raise WeightsError(f"{path.name} is not a feed-forward network of one style")
-    wrong = [f"{key} {value}, not {card.params[key]}" for key, value in found.items() if card.params.get(key, value) != value]
-    if wrong:
-        raise WeightsError(f"{path.name} is not what the card {card.name} says: {', '.join(wrong)}")
-    table = state if found["layout"] == "torch" else _named(state) or {}
-    with torch.device("meta"):
-        network = build(found["layout"], found["widths"], found["blocks"])
-    kept = {key: value for key, value in table.items() if not RUNNING.search(key)}
-    fit(network, kept, path, "a feed-forward network of one style")
-    return transform(network, device, dtype)
+    read = None if "weights" in files else lambda path: _read_variables(card, files)
+    checkpoint = open_checkpoint(card, path, "a feed-forward network of one style", recognise, read=read)
+
+    def keys(state: State) -> State:
+        return state if checkpoint.found["layout"] == "torch" else _named(state) or {}
+
+    return transform(checkpoint.into(lambda own_style, **sizes: build(**sizes), keys), device, dtype)
 
 
 def transform(network: Johnson, device: torch.device, dtype: torch.dtype) -> Stylize:

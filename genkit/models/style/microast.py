@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from genkit.errors import WeightsError
-from genkit.models.fitting import fit
+from genkit.models.checkpoints import fit, open_checkpoint
 from genkit.models.style.stylizing import Statistics, Stylize
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ STRIDE = 4
 RECEPTIVE = 56
 PIXEL_BYTES = 1024
 ROLES = ("content_encoder", "style_encoder", "modulator", "decoder")
+DTYPES = ("float32", "bfloat16")  # float16 has not been tried with the published weights
 
 
 class Conv(nn.Module):
@@ -171,11 +172,6 @@ def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"width": int(stem.shape[0])}
 
 
-def allowed_dtypes(state: Mapping[str, Any]) -> tuple[str, ...]:
-    """The number formats for a card: float16 has not been tried with the published weights."""
-    return ("float32", "bfloat16")
-
-
 def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> Stylize:
     """Load the four published files by role; the content encoder's may also be called `weights`, as an import does.
 
@@ -190,19 +186,13 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
             f"{card.name} lacks {', '.join(missing)}: MicroAST is four files",
             "genkit models import CONTENT_ENCODER --file style_encoder=FILE --file modulator=FILE --file decoder=FILE ...",
         )
-    states = {role: read_state_dict(given[role]) for role in ROLES}
-    sizes = recognise(states["content_encoder"])
-    if sizes is None:
-        raise WeightsError(f"{given['content_encoder'].name} is not an encoder of MicroAST")
-    if card.params.get("width", sizes["width"]) != sizes["width"]:
-        raise WeightsError(
-            f"{given['content_encoder'].name} is not what the card {card.name} says: width {sizes['width']}, "
-            f"not {card.params['width']}"
-        )
+    names = {role: f"MicroAST's {role.replace('_', ' ')}" for role in ROLES}
+    encoder = open_checkpoint(card, given["content_encoder"], names["content_encoder"], recognise)
     with torch.device("meta"):
-        network = build(**sizes)
+        network = build(**encoder.sizes)
     for role in ROLES:
-        fit(network.get_submodule(role), states[role], given[role], f"MicroAST's {role.replace('_', ' ')}")
+        state = encoder.state if role == "content_encoder" else read_state_dict(given[role])
+        fit(network.get_submodule(role), state, given[role], names[role])
     return transform(network, device, dtype)
 
 

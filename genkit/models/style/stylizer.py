@@ -19,8 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, leaky_relu
 
-from genkit.errors import WeightsError
-from genkit.models.fitting import fit
+from genkit.models.checkpoints import open_checkpoint
 from genkit.models.style.stylizing import Stylize
 
 if TYPE_CHECKING:
@@ -152,19 +151,7 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     Raises:
         WeightsError: unreadable, not of this network, or not of the widths that the card gives.
     """
-    from genkit.weights import read_state_dict
-
-    path = files["weights"]
-    state = read_state_dict(path)
-    sizes = recognise(state)
-    if sizes is None:
-        raise WeightsError(f"{path.name} is not a checkpoint of the style network")
-    widths = list(card.params.get("widths", sizes["widths"]))
-    if widths != sizes["widths"]:
-        raise WeightsError(f"{path.name} is not what the card {card.name} says: widths {sizes['widths']}, not {widths}")
-    with torch.device("meta"):
-        network = build(widths)
-    fit(network, state, path, "the style network")
+    network = open_checkpoint(card, files["weights"], "the style network", recognise).into(build)
     return transform(network, device, dtype)
 
 

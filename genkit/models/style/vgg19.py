@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from genkit.errors import WeightsError
-from genkit.models.fitting import fit
+from genkit.models.checkpoints import State, open_checkpoint
 from genkit.models.style.perceptual import Perceptual
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CAFFE_MEAN = (103.939, 116.779, 123.68)  # BGR
 INPUTS, POOLS = ("imagenet", "caffe"), ("average", "max")
 PIXEL_BYTES = 3200  # 320 numbers are kept for the gradients, and as many again are in hand
+DTYPES = ("float32",)  # gradients of Gram matrices need the range of float32
 
 
 def places() -> dict[str, int]:
@@ -113,35 +114,25 @@ def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"deepest": deepest, "pool": "average", "input": "imagenet"}
 
 
-def allowed_dtypes(state: Mapping[str, Any]) -> tuple[str, ...]:
-    """The number formats for a card: gradients of Gram matrices need the range of float32."""
-    return ("float32",)
-
-
 def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> Perceptual:
     """Load a published file, or one of its layout.
 
     Raises:
         WeightsError: unreadable, not of this layout, or not what the card says.
     """
-    from genkit.weights import read_state_dict
-
-    path = files["weights"]
-    state = read_state_dict(path)
-    found = recognise(state)
-    if found is None:
-        raise WeightsError(f"{path.name} is not a checkpoint of VGG-19")
-    params = {**found, **card.params}
+    checkpoint = open_checkpoint(card, files["weights"], "VGG-19", recognise, of_card=("input", "pool", "deepest"))
+    sizes, deepest = checkpoint.sizes, checkpoint.found["deepest"]
     for key, allowed in (("input", INPUTS), ("pool", POOLS), ("deepest", tuple(PLACES))):
-        if params[key] not in allowed:
-            raise WeightsError(f"the card {card.name} says {key} = {params[key]!r}", f"it is one of {', '.join(allowed)}")
-    if PLACES[params["deepest"]] > PLACES[found["deepest"]]:
-        raise WeightsError(f"{path.name} ends at {found['deepest']}, and the card {card.name} says {params['deepest']}")
-    with torch.device("meta"):
-        network = Vgg19(params["deepest"], params["pool"], params["input"])
-    kept = {key: value for key, value in state.items() if key in network.state_dict()}
-    fit(network, kept, path, "VGG-19")
-    return perceptual(network, device, dtype)
+        if sizes[key] not in allowed:
+            raise WeightsError(f"the card {card.name} says {key} = {sizes[key]!r}", f"it is one of {', '.join(allowed)}")
+    if PLACES[sizes["deepest"]] > PLACES[deepest]:
+        raise WeightsError(f"{checkpoint.path.name} ends at {deepest}, and the card {card.name} says {sizes['deepest']}")
+
+    def keys(state: State) -> State:
+        places = {key: re.match(r"features\.(\d+)\.", key) for key in state}
+        return {key: state[key] for key, at in places.items() if at and int(at[1]) <= PLACES[sizes["deepest"]]}
+
+    return perceptual(checkpoint.into(Vgg19, keys), device, dtype)
 
 
 def perceptual(network: Vgg19, device: torch.device, dtype: torch.dtype) -> Perceptual:

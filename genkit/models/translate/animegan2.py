@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from genkit.errors import WeightsError
-from genkit.models.fitting import fit
-from genkit.models.translate.translating import Translate, check_params, read, sizes_of
+from genkit.models.checkpoints import open_checkpoint
+from genkit.models.translate.translating import Translate, sizes_of
 from genkit.nets.norms import PictureNorm
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
 MULTIPLE = 32
 DOWN = (0, 1, 0, 1)  # how a strided convolution is padded: to the right and below only
+DTYPES = ("float32", "bfloat16")  # float16 has not been tried with the published weights
 
 
 def _layer(before: int, after: int, side: int = 3, stride: int = 1, groups: int = 1, bias: bool = False) -> nn.Sequential:
@@ -98,26 +98,13 @@ def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"width": int(first.shape[0])}
 
 
-def allowed_dtypes(state: Mapping[str, Any]) -> tuple[str, ...]:
-    """The number formats for a card: float16 has not been tried with the published weights."""
-    return ("float32", "bfloat16")
-
-
 def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> Translate:
     """Load a published file, or one of its layout.
 
     Raises:
         WeightsError: unreadable, not of this layout, or not what the card says.
     """
-    path = files["weights"]
-    state = read(path)
-    found = recognise(state)
-    if found is None:
-        raise WeightsError(f"{path.name} is not a checkpoint of AnimeGANv2")
-    check_params(card, found, path)
-    with torch.device("meta"):
-        network = AnimeGan2(**found)
-    fit(network, state, path, "AnimeGANv2")
+    network = open_checkpoint(card, files["weights"], "AnimeGANv2", recognise).into(AnimeGan2)
     return transform(network, device, dtype, **sizes_of(card))
 
 

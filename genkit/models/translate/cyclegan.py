@@ -14,7 +14,6 @@ Tensors in and out of the network: RGB, -1 to 1, (N, C, H, W), sides in multiple
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from genkit.errors import WeightsError
-from genkit.models.translate.translating import Translate, check_params, norm_of, read, sizes_of, without_counters
+from genkit.models.checkpoints import open_checkpoint
+from genkit.models.translate.translating import Translate, norm_of, sizes_of
 from genkit.nets.norms import PictureNorm
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ STRIDE = 4
 SMALLEST = 16  # reflection at a quarter of the side needs more than one pixel
 MARGIN = 8  # zeros beyond the edge draw a coloured seam along it
 WORDS = ("model", "main")
-RUNNING = re.compile(r"\.(running_mean|running_var|num_batches_tracked)$")
+DTYPES = ("float32", "bfloat16")  # float16 has not been tried with the published weights
 
 
 class Block(nn.Module):
@@ -151,29 +150,14 @@ def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def allowed_dtypes(state: Mapping[str, Any]) -> tuple[str, ...]:
-    """The number formats for a card: float16 has not been tried with the published weights."""
-    return ("float32", "bfloat16")
-
-
 def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> Translate:
     """Load the authors' file, or one of its layout.
 
     Raises:
         WeightsError: unreadable, not of this layout, or not what the card says.
     """
-    path = files["weights"]
-    state = own_keys(read(path)) or {}
-    found = recognise(state)
-    if found is None:
-        raise WeightsError(f"{path.name} is not a checkpoint of a CycleGAN generator")
-    check_params(card, found, path, but=("norm",))
-    found["norm"] = str(card.params.get("norm", found["norm"]))
-    if found["norm"] != "batch":
-        state = {key: value for key, value in state.items() if not RUNNING.search(key)}
-    with torch.device("meta"):
-        network = CycleGan(**found)
-    without_counters(network, state, path, "the CycleGAN generator")
+    checkpoint = open_checkpoint(card, files["weights"], "a CycleGAN generator", recognise, of_card=("norm",))
+    network = checkpoint.into(CycleGan, lambda state: own_keys(state) or {})
     return transform(network, device, dtype, **sizes_of(card))
 
 

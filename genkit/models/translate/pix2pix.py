@@ -15,7 +15,6 @@ Tensors in and out of the network: RGB, -1 to 1, (N, C, H, W), sides in multiple
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,17 +22,17 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from genkit.errors import WeightsError
-from genkit.models.translate.translating import Translate, check_params, norm_of, read, sizes_of, without_counters
+from genkit.models.checkpoints import open_checkpoint
+from genkit.models.translate.translating import Translate, norm_of, sizes_of
 from genkit.nets.dropout import Dropout, seeded
 from genkit.nets.norms import PictureNorm
 
 if TYPE_CHECKING:
     from genkit.cards import Card
 
-RUNNING = re.compile(r"\.(running_mean|running_var|num_batches_tracked)$")
 DROPPED = 0.5  # the share of features, at the innermost levels of full width
 WIDEST = 8  # times ngf
+DTYPES = ("float32", "bfloat16")  # float16 has not been tried with the published weights
 
 
 class Level(nn.Module):
@@ -158,31 +157,17 @@ def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def allowed_dtypes(state: Mapping[str, Any]) -> tuple[str, ...]:
-    """The number formats for a card: float16 has not been tried with the published weights."""
-    return ("float32", "bfloat16")
-
-
 def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> Translate:
     """Load the authors' file, or one of its layout. `params.size` is the side to bring pictures to: 2^downs unless said.
 
     Raises:
         WeightsError: unreadable, not of this layout, or not what the card says.
     """
-    path = files["weights"]
-    state = read(path)
-    found = recognise(state)
-    if found is None:
-        raise WeightsError(f"{path.name} is not a checkpoint of a pix2pix U-Net")
-    check_params(card, found, path, but=("norm",))
-    norm = found["norm"] = str(card.params.get("norm", found["norm"]))
+    checkpoint = open_checkpoint(card, files["weights"], "a pix2pix U-Net", recognise, of_card=("norm",))
+    norm = checkpoint.sizes["norm"]
     if norm == "batch" and card.params.get("statistics", "running") == "picture":
-        found["norm"] = "affine"
-    with torch.device("meta"):
-        network = Pix2Pix(**found)
-    if found["norm"] != "batch":
-        state = {key: value for key, value in state.items() if not RUNNING.search(key)}
-    without_counters(network, state, path, "the pix2pix U-Net")
+        norm = "affine"
+    network = checkpoint.into(Pix2Pix, norm=norm)
     options = sizes_of(card)
     if "size" not in card.params:
         options["side"] = 2**network.downs

@@ -17,8 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, leaky_relu, pixel_shuffle, pixel_unshuffle
 
-from genkit.errors import WeightsError
-from genkit.models.fitting import fit
+from genkit.models.checkpoints import open_checkpoint
 from genkit.models.upscale.transform import Transform
 
 if TYPE_CHECKING:
@@ -88,23 +87,9 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     Raises:
         WeightsError: unreadable, not of this network, or not of the sizes that the card gives.
     """
-    from genkit.weights import read_state_dict
-
-    path = files["weights"]
-    state = read_state_dict(path)
-    sizes = recognise(state)
-    if sizes is None:
-        raise WeightsError(f"{path.name} is not a checkpoint of the sketching network")
-    if card.params.get("widths", sizes["widths"]) != sizes["widths"]:
-        raise WeightsError(
-            f"{path.name} is not what the card {card.name} says: widths {sizes['widths']}, not {card.params['widths']}"
-        )
-    dilations = card.params.get("dilations", sizes.get("dilations"))
-    if dilations is None:
-        raise WeightsError(f"the card {card.name} must say how its blocks are dilated", "params: dilations = [1, 2, 1]")
-    network = build(sizes["widths"], dilations)
-    fit(network, state, path, "the sketching network")
-    return transform(network, device, dtype)
+    checkpoint = open_checkpoint(card, files["weights"], "the sketching network", recognise, of_card=("dilations",))
+    checkpoint.need("dilations", "[1, 2, 1]")
+    return transform(checkpoint.into(Sketcher), device, dtype)
 
 
 def transform(network: Sketcher, device: torch.device, dtype: torch.dtype) -> Transform:

@@ -15,7 +15,6 @@ Tensors in and out of the network: RGB, -1 to 1, (N, 3, H, W), sides in multiple
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,8 +23,8 @@ import torch
 from torch import Tensor, nn
 
 from genkit.errors import WeightsError
-from genkit.models.fitting import fit
-from genkit.models.translate.translating import Translate, check_params, read, sizes_of
+from genkit.models.checkpoints import open_checkpoint
+from genkit.models.translate.translating import Translate, sizes_of
 from genkit.nets.norms import PictureNorm
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 STRIDE = 4
 SMALLEST = 8
 COLOURS = 3
-RUNNING = re.compile(r"\.(running_mean|running_var|num_batches_tracked)$")
+DTYPES = ("float32", "bfloat16")  # float16 has not been tried with the published weights
 
 
 class Block(nn.Module):
@@ -108,34 +107,22 @@ def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"num_domains": domains, "width": width, "blocks": len(numbers), "mask": int(last.shape[0]) > COLOURS}
 
 
-def allowed_dtypes(state: Mapping[str, Any]) -> tuple[str, ...]:
-    """The number formats for a card: float16 has not been tried with the published weights."""
-    return ("float32", "bfloat16")
-
-
 def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> Translate:
     """Load the authors' file, or one of its layout. `params.domains` are the domains' names, in the order of the channels.
 
     Raises:
         WeightsError: unreadable, not of this layout, or not what the card says.
     """
-    path = files["weights"]
-    state = read(path)
-    found = recognise(state)
-    if found is None:
-        raise WeightsError(f"{path.name} is not a checkpoint of a StarGAN generator")
-    check_params(card, found, path)
-    names = names_of(card.params.get("domains"), found["num_domains"])
-    if len(names) != found["num_domains"] or len(set(names)) != len(names):
+    checkpoint = open_checkpoint(card, files["weights"], "a StarGAN generator", recognise)
+    count = checkpoint.found["num_domains"]
+    names = names_of(card.params.get("domains"), count)
+    if len(names) != count or len(set(names)) != len(names):
         raise WeightsError(
-            f"{card.name} names {len(set(names))} domains, {path.name} has {found['num_domains']}",
+            f"{card.name} names {len(set(names))} domains, {checkpoint.path.name} has {count}",
             'params.domains in the card, as ["one", "two"]',
             code="card",
         )
-    with torch.device("meta"):
-        network = StarGan(**found)
-    fit(network, {key: value for key, value in state.items() if not RUNNING.search(key)}, path, "the StarGAN generator")
-    return transform(network, names, device, dtype, **sizes_of(card))
+    return transform(checkpoint.into(StarGan), names, device, dtype, **sizes_of(card))
 
 
 def names_of(given: Any, count: int) -> list[str]:

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from genkit.errors import UsageError, WeightsError
-from genkit.models.fitting import fit
 from genkit.models.shapes import TranslateModel
 from genkit.models.upscale.transform import Transform
 from genkit.nets.mirror import reflect
@@ -23,7 +21,6 @@ from genkit.nets.norms import PictureNorm, Statistics, keeping, using
 if TYPE_CHECKING:
     from genkit.cards import Card
 
-COUNTER = ".num_batches_tracked"  # of batch normalisation: of no use here, and missing from files of PyTorch before 0.4.1
 GREY = (0.299, 0.587, 0.114)  # luma of ITU-R BT.601
 FITS = ("pad", "squash")
 
@@ -113,35 +110,6 @@ def norm_of(norm: str, channels: int) -> nn.Module:
     if norm not in makers:
         raise WeightsError(f"norm {norm!r} is not one of {', '.join(makers)}", code="card")
     return makers[norm]()
-
-
-def read(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file by name."""
-    from genkit.weights import read_state_dict
-
-    return read_state_dict(path)
-
-
-def check_params(card: Card, found: Mapping[str, Any], path: Path, but: Sequence[str] = ()) -> None:
-    """Compare what a file is with what its card says.
-
-    Raises:
-        WeightsError: they differ in other parameters than `but`.
-    """
-    params = card.params
-    wrong = [
-        f"{key} {value}, not {params[key]}"
-        for key, value in found.items()
-        if key not in but and params.get(key, value) != value
-    ]
-    if wrong:
-        raise WeightsError(f"{path.name} is not what the card {card.name} says: {', '.join(wrong)}")
-
-
-def without_counters(network: nn.Module, state: Mapping[str, Tensor], path: Path, name: str) -> None:
-    """Fit a state dict that may lack the counters of batch normalisation, and nothing else."""
-    counters = {key: torch.zeros((), dtype=torch.long) for key in network.state_dict() if key.endswith(COUNTER)}
-    fit(network, {**counters, **state}, path, name)
 
 
 def sizes_of(card: Card) -> dict[str, Any]:

@@ -19,9 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, leaky_relu, one_hot, pixel_shuffle, pixel_unshuffle
 
-from genkit.errors import WeightsError
-from genkit.models.fitting import fit
-from genkit.models.translate.translating import Translate, check_params, read, sizes_of
+from genkit.models.checkpoints import open_checkpoint
+from genkit.models.translate.translating import Translate, sizes_of
 from genkit.nets.guided import enlarge_rows, lines_in
 
 if TYPE_CHECKING:
@@ -131,15 +130,9 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     Raises:
         WeightsError: unreadable, not of this network, or not of the sizes and domains that the card gives.
     """
-    path = files["weights"]
-    state = read(path)
-    sizes = recognise(state)
-    if sizes is None:
-        raise WeightsError(f"{path.name} is not a checkpoint of the U-Net")
-    check_params(card, sizes, path)
     domains = [str(one) for one in card.params.get("domains", ())]
-    network = build(**sizes, domains=domains)
-    fit(network, state, path, "the U-Net with the domains of its card")
+    checkpoint = open_checkpoint(card, files["weights"], "the U-Net with the domains of its card", recognise)
+    network = checkpoint.into(UNet, domains=len(domains))
     given = sizes_of(card)
     if network.kept:
         return Recolour(network, device=device, dtype=dtype, domains=domains, size=given["side"] or 128)

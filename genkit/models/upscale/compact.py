@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from genkit.errors import WeightsError
-from genkit.models.fitting import fit
+from genkit.models.checkpoints import open_checkpoint
 from genkit.models.upscale.transform import Transform
 
 if TYPE_CHECKING:
@@ -119,21 +118,7 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     Raises:
         WeightsError: unreadable, not of this layout, or not of the sizes that the card gives.
     """
-    from genkit.weights import read_state_dict
-
-    path = files["weights"]
-    state = read_state_dict(path)
-    sizes = recognise(state)
-    if sizes is None:
-        raise WeightsError(f"{path.name} is not a checkpoint of the compact network")
-    wrong = [
-        f"{name} {value}, not {card.params[name]}" for name, value in sizes.items() if card.params.get(name, value) != value
-    ]
-    if wrong:
-        raise WeightsError(f"{path.name} is not what the card {card.name} says: {', '.join(wrong)}")
-    with torch.device("meta"):
-        network = Compact(**sizes)
-    fit(network, state, path, "the compact network")
+    network = open_checkpoint(card, files["weights"], "the compact network", recognise).into(Compact)
     return transform(network, device, dtype)
 
 

@@ -269,7 +269,7 @@ class GanJob:
         found = family.recognise(state)
         if found is None:
             raise UsageError(f"family {self.family} has no file for this network", "three channels, or family stylegan2")
-        told = {key: value for key, value in self.network_params.items() if key in getattr(family, "TOLD", ())}
+        told = {key: value for key, value in self.network_params.items() if key in getattr(family, "OF_CARD", ())}
         params = {**found, **told, **self.preparation.params()}
         if self.classes:
             params |= {"labels": list(self.classes)} | ({"centre": "class"} if self.pair.mixes else {})
@@ -278,7 +278,7 @@ class GanJob:
     def card_fields(self) -> dict[str, Any]:
         family = family_module(self.family)
         options = family.options_of({"c_dim": len(self.classes), "classes": len(self.classes)})
-        fields: dict[str, Any] = {"dtypes": list(family.allowed_dtypes({}))}
+        fields: dict[str, Any] = {"dtypes": list(family.DTYPES)}
         return fields | ({"options": options} if options else {})
 
 
