@@ -17,6 +17,7 @@ from stub import stub
 from genkit.cards import all_cards
 from genkit.cli.app import COMMANDS
 from genkit.errors import CODES
+from genkit.files import size_text
 from genkit.run import option
 from genkit.run.events import EVENTS, EXIT_CODES
 from genkit.run.verb import Verb
@@ -101,7 +102,7 @@ def models(verb: str) -> str:
         "|---" * len(heads) + "|",
     ]
     for card in cards:
-        size = "unknown" if card.size is None else f"{card.size / 1e6:.1f} MB"
+        size = size_text(card.size)
         cells = [f"`{card.name}`", card.summary]
         cells += [f"x{card.params['scale']}" if "scale" in card.params else ""] if scaled else []
         cells += ["ships with genkit" if card.shipped else size, card.licence]
