@@ -77,7 +77,7 @@ def _parameter(each: option.Declared) -> inspect.Parameter:
         info = typer.Argument(**settings)
     else:
         # bounds in words of the option's own are checked with the option's other conditions, and said in those words
-        limits = {} if facts.bounds else {"min": _whole(each, facts.least), "max": _whole(each, facts.most)}
+        limits: dict[str, Any] = {} if facts.bounds else {"min": _whole(each, facts.least), "max": _whole(each, facts.most)}
         complete = {"model": complete_model, "model option": complete_option}.get(facts.completes)
         info = typer.Option(*each.flags, rich_help_panel=facts.panel, autocompletion=complete, **settings, **limits)
     default = inspect.Parameter.empty if each.required else each.default
