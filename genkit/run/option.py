@@ -13,9 +13,9 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import MISSING, dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -163,8 +163,8 @@ class Declared:
 WORDS: Mapping[type, str] = {int: "a whole number", float: "a number", str: "text", Path: "a path", bool: "yes or no"}
 
 
-@lru_cache(maxsize=64)
-def declared(owner: type) -> tuple[Declared, ...]:
+@cache
+def declared(owner: Hashable) -> tuple[Declared, ...]:
     """The options of a dataclass, in the order in which they are declared."""
     hints = typing.get_type_hints(owner)
     return tuple(_declared(field, hints[field.name]) for field in dataclasses.fields(owner) if "option" in field.metadata)
