@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from genkit.errors import InputError, UsageError, flag
 from genkit.run import ability, option
+from genkit.run.recipe import flag_of
 from genkit.run.settings import DrawnRun, PictureRun, Run, Settings, SpeechRun, parse_model_options, settings_of
 
 if TYPE_CHECKING:
@@ -68,8 +69,6 @@ class Context:
         Raises:
             UsageError: it cannot be read. It is an option's, so nothing can be made without it.
         """
-        from genkit.media.recipe import flag_of
-
         path = self.files.get(name)
         if path is None:
             return None
@@ -81,8 +80,6 @@ class Context:
         Raises:
             UsageError: one cannot be read.
         """
-        from genkit.media.recipe import flag_of
-
         found = (self.picture(key) for key in self.files if flag_of(key) == flag(name))
         return [picture for picture in found if picture is not None]
 
@@ -93,7 +90,6 @@ class Context:
             InputError: it is no picture, or cannot be opened.
         """
         from genkit.media.pictures import headers
-        from genkit.media.recipe import flag_of
 
         for name, path in self.files.items():
             try:
