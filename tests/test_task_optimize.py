@@ -157,7 +157,7 @@ def test_optimisations_go_one_after_another(works: bool, wanted: int, monkeypatc
     work: Any = pictures.PictureWork.__new__(pictures.PictureWork)
     work.verb, work._count = SimpleNamespace(works=works), 40
     place: Any = SimpleNamespace(device=torch.device("cpu"), dtype=torch.float32)
-    assert work._workers(place, SimpleNamespace(pixel_bytes=3200)) == wanted
+    assert work._workers(place, SimpleNamespace(pixel_bytes=3200, stochastic=False)) == wanted
 
 
 def test_regions_have_gram_matrices_of_their_own() -> None:
