@@ -10,17 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genkit.cli import app
-
 Run = Callable[..., Any]
 SIDE = 16
 
 
 @pytest.fixture(autouse=True)
-def mounted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The verb is not in the list of commands before weights ship with it."""
-    entry = app.Entry("genkit.verbs.gan.verb", app.PICTURES, "Draw pictures from a latent space.")
-    monkeypatch.setitem(app.COMMANDS, "gan", entry)
+def own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
@@ -263,11 +258,11 @@ def test_the_latent_of_a_picture_is_found_and_drawn(
 ):
     import torch
 
-    from genkit.verbs.gan import latents_verb as gan_latents
+    from genkit.verbs.gan import project
 
     # features that need no weights: this test is about the command, and the shipped network takes its time
     halves = lambda images: [images, torch.nn.functional.avg_pool2d(images, 2)]  # noqa: E731
-    monkeypatch.setattr(gan_latents, "load_features", lambda *_: halves)
+    monkeypatch.setattr(project, "load_features", lambda *_: halves)
     assert genkit("gan", "--model", tiny, "--seed", 40, "-o", "photo.png").code == 0
     done = genkit("gan", "project", "photo.png", "--model", tiny, "--steps", 25, "--json")
     assert done.code == 0, done.out
@@ -327,3 +322,24 @@ def test_a_class_that_the_card_does_not_list_stops_the_plan(genkit: Any, tmp_pat
     assert not (tmp_path / "made").exists()
     assert genkit("gan", "--class", "PANTS", "--seeds", "3,4", "-o", tmp_path / "made/").code == 0
     assert len(list((tmp_path / "made").iterdir())) == 2
+
+
+def test_options_before_a_command_are_named_as_they_were_typed(genkit: Run):
+    done = genkit("gan", "--class", "dress", "edit", "--seed", 1)
+    assert done.code == 2 and "before it stands --class)" in done.err
+
+
+def test_standard_output_has_no_place_for_a_latent_or_for_directions(tiny: str, genkit: Run):
+    for command in (["project", "-"], ["project", "x.png", "-o", "-"], ["directions", "-o", "-"]):
+        done = genkit("gan", *command, "--model", tiny)
+        assert done.code == 2 and "write to a file: -o FILE" in done.err, done.err
+
+
+def test_saved_directions_are_listed_without_their_model_and_drawn_with_it(tiny: str, genkit: Run):
+    assert genkit("gan", "directions", "--model", tiny, "--count", 2).code == 0
+    sheet = genkit("gan", "directions", "tiny-directions.npz", "--sheet", "sheet.png", "--name", "1=hem", "--quiet")
+    assert sheet.lines == ["tiny-directions.npz", "sheet.png"] and not sheet.err
+    assert genkit("gan", "directions", "tiny-directions.npz", "--count", 3, "--model", tiny).code == 2
+    assert genkit("models", "rm", tiny).code == 0
+    listed = genkit("gan", "directions", "tiny-directions.npz")
+    assert listed.code == 0 and "hem" in listed.err and listed.lines == ["tiny-directions.npz"]

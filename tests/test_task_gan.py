@@ -8,7 +8,10 @@ import torch
 from test_task_latents import model, plain, styled  # noqa: F401 - fixtures
 
 from genkit.errors import RunError, UsageError
+from genkit.run.call import from_values
+from genkit.run.lists import parse_grid
 from genkit.verbs.gan import task as gan
+from genkit.verbs.gan.verb import Gan
 
 
 @pytest.mark.parametrize("kind", ["styled", "plain"])
@@ -40,7 +43,7 @@ def test_a_grid_keeps_transparency():
 @pytest.mark.parametrize("text", ["4", "0x3", "4x", "x", "101x1", "4x4x4"])
 def test_what_is_no_grid_is_refused(text: str):
     with pytest.raises(UsageError, match="--grid"):
-        gan.parse_grid(text)
+        parse_grid(text)
 
 
 def test_a_batch_is_halved_where_memory_runs_out(monkeypatch: pytest.MonkeyPatch):
@@ -77,3 +80,17 @@ def test_pictures_with_an_alpha_of_the_models_own():
     network = stylegan2.build(8, z_dim=4, w_dim=4, depth=1, channels=4, channel_base=32, channel_max=8)
     drawn = next(gan.draw(stylegan2.sample(network, torch.device("cpu"), torch.float32), [0]))
     assert drawn.pixels.shape == (8, 8, 3) and drawn.alpha is not None and drawn.alpha.shape == (8, 8)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "text"), [(3, "3"), (range(4), "0,1,2,3"), ([7, np.int64(9)], "7,9"), ("0-15", "0-15"), (None, None)]
+)
+def test_seeds_in_python_are_a_number_a_sequence_or_a_text(seeds: object, text: str | None):
+    call = from_values(Gan, {"seeds": seeds, "batch": 2, "class": 1})
+    assert call.verb == Gan(seeds=text, batch_size=2, label="1")
+
+
+@pytest.mark.parametrize("seeds", [True, 1.5, [1, "2"], []])
+def test_what_are_no_seeds_is_refused(seeds: object):
+    with pytest.raises(UsageError, match=r"--seeds .*: expected whole numbers"):
+        from_values(Gan, {"seeds": seeds})

@@ -12,8 +12,10 @@ import torch
 
 from genkit.errors import InputError, UsageError
 from genkit.models.gan import dcgan, stylegan2
+from genkit.run import option
 from genkit.verbs.gan import directions, latents, projection
 from genkit.verbs.gan import task as gan
+from genkit.verbs.gan.project import Project
 
 CPU = torch.device("cpu")
 
@@ -66,7 +68,7 @@ def test_the_circle_keeps_the_length_and_ends_where_it_should():
 
 def test_a_walk_meets_its_seeds_and_a_loop_does_not_show_one_twice(model):
     ends = model.mapping(model.latents([3, 7, 9]))
-    for space in latents.SPACES:
+    for space in ("z", "w"):
         w = latents.walk(model, [3, 7, 9], 5, space=space)
         assert all(torch.allclose(w[at], ends[index], atol=1e-5) for at, index in ((0, 0), (2, 1), (4, 2)))
         steps = (w[1:] - w[:-1]).norm(dim=(1, 2))
@@ -123,7 +125,7 @@ def test_hostile_files_are_refused_and_run_nothing(monkeypatch: pytest.MonkeyPat
         latents.load_latent(latents.dump_arrays({"w": np.zeros((20, 20))}), "x.npz")
 
 
-@pytest.mark.parametrize("method", directions.METHODS)
+@pytest.mark.parametrize("method", ["sefa", "pca"])
 def test_directions_are_orthonormal_ranked_and_the_same_each_time(model, method: str):
     found = directions.find_directions(model, "m", method, 4, samples=64)
     assert np.allclose(found.vectors @ found.vectors.T, np.eye(4), atol=1e-4)
@@ -185,6 +187,6 @@ def test_the_middle_square_is_looked_for():
     wide[:, 10:20] = 200
     pixels, alpha = projection.squared(wide, np.full((10, 30), 255, np.uint8), 10)
     assert pixels.shape == (10, 10, 3) and (pixels == 200).all() and alpha is not None and (alpha == 255).all()
-    for steps, space in ((0, "w"), (5, "z")):
-        with pytest.raises(UsageError):
-            projection.check(steps, space)
+    for wrong in (Project(steps=0), Project(space="z")):
+        with pytest.raises(UsageError, match="expected"):
+            option.check(wrong)

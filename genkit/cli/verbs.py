@@ -94,13 +94,14 @@ def refuse_before_command(context: typer.Context) -> None:
     Raises:
         UsageError: there is one.
     """
-    from genkit.errors import UsageError, flag
+    from genkit.errors import UsageError
 
-    for name in context.params:
-        source = context.get_parameter_source(name)
+    for parameter in context.command.params:
+        source = context.get_parameter_source(str(parameter.name))
         if source is not None and source.name == "COMMANDLINE":
             group, command = context.command_path, context.invoked_subcommand
-            raise UsageError(f"options go behind the command: {group} {command} ... (before it stands {flag(name)})")
+            spelled = max(parameter.opts, key=len)
+            raise UsageError(f"options go behind the command: {group} {command} ... (before it stands {spelled})")
 
 
 def complete_model(ctx: typer.Context, incomplete: str) -> list[str]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from operator import index
+from typing import Any
 
 from genkit.errors import UsageError
 
@@ -27,6 +30,18 @@ def parse_seeds(text: str, option: str = "--seeds") -> list[int]:
             raise UsageError(f"{option} {text}: more than {MOST_SEEDS:,} seeds", "draw them in several runs")
         seeds |= dict.fromkeys(range(first, last + 1))
     return list(seeds)
+
+
+def as_list(value: object, option: str) -> str:
+    """Spell a whole number, a range or a sequence of whole numbers as `parse_seeds` reads them.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    numbers: list[Any] = list(value) if isinstance(value, Iterable) else [value]
+    if not numbers or any(isinstance(one, bool) or not hasattr(one, "__index__") for one in numbers):
+        raise UsageError(f"{option} {value}: expected whole numbers, such as 7, range(16), [3, 7, 9] or '0-15'")
+    return ",".join(str(index(one)) for one in numbers)
 
 
 def parse_grid(text: str) -> tuple[int, int]:

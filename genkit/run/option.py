@@ -37,6 +37,7 @@ class Option:
     inputs, "paired" also a folder with one for each, "list" again for each; Python may give, instead of a file, what it would
     hold, which is of the type `content`. `argument` options stand without a flag.
     `terminal` ones (stdout, the terminal, streams) have no meaning in Python. `former` are names in Python of former versions.
+    `numbers` says that the text lists whole numbers (`0-15`, `3,7,9`), for which Python may give a number, a range, a sequence.
     """
 
     help: str = ""
@@ -60,6 +61,7 @@ class Option:
     terminal: bool = False
     completes: str = ""
     former: tuple[str, ...] = ()
+    numbers: bool = False
 
 
 def option(default: Any, facts: str | Option = "", **more: Any) -> Any:
@@ -124,6 +126,10 @@ class Declared:
             return float(value)
         if self.kind is str and isinstance(value, Path):
             return str(value)
+        if self.option.numbers and not isinstance(value, str):
+            from genkit.run.lists import as_list
+
+            return as_list(value, self.flag)
         if self.kind is str and self.option.of_model and isinstance(value, (int, float)):
             return f"{value:g}" if isinstance(value, float) else str(value)
         if not isinstance(value, self.kind) or (self.kind is int and isinstance(value, bool)):

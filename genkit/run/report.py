@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -121,11 +121,7 @@ class Reporter:
         **_: Any,
     ) -> None:
         if not self._pipe:
-            if self._progress is not None and sys.stdout.isatty():
-                self._progress.console.print(output, markup=False, highlight=False, soft_wrap=True)
-            else:
-                sys.stdout.write(output + "\n")
-                sys.stdout.flush()
+            self._show_path(output)
         if self._verbose:
             made = f"{width} x {height}" if sound_s is None else f"{duration(sound_s)} of sound"
             self._talk(f"{input}: {made} in {seconds:.2f} s")
@@ -148,11 +144,26 @@ class Reporter:
         self._said.add(message)
         self._talk(f"note: {f'{input}: ' if input and not message.startswith(input) else ''}{message}")
 
+    def _on_direction(self, *, index: int, name: str, share: float, **_: Any) -> None:
+        if not self.quiet:
+            self._talk(f"{index:>4}  {share:7.2%}  {name}")
+
     def _on_done(
-        self, *, done: int, failed: int, skipped: int, left: int, seconds: float, speed: float | None, **_: Any
+        self,
+        *,
+        done: int,
+        failed: int,
+        skipped: int,
+        left: int = 0,
+        seconds: float | None = None,
+        speed: float | None = None,
+        files: Sequence[str] = (),
+        **_: Any,
     ) -> None:
         self.close()
-        if self.quiet:
+        for path in files:  # of work without items
+            self._show_path(path)
+        if self.quiet or seconds is None:
             return
         parts = [f"{done} done"]
         parts += [f"{failed} failed"] if failed else []
@@ -160,6 +171,13 @@ class Reporter:
         parts += [f"{left} left"] if left else []
         pace = f", {speed:.2g} megapixels/s" if speed else ""
         self._talk(f"{', '.join(parts)} in {duration(seconds)}{pace}")
+
+    def _show_path(self, path: str) -> None:
+        if self._progress is not None and sys.stdout.isatty():
+            self._progress.console.print(path, markup=False, highlight=False, soft_wrap=True)
+        else:
+            sys.stdout.write(path + "\n")
+            sys.stdout.flush()
 
     def _advance(self, megapixels: float) -> None:
         if self._progress is not None:

@@ -42,7 +42,8 @@ class Context:
     """What a verb is told beside its options: the model's card and options, the run, and, for one input, what belongs to it.
 
     `files` are the further files of every input, `folders` those with one for each, by option; for one input `files` has its
-    own. `notify` takes messages about the input, `steps` work that takes minutes.
+    own. `notify` takes messages about the input, `steps` work that takes minutes. `session` keeps what is loaded, None for that
+    of the process.
     """
 
     card: Card
@@ -54,6 +55,7 @@ class Context:
     seed: int = 0
     notify: Notify = _silent
     steps: Steps | None = None
+    session: Session | None = None
     _kept: dict[Any, Any] = field(default_factory=dict)
     _reader: Callable[..., Picture] = field(default_factory=lambda: lru_cache(maxsize=4)(_read))  # a file may change after it
 
@@ -164,6 +166,14 @@ class Verb:
     def listed(self, run: Run) -> int | None:
         """Where an option asks for a list (of classes, of voices) and for no output: print it and return the exit code."""
         return None
+
+    def carry_out(self, context: Context, reporter: Reporter, session: Session, stop: threading.Event | None) -> Outcome:
+        """Do what is asked for: of a verb that neither makes pictures out of pictures nor draws them.
+
+        Raises:
+            GenkitError: the plan cannot start, or the model cannot be had.
+        """
+        raise NotImplementedError
 
     def check(self, context: Context) -> None:
         """Refuse options that contradict each other, or that this model cannot honour. Reads what every input needs."""
@@ -292,14 +302,6 @@ class SpeechVerb(Verb):
     """Sounds out of texts. How they are planned and said is the verb's own (`carry_out`)."""
 
     Run: ClassVar[type[Run]] = SpeechRun
-
-    def carry_out(self, context: Context, reporter: Reporter, session: Session, stop: threading.Event | None) -> Outcome:
-        """Plan, and say what is asked for.
-
-        Raises:
-            GenkitError: the plan cannot start, or the model cannot be had.
-        """
-        raise NotImplementedError
 
     def in_memory(self, model: SpeakModel, context: Context, reporter: Reporter) -> tuple[np.ndarray, int]:
         """Say everything one after another and write nothing: samples (T,) float32 [-1, 1], and how many make a second.

@@ -9,12 +9,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genkit.errors import GenkitError, InputError, OutputError, flag
 
 if TYPE_CHECKING:
+    import torch
+
+    from genkit.cards import Card
     from genkit.media.film.video import Film
     from genkit.media.pictures.images import Picture
     from genkit.run.batch import Process
@@ -32,7 +36,8 @@ class Work:
     made_beside: Sequence[str] = ()
 
     def __init__(self, verb: Verb, context: Context, reporter: Reporter, session: Session):
-        self.verb, self.context, self.reporter, self.session = verb, context, reporter, session
+        self.verb, self.reporter, self.session = verb, reporter, session
+        self.context = replace(context, session=session)
         self._facts: dict[Path, dict[str, Any]] = {}
 
     def read(self, item: Item) -> Any:
@@ -192,6 +197,21 @@ def load(context: Context, session: Session, reporter: Reporter) -> tuple[Runtim
     if hasattr(model, "progress"):  # it works in steps that take long enough to be seen
         model.progress = reporter.steps()
     return place, model
+
+
+def load_beside(context: Context, card: Card, device: torch.device) -> Any:
+    """Another model that works together with a call's own, on a device and in float32.
+
+    Raises:
+        WeightsError: it cannot be had.
+    """
+    import torch
+
+    from genkit.run.session import DEFAULT
+    from genkit.runtime import Runtime
+
+    session, accept = context.session or DEFAULT, context.run.accept_licence
+    return session.model(card, Runtime(device, torch.float32), accept_licence=accept, report=context.notify)
 
 
 @contextmanager

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from genkit.models.shapes import SampleModel
 
-METHODS = ("sefa", "pca")
 SAMPLES = 2048
 CHUNK = 512  # latents mapped at once
 
@@ -118,22 +117,20 @@ def load_directions(data: bytes, name: str) -> Directions:
 def find_directions(
     model: SampleModel,
     name: str,
-    method: str = METHODS[0],
+    method: str = "sefa",
     count: int = 16,
     layers: Sequence[int] | None = None,
     *,
     samples: int = SAMPLES,
     revision: str = "",
 ) -> Directions:
-    """The `count` first directions of a style-based model, for some of its layers or for all.
+    """The `count` first directions, by `sefa` or `pca`, of a style-based model, for some of its layers or for all.
 
     Raises:
-        UsageError: no such method, or a model that is not style-based.
+        UsageError: a model that is not style-based.
     """
     import torch
 
-    if method not in METHODS:
-        raise UsageError(f"--method {method}: expected one of {', '.join(METHODS)}")
     modulation = model.modulation_weights()
     if modulation is None:
         raise UsageError(f"{name} maps no latents to styles, in which directions are found", code="model-option")

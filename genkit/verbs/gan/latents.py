@@ -22,11 +22,13 @@ from genkit.errors import InputError, UsageError
 from genkit.run.lists import LARGEST_SEED, parse_seeds
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor
 
+    from genkit.cards import Card
     from genkit.models.shapes import SampleModel
 
-SPACES = ("z", "w")
 MOST_FRAMES = 20_000
 LARGEST_FILE = 256 << 20  # bytes unpacked; ours take some kilobytes
 
@@ -171,6 +173,56 @@ def load_latent(data: bytes, name: str) -> Latent:
         _scalar(arrays, "truncation", float),
         _scalar(arrays, "label", int),
     )
+
+
+def read_latent(path: Path, option: str) -> Latent:
+    """Read a latent that everything asked for needs.
+
+    Raises:
+        UsageError: it is not there. InputError: it is no latent.
+    """
+    return load_latent(read_bytes(path, option), str(path))
+
+
+def read_bytes(path: Path, option: str) -> bytes:
+    """The bytes of a file that an option names.
+
+    Raises:
+        UsageError: it is not there. InputError: it cannot be read.
+    """
+    if not path.is_file():
+        raise UsageError(f"{option} {path}: not found", code="missing-input")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{option} {path}: cannot be read: {error.strerror}", exit_code=2) from error
+
+
+def refuse_other_model(card: Card, latent: Latent, path: Path) -> None:
+    """Refuse a latent of another model: its numbers mean nothing here.
+
+    Raises:
+        UsageError: names the model that it is of.
+    """
+    if latent.model and latent.model != card.name:
+        raise UsageError(f"{path} is a latent of {latent.model}, not of {card.name}", f"--model {latent.model}", code="latent")
+
+
+def w_of(model: SampleModel, latent: Latent, name: str) -> Tensor:
+    """The latent's w (1, L, D) on the model's device.
+
+    Raises:
+        UsageError: it does not fit the model.
+    """
+    import torch
+
+    one = model.mapping(model.latents([0]), model.labels_for([0]), 1.0)
+    if latent.w.shape != one.shape[1:]:
+        shapes = " and ".join("x".join(map(str, shape)) for shape in (latent.w.shape, one.shape[1:]))
+        raise UsageError(
+            f"{name}: a latent of another network ({shapes})", "give the --model that it was made with", code="latent"
+        )
+    return torch.from_numpy(latent.w)[None].to(model.device)
 
 
 def dump_arrays(arrays: dict[str, Any]) -> bytes:

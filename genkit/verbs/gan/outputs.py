@@ -4,22 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genkit.cli.options import DrawOptions
 from genkit.errors import UsageError
-from genkit.run.drawing import Drawing, Made
-from genkit.verbs.gan.options import is_style_based, need_styles, picture_of, refuse_other_model, size_of, slug, w_of
+from genkit.files import slug
+from genkit.media.film.video import encode, film_format, gif_rate
+from genkit.media.pictures.picture import Picture, on_white
+from genkit.run import ability
+from genkit.run.lists import parse_grid, parse_seeds
+from genkit.run.naming import output_folder
+from genkit.run.outputs import Output, Sample
+from genkit.verbs.gan.latents import Latent, mix, parse_layers, refuse_other_model, w_of, walk
+from genkit.verbs.gan.options import chosen
+from genkit.verbs.gan.task import GAP, Drawn, grid, render
 
 if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
     from genkit.cards import Card
-    from genkit.verbs.gan.directions import Directions
-    from genkit.verbs.gan.latents import Latent
-    from genkit.verbs.gan.verb import WalkOptions
+    from genkit.media.film.video import Film
+    from genkit.models.shapes import SampleModel
+    from genkit.run.steps import Steps
+    from genkit.run.verb import Context, Notify
+    from genkit.verbs.gan.verb import Gan
 
 FPS, LEG_S = 24.0, 2.0  # of a walk: pictures a second, seconds from one seed to the next
+MOST_FPS, MOST_S = 120, 3600
+NAMED_SEEDS = 6  # of a walk, in its file's name
 
 
 @dataclass(frozen=True)
@@ -27,72 +40,71 @@ class Job:
     """What one output is drawn from. `w(model)` gives (N, L, D), `noise` a seed for each (None: the model's constant noise);
     `finish` makes the output of the pictures, which come one by one."""
 
-    w: Callable[[Any], Any]
+    w: Callable[[SampleModel], Tensor]
     noise: Sequence[int | None]
-    finish: Callable[[Iterator[Any]], Any]
+    finish: Callable[[Iterator[Drawn]], Picture | Film]
     truncation: float | None = None
-    label: str | None = None
 
 
 class Drawings:
-    """What is asked for, as outputs."""
+    """What a call of `gan` asks for. `options` are what every recipe has."""
 
-    def __init__(self, card: Card, chosen: dict[str, Any], shared: DrawOptions, save_latent: bool, batch: int | None):
-        self.card, self.chosen, self.shared = card, chosen, shared
-        self.label, self.truncation = chosen.get("class"), chosen.get("truncation")
-        self.save_latent, self.batch = save_latent, batch
-        self.options = chosen | ({"save_latent": True} if save_latent else {})
+    def __init__(self, verb: Gan, context: Context):
+        self.verb, self.context, self.run, self.card = verb, context, context.run, context.card
+        found = chosen(verb, context)
+        self.label, self.truncation = found.get("class"), found.get("truncation")
+        self.options = found | ({"save_latent": True} if verb.save_latent else {})
+        self.size = size_of(self.card)
 
-    def seeds(self, listed: str | None, single: int | None, grid: str | None) -> list[Drawing]:
-        from genkit.run.lists import parse_grid, parse_seeds
+    def outputs(self) -> list[Output]:
+        verb = self.verb
+        if verb.walk is not None:
+            return self._walk(verb.walk)
+        if verb.mix:
+            return [self._mixture(one) for one in verb.mix]
+        if verb.saved:
+            return [self._saved(*one) for one in verb.saved]
+        if verb.grid is not None:
+            return self._grids(verb.grid)
+        return [self._seed(one) for one in self._seeds([0])]
 
-        if grid is None:
-            seeds = [single or 0] if listed is None else parse_seeds(listed)
-            return [self._seed(one) for one in seeds]
-        columns, rows = parse_grid(grid)
-        seeds = list(range(columns * rows)) if single is None else [single]
-        seeds = seeds if listed is None else parse_seeds(listed)
-        cells = columns * rows
-        return [self._grid(seeds[at : at + cells], columns, rows) for at in range(0, len(seeds), cells)]
+    def _seeds(self, usual: Sequence[int]) -> Sequence[int]:
+        if self.verb.seeds is not None:
+            return parse_seeds(self.verb.seeds)
+        return usual if self.verb.seed is None else [self.verb.seed]
 
     def _stem(self, what: str) -> str:
+        return "-".join([self.card.name, *([named(str(self.label))] if self.label is not None else []), what])
 
-        return "-".join([self.card.name, *([slug(str(self.label))] if self.label is not None else []), what])
-
-    def _seed(self, seed: int) -> Drawing:
-
-        job = Job(lambda model: self._mapped(model, [seed]), [seed], _single, self.truncation, self.label)
-        size = size_of(self.card)
-        return Drawing(f"seed {seed}", self._stem(f"seed{seed:04}"), job, seed=seed, options=self.options, size=size)
-
-    def _mapped(self, model: Any, seeds: Sequence[int]) -> Any:
+    def _mapped(self, model: SampleModel, seeds: Sequence[int]) -> Tensor:
         return model.mapping(model.latents(seeds), model.labels_for(seeds, self.label), self.truncation)
 
-    def _grid(self, seeds: Sequence[int], columns: int, rows: int) -> Drawing:
+    def _seed(self, seed: int) -> Output:
+        job = Job(lambda model: self._mapped(model, [seed]), [seed], single, self.truncation)
+        return Output(f"seed {seed}", self._stem(f"seed{seed:04}"), job, seed=seed, options=self.options, size=self.size)
 
-        def laid_out(pictures: Iterator[Any]) -> Any:
-            from genkit.media.pictures.picture import Picture
-            from genkit.verbs.gan.task import grid
+    def _grids(self, text: str) -> list[Output]:
+        columns, rows = parse_grid(text)
+        cells = columns * rows
+        seeds = self._seeds(range(cells))
+        return [self._grid(seeds[at : at + cells], columns, rows) for at in range(0, len(seeds), cells)]
 
+    def _grid(self, seeds: Sequence[int], columns: int, rows: int) -> Output:
+        def laid_out(pictures: Iterator[Drawn]) -> Picture:
             return Picture(*grid(list(pictures), columns, rows))
 
         whole = list(seeds) == list(range(seeds[0], seeds[-1] + 1)) and len(seeds) > 1
         text = f"{seeds[0]}-{seeds[-1]}" if whole else ",".join(map(str, seeds))
-        job = Job(lambda model: self._mapped(model, seeds), seeds, laid_out, self.truncation, self.label)
-        return Drawing(
+        return Output(
             f"seeds {text}",
             self._stem(f"seed{seeds[0]:04}-grid{columns}x{rows}"),
-            job,
+            Job(lambda model: self._mapped(model, seeds), seeds, laid_out, self.truncation),
             options=self.options | {"seeds": text, "grid": f"{columns}x{rows}"},
             size=size_of(self.card, columns, rows),
             alone=True,
         )
 
-    def mixture(self, text: str) -> Drawing:
-        from genkit.run.lists import parse_seeds
-        from genkit.verbs.gan.latents import mix, parse_layers
-
-        need_styles(self.card, "--mix")
+    def _mixture(self, text: str) -> Output:
         first, second, layers = ([*text.split(":"), "", ""])[:3]
         pair = [parse_seeds(one, "--mix") for one in (first, second)]
         if text.count(":") != 2 or [len(one) for one in pair] != [1, 1]:
@@ -100,190 +112,128 @@ class Drawings:
         seeds = [one[0] for one in pair]
         parse_layers(layers, 1 << 20, "--mix")  # how many there are is known once the model is loaded
 
-        def mixed(model: Any) -> Any:
+        def mixed(model: SampleModel) -> Tensor:
             return mix(self._mapped(model, seeds), parse_layers(layers, model.layers, "--mix"))
 
-        job = Job(mixed, seeds[:1], _single, self.truncation, self.label)
-        stem = self._stem(f"mix{seeds[0]}-{seeds[1]}-layers{slug(layers)}")
-        return Drawing(f"mix {text}", stem, job, options=self.options | {"mix": text}, size=size_of(self.card))
+        job = Job(mixed, seeds[:1], single, self.truncation)
+        stem = self._stem(f"mix{seeds[0]}-{seeds[1]}-layers{named(layers)}")
+        return Output(f"mix {text}", stem, job, options=self.options | {"mix": text}, size=self.size)
 
-    def saved(self, path: Path, latent: Any) -> Drawing:
-
+    def _saved(self, path: Path, latent: Latent) -> Output:
         refuse_other_model(self.card, latent, path)
-        job = Job(lambda model: w_of(model, latent, str(path)), [latent.noise_seed], _single, latent.truncation)
-        files, size = {"latent": path}, size_of(self.card)
-        return Drawing(str(path), f"{path.stem}-drawn", job, options=self.options, files=files, size=size)
+        job = Job(lambda model: w_of(model, latent, str(path)), [latent.noise_seed], single, latent.truncation)
+        stem = f"{path.stem}-drawn"
+        return Output(str(path), stem, job, options=self.options, files={"latent": path}, size=self.size)
 
-    def walk(self, film: WalkOptions) -> list[Drawing]:
-        from genkit.media.film.video import encode, gif_rate
-        from genkit.run.lists import parse_seeds
-        from genkit.run.plan import output_folder
-        from genkit.verbs.gan.latents import SPACES, walk
-
-        seeds = parse_seeds(str(film.walk), "--walk")
+    def _walk(self, text: str) -> list[Output]:
+        verb = self.verb
+        seeds = parse_seeds(text, "--walk")
         if len(seeds) < 2:
-            raise UsageError(f"--walk {film.walk}: a walk leads from one seed to another", "name two or more: --walk 3,7,9")
-        space = film.interpolate or ("w" if is_style_based(self.card) else "z")
-        if space not in SPACES:
-            raise UsageError(f"--interpolate {space}: expected one of {', '.join(SPACES)}")
+            raise UsageError(f"--walk {text}: a walk leads from one seed to another", "name two or more: --walk 3,7,9")
+        space = verb.interpolate or ("w" if "styles" in self.card.can else "z")
         if space == "w":
-            need_styles(self.card, "--interpolate w")
-        fps = FPS if film.fps is None else film.fps
-        seconds = LEG_S * (len(seeds) if film.loop else len(seeds) - 1) if film.seconds is None else film.seconds
-        if not (0 < fps <= 120 and 0 < seconds <= 3600):
-            raise UsageError(f"--fps {fps:g} --seconds {seconds:g}: expected up to 120 pictures a second, and an hour at most")
-        format, folder = _film_format(self.shared, film), output_folder(self.shared.output)
+            ability.need(self.card, "styles", "--interpolate w")
+        fps = FPS if verb.fps is None else verb.fps
+        seconds = LEG_S * (len(seeds) if verb.loop else len(seeds) - 1) if verb.seconds is None else verb.seconds
+        if not (0 < fps <= MOST_FPS and 0 < seconds <= MOST_S):
+            raise UsageError(
+                f"--fps {fps:g} --seconds {seconds:g}: expected up to {MOST_FPS} pictures a second, and an hour at most"
+            )
+        format = self._film_format()
         fps = gif_rate(fps) if format == "GIF" else fps
         frames = round(seconds * fps)
         if frames < len(seeds):
-            raise UsageError(f"--walk {film.walk}: {frames} pictures for {len(seeds)} seeds", "more --seconds, or more --fps")
+            raise UsageError(f"--walk {text}: {frames} pictures for {len(seeds)} seeds", "more --seconds, or more --fps")
 
-        @lru_cache(maxsize=1)
-        def path(model: Any) -> Any:
-            return walk(model, seeds, frames, space=space, loop=film.loop, label=self.label, truncation=self.truncation)
+        def path(model: SampleModel) -> Tensor:
+            ends: dict[str, Any] = {"space": space, "loop": verb.loop, "label": self.label, "truncation": self.truncation}
+            found: Tensor = self.context.once("walk", lambda: walk(model, seeds, frames, **ends))
+            return found
 
         options = self.options | {"walk": ",".join(map(str, seeds)), "interpolate": space, "seconds": seconds, "fps": fps}
-        options |= {"loop": True} if film.loop else {}
-        stem = self._stem(f"walk{'-'.join(map(str, seeds[:6]))}")
-        size = size_of(self.card)
+        options |= {"loop": True} if verb.loop else {}
+        stem = self._stem(f"walk{'-'.join(map(str, seeds[:NAMED_SEEDS]))}")
         if format is not None:
-            quality = self.shared.quality
+            quality = self.context.settings.quality
 
-            def filmed(pictures: Iterator[Any]) -> Any:
-                return encode((_flat(one) for one in pictures), format, fps, quality=quality, loop=film.loop)
+            def filmed(pictures: Iterator[Drawn]) -> Film:
+                return encode((_flat(one) for one in pictures), format, fps, quality=quality, loop=verb.loop)
 
-            job = Job(path, [seeds[0]] * frames, filmed, self.truncation, self.label)
-            return [Drawing(f"walk {film.walk}", stem, job, options=options, size=size, alone=True, film=format)]
-        if film.frame is None and folder is None:
+            job = Job(path, [seeds[0]] * frames, filmed, self.truncation)
+            return [Output(f"walk {text}", stem, job, options=options, size=self.size, alone=True, film=format)]
+        if verb.frame is None and output_folder(self.run.output) is None:
             raise UsageError(
-                f"-o {self.shared.output}: a walk is a film or a folder of pictures", "-o walk.mp4, walk.gif or walk/"
+                f"-o {self.run.output}: a walk is a film or a folder of pictures", "-o walk.mp4, walk.gif or walk/"
             )
-        if film.frame is not None and film.frame > frames:
-            raise UsageError(f"--frame {film.frame}: the walk has {frames} pictures")
+        if verb.frame is not None and verb.frame > frames:
+            raise UsageError(f"--frame {verb.frame}: the walk has {frames} pictures")
 
-        def one(number: int) -> Drawing:
-            job = Job(lambda model: path(model)[number - 1 : number], seeds[:1], _single, self.truncation, self.label)
-            named = f"{stem}-{number:04}"
-            return Drawing(f"picture {number}", named, job, options=options | {"frame": number}, size=size)
+        def one(number: int) -> Output:
+            job = Job(lambda model: path(model)[number - 1 : number], seeds[:1], single, self.truncation)
+            own = options | {"frame": number}
+            return Output(f"picture {number}", f"{stem}-{number:04}", job, options=own, size=self.size)
 
-        return [one(number) for number in ([film.frame] if film.frame else range(1, frames + 1))]
+        return [one(number) for number in ([verb.frame] if verb.frame else range(1, frames + 1))]
 
-    def draw(self, model: Any, jobs: Sequence[Job], notice: Any, working: Any) -> list[Any]:
+    def _film_format(self) -> str | None:
+        """MP4, GIF, or None for single pictures: as -o or --format says, a film where neither does."""
+        output, wanted = self.run.output, self.run.format
+        named = film_format(output) if output and output_folder(output) is None else None
+        asked = film_format(wanted)
+        if self.verb.frame is not None:
+            if named or asked:
+                raise UsageError("--frame is one picture, and no film", "-o picture.png")
+            return None
+        if output == "-":
+            raise UsageError("a film cannot go to standard output", "-o walk.mp4")
+        if named and wanted and asked != named:
+            raise UsageError(f"--format {wanted} and {output} contradict each other", "leave out one of them")
+        return named or asked or (None if output or wanted else "MP4")
+
+    def draw(self, model: SampleModel, jobs: Sequence[Job], notify: Notify, steps: Steps | None) -> list[Sample]:
         """Draw outputs in one batch, or one that is drawn alone."""
         import torch
 
-        from genkit.verbs.gan.latents import Latent
-        from genkit.verbs.gan.task import render
-
         if len({job.truncation for job in jobs}) > 1:  # saved latents may each have their own
-            return [made for job in jobs for made in self.draw(model, [job], notice, working)]
+            return [made for job in jobs for made in self.draw(model, [job], notify, steps)]
         w = torch.cat([job.w(model) for job in jobs])
         noise = [seed for job in jobs for seed in job.noise]
-        pictures = render(model, w, noise, truncation=jobs[0].truncation, batch=self.batch, notice=notice)
-        if working is not None:
-            pictures = _counted(pictures, len(w), working)
-            return [Made(jobs[0].finish(pictures))]
+        pictures = render(model, w, noise, truncation=jobs[0].truncation, batch=self.verb.batch_size, notice=notify)
+        if steps is not None:
+            return [Sample(jobs[0].finish(_counted(pictures, len(w), steps)))]
         found = []
         for job, drawn in zip(jobs, pictures, strict=True):
             latent = Latent(drawn.w, self.card.name, self.card.revision or "", job.noise[0], job.truncation)
-            beside = {".npz": latent.dump()} if self.save_latent else {}
-            found.append(Made(job.finish(iter([drawn])), beside))
+            beside = {".npz": latent.dump()} if self.verb.save_latent else {}
+            found.append(Sample(job.finish(iter([drawn])), beside))
         return found
 
 
-def _film_format(shared: DrawOptions, film: WalkOptions) -> str | None:
-    """MP4, GIF, or None for single pictures: as -o or --format says, a film where neither does."""
-    from genkit.media.film.video import film_format
-    from genkit.run.plan import output_folder
-
-    named = film_format(shared.output) if shared.output and output_folder(shared.output) is None else None
-    asked = film_format(shared.format)
-    if film.frame is not None:
-        if named or asked:
-            raise UsageError("--frame is one picture, and no film", "-o picture.png")
+def size_of(card: Card, columns: int = 1, rows: int = 1) -> tuple[int, int] | None:
+    """Width and height of a picture, or of a grid of them, where the card tells."""
+    side = card.params.get("side")
+    if not isinstance(side, int):
         return None
-    if shared.output == "-":
-        raise UsageError("a film cannot go to standard output", "-o walk.mp4")
-    if named and shared.format and asked != named:
-        raise UsageError(f"--format {shared.format} and {shared.output} contradict each other", "leave out one of them")
-    return named or asked or (None if shared.output or shared.format else "MP4")
+    return columns * (side + GAP) - GAP, rows * (side + GAP) - GAP
 
 
-def _single(pictures: Iterator[Any]) -> Any:
-    return picture_of(next(pictures))
+def named(text: str) -> str:
+    """A class, a direction or a list of layers as part of a file's name."""
+    return slug(text, keep="_.-").strip("-")
 
 
-def _flat(drawn: Any) -> Any:
+def single(pictures: Iterator[Drawn]) -> Picture:
+    """The picture where there is one."""
+    drawn = next(pictures)
+    return Picture(drawn.pixels, drawn.alpha, "PNG")
+
+
+def _flat(drawn: Drawn) -> np.ndarray:
     """Pixels of a frame, on white where they are transparent."""
-    from genkit.media.pictures.picture import on_white
-
     return drawn.pixels if drawn.alpha is None else on_white(drawn.pixels, drawn.alpha)
 
 
-def _counted(pictures: Iterator[Any], of: int, working: Any) -> Iterator[Any]:
+def _counted(pictures: Iterator[Drawn], of: int, steps: Steps) -> Iterator[Drawn]:
     for number, one in enumerate(pictures, 1):
         yield one
-        working.step(number, of)
-
-
-@dataclass(frozen=True)
-class Edit:
-    """Steps from one latent along one direction, as outputs."""
-
-    card: Card
-    chosen: dict[str, Any]
-    saved: Latent | None
-    path: Path | None
-    seed: int | None
-    direction: str
-    file: Path | None
-    known: Directions | None
-    layers: str | None
-    save_latent: bool
-
-    def drawing(self, amount: float) -> Drawing:
-        name = slug(self.known.called(self.known.find(self.direction)) if self.known else self.direction)
-        start = self.path.stem if self.path else f"{self.card.name}-seed{self.seed:04}"
-        given = {"direction": self.direction, "amount": amount, "layers": self.layers, "save_latent": self.save_latent or None}
-        return Drawing(
-            f"{self.path or f'seed {self.seed}'} {name} {amount:+g}",
-            f"{start}-{name}{amount:+g}",
-            amount,
-            seed=self.seed,
-            options=self.chosen | {option: value for option, value in given.items() if value is not None},
-            files={"directions": self.file} if self.file else {},
-            source=self.path,
-            size=size_of(self.card),
-        )
-
-    def draw(self, model: Any, jobs: Sequence[float], notice: Any, working: Any) -> list[Made]:
-        from dataclasses import replace
-
-        from genkit.verbs.gan.directions import find_directions
-        from genkit.verbs.gan.latents import Latent, parse_layers
-        from genkit.verbs.gan.task import render
-
-        if self.file is not None:
-            notice(f"directions: {self.file}")
-        found = self.known or find_directions(model, self.card.name, count=1 << 20)
-        if self.layers is not None:
-            found = replace(found, layers=tuple(parse_layers(self.layers, model.layers, "--layers")))
-        if any(not 0 <= one < model.layers for one in found.layers):
-            raise UsageError(f"{self.file}: directions for layers that {self.card.name} has not got", code="directions")
-        index = found.find(self.direction)
-        truncation = self.chosen.get("truncation")
-        if self.saved is not None:
-            w, noise = w_of(model, self.saved, str(self.path)), self.saved.noise_seed
-            truncation = self.saved.truncation
-        else:
-            seeds = [self.seed or 0]
-            w = model.mapping(model.latents(seeds), model.labels_for(seeds, self.chosen.get("class")), truncation)
-            noise = self.seed
-        if found.vectors.shape[1] != w.shape[2]:
-            raise UsageError(f"{self.file}: directions of another network", "genkit gan directions", code="directions")
-        made = []
-        for amount in jobs:
-            drawn = next(render(model, found.moved(w, index, amount), [noise], truncation=truncation, notice=notice))
-            latent = Latent(drawn.w, self.card.name, self.card.revision or "", noise, truncation)
-            made.append(Made(picture_of(drawn), {".npz": latent.dump()} if self.save_latent else {}))
-        return made
+        steps.step(number, of)

@@ -16,16 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genkit.errors import RunError, UsageError
+from genkit.errors import RunError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from genkit.models.shapes import SampleModel
 
-SPACES = ("w+", "w")
-STEPS = 300
-MOST_STEPS = 100_000
 RATE = 0.1  # of Adam, in standard deviations of w
 RAMP_UP, RAMP_DOWN = 0.05, 0.25  # shares of the steps
 NOISE, NOISE_UNTIL = 0.05, 0.75  # in standard deviations of w; a share of the steps
@@ -50,18 +47,6 @@ class Projection:
     loss: float
 
 
-def check(steps: int, space: str) -> None:
-    """Refuse what nothing can be found with.
-
-    Raises:
-        UsageError: says which option.
-    """
-    if not 1 <= steps <= MOST_STEPS:
-        raise UsageError(f"--steps {steps}: expected 1 to {MOST_STEPS}", f"{STEPS} is the default")
-    if space not in SPACES:
-        raise UsageError(f"--space {space}: expected one of {', '.join(SPACES)}")
-
-
 def squared(pixels: np.ndarray, alpha: np.ndarray | None, side: int) -> tuple[np.ndarray, np.ndarray | None]:
     """The middle square of a picture (H, W, 1 or 3) and of its alpha (H, W), at (side, side); grey becomes RGB."""
     from genkit.pixels.resample import resize
@@ -84,25 +69,25 @@ def project(
     pixels: np.ndarray,
     alpha: np.ndarray | None = None,
     *,
-    steps: int = STEPS,
-    space: str = SPACES[0],
+    steps: int = 300,
+    space: str = "w+",
     label: str | int | None = None,
     seed: int = 0,
     progress: Progress = lambda step, steps, loss: None,
 ) -> Projection:
     """The w of a picture (side, side, 3) uint8 or uint16, with alpha (side, side) or None, as `squared` gives them.
 
-    `features` takes RGB (N, 3, H, W) in [0, 1] to features of several layers, differentiably. Without `label` the class comes
-    with the start. The same seed gives the same w on one machine.
+    `features` takes RGB (N, 3, H, W) in [0, 1] to features of several layers, differentiably. `space` is `w+` (a latent for
+    each layer) or `w` (one for all). Without `label` the class comes with the start. The same seed gives the same w on one
+    machine.
 
     Raises:
-        UsageError: options that cannot be. RunError: out of memory, or numbers that run away.
+        UsageError: a class that the model has not got. RunError: out of memory, or numbers that run away.
     """
     import torch
 
     from genkit import runtime
 
-    check(steps, space)
     peak = float(np.iinfo(pixels.dtype).max)
     target = torch.from_numpy(pixels.astype(np.float32) / peak).permute(2, 0, 1)[None]
     if alpha is not None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -95,7 +95,7 @@ def render(
 
 
 def _fitting(
-    model: SampleModel, w: Tensor, seeds: Sequence[Any], truncation: float | None, count: int, notice: Notice
+    model: SampleModel, w: Tensor, seeds: Sequence[int | None], truncation: float | None, count: int, notice: Notice
 ) -> tuple[Tensor, int]:
     """The pictures of the first of w that fit into memory, and how many may be tried next."""
     import torch
@@ -105,7 +105,7 @@ def _fitting(
     while True:
         try:
             with runtime.inference():
-                noise = None if seeds[0] is None else seeds[: len(w)]
+                noise = [one for one in seeds[: len(w)] if one is not None] or None  # all have a seed, or none has
                 images = model.synthesis(w, noise_seed=noise, truncation=truncation)
         except (RuntimeError, MemoryError) as error:
             if not runtime.is_out_of_memory(error):

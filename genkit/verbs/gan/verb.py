@@ -1,124 +1,32 @@
-"""`genkit gan`: draw pictures from a latent space."""
+"""`gan`: draw pictures from a latent space."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-import typer
+from genkit.errors import UsageError
+from genkit.run import ability
+from genkit.run.option import RUN, given, option
+from genkit.run.verb import Context, DrawingVerb
+from genkit.verbs.gan.options import LABEL, LATENT, SEED, TRUNCATION, WHAT, chosen
 
-from genkit.cli.options import RUN, DrawOptions, spread
-from genkit.verbs.gan import latents_verb as gan_latents
-from genkit.verbs.gan.options import LATENT, WHAT, ClassOption, SeedOption, Truncation
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-app = typer.Typer(rich_markup_mode=None, add_completion=False)
-gan_latents.mount(app)
+    from genkit.cards import Card
+    from genkit.run.outputs import Outputs
+    from genkit.run.settings import Run
+    from genkit.verbs.gan.latents import Latent
 
 FILM = "Film"
+SOURCES = ("seeds", "seed", "mix", "latent", "walk")  # what there is to draw, one at a time
 
 
 @dataclass(frozen=True)
-class WalkOptions:
-    walk: Annotated[
-        str | None,
-        typer.Option(
-            "--walk",
-            metavar="LIST",
-            rich_help_panel=FILM,
-            show_default=False,
-            help="Go from seed to seed: -o walk.mp4, walk.gif, or a folder for single pictures.",
-        ),
-    ] = None
-    interpolate: Annotated[
-        str | None,
-        typer.Option(
-            "--interpolate",
-            metavar="z|w",
-            rich_help_panel=FILM,
-            show_default="w, or z for a model that is not style-based",
-            help="Straight through the styles (w), or along circles through the latents (z).",
-        ),
-    ] = None
-    seconds: Annotated[
-        float | None,
-        typer.Option(
-            "--seconds", metavar="S", rich_help_panel=FILM, show_default="2 from seed to seed", help="How long the walk takes."
-        ),
-    ] = None
-    fps: Annotated[
-        float | None,
-        typer.Option("--fps", metavar="N", rich_help_panel=FILM, show_default="24", help="Pictures a second."),
-    ] = None
-    loop: Annotated[
-        bool, typer.Option("--loop", rich_help_panel=FILM, help="Go back to the first seed; a GIF plays again and again.")
-    ] = False
-    frame: Annotated[
-        int | None,
-        typer.Option(
-            "--frame", metavar="N", min=1, rich_help_panel=FILM, show_default="all", help="This picture of the walk alone."
-        ),
-    ] = None
-
-
-@app.callback(invoke_without_command=True)
-@spread
-def gan(
-    context: typer.Context,
-    film: WalkOptions,
-    shared: DrawOptions,
-    seeds: Annotated[
-        str | None,
-        typer.Option("--seeds", metavar="LIST", rich_help_panel=WHAT, show_default="0", help="Seeds: 0-15, or 3,7,9."),
-    ] = None,
-    seed: SeedOption = None,
-    label: ClassOption = None,
-    list_classes: Annotated[
-        bool, typer.Option("--list-classes", rich_help_panel=WHAT, help="List the model's classes, and draw nothing.")
-    ] = False,
-    truncation: Truncation = None,
-    grid: Annotated[
-        str | None,
-        typer.Option(
-            "--grid",
-            metavar="COLSxROWS",
-            rich_help_panel=WHAT,
-            show_default=False,
-            help="Lay the pictures out in grids; without --seeds as many as fill one.",
-        ),
-    ] = None,
-    mix: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--mix",
-            metavar="A:B:LAYERS",
-            rich_help_panel=LATENT,
-            show_default=False,
-            help="Seed A with the styles of seed B in some layers, again for each: 3:7:0-3.",
-        ),
-    ] = None,
-    latent: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--latent", metavar="FILE", rich_help_panel=LATENT, show_default=False, help="Draw a saved latent, again for each."
-        ),
-    ] = None,
-    save_latent: Annotated[
-        bool, typer.Option("--save-latent", rich_help_panel=LATENT, help="Save each picture's latent beside it (.npz).")
-    ] = False,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(
-            "--batch-size",
-            metavar="N",
-            min=1,
-            max=1024,
-            rich_help_panel=RUN,
-            show_default="4, or 16 on a GPU",
-            help="Pictures to draw at once.",
-        ),
-    ] = None,
-) -> int | None:
+class Gan(DrawingVerb):
     """Draw pictures from a latent space. A seed gives the same picture alone, in a batch and in a grid.
 
     \b
@@ -128,53 +36,140 @@ def gan(
       genkit gan --walk 3,7,9 --loop -o walk.mp4
       genkit gan --mix 3:7:3-4
     """
-    if context.invoked_subcommand is not None:
-        _refuse_before_command(context)
-        return None
-    from genkit.errors import UsageError
-    from genkit.run.drawing import DrawingVerb, run_drawings
-    from genkit.verbs.gan.options import find_card, read_latent, read_options
-    from genkit.verbs.gan.outputs import Drawings
-    from genkit.verbs.gan.task import batch_size as fitting
 
-    given = {"--seeds": seeds, "--seed": seed, "--walk": film.walk, "--mix": mix, "--latent": latent}
-    named = [option for option, value in given.items() if value not in (None, [])]
-    if len(named) > 1:
-        raise UsageError(f"{' and '.join(named)} both say what to draw", "give one of them")
-    saved = [(path, read_latent(path)) for path in latent or ()]
-    card = find_card(shared.model or (saved[0][1].model if saved and saved[0][1].model else None))
-    if list_classes:
-        return gan_latents.list_classes(card, shared)
-    chosen = read_options(card, shared.model_options, label, truncation)
-    if saved and chosen:
-        raise UsageError(f"--{next(iter(chosen))}: a saved latent has its own", "leave it out")
-    if grid is not None and named and named[0] not in ("--seeds", "--seed"):
-        raise UsageError(f"--grid lays out the pictures of --seeds, not of {named[0]}", "leave out one of them")
-    if film.walk is None and any((film.interpolate, film.seconds, film.fps, film.loop, film.frame)):
-        raise UsageError("--interpolate, --seconds, --fps, --loop and --frame are for a --walk", "name its seeds: --walk 3,7,9")
-    if save_latent and (grid or film.walk):
-        raise UsageError("--save-latent saves the latent of a picture, not of a grid or a film", "leave it out")
-    make = Drawings(card, chosen, shared, save_latent, batch_size)
-    if film.walk is not None:
-        drawings = make.walk(film)
-    elif mix:
-        drawings = [make.mixture(one) for one in mix]
-    elif saved:
-        drawings = [make.saved(*one) for one in saved]
-    else:
-        drawings = make.seeds(seeds, seed, grid)
-    suffixes = (".npz",) if save_latent else ()
-    verb = DrawingVerb("gan", card, drawings, make.draw, lambda model: fitting(model, batch_size), suffixes)
-    return run_drawings(shared, verb)
+    seeds: str | None = option(None, "Seeds: 0-15, or 3,7,9.", panel=WHAT, metavar="LIST", shown="0", numbers=True)
+    seed: int | None = option(None, SEED)
+    label: str | None = option(None, LABEL)
+    list_classes: bool = option(False, "List the model's classes, and draw nothing.", panel=WHAT, recorded=False, terminal=True)
+    truncation: float | None = option(None, TRUNCATION)
+    grid: str | None = option(
+        None,
+        "Lay the pictures out in grids; without --seeds as many as fill one.",
+        panel=WHAT,
+        metavar="COLSxROWS",
+        shown=False,
+    )
+    mix: list[str] | None = option(
+        None,
+        "Seed A with the styles of seed B in some layers, again for each: 3:7:0-3.",
+        panel=LATENT,
+        metavar="A:B:LAYERS",
+        shown=False,
+        needs="styles",
+    )
+    latent: list[Path] | None = option(
+        None, "Draw a saved latent, again for each.", panel=LATENT, metavar="FILE", shown=False, file="list"
+    )
+    save_latent: bool = option(False, "Save each picture's latent beside it (.npz).", panel=LATENT)
+    batch_size: int | None = option(
+        None,
+        "Pictures to draw at once.",
+        panel=RUN,
+        metavar="N",
+        shown="4, or 16 on a GPU",
+        least=1,
+        most=1024,
+        recorded=False,
+        former=("batch",),
+    )
+    walk: str | None = option(
+        None,
+        "Go from seed to seed: -o walk.mp4, walk.gif, or a folder for single pictures.",
+        panel=FILM,
+        metavar="LIST",
+        shown=False,
+        numbers=True,
+    )
+    interpolate: str | None = option(
+        None,
+        "Straight through the styles (w), or along circles through the latents (z).",
+        panel=FILM,
+        metavar="z|w",
+        shown="w, or z for a model that is not style-based",
+        choices=("z", "w"),
+    )
+    seconds: float | None = option(
+        None, "How long the walk takes.", panel=FILM, metavar="S", shown="2 from seed to seed", unit="s"
+    )
+    fps: float | None = option(None, "Pictures a second.", panel=FILM, metavar="N", shown="24")
+    loop: bool = option(False, "Go back to the first seed; a GIF plays again and again.", panel=FILM)
+    frame: int | None = option(None, "This picture of the walk alone.", panel=FILM, metavar="N", shown="all", least=1)
 
+    name = "gan"
+    first = "seeds"
 
-def _refuse_before_command(context: typer.Context) -> None:
-    """Refuse options before the command's name, which would be lost."""
-    from genkit.errors import UsageError
+    @cached_property
+    def saved(self) -> Sequence[tuple[Path, Latent]]:
+        """The saved latents to draw.
 
-    for name in context.params:
-        source = context.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
-            option = f"--{name.replace('_', '-')}"
-            command = context.invoked_subcommand
-            raise UsageError(f"options go behind the command: genkit gan {command} ... (before it stands {option})")
+        Raises:
+            UsageError: one is not there. InputError: it is no latent.
+        """
+        from genkit.verbs.gan.latents import read_latent
+
+        return [(path, read_latent(path, "--latent")) for path in self.latent or ()]
+
+    def find_card(self, run: Run) -> Card:
+        """The model that is asked for, else that of a saved latent, else the verb's default.
+
+        Raises:
+            UsageError: there is none of that name.
+        """
+        from genkit import cards
+
+        of_latent = self.saved[0][1].model if self.saved else None
+        return cards.find(run.model or of_latent or cards.default_model("gan"), "gan")
+
+    def listed(self, run: Run) -> int | None:
+        """Print each class with its number, from the card where it says them."""
+        if not self.list_classes:
+            return None
+        from genkit.run.report import write_event
+
+        card = self.find_card(run)
+        ability.need(card, "classes", "--list-classes")
+        names = card.params.get("labels") or self._labels(card, run)
+        for index, name in enumerate(names):
+            if run.json:
+                write_event("class", index=index, name=str(name))
+            else:
+                print(f"{index:>4}  {name}")
+        if run.json:
+            write_event("done", done=len(names), failed=0, skipped=0, exit=0)
+        return 0
+
+    def _labels(self, card: Card, run: Run) -> Sequence[str]:
+        from genkit.run.call import Call, reporting
+        from genkit.run.session import DEFAULT
+        from genkit.run.settings import settings_of
+        from genkit.run.work import load
+
+        with reporting(Call(self, run)) as reporter:
+            labels: Sequence[str] = load(Context(card, run, settings_of(run, self.name)), DEFAULT, reporter)[1].labels
+        return labels
+
+    def check(self, context: Context) -> None:
+        options = [each for each, _ in given(self)]
+        sources = [each.flag for each in options if each.name in SOURCES]
+        if len(sources) > 1:
+            raise UsageError(f"{' and '.join(sources)} both say what to draw", "give one of them")
+        found = chosen(self, context)
+        if self.saved and found:
+            raise UsageError(f"--{next(iter(found))}: a saved latent has its own", "leave it out")
+        if self.grid is not None and (self.walk is not None or self.mix or self.latent):
+            raise UsageError(f"--grid lays out the pictures of --seeds, not of {sources[0]}", "leave out one of them")
+        if self.walk is None and any(each.option.panel == FILM for each in options):
+            raise UsageError(
+                "--interpolate, --seconds, --fps, --loop and --frame are for a --walk", "name its seeds: --walk 3,7,9"
+            )
+        if self.save_latent and (self.grid or self.walk):
+            raise UsageError("--save-latent saves the latent of a picture, not of a grid or a film", "leave it out")
+
+    def outputs(self, context: Context) -> Outputs:
+        from genkit.run.outputs import Outputs
+        from genkit.verbs.gan.outputs import Drawings
+        from genkit.verbs.gan.task import batch_size
+
+        make = Drawings(self, context)
+        suffixes = (".npz",) if self.save_latent else ()
+        return Outputs(make.outputs(), make.draw, partial(batch_size, given=self.batch_size), suffixes)

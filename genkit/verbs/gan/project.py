@@ -1,0 +1,127 @@
+"""`gan project`: find the latents of pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from genkit.errors import OutputError, UsageError
+from genkit.run import ability
+from genkit.run.option import option
+from genkit.run.verb import Context, PictureVerb
+from genkit.verbs.gan.options import LABEL, LATENT, chosen
+
+if TYPE_CHECKING:
+    import torch
+
+    from genkit.cards import Card
+    from genkit.media.pictures.picture import Picture
+    from genkit.models.shapes import SampleModel
+    from genkit.verbs.gan.projection import Features
+
+
+@dataclass(frozen=True)
+class Project(PictureVerb):
+    """Find the latent of pictures: what the model would have to start from to draw them.
+
+    The middle square of a picture is looked for. The output is the picture as the model draws it (photo_projected.png), and
+    photo_projected.npz beside it is the latent, which `genkit gan --latent` draws and `genkit gan edit` changes.
+
+    \b
+      genkit gan project photo.jpg
+      genkit gan edit photo_projected.npz --direction 0 --amount 2
+    """
+
+    label: str | None = option(None, LABEL)
+    steps: int = option(300, "Steps of the search.", panel=LATENT, metavar="N", least=1, most=100_000)
+    space: str | None = option(
+        None,
+        "A latent for each layer (w+: nearer to the picture), or one for all (w: easier to edit).",
+        panel=LATENT,
+        metavar="w+|w",
+        shown="w+",
+        choices=("w+", "w"),
+    )
+    features: str | None = option(
+        None,
+        "The model whose features pictures are compared by; vgg19 is the published one.",
+        panel=LATENT,
+        metavar="NAME",
+        shown="the style network that ships",
+    )
+
+    name = "gan project"
+    mark = marks = "_projected"
+    works = True
+
+    def check(self, context: Context) -> None:
+        from genkit.run.call import Call
+
+        chosen(self, context)
+        ability.need(self._judge(), "features", "--features", verb="style")
+        if Call(self, context.run).pipes:
+            raise UsageError("standard output has no place for the latent beside it", "write to a file: -o FILE")
+
+    def _judge(self) -> Card:
+        """The card of the model whose features are compared."""
+        from genkit import cards
+        from genkit.cards.finding import FIRST
+
+        return cards.find(self.features or FIRST["style"], "style")
+
+    def size_of(self, context: Context, width: int, height: int) -> tuple[int, int]:
+        side = context.card.params.get("side")
+        return (side, side) if isinstance(side, int) else (width, height)
+
+    def recorded(self, context: Context) -> dict[str, Any]:
+        options = chosen(self, context) | {"steps": self.steps, "features": self._judge().name}
+        return options | ({"space": self.space} if self.space is not None else {})
+
+    def apply(self, model: SampleModel, picture: Picture, context: Context) -> Picture:
+        import torch
+
+        from genkit.media.atomic import write_atomic
+        from genkit.media.pictures.colour import to_srgb
+        from genkit.run.outputs import put
+        from genkit.run.work import make_folder
+        from genkit.verbs.gan import projection
+        from genkit.verbs.gan.latents import Latent
+        from genkit.verbs.gan.task import render
+
+        steps, run, card = context.steps, context.run, context.card
+        assert steps is not None  # this verb works
+        if steps.item.target is None:
+            raise OutputError("the latent goes into a file beside the picture", "name the picture's file: -o FILE")
+        target = steps.item.target.with_suffix(".npz")
+        if target.exists() and not (run.overwrite or run.resume):
+            raise OutputError(f"{target}: is there already", "--overwrite replaces it, or choose another -o", code="exists")
+        picture = to_srgb(picture, context.notify)
+        pixels, alpha = projection.squared(picture.pixels, picture.alpha, model.side)
+        found = projection.project(
+            model,
+            load_features(self._judge(), model.device, context),
+            pixels,
+            alpha,
+            steps=self.steps,
+            space=self.space or "w+",
+            label=chosen(self, context).get("class"),
+            seed=context.seed,
+            progress=lambda step, of, loss: steps.step(step, of, loss=round(loss, 6)),
+        )
+        context.notify(f"distance {found.loss:.3g}, from {found.start:.3g} at the start (2 is the mean picture's)")
+        w = torch.from_numpy(found.w)[None].to(model.device)
+        drawn = next(render(model, w, [None], notice=context.notify))
+        make_folder(target.parent)
+        write_atomic(target, partial(put, Latent(found.w, card.name, card.revision or "").dump()))
+        return picture.with_pixels(drawn.pixels, drawn.alpha)
+
+
+def load_features(card: Card, device: torch.device, context: Context) -> Features:
+    """Features of several layers, from fine to coarse, of RGB (N, 3, H, W) in [0, 1]."""
+    from genkit.run.session import features_of
+    from genkit.run.work import load_beside
+
+    features = features_of(load_beside(context, card, device))
+    assert features is not None  # its card says so, which check asks for
+    return lambda images: list(features(images, features.style).values())
