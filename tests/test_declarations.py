@@ -63,7 +63,7 @@ def test_defaults_and_bounds_are_the_commands(name: str):
 @pytest.mark.parametrize("name", NAMES)
 def test_an_option_belongs_to_a_panel_and_says_what_it_does(name: str):
     verb = verbs.find(name)
-    for each in (*option.declared(verb), *option.declared(verb.Run)):
+    for each in (*option.declared(verb), *option.declared(verb.run_type)):
         assert each.option.help or each.name in ("seed",), each.name
         assert not (each.option.of_model and each.kind not in (str, float, int)), each.name
 
@@ -73,7 +73,7 @@ def test_the_schema_describes_a_call_that_can_be_made(name: str):
     verb = verbs.find(name)
     described = schema.of_verb(verb)
     assert described["$schema"].endswith("2020-12/schema")
-    every = (*option.declared(verb), *option.declared(verb.Run))
+    every = (*option.declared(verb), *option.declared(verb.run_type))
     assert list(described["properties"]) == [each.name for each in every]
     values: dict[str, Any] = {each.name: each.default for each in every if not each.required}
     values |= {each.name: ["x.png"] if each.several else "x" for each in every if each.required}

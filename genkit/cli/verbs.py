@@ -29,7 +29,7 @@ def app_of(name: str) -> typer.Typer:
 
 def command_of(verb: type[Verb], *, grouped: bool = False) -> Callable[..., Any]:
     """A function with the verb's options as typer wants them."""
-    own, shared = option.declared(verb), option.declared(verb.Run)
+    own, shared = option.declared(verb), option.declared(verb.run_type)
     parameters = [_parameter(each) for each in (*own, *shared)]
     parameters.sort(key=lambda one: one.default is not one.empty)  # what must be given stands first
     if grouped:
@@ -43,7 +43,7 @@ def command_of(verb: type[Verb], *, grouped: bool = False) -> Callable[..., Any]
             return None
         of_verb = {name: value for name, value in values.items() if name in names}
         of_run = {name: value for name, value in values.items() if name not in names}
-        return run(verb(**of_verb), verb.Run(**of_run))
+        return run(verb(**of_verb), verb.run_type(**of_run))
 
     command.__name__ = verb.name.replace(" ", "_")
     command.__doc__ = inspect.cleandoc(verb.__doc__ or "")

@@ -33,7 +33,7 @@ def first_of(verb: type[Verb]) -> str:
 
 def parameters_of(verb: type[Verb]) -> list[option.Declared]:
     """The options that a verb has in Python, its first argument apart."""
-    every = (*option.declared(verb), *option.declared(verb.Run))
+    every = (*option.declared(verb), *option.declared(verb.run_type))
     return [each for each in every if not each.option.terminal and each.name not in (*OF_PLACES, first_of(verb))]
 
 
@@ -210,7 +210,7 @@ class Asked:
 
 def _with_model_options(verb: type[Verb], values: dict[str, Any]) -> dict[str, Any]:
     """The model's options as `-O` takes them: from `model_options`, and from keywords that are no options of the verb."""
-    every = (*option.declared(verb), *option.declared(verb.Run))
+    every = (*option.declared(verb), *option.declared(verb.run_type))
     known = {each.name for each in every} | {old for each in every for old in each.option.former} | {"options"}
     own = dict(values.pop("model_options", None) or {}) | dict(values.pop("options", None) or {})
     own |= {name: values.pop(name) for name in list(values) if name not in known}

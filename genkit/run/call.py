@@ -59,9 +59,9 @@ def from_values(verb: type[Verb], values: Mapping[str, Any]) -> Call:
     of_verb = {name: value for name, value in values.items() if name in own}
     others = {name: value for name, value in values.items() if name not in own}
     try:
-        run = option.build(verb.Run, others, known=verb.name)
+        run = option.build(verb.run_type, others, known=verb.name)
     except UsageError as error:
-        names = [each.name for each in (*option.declared(verb), *option.declared(verb.Run))]
+        names = [each.name for each in (*option.declared(verb), *option.declared(verb.run_type))]
         if error.hint and error.hint.startswith("its options"):
             error.hint = f"its options: {', '.join(names)}"
         raise

@@ -15,7 +15,7 @@ TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", Path: 
 
 def of_verb(verb: type[Verb]) -> dict[str, Any]:
     """A call of a verb as an object: what `genkit.run.call.from_values` takes."""
-    own, shared = option.declared(verb), option.declared(verb.Run)
+    own, shared = option.declared(verb), option.declared(verb.run_type)
     return {
         "$schema": DIALECT,
         "title": verb.name,

@@ -125,7 +125,7 @@ class Verb:
     """One thing genkit does to media. Its fields are its options (`option()`); the docstring is its help."""
 
     name: ClassVar[str]
-    Run: ClassVar[type[Run]]
+    run_type: ClassVar[type[Run]]
     first: ClassVar[str]  # the option that is the first argument in Python, where that is no picture
 
     @property
@@ -242,7 +242,7 @@ class PictureVerb(Verb):
     `optional_files` option may have no file for some inputs of a folder.
     """
 
-    Run: ClassVar[type[Run]] = PictureRun
+    run_type: ClassVar[type[Run]] = PictureRun
     mark: ClassVar[str]
     marks: ClassVar[str]
     optional_files: ClassVar[Sequence[str]] = ()
@@ -287,7 +287,7 @@ class PictureVerb(Verb):
 class DrawingVerb(Verb):
     """Pictures out of options alone."""
 
-    Run: ClassVar[type[Run]] = DrawnRun
+    run_type: ClassVar[type[Run]] = DrawnRun
 
     def outputs(self, context: Context) -> Outputs:
         """What is to be drawn, and how.
@@ -301,7 +301,7 @@ class DrawingVerb(Verb):
 class SpeechVerb(Verb):
     """Sounds out of texts. How they are planned and said is the verb's own (`carry_out`)."""
 
-    Run: ClassVar[type[Run]] = SpeechRun
+    run_type: ClassVar[type[Run]] = SpeechRun
 
     def in_memory(self, model: SpeakModel, context: Context, reporter: Reporter) -> tuple[np.ndarray, int]:
         """Say everything one after another and write nothing: samples (T,) float32 [-1, 1], and how many make a second.

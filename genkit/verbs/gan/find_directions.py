@@ -81,7 +81,7 @@ class FindDirections(Verb):
 
     name = "gan directions"
     first = "file"
-    Run = DirectionsRun
+    run_type = DirectionsRun
 
     @cached_property
     def saved(self) -> Directions | None:
