@@ -19,7 +19,8 @@ from genkit.data.pictures import Source, list_pictures, read_pictures, split_nam
 from genkit.data.squares import centre_square, whole_square
 from genkit.errors import UsageError
 from genkit.nets.guided import window_mean
-from genkit.pixels.edges import EDGES, LineOptions, lines, luma
+from genkit.nets.luma import luma
+from genkit.pixels.edges import EDGES, LineOptions, lines
 
 Pair = tuple[np.ndarray, np.ndarray, int]
 INK, DEPTH, TONE_RADIUS = 0.9, 0.45, 6  # how black a line is, how dark the darkest tone is, and its window

@@ -18,8 +18,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, grid_sample, pad
 
+from genkit.nets.luma import luma
+
 SCHARR = ((-3.0, 0.0, 3.0), (-10.0, 0.0, 10.0), (-3.0, 0.0, 3.0))
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,6 @@ class LineOptions:
     shy: float = 0.985
     contrast: float = 60.0
     colours: bool = False
-
-
-def luma(images: Tensor) -> Tensor:
-    """(N, 3, H, W) to (N, 1, H, W)."""
-    return (images * images.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
 
 
 def blur(planes: Tensor, sigma: float) -> Tensor:

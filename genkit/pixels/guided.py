@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, max_pool2d, pad
+from torch.nn.functional import max_pool2d, pad
 
-from genkit.nets.guided import enlarge_rows
+from genkit.nets.guided import enlarge_rows, lines_in
 
 # Chosen on photographs whose own ab was reduced to 64 x 96 and enlarged again: root mean square error 2.5 Lab units, bilinear
 # 2.9, the plain guided filter 2.9; with ab blurred besides, as a model's is, 3.3, 3.6 and 3.6.
@@ -27,7 +27,7 @@ class Guided:
     """ab (1, C, h, w) with L (1, 1, h, w) of the same size; `rows` gives it at a larger size, a strip at a time."""
 
     def __init__(self, lightness: Tensor, ab: Tensor, radius: int = RADIUS, epsilon: float = EPSILON):
-        slope = fit(lightness, ab, radius, epsilon)
+        slope = lines_in(lightness, ab, radius, epsilon)[0].flatten(1, 2)  # (1, C, h, w)
         self.planes = torch.cat([ab, slope, -_most(-ab, radius), _most(ab, radius), lightness], 1)  # (1, 4C + 1, h, w)
         self.sizes = [ab.shape[1]] * 4 + [1]
 
@@ -36,19 +36,6 @@ class Guided:
         planes = enlarge_rows(self.planes, top, lightness.shape[2], height, lightness.shape[3])
         ab, slope, least, most, reduced = planes.split(self.sizes, 1)
         return torch.minimum(torch.maximum(slope.mul_(lightness - reduced).add_(ab), least), most)
-
-
-def fit(lightness: Tensor, ab: Tensor, radius: int, epsilon: float) -> Tensor:
-    """Slope (1, C, h, w) of ab as a line in L around each pixel: equations 5 and 8 of He et al. 2013."""
-    mean_l, mean_ab = _mean(lightness, radius), _mean(ab, radius)
-    variance = _mean(lightness * lightness, radius) - mean_l * mean_l
-    covariance = _mean(lightness * ab, radius) - mean_l * mean_ab
-    return _mean(covariance / (variance.clamp_min(0) + epsilon), radius)
-
-
-def _mean(planes: Tensor, radius: int) -> Tensor:
-    """Over a window; at the border over what there is of it."""
-    return avg_pool2d(planes, 2 * radius + 1, 1, radius, count_include_pad=False)
 
 
 def _most(planes: Tensor, radius: int) -> Tensor:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from genkit.errors import InputError, UsageError
+from genkit.nets.luma import LUMA
 
 if TYPE_CHECKING:
     import numpy as np
 
 PROPORTIONS = 0.01  # how much the aspect ratios of picture and mask may differ, by the rounding of whoever scaled it
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 STRIP = 256  # rows handled at once
 
 

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from genkit import runtime
 from genkit.errors import RunError
+from genkit.nets.luma import luma
 
 if TYPE_CHECKING:
     from genkit.models.shapes import TiledModel, TransformModel
@@ -35,7 +36,6 @@ CPU_BLENDED_TILE = 256  # with the wide halo of an unknown receptive field, smal
 FLOOR = 32  # below this the halo costs far more than the tile, and what still does not fit will not fit
 UNKNOWN_HALO = 32  # context where the receptive field is not known: half of it blended, half of it left out
 MEMORY_SHARE = 0.4  # of the free memory, because the estimate is rough and other work goes on beside ours
-GREY = (0.299, 0.587, 0.114)  # luma of ITU-R BT.601
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ class _Pass:
         images = to_images(window, model.device)  # (1, C, h, w)
         result = self._checked(images)
         if self.pixels.shape[2] == 1 and result.shape[1] == 3:
-            result = (result * result.new_tensor(GREY).view(1, 3, 1, 1)).sum(1, keepdim=True)
+            result = luma(result)
         top, left = (rows.write_start - rows.read_start) * scale, (columns.write_start - columns.read_start) * scale
         height, width = (rows.write_stop - rows.write_start) * scale, (columns.write_stop - columns.write_start) * scale
         return result[0, :, top : top + height, left : left + width]

@@ -13,21 +13,22 @@ import torch
 from torch import Tensor, nn
 
 from genkit.errors import UsageError, WeightsError
-from genkit.models.shapes import TranslateModel
 from genkit.models.upscale.transform import Transform
+from genkit.nets.luma import luma
 from genkit.nets.mirror import reflect
 from genkit.nets.norms import PictureNorm, Statistics, keeping, using
 
 if TYPE_CHECKING:
     from genkit.cards import Card
 
-GREY = (0.299, 0.587, 0.114)  # luma of ITU-R BT.601
 FITS = ("pad", "squash")
 
 
-class Translate(Transform, TranslateModel):
+class Translate(Transform):
     """`margin`: so many mirrored pixels go around what the network sees, for one that draws a seam along the edges of its
     input; `forward(network, images, **options)` calls it."""
+
+    shape = "translate"
 
     def __init__(
         self,
@@ -84,7 +85,7 @@ class Translate(Transform, TranslateModel):
         height, width = images.shape[-2:]
         margin = self._margin
         if self._channels_in == 1:
-            images = (images * images.new_tensor(GREY).view(1, 3, 1, 1)).sum(1, keepdim=True)
+            images = luma(images)
         if margin:
             images = reflect(reflect(images, margin, margin).flip((2, 3)), margin, margin).flip((2, 3))
         padded = reflect(images, *self._padding(*images.shape[-2:]))

@@ -7,19 +7,25 @@ callers need not know them. A network of one channel sees the channels one after
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
 from genkit.errors import UsageError
-from genkit.models.shapes import TransformModel
+from genkit.models.shapes import TranslateModel
+from genkit.models.shapes.model import Shape
 from genkit.nets.mirror import reflect
 
 
-class Transform(TransformModel):
-    """`multiple`, `minimum` and `square` are the network's size rules; `run(network, images)` calls it, and
-    `configure(**options)` takes the options of each call."""
+class Transform(TranslateModel):
+    """Also what `translate` may run, for which nothing of a picture is needed as a whole.
+
+    `multiple`, `minimum` and `square` are the network's size rules; `run(network, images)` calls it, and
+    `configure(**options)` takes the options of each call.
+    """
+
+    shape: ClassVar[Shape] = "transform"
 
     def __init__(
         self,

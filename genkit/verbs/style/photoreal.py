@@ -93,7 +93,9 @@ def enlarge_along(pixels: np.ndarray, small: np.ndarray) -> np.ndarray:
 
 
 def _lightness(images: Tensor) -> Tensor:
-    return (images * images.new_tensor((29.9, 58.7, 11.4)).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    from genkit.nets.luma import luma
+
+    return 100 * luma(images)
 
 
 def strips(height: int, width: int) -> list[tuple[int, int]]:
