@@ -37,6 +37,9 @@ class Option:
     inputs, "paired" also a folder with one for each, "list" again for each; Python may give, instead of a file, what it would
     hold, which is of the type `content`. `argument` options stand without a flag.
     `terminal` ones (stdout, the terminal, streams) have no meaning in Python. `former` are names in Python of former versions.
+    `per_line` ones may stand on one line of a list of what is to be made, where those of one `group` (several ways to say one
+    thing) replace each other. A `listed` one is a text of several values (2,4,7), each of which is tried with each of others'.
+    A flag that `negates` turns the model's own option off.
     """
 
     help: str = ""
@@ -60,6 +63,10 @@ class Option:
     terminal: bool = False
     completes: str = ""
     former: tuple[str, ...] = ()
+    per_line: bool = False
+    group: str = ""
+    listed: bool = False
+    negates: bool = False
 
 
 def option(default: Any, facts: str | Option = "", **more: Any) -> Any:
@@ -112,6 +119,8 @@ class Declared:
             return None
         if self.option.content is not None and isinstance(value, self.option.content):
             return value
+        if self.option.listed and isinstance(value, (list, tuple)):
+            return ",".join(self._single(one) for one in value)
         if self.several:
             texts = [value] if isinstance(value, (str, int, float, Path)) else list(value)
             return [self._single(one) for one in texts]
@@ -124,10 +133,23 @@ class Declared:
             return float(value)
         if self.kind is str and isinstance(value, Path):
             return str(value)
-        if self.kind is str and self.option.of_model and isinstance(value, (int, float)):
-            return f"{value:g}" if isinstance(value, float) else str(value)
+        if self.kind is str and isinstance(value, (int, float)) and not isinstance(value, bool):
+            return str(value).removesuffix(".0")  # a number that is parsed where more is known of it
         if not isinstance(value, self.kind) or (self.kind is int and isinstance(value, bool)):
             raise UsageError(f"{self.flag} {value}: expected {WORDS[self.kind]}")
+        return value
+
+    def parse(self, text: str) -> Any:
+        """One value from a text, as a line of a list has it, checked.
+
+        Raises:
+            UsageError: it is of another type, not among the choices, or out of bounds.
+        """
+        try:
+            value = {int: int, float: float}.get(self.kind, str)(text)
+        except ValueError:
+            raise UsageError(f"{self.flag} {text}: expected {self.option.bounds or self.range_text}") from None
+        self.check([value] if self.several else value)
         return value
 
     def check(self, value: Any) -> None:
