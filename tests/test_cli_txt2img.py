@@ -13,7 +13,7 @@ from drawing_model import SIDE, FakeDraw
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from genkit.run import making
+from genkit import models
 
 Run = Callable[..., Any]
 
@@ -25,6 +25,7 @@ summary = "A model for tests."
 licence = "Apache-2.0"
 commercial = true
 [params]
+can = ["cache"]
 pipeline = "StableDiffusionPipeline"
 [limits]
 size = {SIDE}
@@ -57,9 +58,19 @@ def model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, own_folders: Path) ->
     folder.mkdir(parents=True)
     (folder / "tiny-words.toml").write_text(CARD)
     (folder / "tiny-words.safetensors").write_bytes(b"")
-    fake, real = FakeDraw(), making.load_card
-    monkeypatch.setattr(making, "load_card", lambda card, *rest: fake if card.task == "txt2img" else real(card, *rest))
+    fake = FakeDraw()
+    load_instead(monkeypatch, lambda: fake)
     return fake
+
+
+def load_instead(monkeypatch: pytest.MonkeyPatch, make: Callable[[], FakeDraw]) -> None:
+    """Let every model that draws be one that `make` gives."""
+    real = models.load_model
+    monkeypatch.setattr(
+        models,
+        "load_model",
+        lambda card, *rest, **more: make() if card.task == "txt2img" else real(card, *rest, **more),
+    )
 
 
 @pytest.fixture
@@ -102,7 +113,7 @@ def test_unquoted_words_and_lists_that_multiply_are_said_before(draw: Run, model
     assert any("8 pictures: 2 prompts x 2 sizes x 2 guidance" in one.get("message", "") for one in done.events)
     assert Path("a-blue-bike-24x16-guidance4.5-seed7.png").is_file()
     assert pixels("a-blue-bike-24x16-guidance4.5-seed7.png").shape == (16, 24, 3)
-    assert {one["scheduler"] for one in model.configured} == {None, "euler"}
+    assert model.samplers == [None, "euler"] and not model.configured
 
 
 @pytest.mark.parametrize(
@@ -207,8 +218,8 @@ def test_a_bad_line_is_named_before_anything_is_drawn(text: bytes, said: str, dr
         (["a", "--cache", "all"], "one of first-block, taylorseer"),
         (["a", "--control", "pose:w.png"], "one of canny, depth, lines"),
         (["a", "--init", "w.png", "--steps", 1, "--denoise", "0.4"], "1 step at denoise 0.4 are less than one step"),
-        (["a", "--init", "w.png", "--model", "flux2-klein-4b"], "cannot start from a picture"),
-        (["a", "--control", "canny:w.png", "--model", "zimage-turbo"], "--control: zimage-turbo takes none"),
+        (["a", "--init", "w.png", "--model", "flux2-klein-4b"], "--init: flux2-klein-4b cannot begin with a picture"),
+        (["a", "--control", "canny:w.png", "--model", "zimage-turbo"], "--control: zimage-turbo follows no pictures"),
         (["a (red:1.3) cat", "--model", "flux1-schnell"], "takes no weights"),
         (["a (b:9)", "--seed", 1], "weight 9"),
         (["word " * 30], "32 tokens long, and tiny-words reads 20"),
@@ -339,13 +350,13 @@ def test_a_model_that_is_loaded_again_is_not_held_twice(draw: Run, monkeypatch: 
     alive: weakref.WeakSet[FakeDraw] = weakref.WeakSet()
     together: list[int] = []
 
-    def load(card: Any, *rest: Any) -> FakeDraw:
+    def load() -> FakeDraw:
         together.append(len(alive))
         made = FakeDraw()
         alive.add(made)
         return made
 
-    monkeypatch.setattr(making, "load_card", load)
+    load_instead(monkeypatch, load)
     Path("style.safetensors").write_bytes(b"weights")
     Path("list.txt").write_text("a heart --lora style.safetensors\na heart\na star\n")
     done = draw("--from", "list.txt", "--seeds", "1-2", "--batch-size", 2)
@@ -354,13 +365,12 @@ def test_a_model_that_is_loaded_again_is_not_held_twice(draw: Run, monkeypatch: 
 
 def test_another_sampler_is_exchanged_and_nothing_is_loaded_again(draw: Run, monkeypatch: pytest.MonkeyPatch):
     made: list[FakeDraw] = []
-    monkeypatch.setattr(making, "load_card", lambda *rest: made.append(FakeDraw()) or made[-1])
+    load_instead(monkeypatch, lambda: made.append(FakeDraw()) or made[-1])
     Path("list.txt").write_text("a heart\na star\na moon --scheduler euler\n")
     done = draw("--from", "list.txt", "--scheduler", "euler,ddim", "--seed", 1)
     assert done.code == 0 and len(done.lines) == 5 and "loaded again" not in done.err, done.err
     (model,) = made
-    assert [one["scheduler"] for one in model.configured] == ["euler"]
-    assert model.samplers == ["ddim", "euler", "ddim", "euler"]
+    assert not model.configured and model.samplers == ["euler", "ddim", "euler", "ddim", "euler"]
 
 
 def test_what_a_line_says_is_not_lost(draw: Run, model: FakeDraw):

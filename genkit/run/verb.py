@@ -68,7 +68,7 @@ class Context:
         Raises:
             UsageError: it cannot be read. It is an option's, so nothing can be made without it.
         """
-        from genkit.media.recipe import flag_of
+        from genkit.run.recipe import flag_of
 
         path = self.files.get(name)
         return None if path is None else self.read_picture(path, flag_of(name), in_srgb=in_srgb)
@@ -87,7 +87,7 @@ class Context:
         Raises:
             UsageError: one cannot be read.
         """
-        from genkit.media.recipe import flag_of
+        from genkit.run.recipe import flag_of
 
         found = (self.picture(key) for key in self.files if flag_of(key) == flag(name))
         return [picture for picture in found if picture is not None]
@@ -99,7 +99,7 @@ class Context:
             InputError: it is no picture, or cannot be opened.
         """
         from genkit.media.pictures import headers
-        from genkit.media.recipe import flag_of
+        from genkit.run.recipe import flag_of
 
         for name, path in self.files.items():
             try:
