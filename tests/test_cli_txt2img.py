@@ -14,6 +14,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from genkit import models
+from genkit.errors import UsageError
 
 Run = Callable[..., Any]
 
@@ -303,6 +304,69 @@ def test_from_python(model: FakeDraw, genkit: Run):
     assert "--seed 5" in genkit("show", path).out
     with pytest.raises(library.UsageError):
         library.txt2img("word " * 30, model=model)
+
+
+def test_values_of_python_and_json_are_the_options_of_a_command(draw: Run, model: FakeDraw):
+    from genkit.run.call import from_values
+    from genkit.verbs.txt2img.verb import Txt2img
+
+    given = {"prompt": "a heart", "seed": [3, 7], "size": (24, 16), "guidance": [2, 4.5], "steps": 3, "batch": 2}
+    call = from_values(Txt2img, given | {"model": "tiny-words"})
+    assert call.verb == Txt2img(["a heart"], seeds="3,7", size="24x16", guidance="2,4.5", steps="3", batch_size="2")
+    assert from_values(Txt2img, {"prompts": ["a"], "seed": 3, "size": ["16x16", (24, 16), 8]}).verb == Txt2img(
+        ["a"], seed=3, size="16x16,24x16,8"
+    )
+    done = draw("a heart", "--seeds", "3,7", "--size", "24x16", "--guidance", "2,4.5", "--steps", 3, "--batch-size", 2)
+    context = call.verb.context(call.run)
+    assert [output.stem for output in call.verb.outputs(context).outputs] == [Path(line).stem for line in done.lines]
+    with pytest.raises(UsageError, match="--offload disk: expected one of auto"):
+        from_values(Txt2img, {"prompt": "a", "offload": "disk"}).verb.context(call.run)
+
+
+def test_a_line_may_bring_each_option_of_a_picture_and_none_of_the_run(draw: Run, model: FakeDraw):
+    from genkit.verbs.txt2img.values import of_the_run, per_line
+
+    assert {*per_line()} >= {"negative", "n", "size", "steps", "no_safety_checker", "lora", "upscale"}
+    assert {*of_the_run()} >= {"from", "like", "grid", "batch_size", "output", "json"} and not {*of_the_run()} & {*per_line()}
+    for name, option in of_the_run().items():
+        Path("list.txt").write_text(f"ok\na heart {option.flag} x\n")
+        done = draw("--from", "list.txt")
+        assert done.code == 2 and f"list.txt, line 2: {name} holds for the whole run" in done.err
+    Path("list.jsonl").write_text('{"prompt": "a heart", "no-safety-checker": true, "seed": 1}\n')
+    assert draw("--from", "list.jsonl").code == 0 and model.calls[-1]["safety"] is False
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("a heart --init w.png", "line 1: --init: flux2-klein-4b cannot begin with a picture"),
+        ("a heart --negative b", "line 1: --negative: flux2-klein-4b takes no negative prompt"),
+        ("a heart --no-safety-checker", "line 1: --no-safety-checker: flux2-klein-4b has no safety checker"),
+        ("a heart --steps 0", "line 1: --steps 0: expected a whole number from 1"),
+        ("a heart --control-strength 3 --control canny:w.png", "line 1: --control: flux2-klein-4b follows no pictures"),
+        ("a heart -n 0", "line 1: -n 0: expected a whole number from 1 to 100000"),
+    ],
+)
+def test_what_a_model_cannot_is_refused_of_a_line(line: str, said: str, genkit: Run):
+    Image.new("RGB", (8, 8)).save("w.png")
+    Path("list.txt").write_text(line)
+    done = genkit("txt2img", "--from", "list.txt", "--model", "flux2-klein-4b", "--seed", 1)
+    assert done.code == 2 and said in done.err, done.err
+    if "expected" not in said:
+        assert "models with it: " in done.err
+
+
+def test_a_model_that_was_changed_for_good_is_not_given_to_the_next(draw: Run, monkeypatch: pytest.MonkeyPatch):
+    made: list[FakeDraw] = []
+    load_instead(monkeypatch, lambda: made.append(FakeDraw()) or made[-1])
+    Path("style.safetensors").write_bytes(b"weights")
+    for words in (["a"], ["b", "--scheduler", "euler"], ["c", "--lora", "style.safetensors"], ["d"]):
+        assert draw(*words, "--seed", 1).code == 0
+    plain, again = made
+    assert plain.samplers == [None, "euler", None] and [each["loras"] for each in plain.configured] == [
+        (("style.safetensors", 1.0),)
+    ]
+    assert not again.configured and again.samplers == [None]
 
 
 def test_help_fits_and_needs_no_torch(genkit: Run):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from genkit.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from genkit.cards import Card
     from genkit.run.option import Declared
@@ -78,6 +78,21 @@ def refuse(card: Card, flag: str, reason: str, names: Iterable[str]) -> NoReturn
     names = list(names)
     way_out = f"models with it: {', '.join(names)}" if names else "no model does; leave it out"
     raise UsageError(f"{flag}: {card.name} {reason}", way_out, code="model-option")
+
+
+def refuse_unknown(flag: str, name: str, known: Sequence[str]) -> None:
+    """Refuse a name that no model has.
+
+    Raises:
+        UsageError: names near ones, or all.
+    """
+    if name in known:
+        return
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"one of {', '.join(known)}"
+    raise UsageError(f"{flag} {name}: there is none of that name", hint, code="model-option")
 
 
 def takes(card: Card, name: str) -> bool:

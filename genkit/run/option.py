@@ -38,8 +38,8 @@ class Option:
     hold, which is of the type `content`. `argument` options stand without a flag.
     `terminal` ones (stdout, the terminal, streams) have no meaning in Python. `former` are names in Python of former versions.
     `per_line` ones may stand on one line of a list of what is to be made, where those of one `group` (several ways to say one
-    thing) replace each other. A `listed` one is a text of several values (2,4,7), each of which is tried with each of others'.
-    A flag that `negates` turns the model's own option off.
+    thing) replace each other; the verb finds the files that they name. A `listed` one is a text of several values (2,4,7), each
+    of which is tried with each of the others'. A flag that `negates` turns the model's own option off.
     """
 
     help: str = ""

@@ -181,7 +181,7 @@ class Verb:
 
     def _check_needs(self, context: Context) -> None:
         for each, value in [*option.given(self), *option.given(context.run)]:
-            if each.option.needs and not each.option.per_line:
+            if each.option.needs and not each.option.per_line:  # what a line may bring is checked with its line
                 reason = ability.LACKING.get(each.name, "")  # of the option itself, where that says more
                 ability.need(context.card, each.option.needs, self.spelled(each, value), verb=self.task, reason=reason)
 

@@ -17,11 +17,10 @@ if TYPE_CHECKING:
     from genkit.models.shapes import DrawModel
     from genkit.run.outputs import DrawingWork
     from genkit.run.steps import Steps
+    from genkit.run.verb import Notify
     from genkit.verbs.txt2img.job import Setup
     from genkit.verbs.txt2img.resolver import Planned
     from genkit.verbs.txt2img.verb import Txt2img
-
-Notify = Callable[[str], None]
 
 
 @dataclass(frozen=True)

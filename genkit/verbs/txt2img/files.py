@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genkit.errors import InputError, UsageError
+from genkit.run import ability
 from genkit.verbs.txt2img.task import ReferenceImage
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Files:
             return
         guiding = [card for card in cards.all_cards("txt2img") if card.params.get("part") == "controlnet"]
         if kind not in {alias for card in guiding for alias in card.aliases}:
-            refuse_unknown_name("--control", kind, sorted({str(card.params["control"]) for card in guiding}))
+            ability.refuse_unknown("--control", kind, sorted({str(card.params["control"]) for card in guiding}))
 
     def loras(self, texts: Sequence[str]) -> tuple[tuple[tuple[str, float], ...], dict[str, Any]]:
         """(file or name, weight) of each, and what of it is recorded as an option: those that are named."""
@@ -135,21 +136,6 @@ def to_float(flag: str, text: str, low: float, high: float, whole: str | None = 
     if not low <= number <= high:
         raise UsageError(f"{flag} {whole or text}: expected a number from {low:g} to {high:g}")
     return number
-
-
-def refuse_unknown_name(flag: str, name: str, known: Sequence[str]) -> None:
-    """Refuse a name that no model has.
-
-    Raises:
-        UsageError: names near ones, or all.
-    """
-    if name in known:
-        return
-    import difflib
-
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"one of {', '.join(known)}"
-    raise UsageError(f"{flag} {name}: there is none of that name", hint, code="model-option")
 
 
 def _dimensions(path: Path, flag: str) -> tuple[int, int]:

@@ -278,7 +278,7 @@ def _sheets(request: Request, resolver: Resolver, planned: Sequence[Planned], gr
                 f"{stem_of(cells[0])}-grid{columns}x{rows}",
                 Sheet(cells, columns, rows),
                 options=options | ({"sheet": number} if len(sheets) > 1 else {}),
-                files=common[0].files | ({"from": request.list_file} if request.list_file is not None else {}),
+                files=dict(common[0].files) | ({"from": request.list_file} if request.list_file is not None else {}),
                 spelling=common[0].spelling,
                 prompt=_recorded_prompt(request),
                 alone=True,

@@ -14,7 +14,7 @@ from genkit.errors import GenkitError, UsageError
 from genkit.models.shapes.draw import DENOISE
 from genkit.run import ability, pipelines
 from genkit.run.lists import parse_seeds
-from genkit.verbs.txt2img.files import Files, refuse_unknown_name, to_float
+from genkit.verbs.txt2img.files import Files, to_float
 from genkit.verbs.txt2img.job import Job, ReferenceImage, Setup, merged, parse_size, size_after
 from genkit.verbs.txt2img.prompts import expand, has_weights
 from genkit.verbs.txt2img.values import Values, is_on, of_the_run, overridden, per_line, seed_options, spelling_of
@@ -115,7 +115,9 @@ class Resolver:
             )
             self._refuse_impossible(job)
             marks = tuple(_mark(name, chosen[name], several[name]) for name in several if len(several[name]) > 1)
-            options = self._recorded(job, own) | named | named_vae | ({"upscale": upscale} if upscale else {}) | self.recorded
+            options = (
+                self._recorded(job, own) | named | named_vae | ({"upscale": upscale} if upscale else {}) | dict(self.recorded)
+            )
             planned.append(Planned(job, marks, options, files.files, files.spelling, upscale))
         return planned
 
@@ -184,7 +186,7 @@ class Resolver:
             found: list[Any] = [parse_size(each) for each in words]
         elif name == "scheduler":
             for each in words:
-                refuse_unknown_name("--scheduler", each, pipelines.scheduler_names())
+                ability.refuse_unknown("--scheduler", each, pipelines.scheduler_names())
             found = words
         elif name == "denoise" and name not in self.own:
             found = [to_float("--denoise", each, 0.01, 1.0) for each in words]

@@ -5,7 +5,7 @@ A prompt and a seed give the same picture whatever is drawn with them: each has 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from genkit.models.shapes import DrawModel
     from genkit.models.shapes.draw import Prompt
+    from genkit.run.verb import Notify
 
 FAR = 2.25  # times the native number of pixels: from here on models begin to repeat things
-Notify = Callable[[str], None]
 
 
 def cover(pixels: np.ndarray, size: Size) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -236,8 +236,9 @@ class Txt2img(DrawingVerb):
     def adopt(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Several seeds may be given as `seed`, and a size as (width, height)."""
         found = dict(values)
-        if isinstance(found.get("seed"), (list, tuple, range)):
-            found["seeds"] = ",".join(map(str, found.pop("seed")))
+        for name in ("seed", "seeds"):
+            if isinstance(found.get(name), Sequence) and not isinstance(found[name], str):
+                found["seeds"] = ",".join(map(str, found.pop(name)))
         if isinstance(size := found.get("size"), (list, tuple)):
             found["size"] = _size_text(size) if _is_size(size) else [_size_text(one) if _is_size(one) else one for one in size]
         return found
@@ -284,13 +285,12 @@ class Txt2img(DrawingVerb):
         return parse_model_options(card, run.model_options)
 
     def check(self, context: Context) -> None:
-        from genkit.run import pipelines
-        from genkit.verbs.txt2img.resolver import refuse_unknown_name
+        from genkit.run import ability, pipelines
 
         if self.attention is not None:
-            refuse_unknown_name("--attention", self.attention, pipelines.attention_names())
+            ability.refuse_unknown("--attention", self.attention, pipelines.attention_names())
         if self.cache is not None:
-            refuse_unknown_name("--cache", self.cache, pipelines.cache_names())
+            ability.refuse_unknown("--cache", self.cache, pipelines.cache_names())
 
     def outputs(self, context: Context) -> Outputs:
         from genkit.verbs.txt2img.plan import outputs_of
