@@ -13,7 +13,8 @@ from drawing_model import SIDE, FakeDraw
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from genkit.run import making
+from genkit import models
+from genkit.errors import UsageError
 
 Run = Callable[..., Any]
 
@@ -25,6 +26,7 @@ summary = "A model for tests."
 licence = "Apache-2.0"
 commercial = true
 [params]
+can = ["cache"]
 pipeline = "StableDiffusionPipeline"
 [limits]
 size = {SIDE}
@@ -57,9 +59,19 @@ def model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, own_folders: Path) ->
     folder.mkdir(parents=True)
     (folder / "tiny-words.toml").write_text(CARD)
     (folder / "tiny-words.safetensors").write_bytes(b"")
-    fake, real = FakeDraw(), making.load_card
-    monkeypatch.setattr(making, "load_card", lambda card, *rest: fake if card.task == "txt2img" else real(card, *rest))
+    fake = FakeDraw()
+    load_instead(monkeypatch, lambda: fake)
     return fake
+
+
+def load_instead(monkeypatch: pytest.MonkeyPatch, make: Callable[[], FakeDraw]) -> None:
+    """Let every model that draws be one that `make` gives."""
+    real = models.load_model
+    monkeypatch.setattr(
+        models,
+        "load_model",
+        lambda card, *rest, **more: make() if card.task == "txt2img" else real(card, *rest, **more),
+    )
 
 
 @pytest.fixture
@@ -102,7 +114,7 @@ def test_unquoted_words_and_lists_that_multiply_are_said_before(draw: Run, model
     assert any("8 pictures: 2 prompts x 2 sizes x 2 guidance" in one.get("message", "") for one in done.events)
     assert Path("a-blue-bike-24x16-guidance4.5-seed7.png").is_file()
     assert pixels("a-blue-bike-24x16-guidance4.5-seed7.png").shape == (16, 24, 3)
-    assert {one["scheduler"] for one in model.configured} == {None, "euler"}
+    assert model.samplers == [None, "euler"] and not model.configured
 
 
 @pytest.mark.parametrize(
@@ -207,8 +219,8 @@ def test_a_bad_line_is_named_before_anything_is_drawn(text: bytes, said: str, dr
         (["a", "--cache", "all"], "one of first-block, taylorseer"),
         (["a", "--control", "pose:w.png"], "one of canny, depth, lines"),
         (["a", "--init", "w.png", "--steps", 1, "--denoise", "0.4"], "1 step at denoise 0.4 are less than one step"),
-        (["a", "--init", "w.png", "--model", "flux2-klein-4b"], "cannot start from a picture"),
-        (["a", "--control", "canny:w.png", "--model", "zimage-turbo"], "--control: zimage-turbo takes none"),
+        (["a", "--init", "w.png", "--model", "flux2-klein-4b"], "--init: flux2-klein-4b cannot begin with a picture"),
+        (["a", "--control", "canny:w.png", "--model", "zimage-turbo"], "--control: zimage-turbo follows no pictures"),
         (["a (red:1.3) cat", "--model", "flux1-schnell"], "takes no weights"),
         (["a (b:9)", "--seed", 1], "weight 9"),
         (["word " * 30], "32 tokens long, and tiny-words reads 20"),
@@ -294,6 +306,69 @@ def test_from_python(model: FakeDraw, genkit: Run):
         library.txt2img("word " * 30, model=model)
 
 
+def test_values_of_python_and_json_are_the_options_of_a_command(draw: Run, model: FakeDraw):
+    from genkit.run.call import from_values
+    from genkit.verbs.txt2img.verb import Txt2img
+
+    given = {"prompt": "a heart", "seed": [3, 7], "size": (24, 16), "guidance": [2, 4.5], "steps": 3, "batch": 2}
+    call = from_values(Txt2img, given | {"model": "tiny-words"})
+    assert call.verb == Txt2img(["a heart"], seeds="3,7", size="24x16", guidance="2,4.5", steps="3", batch_size="2")
+    assert from_values(Txt2img, {"prompts": ["a"], "seed": 3, "size": ["16x16", (24, 16), 8]}).verb == Txt2img(
+        ["a"], seed=3, size="16x16,24x16,8"
+    )
+    done = draw("a heart", "--seeds", "3,7", "--size", "24x16", "--guidance", "2,4.5", "--steps", 3, "--batch-size", 2)
+    context = call.verb.context(call.run)
+    assert [output.stem for output in call.verb.outputs(context).outputs] == [Path(line).stem for line in done.lines]
+    with pytest.raises(UsageError, match="--offload disk: expected one of auto"):
+        from_values(Txt2img, {"prompt": "a", "offload": "disk"}).verb.context(call.run)
+
+
+def test_a_line_may_bring_each_option_of_a_picture_and_none_of_the_run(draw: Run, model: FakeDraw):
+    from genkit.verbs.txt2img.values import of_the_run, per_line
+
+    assert {*per_line()} >= {"negative", "n", "size", "steps", "no_safety_checker", "lora", "upscale"}
+    assert {*of_the_run()} >= {"from", "like", "grid", "batch_size", "output", "json"} and not {*of_the_run()} & {*per_line()}
+    for name, option in of_the_run().items():
+        Path("list.txt").write_text(f"ok\na heart {option.flag} x\n")
+        done = draw("--from", "list.txt")
+        assert done.code == 2 and f"list.txt, line 2: {name} holds for the whole run" in done.err
+    Path("list.jsonl").write_text('{"prompt": "a heart", "no-safety-checker": true, "seed": 1}\n')
+    assert draw("--from", "list.jsonl").code == 0 and model.calls[-1]["safety"] is False
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("a heart --init w.png", "line 1: --init: flux2-klein-4b cannot begin with a picture"),
+        ("a heart --negative b", "line 1: --negative: flux2-klein-4b takes no negative prompt"),
+        ("a heart --no-safety-checker", "line 1: --no-safety-checker: flux2-klein-4b has no safety checker"),
+        ("a heart --steps 0", "line 1: --steps 0: expected a whole number from 1"),
+        ("a heart --control-strength 3 --control canny:w.png", "line 1: --control: flux2-klein-4b follows no pictures"),
+        ("a heart -n 0", "line 1: -n 0: expected a whole number from 1 to 100000"),
+    ],
+)
+def test_what_a_model_cannot_is_refused_of_a_line(line: str, said: str, genkit: Run):
+    Image.new("RGB", (8, 8)).save("w.png")
+    Path("list.txt").write_text(line)
+    done = genkit("txt2img", "--from", "list.txt", "--model", "flux2-klein-4b", "--seed", 1)
+    assert done.code == 2 and said in done.err, done.err
+    if "expected" not in said:
+        assert "models with it: " in done.err
+
+
+def test_a_model_that_was_changed_for_good_is_not_given_to_the_next(draw: Run, monkeypatch: pytest.MonkeyPatch):
+    made: list[FakeDraw] = []
+    load_instead(monkeypatch, lambda: made.append(FakeDraw()) or made[-1])
+    Path("style.safetensors").write_bytes(b"weights")
+    for words in (["a"], ["b", "--scheduler", "euler"], ["c", "--lora", "style.safetensors"], ["d"]):
+        assert draw(*words, "--seed", 1).code == 0
+    plain, again = made
+    assert plain.samplers == [None, "euler", None] and [each["loras"] for each in plain.configured] == [
+        (("style.safetensors", 1.0),)
+    ]
+    assert not again.configured and again.samplers == [None]
+
+
 def test_help_fits_and_needs_no_torch(genkit: Run):
     done = genkit("txt2img", "--help")
     assert done.code == 0 and max(map(len, done.lines)) <= 80
@@ -339,13 +414,13 @@ def test_a_model_that_is_loaded_again_is_not_held_twice(draw: Run, monkeypatch: 
     alive: weakref.WeakSet[FakeDraw] = weakref.WeakSet()
     together: list[int] = []
 
-    def load(card: Any, *rest: Any) -> FakeDraw:
+    def load() -> FakeDraw:
         together.append(len(alive))
         made = FakeDraw()
         alive.add(made)
         return made
 
-    monkeypatch.setattr(making, "load_card", load)
+    load_instead(monkeypatch, load)
     Path("style.safetensors").write_bytes(b"weights")
     Path("list.txt").write_text("a heart --lora style.safetensors\na heart\na star\n")
     done = draw("--from", "list.txt", "--seeds", "1-2", "--batch-size", 2)
@@ -354,13 +429,12 @@ def test_a_model_that_is_loaded_again_is_not_held_twice(draw: Run, monkeypatch: 
 
 def test_another_sampler_is_exchanged_and_nothing_is_loaded_again(draw: Run, monkeypatch: pytest.MonkeyPatch):
     made: list[FakeDraw] = []
-    monkeypatch.setattr(making, "load_card", lambda *rest: made.append(FakeDraw()) or made[-1])
+    load_instead(monkeypatch, lambda: made.append(FakeDraw()) or made[-1])
     Path("list.txt").write_text("a heart\na star\na moon --scheduler euler\n")
     done = draw("--from", "list.txt", "--scheduler", "euler,ddim", "--seed", 1)
     assert done.code == 0 and len(done.lines) == 5 and "loaded again" not in done.err, done.err
     (model,) = made
-    assert [one["scheduler"] for one in model.configured] == ["euler"]
-    assert model.samplers == ["ddim", "euler", "ddim", "euler"]
+    assert not model.configured and model.samplers == ["euler", "ddim", "euler", "ddim", "euler"]
 
 
 def test_what_a_line_says_is_not_lost(draw: Run, model: FakeDraw):

@@ -62,13 +62,14 @@ class Option:
     choices: tuple[str, ...] = ()
     help: str = ""
 
-    def parse(self, text: str) -> Any:
-        """Turn command-line text into a checked value.
+    def parse(self, text: str, flag: str | None = None) -> Any:
+        """Turn command-line text into a checked value; `flag` is how the option is called where it has a spelling of its own.
 
         Raises:
             UsageError: not of the type, out of bounds, or not one of the choices.
         """
         wanted = {"int": "a whole number", "float": "a number", "bool": "yes or no"}.get(self.type, "text")
+        given = f"{flag} {text}" if flag else f"-O {self.name}={text}"
         try:
             if self.type == "bool":
                 value: Any = {
@@ -84,11 +85,11 @@ class Option:
             else:
                 value = {"int": int, "float": float}.get(self.type, str)(text)
         except (KeyError, ValueError):
-            raise UsageError(f"-O {self.name}={text}: expected {wanted}") from None
+            raise UsageError(f"{given}: expected {wanted}") from None
         if self.choices and value not in self.choices:
-            raise UsageError(f"-O {self.name}={text}: expected one of {', '.join(self.choices)}")
+            raise UsageError(f"{given}: expected one of {', '.join(self.choices)}")
         if self.type in ("int", "float") and not self.within(value):
-            raise UsageError(f"-O {self.name}={text}: expected {wanted} from {self.minimum} to {self.maximum}")
+            raise UsageError(f"{given}: expected {wanted} from {self.minimum} to {self.maximum}")
         return value
 
     def within(self, value: float) -> bool:

@@ -62,6 +62,7 @@ def replay(
     from genkit.cli.app import load_command
     from genkit.cli.show import recipe_in
     from genkit.errors import InputError
+    from genkit.run.further_files import find_files, find_input
     from genkit.run.recipe import command_of, files_of, verb_of
     from genkit.verbs import VERBS
 
@@ -69,14 +70,14 @@ def replay(
     verb, *command = verb_of(recipe)
     if verb not in VERBS:  # a stranger's recipe must not remove models
         raise InputError(f"{file}: made by {recipe['verb']!r}, which this genkit does not have", "install the newest genkit")
-    found = _find_input(file, recipe["input"], source) if isinstance(recipe.get("input"), dict) else None
-    places = find_files(file, files_of(recipe), found, _given(files))
+    found = find_input(file, recipe["input"], source, notify=_note) if isinstance(recipe.get("input"), dict) else None
+    places = find_files(file, files_of(recipe), found, _given(files), notify=_note)
     words = command_of(recipe, places)[2 + len(command) :]
     if found is not None:
         # An input may begin with - or @: its own path, made absolute, cannot be taken for anything else.
         words = [str(found.absolute()), *words[1:]]
     for note in _differences(recipe):
-        print(f"note: {note}", file=sys.stderr)
+        _note(note)
     words += ["-o", output or str(file.with_name(f"{file.stem}-replay{file.suffix}"))]
     words += ["--device", device] if device else []
     words += [name for name, wanted in (("--overwrite", overwrite), ("--json", json), ("--quiet", quiet)) if wanted]
@@ -110,55 +111,8 @@ def _with_card(file: Path, recipe: dict[str, Any], given: Path | None) -> dict[s
     return recipe | {"model": str(found.absolute())}
 
 
-def _find_input(file: Path, wanted: dict[str, Any], given: Path | None) -> Path:
-    """The input by --input, else where it was likely left: beside the output, in the working folder, one folder up.
-
-    Raises:
-        UsageError: it is not there, or only another file of its name.
-    """
-    from genkit.errors import UsageError
-
-    if given is not None:
-        return _accepted(given, "--input", wanted)
-    path, altered = _look_for(file, wanted, [file.parent, Path(), file.absolute().parent.parent], {file})
-    if path is not None:
-        return path
-    if altered is not None:
-        raise UsageError(
-            f"{altered} has changed since {file} was made from it", "give the original with --input", code="input-differs"
-        )
-    name = Path(str(wanted.get("name"))).name
-    raise UsageError(f"the input {name} is not beside {file}", "say where it is with --input", code="missing-input")
-
-
-def find_files(file: Path, wanted: dict[str, dict[str, Any]], source: Path | None, given: dict[str, Path]) -> dict[str, Path]:
-    """Where the further files lie: as given, else beside the input, beside the output, in the working folder, one folder up.
-
-    Raises:
-        UsageError: one is not there, only another file has its name, or --file names an option that the recipe does not have.
-    """
-    from genkit.errors import UsageError
-    from genkit.run.recipe import flag_of
-
-    if unknown := [option for option in given if option not in wanted]:
-        has = f"it has {', '.join(wanted)}" if wanted else "it was made without further files"
-        raise UsageError(f"--file {unknown[0]}=...: {file} was made without {unknown[0]}", has)
-    folders = [*([source.absolute().parent] if source else []), file.parent, Path(), file.absolute().parent.parent]
-    places: dict[str, Path] = {}
-    for option, one in wanted.items():
-        flag = flag_of(option)
-        if option in given:
-            places[option] = _accepted(given[option], f"--file {option}", one).absolute()
-            continue
-        path, altered = _look_for(file, one, folders, {file})
-        if path is None:
-            hint = f"say where it is with --file {option}=PATH"
-            if altered is not None and (source is None or not altered.samefile(source)):
-                raise UsageError(f"{altered} has changed since it was the {flag} of {file}", hint, code="input-differs")
-            where = "its input or " if source else ""
-            raise UsageError(f"{one['name']}, the {flag} of {file}, is not beside {where}it", hint, code="missing-input")
-        places[option] = path.absolute()
-    return places
+def _note(text: str) -> None:
+    print(f"note: {text}", file=sys.stderr)
 
 
 def _given(texts: list[str] | None) -> dict[str, Path]:
@@ -169,27 +123,6 @@ def _given(texts: list[str] | None) -> dict[str, Path]:
         if not (option and equals and path):
             raise UsageError(f"--file {option}{equals}{path}: expected OPTION=PATH, such as mask=m.png")
     return {option.replace("-", "_"): Path(path) for option, _, path in pairs}
-
-
-def _accepted(given: Path, flag: str, wanted: dict[str, Any]) -> Path:
-    from genkit.errors import UsageError
-    from genkit.run.pairing import digest
-
-    if not given.is_file():
-        raise UsageError(f"{flag} {given}: not found", code="missing-input")
-    if digest(given) != wanted.get("sha256"):
-        print(f"note: {given} is not the file it was made from (another sha256): the pixels will differ", file=sys.stderr)
-    return given
-
-
-def _look_for(file: Path, wanted: dict[str, Any], folders: list[Path], but: set[Path]) -> tuple[Path | None, Path | None]:
-    """The file of that name and content in one of the folders, and else the first one of that name alone."""
-    from genkit.run.pairing import digest
-
-    places = [folder / Path(str(wanted.get("name"))).name for folder in folders]
-    there = [path for path in places if path.is_file() and not any(path.samefile(one) for one in but)]
-    same = next((path for path in there if digest(path) == wanted.get("sha256")), None)
-    return same, there[0] if there else None
 
 
 def _differences(recipe: dict[str, Any]) -> list[str]:

@@ -55,6 +55,7 @@ def from_values(verb: type[Verb], values: Mapping[str, Any]) -> Call:
     Raises:
         UsageError: a name or a value that the verb does not take.
     """
+    values = verb.adopt(values)
     own = {each.name for each in option.declared(verb)} | {old for each in option.declared(verb) for old in each.option.former}
     of_verb = {name: value for name, value in values.items() if name in own}
     others = {name: value for name, value in values.items() if name not in own}

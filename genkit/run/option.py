@@ -38,6 +38,9 @@ class Option:
     hold, which is of the type `content`. `argument` options stand without a flag.
     `terminal` ones (stdout, the terminal, streams) have no meaning in Python. `former` are names in Python of former versions.
     `numbers` says that the text lists whole numbers (`0-15`, `3,7,9`), for which Python may give a number, a range, a sequence.
+    `per_line` ones may stand on one line of a list of what is to be made, where those of one `group` (several ways to say one
+    thing) replace each other; the verb finds the files that they name. A `listed` one is a text of several values (2,4,7), each
+    of which is tried with each of the others'. A flag that `negates` turns the model's own option off.
     """
 
     help: str = ""
@@ -62,6 +65,10 @@ class Option:
     completes: str = ""
     former: tuple[str, ...] = ()
     numbers: bool = False
+    per_line: bool = False
+    group: str = ""
+    listed: bool = False
+    negates: bool = False
 
 
 def option(default: Any, facts: str | Option = "", **more: Any) -> Any:
@@ -114,6 +121,8 @@ class Declared:
             return None
         if self.option.content is not None and isinstance(value, self.option.content):
             return value
+        if self.option.listed and isinstance(value, (list, tuple)):
+            return ",".join(self._single(one) for one in value)
         if self.several:
             texts = [value] if isinstance(value, (str, int, float, Path)) else list(value)
             return [self._single(one) for one in texts]
@@ -130,10 +139,23 @@ class Declared:
             from genkit.run.lists import as_list
 
             return as_list(value, self.flag)
-        if self.kind is str and self.option.of_model and isinstance(value, (int, float)):
-            return f"{value:g}" if isinstance(value, float) else str(value)
+        if self.kind is str and isinstance(value, (int, float)) and not isinstance(value, bool):
+            return str(value).removesuffix(".0")  # a number that is parsed where more is known of it
         if not isinstance(value, self.kind) or (self.kind is int and isinstance(value, bool)):
             raise UsageError(f"{self.flag} {value}: expected {WORDS[self.kind]}")
+        return value
+
+    def parse(self, text: str) -> Any:
+        """One value from a text, as a line of a list has it, checked.
+
+        Raises:
+            UsageError: it is of another type, not among the choices, or out of bounds.
+        """
+        try:
+            value = {int: int, float: float}.get(self.kind, str)(text)
+        except ValueError:
+            raise UsageError(f"{self.flag} {text}: expected {self.option.bounds or self.range_text}") from None
+        self.check([value] if self.several else value)
         return value
 
     def check(self, value: Any) -> None:

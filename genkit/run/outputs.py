@@ -56,14 +56,14 @@ class Sample:
 class Outputs:
     """What a call asks for. `draw(model, jobs, notify, steps)` gives one `Sample` for each job, or for the first ones, after
     which the others come again; `steps` (see `steps.py`) is None but for what is drawn alone. `batch(model)` is how many jobs
-    it takes at once. `suffixes` are those of the files beside each output. `ready(model, reporter)` is called once the model is
+    it takes at once. `suffixes` are those of the files beside each output. `ready(model, work)` is called once the model is
     loaded, and gives what `draw` and `batch` get in its place. `notes` are said before it starts."""
 
     outputs: Sequence[Output]
     draw: Callable[..., Sequence[Sample]]
     batch: Callable[[Any], int] = lambda model: 1
     suffixes: Sequence[str] = ()
-    ready: Callable[[Any, Reporter], Any] = lambda model, reporter: model
+    ready: Callable[[Any, DrawingWork], Any] = lambda model, work: model
     notes: Sequence[str] = ()
 
 
@@ -136,7 +136,7 @@ class DrawingWork(Work):
 
     def prepare(self) -> list[Process]:
         _, model = self.load()
-        model = self._wanted.ready(model, self.reporter)
+        model = self._wanted.ready(model, self)
         count = max(1, self._wanted.batch(model))
         return [partial(self._process, model, count)]
 

@@ -93,6 +93,12 @@ class Session:
         with self._lock:
             self._entries.pop(key, None)
 
+    def forget(self, model: Any) -> None:
+        """Let go of a loaded model that its user changes for good (adapters, another decoder): nobody else is given it."""
+        with self._lock:
+            for key in [key for key, entry in self._entries.items() if entry.model is model]:
+                del self._entries[key]
+
     def __len__(self) -> int:
         return len(self._entries)
 

@@ -73,9 +73,15 @@ class Context:
         from genkit.run.recipe import flag_of
 
         path = self.files.get(name)
-        if path is None:
-            return None
-        return self._reader(flag_of(name), path, self.settings.max_pixels, in_srgb)
+        return None if path is None else self.read_picture(path, flag_of(name), in_srgb=in_srgb)
+
+    def read_picture(self, path: Path, called: str, *, in_srgb: bool = True) -> Picture:
+        """A picture that an option names; `called` is what the user knows it by.
+
+        Raises:
+            UsageError: as `picture`.
+        """
+        return self._reader(called, path, self.settings.max_pixels, in_srgb)
 
     def pictures(self, name: str) -> list[Picture]:
         """Those of an option that is given again for each picture, in their order.
@@ -163,6 +169,11 @@ class Verb:
         self.check(context)
         return context
 
+    @classmethod
+    def adopt(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Values by name as Python, JSON and TOML may have them, in the forms that the options are declared with."""
+        return values
+
     def listed(self, run: Run) -> int | None:
         """Where an option asks for a list (of classes, of voices) and for no output: print it and return the exit code."""
         return None
@@ -180,7 +191,7 @@ class Verb:
 
     def _check_needs(self, context: Context) -> None:
         for each, value in [*option.given(self), *option.given(context.run)]:
-            if each.option.needs:
+            if each.option.needs and not each.option.per_line:  # what a line may bring is checked with its line
                 reason = ability.LACKING.get(each.name, "")  # of the option itself, where that says more
                 ability.need(context.card, each.option.needs, self.spelled(each, value), verb=self.task, reason=reason)
 
@@ -194,24 +205,21 @@ class Verb:
         Raises:
             UsageError: the model has no such option (the hint names the models that have), or one is given both ways.
         """
-        texts = list(run.model_options or ())
-        keys = {text.partition("=")[0] for text in texts}
+        values = parse_model_options(card, run.model_options)
+        keys = {text.partition("=")[0] for text in run.model_options or ()}
         for each, value in option.given(self):
-            if not each.option.of_model:
-                continue
-            name = each.key
-            if not ability.takes(card, name):
-                reason = ability.LACKING.get(each.option.needs or name, "takes none")
-                ability.refuse(card, each.flag, reason, ability.taking(self.task, name))
-            if name in keys:
-                raise UsageError(f"{each.flag} and -O {name} say the same thing", "give one of them")
-            texts.append(f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}")
-        return parse_model_options(card, texts)
+            if each.option.of_model and not each.option.per_line:
+                if each.key in keys:
+                    raise UsageError(f"{each.flag} and -O {each.key} say the same thing", "give one of them")
+                text = f"{value:g}" if isinstance(value, float) else str(value)
+                values[each.key] = ability.value_of(card, each, text, verb=self.task)
+        return values
 
     def _files(self) -> tuple[dict[str, Path], dict[str, Path]]:
         from genkit.run.pairing import sort_extra, sort_several
 
-        named = {each.name: each for each, _ in option.given(self) if each.option.file and self.names_file(each.name)}
+        own = [each for each, _ in option.given(self) if each.option.file and not each.option.per_line]
+        named = {each.name: each for each in own if self.names_file(each.name)}
         single = {name: getattr(self, name) for name, each in named.items() if not each.several}
         files, folders = sort_extra(single)
         # a folder where one file is wanted is no picture, which whoever reads it says

@@ -29,11 +29,8 @@ from genkit.models.diffusers.prompts import (
 )
 from genkit.models.diffusers.runner import Runner, resize
 from genkit.models.shapes import DrawModel
-from genkit.models.shapes.draw import Fetch, Prompt
+from genkit.models.shapes.draw import DENOISE, OFFLOADS, Fetch, Prompt
 from genkit.nets.mirror import reflect
-
-OFFLOADS = ("none", "model", "sequential", "auto")
-DENOISE = 0.6
 
 
 class Draw(DrawModel):

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Prompt = str | Sequence[tuple[str, float]]  # a text, or pieces of one with their weights, 1 being plain
 Fetch = Callable[["Card"], Mapping[str, Path]]  # a card's local files; fetches them, or says why not
+OFFLOADS = ("auto", "none", "model", "sequential")  # where parts wait until their turn comes; auto is by free memory
+DENOISE = 0.6  # of a picture to begin with, where a call does not say
 Watch = Callable[[int, "Tensor"], None]  # the step that is done, counted from 1, and previews (N, C, h, w) in [0, 1]
 
 

@@ -1,60 +1,62 @@
-"""Files that options of `genkit txt2img` name: pictures, LoRAs, autoencoders; and the numbers beside them."""
+"""What options of one line name: reference images, LoRAs, autoencoders; and the numbers beside them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genkit.errors import InputError, UsageError
+from genkit.run import ability
+from genkit.verbs.txt2img.task import ReferenceImage
 
 if TYPE_CHECKING:
-    from genkit.verbs.txt2img.task import Shown
+    from genkit.media.pictures.picture import Picture
+
+LARGEST_WEIGHT = 10.0  # of a LoRA
 
 
 class Files:
-    """The files that one line names, found, with what its recipe will say of them."""
+    """The files that one line names, as they are named or else beside the list that names them (in `folder`), with what its
+    recipe will say of them. `open_image` gives the picture of a path."""
 
-    def __init__(self, folder: Path, shown: Callable[[Path], Shown]):
-        self._folder, self._read = folder, shown
+    def __init__(self, folder: Path, open_image: Callable[[Path], Picture]):
+        self._folder, self._open = folder, open_image
         self.files: dict[str, Path] = {}
         self.spelling: dict[str, tuple[str, str]] = {}
 
     def _find(self, text: str) -> Path:
-        """As it is named, else beside the list that names it."""
         path = Path(text)
         return path if path.exists() or path.is_absolute() else next(filter(Path.exists, [self._folder / path]), path)
 
-    def picture(self, option: str, text: str | None) -> Shown | None:
+    def image(self, option: str, text: str | None, number: int = 1) -> ReferenceImage | None:
         if text is None:
             return None
         path = self._find(text)
-        dimensions(path, f"--{option.partition('_')[0]}")
-        self.files[option] = path
-        return self._read(path)
+        size = _dimensions(path, f"--{option}")
+        self.files[_numbered(option, number)] = path
+        return ReferenceImage(str(path), size, partial(self._open, path))
 
-    def control(self, text: str, number: int) -> tuple[str, Shown]:
+    def control(self, text: str, number: int) -> tuple[str, ReferenceImage]:
         kind, colon, path = text.partition(":")
         if not (colon and kind and path) or "/" in kind:
             raise UsageError(f"--control {text}: expected KIND:IMG, such as canny:photo.jpg")
         self._refuse_unknown_kind(kind)
-        option = "control" if number == 1 else f"control_{number}"
-        shown = self.picture(option, path)
-        assert shown is not None
-        self.spelling[option] = (f"{kind}:", "")
-        return kind, shown
+        image = self.image("control", path, number)
+        assert image is not None
+        self.spelling[_numbered("control", number)] = (f"{kind}:", "")
+        return kind, image
 
     def _refuse_unknown_kind(self, kind: str) -> None:
         """Refuse a kind of guiding picture for which no model has a network; a card's own name will do, too."""
         from genkit import cards
-        from genkit.verbs.txt2img.checks import refuse_unknown_name
 
         if kind in cards.names("txt2img") or Path(kind).is_dir():
             return
         guiding = [card for card in cards.all_cards("txt2img") if card.params.get("part") == "controlnet"]
         if kind not in {alias for card in guiding for alias in card.aliases}:
-            refuse_unknown_name("--control", kind, sorted({str(card.params["control"]) for card in guiding}))
+            ability.refuse_unknown("--control", kind, sorted({str(card.params["control"]) for card in guiding}))
 
     def loras(self, texts: Sequence[str]) -> tuple[tuple[tuple[str, float], ...], dict[str, Any]]:
         """(file or name, weight) of each, and what of it is recorded as an option: those that are named."""
@@ -67,7 +69,7 @@ class Files:
                 named.append(text)
                 continue
             count += 1
-            option = "lora" if count == 1 else f"lora_{count}"
+            option = _numbered("lora", count)
             self.files[option] = path
             self.spelling[option] = ("", f":{weight:.9f}".rstrip("0").rstrip("."))
             found.append((str(path), weight))
@@ -108,35 +110,35 @@ class Files:
         return None
 
 
+def _numbered(option: str, number: int) -> str:
+    """How recipes call the second and third file of an option."""
+    return option if number == 1 else f"{option}_{number}"
+
+
 def _weighted(text: str) -> tuple[str, float]:
     """Part `style.safetensors:0.8`."""
     name, colon, weight = text.rpartition(":")
     if not colon or Path(text).exists():
         return text, 1.0
-    return name, to_float("lora", weight, -10.0, 10.0, text)
+    return name, to_float("--lora", weight, -LARGEST_WEIGHT, LARGEST_WEIGHT, text)
 
 
-def flag_of(name: str) -> str:
-    return f"-{name}" if name == "n" else f"--{name.replace('_', '-')}"
+def to_float(flag: str, text: str, low: float, high: float, whole: str | None = None) -> float:
+    """A number in bounds; `whole` is the value that it is a part of.
 
-
-def to_float(name: str, text: str, low: float, high: float, whole: str | None = None) -> float:
+    Raises:
+        UsageError: it is none.
+    """
     try:
         number = float(text)
     except ValueError:
         number = float("nan")
     if not low <= number <= high:
-        raise UsageError(f"{flag_of(name)} {whole or text}: expected a number from {low:g} to {high:g}")
+        raise UsageError(f"{flag} {whole or text}: expected a number from {low:g} to {high:g}")
     return number
 
 
-def to_whole(flag: str, text: str, low: int, high: int) -> int:
-    if not text.isdecimal() or len(text) > 20 or not low <= int(text) <= high:
-        raise UsageError(f"{flag} {text}: expected a whole number from {low} to {high}")
-    return int(text)
-
-
-def dimensions(path: Path, option: str = "--init") -> tuple[int, int]:
+def _dimensions(path: Path, flag: str) -> tuple[int, int]:
     """Width and height as it is shown.
 
     Raises:
@@ -146,15 +148,9 @@ def dimensions(path: Path, option: str = "--init") -> tuple[int, int]:
 
     if not path.is_file():
         what = "is a folder, not a picture" if path.is_dir() else "not found"
-        raise UsageError(f"{option} {path}: {what}", code="missing-input")
+        raise UsageError(f"{flag} {path}: {what}", code="missing-input")
     try:
         facts = probe(path)
     except InputError as error:
-        raise UsageError(f"{option} {error.message}", error.hint, code=error.code) from error
+        raise UsageError(f"{flag} {error.message}", error.hint, code=error.code) from error
     return facts.width, facts.height
-
-
-def shown_at(path: Path, read: Callable[[Path], Any]) -> Shown:
-    from genkit.verbs.txt2img.task import Shown
-
-    return Shown(str(path), lru_cache(maxsize=1)(lambda: read(path)))

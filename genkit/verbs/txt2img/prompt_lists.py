@@ -1,4 +1,5 @@
-"""Lists of prompts: plain text, CSV or JSON lines, where a line may bring options of its own (standard library only).
+"""Where prompts come from: the command line, standard input, and lists (plain text, CSV, JSON lines) in which a line may bring
+options of its own. Standard library only.
 
 a red bicycle                                     .txt: one a line; # begins a remark, empty lines are passed over
 a blue heart --steps 30 --negative "text, frame"  options as on the command line, behind the prompt
@@ -14,28 +15,78 @@ import io
 import json
 import re
 import shlex
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from genkit.errors import UsageError
+from genkit.verbs.txt2img.values import Values, texts_of
 
 LARGEST = 64 << 20  # bytes of a list
 OPTION = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _TAIL = re.compile(r"(?:^|\s)(?:--(?=[A-Za-z])|-n(?=\s+\d))")
 
-Values = dict[str, list[str]]
-
 
 @dataclass(frozen=True)
 class Line:
     """One prompt and the options that are its own, by name with `_` between words; a flag's value is `true`. `place` is where
-    it stands, for messages."""
+    it stands, for messages, and `file` the list that has it."""
 
     prompt: str
     options: Values = field(default_factory=dict)
     place: str = ""
+    file: Path | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where files that it names may lie."""
+        return self.file.parent if self.file else Path()
+
+
+def gather(prompts: Sequence[str], prompt_list: str | None) -> list[Line]:
+    """The prompts of a call: those that are given, `-` for standard input, and a list.
+
+    Raises:
+        UsageError: a list that cannot be read, or an empty prompt.
+    """
+
+    def from_stdin() -> list[Line]:
+        if sys.stdin.isatty():
+            raise UsageError("standard input is the terminal", "pipe prompts in, one a line: genkit txt2img - < prompts.txt")
+        return lines_of(sys.stdin.buffer.read(), "standard input", "")
+
+    if prompt_list == "-" and "-" in prompts:
+        raise UsageError("- and --from - both read standard input", "give one of them")
+    lines = [line for text in prompts for line in (from_stdin() if text == "-" else lines_of_prompts([text]))]
+    if prompt_list is not None:
+        lines += from_stdin() if prompt_list == "-" else read_lines(Path(prompt_list))
+    return lines
+
+
+def lines_of_prompts(prompts: Sequence[str]) -> list[Line]:
+    """Prompts that stand for themselves, - too.
+
+    Raises:
+        UsageError: one without words.
+    """
+    if not all(text.strip() for text in prompts):
+        raise UsageError("a prompt without words", 'such as: genkit txt2img "a red bicycle"')
+    return [Line(text.strip(), place=f"prompt {_short(text)}") for text in prompts]
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return repr(text if len(text) <= 40 else f"{text[:37]}...")
+
+
+def unquoted(prompts: Sequence[str]) -> str | None:
+    """What to say where several words may have been meant as one prompt."""
+    if len(prompts) < 2 or any(len(text.split()) != 1 or text == "-" for text in prompts):
+        return None
+    whole = " ".join(prompts)
+    return f'{len(prompts)} prompts, {", ".join(prompts)}; for one picture put quotes round it: genkit txt2img "{whole}"'
 
 
 def read_lines(path: Path) -> list[Line]:
@@ -54,7 +105,7 @@ def read_lines(path: Path) -> list[Line]:
         raise UsageError(f"--from {path}: not found", code="missing-input") from None
     except OSError as error:
         raise UsageError(f"--from {path}: cannot be read: {error.strerror}", "check its permissions") from error
-    return lines_of(data, str(path), path.suffix.lower())
+    return [replace(line, file=path) for line in lines_of(data, str(path), path.suffix.lower())]
 
 
 def lines_of(data: bytes, name: str, suffix: str) -> list[Line]:
@@ -167,7 +218,7 @@ def _texts(value: Any, place: str) -> list[str]:
     values = value if isinstance(value, list) else [value]
     if not values or not all(isinstance(one, (str, int, float, bool)) for one in values):
         raise UsageError(f"{place}: expected a text, a number, or a list of them")
-    return [("true" if one else "false") if isinstance(one, bool) else str(one) for one in values]
+    return texts_of(values)
 
 
 def _put(options: Values, name: str, values: list[str], place: str) -> None:

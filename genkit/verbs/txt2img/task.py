@@ -5,104 +5,25 @@ A prompt and a seed give the same picture whatever is drawn with them: each has 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from genkit.errors import InputError, RunError, UsageError
+from genkit.media.pictures.picture import Picture
+from genkit.run import ability
+from genkit.verbs.txt2img.job import Job, ReferenceImage, Size
 from genkit.verbs.txt2img.prompts import has_weights, pieces, plain
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from genkit.models.shapes import DrawModel
+    from genkit.models.shapes.draw import Prompt
+    from genkit.run.verb import Notify
 
-LARGEST_SIDE = 16_384
-NEAR = (0.5, 1.5)  # of the native number of pixels: an --init picture of so many is drawn at its own size
-GRAIN = 16  # what sides taken from a picture are rounded to: every pipeline's multiple divides it or nearly
 FAR = 2.25  # times the native number of pixels: from here on models begin to repeat things
-Notice = Callable[[str], None]
-Size = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A picture that something is drawn from; `read()` gives pixels (H, W, 3) and alpha (H, W) or None."""
-
-    name: str
-    read: Callable[[], tuple[np.ndarray, np.ndarray | None]] = field(compare=False)
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What holds for a model until it is loaded again: `loras` are (file or name, weight)."""
-
-    scheduler: str | None = None
-    loras: tuple[tuple[str, float], ...] = ()
-    vae: str | None = None
-    controls: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Job:
-    """One picture. `prompt` and `negative` as they are written, with weights and backslashes; `size` is (width, height), None
-    for the model's own; `options` are the model's, as (name, value). `place` is where the prompt comes from, for messages."""
-
-    prompt: str
-    seed: int
-    negative: str = ""
-    size: Size | None = None
-    options: tuple[tuple[str, Any], ...] = ()
-    init: Shown | None = None
-    denoise: float | None = None
-    control: tuple[tuple[str, Shown], ...] = ()
-    control_strength: float | None = None
-    setup: Setup = Setup()
-    place: str = "the prompt"
-
-    @property
-    def kind(self) -> tuple[Any, ...]:
-        """What pictures must have in common to be drawn in one batch."""
-        return (
-            self.setup, self.size, self.options, bool(self.negative),
-            self.init, self.denoise, self.control, self.control_strength,
-        )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """Pixels (H, W, 3) uint8 and alpha (H, W) or None."""
-
-    pixels: np.ndarray
-    alpha: np.ndarray | None = None
-
-
-# --- sizes ----------------------------------------------------------------------------------------------------------------
-
-
-def parse_size(text: str) -> Size:
-    """Read `768x512`, or one number for a square.
-
-    Raises:
-        UsageError: no such thing.
-    """
-    match = re.fullmatch(r"\s*(\d{1,6})\s*(?:[xX×]\s*(\d{1,6})\s*)?", text)
-    width, height = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-    if not (8 <= width <= LARGEST_SIDE and 8 <= height <= LARGEST_SIDE):
-        raise UsageError(f"--size {text}: expected WIDTHxHEIGHT, such as 768x512, each from 8 to {LARGEST_SIDE}")
-    return width, height
-
-
-def size_after(width: int, height: int, native: int | None) -> Size:
-    """The size to draw at from a picture of that size: its proportions, and about as many pixels as the model is made for."""
-    share = width * height / (native or 512) ** 2
-    scale = 1.0 if NEAR[0] <= share <= NEAR[1] else share**-0.5
-    grain = GRAIN if (native or 512) > 256 else GRAIN // 2
-    across, down = (max(grain, round(side * scale / grain) * grain) for side in (width, height))
-    return min(across, LARGEST_SIDE), min(down, LARGEST_SIDE)
 
 
 def cover(pixels: np.ndarray, size: Size) -> np.ndarray:
@@ -119,16 +40,15 @@ def cover(pixels: np.ndarray, size: Size) -> np.ndarray:
 # --- before the first picture ---------------------------------------------------------------------------------------------
 
 
-def check(model: DrawModel, jobs: Sequence[Job], name: str, notice: Notice = lambda message: None) -> None:
+def check(model: DrawModel, jobs: Sequence[Job], name: str, notify: Notify = lambda message: None) -> None:
     """Look at every prompt before any is drawn: a model must read all of it.
 
     Raises:
         UsageError: longer than the text encoder's window, or weights that the model does not take; names the prompt.
     """
     if not model.starts and any(job.init for job in jobs):
-        raise UsageError(
-            f"--init: {name} cannot start from a picture", "models that can: sd15, sdxl, zimage-turbo", code="model-option"
-        )
+        names = ", ".join(ability.able("txt2img", "init"))
+        raise UsageError(f"--init: {name} cannot begin with a picture", f"models with it: {names}", code="model-option")
     seen: set[str] = set()
     for job in jobs:
         for what, text in (("", job.prompt), ("negative of ", job.negative)):
@@ -150,11 +70,11 @@ def check(model: DrawModel, jobs: Sequence[Job], name: str, notice: Notice = lam
                     "make it shorter: a word is about 1.3 tokens",
                     code="prompt-too-long",
                 )
-            notice(f"{what}{job.place}: {count} tokens, which {name} reads in pieces of {model.window}")
+            notify(f"{what}{job.place}: {count} tokens, which {name} reads in pieces of {model.window}")
     for size in dict.fromkeys(job.size for job in jobs if job.size):
         width, height = model.native_size
         if size[0] * size[1] > FAR * width * height:
-            notice(
+            notify(
                 f"{name} is made for about {width}x{height}: at {size[0]}x{size[1]} it may repeat things; "
                 "--upscale enlarges what was drawn"
             )
@@ -163,7 +83,7 @@ def check(model: DrawModel, jobs: Sequence[Job], name: str, notice: Notice = lam
 # --- drawing --------------------------------------------------------------------------------------------------------------
 
 
-def draw(model: DrawModel, jobs: Sequence[Job], *, batch: int = 1, notice: Notice = lambda message: None) -> Iterator[Drawn]:
+def draw(model: DrawModel, jobs: Sequence[Job], *, batch: int = 1, notify: Notify = lambda message: None) -> Iterator[Picture]:
     """Draw jobs in order, `batch` at once where they have all but prompts and seeds in common.
 
     Where memory runs out, one is drawn at a time; where it does even so, the model's next cheaper setting is tried once.
@@ -177,15 +97,19 @@ def draw(model: DrawModel, jobs: Sequence[Job], *, batch: int = 1, notice: Notic
         stop = start + 1
         while stop < min(len(jobs), start + batch) and jobs[stop].kind == jobs[start].kind:
             stop += 1
-        images, batch = _fitting(model, jobs[start:stop], batch, notice)
-        for image in images:
-            pixels = image.permute(1, 2, 0).mul(255).round_().clamp_(0, 255).byte().cpu().numpy()
-            alpha = np.ascontiguousarray(pixels[..., 3]) if pixels.shape[2] == 4 else None
-            yield Drawn(np.ascontiguousarray(pixels[..., :3]), alpha)
+        images, batch = _fitting(model, jobs[start:stop], batch, notify)
+        yield from map(picture_of, images)
         start += len(images)
 
 
-def _fitting(model: DrawModel, jobs: Sequence[Job], batch: int, notice: Notice) -> tuple[Tensor, int]:
+def picture_of(image: Tensor) -> Picture:
+    """Of (3 or 4, H, W) in [0, 1]."""
+    pixels = image.detach().float().mul(255).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
+    alpha = np.ascontiguousarray(pixels[..., 3]) if pixels.shape[2] == 4 else None
+    return Picture(np.ascontiguousarray(pixels[..., :3]), alpha)
+
+
+def _fitting(model: DrawModel, jobs: Sequence[Job], batch: int, notify: Notify) -> tuple[Tensor, int]:
     """Pictures of the first jobs that fit into memory, and how many may be tried next."""
     import torch
 
@@ -195,7 +119,7 @@ def _fitting(model: DrawModel, jobs: Sequence[Job], batch: int, notice: Notice) 
     while True:
         try:
             with runtime.inference():
-                images = _call(model, jobs, notice)
+                images = _call(model, jobs, notify)
         except InputError as error:
             if error.code != "withheld" or len(jobs) == 1:
                 raise
@@ -209,58 +133,65 @@ def _fitting(model: DrawModel, jobs: Sequence[Job], batch: int, notice: Notice) 
                 return images, batch
             if model.dtype == torch.float32:
                 raise RunError("the model gave numbers that are none", "is it a model that was trained to its end?")
-            notice(f"numbers out of range in {str(model.dtype).removeprefix('torch.')}: float32 from here on")
+            notify(f"numbers out of range in {str(model.dtype).removeprefix('torch.')}: float32 from here on")
             model.to(model.device, torch.float32)
             continue
         # outside the except block, so that the traceback no longer holds the tensors that did not fit
         runtime.release(model.device)
         if len(jobs) > 1:
             jobs, batch = jobs[:1], 1
-            notice(f"out of memory on {model.device}: one picture at a time from here on")
+            notify(f"out of memory on {model.device}: one picture at a time from here on")
             continue
         spent, frugal = frugal, None if frugal else model.cheaper()
         if frugal is None:
             what = f", with {spent}" if spent else ""
             smaller = f"a smaller --size than {jobs[0].size[0]}x{jobs[0].size[1]}" if jobs[0].size else "a smaller --size"
             raise RunError(f"out of memory on {model.device}{what}", f"{smaller}, or a smaller model")
-        notice(f"out of memory on {model.device}: trying once more with {frugal}")
+        notify(f"out of memory on {model.device}: trying once more with {frugal}")
 
 
-def _call(model: DrawModel, jobs: Sequence[Job], notice: Notice) -> Tensor:
+def _call(model: DrawModel, jobs: Sequence[Job], notify: Notify) -> Tensor:
     first = jobs[0]
     given: dict[str, Any] = dict(first.options)
     width, height = first.size or model.native_size
     if first.negative:
         given["negative"] = [_read(job.negative) for job in jobs]
     if first.init is not None:
-        given["init"] = _begin(first.init, (width, height), model.channels, notice)
+        given["init"] = _begin(first.init, (width, height), model.channels, notify)
         given |= {} if first.denoise is None else {"denoise": first.denoise}
     if first.control:
-        given["control"] = [(kind, _guide(kind, shown, (width, height), notice)) for kind, shown in first.control]
+        given["control"] = [(kind, _guide(kind, image, (width, height), notify)) for kind, image in first.control]
         given |= {} if first.control_strength is None else {"control_strength": first.control_strength}
     prompts = [_read(job.prompt) for job in jobs]
     images: Tensor = model(prompts, [job.seed for job in jobs], width=width, height=height, **given)
     return images
 
 
-def _read(text: str) -> Any:
+def _read(text: str) -> Prompt:
     """A prompt as models take it: the text, or its pieces where they have weights."""
     return pieces(text) if has_weights(text) else plain(text)
 
 
-def _begin(shown: Shown, size: Size, channels: int, notice: Notice) -> Tensor:
+def _begin(image: ReferenceImage, size: Size, channels: int, notify: Notify) -> Tensor:
     """The picture to begin with: (1, 3, H, W), or 4 channels where the model draws its own alpha."""
     from genkit.pixels.transparency import bleed
 
-    pixels, alpha = shown.read()
+    pixels, alpha = _rgb(image)
     if alpha is None:
         whole = _tensor(cover(pixels, size))
         return whole if channels == 3 else _with_alpha(whole, None)
     if channels == 4:
         return _with_alpha(_tensor(cover(bleed(pixels, alpha), size)), _tensor(cover(alpha[..., None], size)))
-    notice(f"{shown.name}: what is transparent in it counts as white")
+    notify(f"{image.name}: what is transparent in it counts as white")
     colours, share = _tensor(cover(bleed(pixels, alpha), size)), _tensor(cover(alpha[..., None], size))
     return colours * share + 1 - share
+
+
+def _rgb(image: ReferenceImage) -> tuple[np.ndarray, np.ndarray | None]:
+    """Pixels (H, W, 3) and alpha (H, W) or None."""
+    picture = image.read()
+    pixels = np.repeat(picture.pixels, 3, axis=2) if picture.pixels.shape[2] == 1 else picture.pixels
+    return pixels, picture.alpha
 
 
 def _with_alpha(colours: Tensor, alpha: Tensor | None) -> Tensor:
@@ -269,14 +200,14 @@ def _with_alpha(colours: Tensor, alpha: Tensor | None) -> Tensor:
     return torch.cat([colours, torch.ones_like(colours[:, :1]) if alpha is None else alpha], 1)
 
 
-def _guide(kind: str, shown: Shown, size: Size, notice: Notice) -> Tensor:
+def _guide(kind: str, image: ReferenceImage, size: Size, notify: Notify) -> Tensor:
     """A picture that guides: edges are found in a photograph, a map of any kind goes in as it is."""
     from genkit.pixels import canny
 
-    pixels, _ = shown.read()
+    pixels, _ = _rgb(image)
     if kind == "canny":
         if canny.is_edge_map(pixels):
-            notice(f"{shown.name}: taken for edges as it is")
+            notify(f"{image.name}: taken for edges as it is")
         else:
             pixels = canny.edge_map(cover(pixels, size))
     return _tensor(cover(pixels, size))
@@ -305,8 +236,3 @@ def _stem(path: str) -> str:
 
 def _plain(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def merged(options: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    """Options as a job holds them."""
-    return tuple(sorted(options.items()))

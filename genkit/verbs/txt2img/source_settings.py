@@ -1,28 +1,27 @@
-"""`--like FILE`: the prompt and the settings that a picture carries, ours or the common web UI's."""
+"""`--like FILE`: the source settings that a picture carries with its prompt, ours or the common web UI's."""
 
 from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genkit.errors import GenkitError, InputError, UsageError
+from genkit.verbs.txt2img.values import Values, of_the_run, per_line, texts_of
 
 if TYPE_CHECKING:
     from genkit.cards import Card
     from genkit.media.pictures.parameters import Parameters
-    from genkit.verbs.txt2img.prompt_lists import Values
 
-OF_THE_OUTPUT = frozenset({"grid", "sheet", "format", "quality", "strip_metadata", "dtype", "attention", "cache"})
 WEB_UI = {"Steps": "steps", "Distilled CFG Scale": "guidance", "CFG scale": "guidance", "Seed": "seed", "Size": "size"}
 SPOKEN = ("Sampler", "Schedule type", "Denoising strength", "Clip skip", "VAE", "Hires upscale", "Variation seed", "ENSD")
 OTHER_NAMES = {"plms": "pndm", "euler-ancestral": "euler-a", "unipc-bh2": "unipc"}  # the same samplers
 
 
 @dataclass
-class Like:
+class SourceSettings:
     """What a file says: prompts, options by name, the model, and what of it could not be taken."""
 
     prompts: list[str]
@@ -31,7 +30,7 @@ class Like:
     lost: list[str] = field(default_factory=list)
 
 
-def read_like(path: Path) -> Like:
+def read_source_settings(file: str | Path) -> SourceSettings:
     """Read a picture's recipe, or the block of settings that the web UI writes.
 
     Raises:
@@ -41,6 +40,7 @@ def read_like(path: Path) -> Like:
     from genkit.media.recipe import read_recipe
     from genkit.run.journal import look_up
 
+    path = Path(file)
     if not path.is_file():
         raise UsageError(f"--like {path}: not found", code="missing-input")
     try:
@@ -60,25 +60,24 @@ def read_like(path: Path) -> Like:
     return _of_block(block)
 
 
-def _of_recipe(path: Path, recipe: dict[str, Any]) -> Like:
-    from genkit.cli.replay import find_files
+def _of_recipe(path: Path, recipe: dict[str, Any]) -> SourceSettings:
+    from genkit.run.further_files import find_files
     from genkit.run.recipe import files_of, flag_of, spelling_of
 
     if recipe["verb"] != "txt2img":
         raise UsageError(f"--like {path}: made by genkit {recipe['verb']}, not from a prompt", "genkit show tells how")
     prompts = recipe.get("prompt")
-    found = Like([one for one in (prompts if isinstance(prompts, list) else [prompts]) if isinstance(one, str)])
+    found = SourceSettings([text for text in (prompts if isinstance(prompts, list) else [prompts]) if isinstance(text, str)])
     found.model = str(recipe["model"]) if recipe.get("model") else None
     options = recipe.get("options")
     for name, value in options.items() if isinstance(options, dict) else ():
-        if name in OF_THE_OUTPUT:
-            continue
-        pairs = value.items() if isinstance(value, dict) else [(name, value)]
-        found.values |= {str(key): _texts(one) for key, one in pairs if one is not None and one is not False}
+        if name not in of_the_run():
+            pairs = value.items() if isinstance(value, dict) else [(name, value)]
+            found.values |= {str(key): texts_of(one) for key, one in pairs if one is not None and one is not False}
     if isinstance(recipe.get("seed"), int):
         found.values["seed"] = [str(recipe["seed"])]
     wanted = files_of(recipe)
-    places = find_files(path, wanted, None, {})
+    places = find_files(path, wanted)
     if "from" in wanted:
         raise UsageError(
             f"--like {path}: a sheet of the list {wanted['from']['name']}", f"draw that again: --from {places['from']}"
@@ -89,17 +88,12 @@ def _of_recipe(path: Path, recipe: dict[str, Any]) -> Like:
     return found
 
 
-def _texts(value: Any) -> list[str]:
-    values = value if isinstance(value, list) else [value]
-    return ["true" if one is True else str(one) for one in values]
-
-
-def _of_block(block: Parameters) -> Like:
+def _of_block(block: Parameters) -> SourceSettings:
     from genkit.verbs.txt2img.prompts import from_web_ui
 
     prompt, loras, lost = from_web_ui(block.prompt)
     negative, _, more = from_web_ui(block.negative)
-    found = Like([prompt] if prompt else [], lost=[*lost, *(one for one in more if one not in lost)])
+    found = SourceSettings([prompt] if prompt else [], lost=[*lost, *(one for one in more if one not in lost)])
     for theirs, ours in WEB_UI.items():
         if theirs in block.settings:
             found.values.setdefault(ours, [block.settings[theirs]])
@@ -126,7 +120,7 @@ def _of_block(block: Parameters) -> Like:
 
 def _scheduler(sampler: str, schedule: str) -> str | None:
     """Our name of one of the web UI's samplers."""
-    from genkit.models.diffusers.schedulers import NOISE
+    from genkit.run.pipelines import scheduler_names
 
     name = re.sub(r"[\s_]+", "-", sampler.strip().lower().replace("++", "pp"))
     name = OTHER_NAMES.get(name, name)
@@ -134,7 +128,7 @@ def _scheduler(sampler: str, schedule: str) -> str | None:
         name += "-karras"
     elif schedule.strip().lower() not in ("", "automatic", "normal", "karras", "uniform"):
         return None
-    return name if name in NOISE else None
+    return name if name in scheduler_names() else None
 
 
 def _card_named(name: str) -> str | None:
@@ -156,16 +150,15 @@ def _lora(name: str) -> str | None:
     return None
 
 
-def without_foreign(like: Like, card: Card) -> Like:
+def without_foreign(source: SourceSettings, card: Card) -> SourceSettings:
     """Leave out what this model has no option for, and say so."""
-    from genkit.verbs.txt2img.options import NAMES
-
-    known = {option.name for option in card.options}
-    for name in [one for one in like.values if one not in NAMES and one not in known]:
-        like.lost.append(f"{name.replace('_', '-')} ({card.name} has none)")
-        del like.values[name]
-    for name in ("negative", "guidance", "steps", "no_safety_checker"):
-        if name in like.values and ("safety" if name == "no_safety_checker" else name) not in known:
-            like.lost.append(f"{name.replace('_', '-')} ({card.name} has none)")
-            del like.values[name]
-    return like
+    own = {each.name for each in card.options}
+    of_model = {name: each.key for name, each in per_line().items() if each.option.of_model}
+    foreign = [
+        name for name in source.values if of_model.get(name, name) not in own and (name in of_model or name not in per_line())
+    ]
+    return replace(
+        source,
+        values={name: texts for name, texts in source.values.items() if name not in foreign},
+        lost=[*source.lost, *(f"{name.replace('_', '-')} ({card.name} has none)" for name in foreign)],
+    )
