@@ -18,13 +18,14 @@ class Job(Protocol):
     """One task's side of training.
 
     `averaged` names the modules whose averages are measured and exported, `discriminators` those that learn against the others
-    from a loss of their own; `protocol` says how `evaluate` measures.
+    from a loss of their own; `protocol` says how `evaluate` measures; `dtypes` are what the model runs in, if not all.
     """
 
     modules: Modules
     averaged: tuple[str, ...]
     discriminators: tuple[str, ...] = ()
     protocol: str
+    dtypes: tuple[str, ...] = ()
 
     def adapt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """What a first checkpoint gives to these modules."""
@@ -56,7 +57,7 @@ class Job(Protocol):
 
     def card_fields(self) -> dict[str, Any]:
         """Further fields of the card."""
-        return {}
+        return {"dtypes": list(self.dtypes)} if self.dtypes else {}
 
 
 def figures_of(losses: Mapping[str, Tensor]) -> Figures:

@@ -63,7 +63,7 @@ def train(
     `job.modules` hold the averaged weights afterwards.
 
     Raises:
-        UsageError: there is a state in `folder` and `resume` is off, or the other way round.
+        UsageError: there is a state in `folder` and `resume` is off.
         RunError: the loss is not a number.
     """
     from accelerate import Accelerator
@@ -71,8 +71,7 @@ def train(
     loop = config.loop
     folder.mkdir(parents=True, exist_ok=True)
     state_file = folder / "state.pt"
-    if state_file.exists() and not resume:
-        raise UsageError(f"{folder}: holds a run already", "continue it with --resume, or give another --out")
+    refuse_begun(folder, resume, state_file)
     mixed = "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() and not cpu else "no"
     accelerator = Accelerator(cpu=cpu, mixed_precision=mixed)
     torch.manual_seed(loop.seed)
@@ -152,6 +151,14 @@ def train(
     for name, module in averaged.items():
         job.modules[name].load_state_dict(module.state_dict())
     return {"step": step, "minutes": round(minutes(), 1), "metrics": metrics, "finished": step >= loop.steps}
+
+
+def refuse_begun(run: Path, resume: bool, *states: Path) -> None:
+    """Raises:
+    UsageError: a run has one of its states already, and is not to go on.
+    """
+    if not resume and any(state.exists() for state in states):
+        raise UsageError(f"{run}: holds a run already", "continue it with --resume, or give another --out")
 
 
 def _optimizers(loop: LoopConfig, job: Job, raw: Modules) -> tuple[Optimizers, Optimizers]:

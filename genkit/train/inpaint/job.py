@@ -53,6 +53,7 @@ class DataOptions:
 
 class InpaintJob(Job):
     averaged = ("network",)
+    dtypes = ("float32",)  # the smooth filling is the result wherever it is right: half formats would band it
 
     def __init__(self, config: TrainConfig, data: Sequence[Path], holdout: Path | None):
         self.options = options_of(DataOptions, config.data)
@@ -159,6 +160,3 @@ class InpaintJob(Job):
             "size": self.options.validate_side,
             "views": self.options.views,
         }
-
-    def card_fields(self) -> dict[str, Any]:
-        return {"dtypes": ["float32"]}  # the smooth filling is the result wherever it is right: half formats would band it

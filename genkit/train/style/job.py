@@ -67,6 +67,7 @@ class StyleJob(Job):
     """`styles` are the pictures to learn the style of; one for the family `johnson`."""
 
     averaged = ("network",)
+    dtypes = ("float32", "bfloat16")
 
     def __init__(self, config: TrainConfig, data: Sequence[Path], holdout: Path | None, *, styles: Sequence[Path]):
         self.options = options_of(DataOptions, config.data)
@@ -186,9 +187,6 @@ class StyleJob(Job):
     def export(self, modules: Modules) -> tuple[dict[str, Tensor], dict[str, Any]]:
         params = {**self.network_params, "own_style": True} if self._single else self.network_params
         return dict(modules["network"].state_dict()), params
-
-    def card_fields(self) -> dict[str, Any]:
-        return {"dtypes": ["float32", "bfloat16"]}
 
 
 def _build(config: TrainConfig) -> nn.Module:

@@ -49,6 +49,7 @@ class DataOptions:
 class DomainsJob(Job):
     protocol = "share of held-out pictures that the discriminator takes for one of the domain they were turned into"
     averaged = ("network",)
+    dtypes = ("float32", "bfloat16")
     discriminators = ("discriminator",)
 
     def __init__(self, config: TrainConfig, data: Sequence[Path], holdout: Path | None):
@@ -140,9 +141,6 @@ class DomainsJob(Job):
 
     def export(self, modules: Modules) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return dict(modules["network"].state_dict()), self.network_params
-
-    def card_fields(self) -> dict[str, Any]:
-        return {"dtypes": ["float32", "bfloat16"]}
 
 
 def classifying_loss(discriminator: Any, real: Tensor, fake: Tensor, domains: Tensor) -> tuple[Tensor, Figures]:

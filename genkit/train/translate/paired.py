@@ -66,6 +66,7 @@ class DataOptions:
 
 class PairedJob(Job):
     averaged = ("network",)
+    dtypes = ("float32", "bfloat16")
 
     def __init__(self, config: TrainConfig, data: Sequence[Path], holdout: Path | None):
         self.options = chosen = options_of(DataOptions, config.data)
@@ -212,6 +213,3 @@ class PairedJob(Job):
         if self.options.colours:
             params["domain_optional"] = True
         return dict(modules["network"].state_dict()), params
-
-    def card_fields(self) -> dict[str, Any]:
-        return {"dtypes": ["float32", "bfloat16"]}

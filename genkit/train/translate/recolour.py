@@ -67,6 +67,7 @@ class DataOptions:
 
 class RecolourJob(Job):
     averaged = ("network",)
+    dtypes = ("float32", "bfloat16")
     protocol = (
         "held-out pictures whose thing is found for certain, recoloured to each domain: share of results whose thing, found in "
         "the input, has the asked colour's name; mean absolute difference outside of it, in 8-bit steps"
@@ -237,6 +238,3 @@ class RecolourJob(Job):
 
     def export(self, modules: Modules) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return dict(modules["network"].state_dict()), {**self.network_params, "size": self.options.side}
-
-    def card_fields(self) -> dict[str, Any]:
-        return {"dtypes": ["float32", "bfloat16"]}

@@ -46,6 +46,7 @@ class DataOptions:
 class UnpairedJob(Job):
     protocol = "mean absolute difference, in 8-bit steps, of held-out pictures of the first kind that went there and back"
     averaged = ("there", "back")
+    dtypes = ("float32", "bfloat16")
     discriminators = ("first", "second")
 
     def __init__(self, config: TrainConfig, data: Sequence[Path], holdout: Path | None):
@@ -118,6 +119,3 @@ class UnpairedJob(Job):
 
     def export(self, modules: Modules) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return dict(modules["there"].state_dict()), self.network_params
-
-    def card_fields(self) -> dict[str, Any]:
-        return {"dtypes": ["float32", "bfloat16"]}

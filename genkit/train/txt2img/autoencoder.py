@@ -130,7 +130,6 @@ class AutoencoderJob(Job):
         return np.concatenate([lay_out(part[row : row + 12], 12) for row in range(0, len(pixels), 12) for part in both])
 
 
-
 def before(images: Tensor, ground: Tensor) -> Tensor:
     """RGBA (N, 4, H, W), -1 to 1, as RGB before a ground of the same range; RGB as it is."""
     if images.shape[1] == 3:

@@ -25,7 +25,7 @@ from genkit.models.txt2img.latent_diffusion import autoencoder_of, decoded, mome
 from genkit.train.config import TrainConfig, options_of
 from genkit.train.finish import checksum, write_card
 from genkit.train.former import stage_folder
-from genkit.train.loop import Report, train
+from genkit.train.loop import Report, refuse_begun, train
 from genkit.train.perceptual import load_perceptual
 from genkit.train.run import Request, command_of, config_of
 from genkit.train.stages import minutes_of, stage_of
@@ -68,9 +68,7 @@ def run(request: Request, captions: Path | None, report: Report) -> dict[str, An
     wanted = [name for name in STAGES if name != OPTIONAL or name in config.stages]
     stages = {name: stage_of(config, name, str(request.config)) for name in wanted}
     folders = {name: stage_folder(request.out, name) for name in wanted}
-    begun = any((folder / "state.pt").exists() for folder in folders.values())
-    if begun and not request.resume:
-        raise UsageError(f"{request.out}: holds a run already", "continue it with --resume, or give another --out")
+    refuse_begun(request.out, request.resume, *(folder / "state.pt" for folder in folders.values()))
     data = _read(config, request, captions)
 
     spent = 0.0
@@ -81,9 +79,8 @@ def run(request: Request, captions: Path | None, report: Report) -> dict[str, An
         nonlocal spent
         config, folder, earlier = stages[stage], folders[stage], minutes_of(folders[stage])
         left = None if request.max_minutes is None else max(0.0, request.max_minutes - spent)
-        resume = (folder / "state.pt").exists()
         outcome = train(
-            config, job, folder, max_minutes=left, resume=resume, cpu=request.cpu,
+            config, job, folder, max_minutes=left, resume=True, cpu=request.cpu,
             report=lambda event: report({"stage": stage, **event}),
         )  # fmt: skip
         minutes[stage] = outcome["minutes"]

@@ -20,7 +20,7 @@ from genkit.models.txt2img.lora import ADAPTED, Adapted
 from genkit.train.config import TrainConfig, options_of
 from genkit.train.feed import Batch
 from genkit.train.job import Figures, Job, Modules, figures_of
-from genkit.train.loop import Report, train
+from genkit.train.loop import Report, refuse_begun, train
 from genkit.train.run import Request, config_of
 from genkit.train.txt2img.autoencoder import before, lay_out
 
@@ -129,7 +129,6 @@ class LoraJob(Job):
         return lay_out(before(images, torch.ones(3, 1, 1)) if images.shape[1] == 4 else images, len(prompts))
 
 
-
 def run(request: Request, model: str, captions: Path | None, report: Report) -> dict[str, Any]:
     """Train and return the loop's outcome, with the adapters' file under `lora`.
 
@@ -137,15 +136,14 @@ def run(request: Request, model: str, captions: Path | None, report: Report) -> 
         UsageError: a configuration for something else, a model whose pipeline takes no adapters, pictures without words.
     """
     config = config_of(request)
-    if (request.out / "state.pt").exists() and not request.resume:
-        raise UsageError(f"{request.out}: holds a run already", "continue it with --resume, or give another --out")
+    refuse_begun(request.out, request.resume, request.out / "state.pt")  # before the model is loaded
     job = make_job(config, request, model, captions)
     outcome = train(
         config,
         job,
         request.out,
         max_minutes=request.max_minutes,
-        resume=request.resume and (request.out / "state.pt").exists(),
+        resume=request.resume,
         cpu=request.cpu,
         report=report,
     )
