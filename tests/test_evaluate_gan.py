@@ -74,12 +74,12 @@ class Halves(torch.nn.Module):
         return [maps, maps, maps]
 
 
-def reals(rng: np.random.Generator, held: bool = False) -> measure.Reals:
+def reals(rng: np.random.Generator, held: bool = False) -> measure.RealPictures:
     def some(count: int) -> LabelledPictures:
         pixels = rng.integers(0, 256, (count, 8, 8, 3), np.uint8)
         return LabelledPictures(pixels, np.arange(count) % 2, ("a", "b"), tuple(map(str, range(count))))
 
-    return measure.Reals(Features(Halves()), some(60), some(20) if held else None, 100)
+    return measure.RealPictures(Features(Halves()), some(60), some(20) if held else None, 100)
 
 
 @pytest.mark.parametrize("held", [False, True])

@@ -11,7 +11,7 @@ from conftest import Run
 
 from genkit.errors import InputError, UsageError
 from genkit.evaluate.cepstra import cepstra, distortion
-from genkit.evaluate.recognising import word_errors, words_of
+from genkit.evaluate.recognising import edit_distance, words_of
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from genkit.evaluate.recognising import word_errors, words_of
     [("a b c", "a b c", 0), ("a b c", "a c", 1), ("a b c", "a x b c", 1), ("a b c", "x y", 3), ("", "a", 1), ("a b", "", 2)],
 )
 def test_word_errors(said: str, heard: str, errors: int) -> None:
-    assert word_errors(said.split(), heard.split()) == errors
+    assert edit_distance(said.split(), heard.split()) == errors
 
 
 def test_words_are_compared_without_marks() -> None:

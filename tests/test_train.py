@@ -12,12 +12,12 @@ import torch
 from PIL import Image
 
 from genkit.cards import read_card
-from genkit.data.degradation import web_photo
-from genkit.data.pictures import list_pictures, split_names
+from genkit.data.degradation import random_web_photo, web_photo
+from genkit.data.names import split_names
+from genkit.data.pictures import list_pictures
 from genkit.errors import UsageError
 from genkit.train.config import LoopConfig, read_config
 from genkit.train.loop import learning_rate
-from genkit.train.upscale.degradation import photo
 
 Run = Callable[..., Any]
 
@@ -152,7 +152,7 @@ def test_held_out_names_are_never_trained_on(tmp_path: Path, data: Path):
 def test_degradations_keep_size_and_type():
     sharp = np.full((32, 48, 3), 200, np.uint8)
     rng = np.random.default_rng(0)
-    for small in [photo(sharp, 4, rng) for _ in range(20)] + [web_photo(sharp, 4, rng)]:
+    for small in [random_web_photo(sharp, 4, rng) for _ in range(20)] + [web_photo(sharp, 4, rng)]:
         assert small.shape == (8, 12, 3)
         assert small.dtype == np.uint8
         assert abs(float(small.mean()) - 200) < 12

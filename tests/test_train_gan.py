@@ -17,10 +17,10 @@ from genkit.data.labels import Preparation, class_of, opaque, prepare, read_labe
 from genkit.errors import RunError, UsageError
 from genkit.nets import vgg
 from genkit.train.config import parse_config, read_config
-from genkit.train.gan.adversaries import DcganRival, opinion_of
 from genkit.train.gan.augment import CHANGES, augment, translation
-from genkit.train.gan.collapse import Ledger, difference
+from genkit.train.gan.collapse import CollapseMonitor, difference
 from genkit.train.gan.job import GanJob
+from genkit.train.gan.networks import DcganDiscriminator, discriminate
 from genkit.train.loop import train
 from genkit.train.run import Request, run
 
@@ -65,9 +65,9 @@ def config(family: str = "stylegan2", network: dict[str, Any] = STYLE, loop: dic
 @pytest.mark.parametrize("family", NETWORKS)
 def test_a_step_moves_both_networks(family: str, shapes: Path, tmp_path: Path) -> None:
     network, styled = NETWORKS[family], family != "dcgan"
-    told: dict[str, Any] = {"rival": {"widths": [8, 12], "naming": True}} if family == "style_dcgan" else {}
+    told: dict[str, Any] = {"discriminator": {"widths": [8, 12], "aux_classifier": True}} if family == "style_dcgan" else {}
     job = GanJob(config(family, network, classes="folders" if styled else "none", path_length=2.0, **told), [shapes], None)
-    before = {name: [one.clone() for one in job.modules[name].parameters()] for name in ("generator", "rival")}
+    before = {name: [one.clone() for one in job.modules[name].parameters()] for name in ("generator", "discriminator")}
     outcome = train(config(family, network), job, tmp_path / "run", cpu=True)
     for name, weights in before.items():
         after = list(job.modules[name].parameters())
@@ -75,8 +75,8 @@ def test_a_step_moves_both_networks(family: str, shapes: Path, tmp_path: Path) -
         assert sum(not torch.equal(a, b) for a, b in zip(weights, after, strict=True)) > 0.8 * len(after)
     assert outcome["finished"] and outcome["metrics"]["spread"] >= 0
     events = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
-    assert ("misnamed" in events[-1]) == (family == "style_dcgan")
-    assert int(job.ledger.steps) == 3
+    assert ("aux_classifier" in events[-1]) == (family == "style_dcgan")
+    assert int(job.monitor.steps) == 3
     assert (tmp_path / "run" / "sheet-0000003.png").exists()
     if styled:
         assert float(job.modules["generator"].mapping.w_avg.abs().sum()) > 0
@@ -93,15 +93,15 @@ def test_a_resumed_run_goes_on_where_it_was(shapes: Path, tmp_path: Path) -> Non
     first = run(3, False)
     state = torch.load(tmp_path / "run" / "state.pt", weights_only=True)
     again = run(3, True)
-    assert int(again.ledger.steps) == 3
-    assert torch.equal(again.ledger.probability, first.ledger.probability)
-    for name in ("rival", "ledger"):
+    assert int(again.monitor.steps) == 3
+    assert torch.equal(again.monitor.probability, first.monitor.probability)
+    for name in ("discriminator", "training_state"):
         kept = again.modules[name].state_dict()
         assert all(torch.equal(kept[key], one) for key, one in state["modules"][name].items())
     for key, one in state["averages"]["generator"].items():
         assert torch.equal(again.modules["generator"].state_dict()[key], one)
     further = run(5, True)
-    assert int(further.ledger.steps) == 5
+    assert int(further.monitor.steps) == 5
 
 
 def test_the_command_ends_with_a_model_that_draws(shapes: Path, tmp_path: Path, genkit: Callable[..., Any]) -> None:
@@ -157,25 +157,25 @@ def test_variety_is_measured_within_classes() -> None:
 
 
 def test_a_discriminator_that_has_won_ends_the_run() -> None:
-    ledger = Ledger(1.0)
-    opinions = torch.full((4, 1), 9.0)
+    monitor = CollapseMonitor(1.0)
+    logits = torch.full((4, 1), 9.0)
     with pytest.raises(RunError, match="won"):
         for _ in range(600):
-            ledger.follow(opinions, 1e-4, target=0.0, images=1, patience=5)
-    assert float(ledger.won) == 5
-    ledger = Ledger(1.0)
+            monitor.follow(logits, 1e-4, target=0.0, images=1, patience=5)
+    assert float(monitor.won) == 5
+    monitor = CollapseMonitor(1.0)
     for _ in range(600):
-        ledger.follow(opinions, 1.0, target=0.0, images=1, patience=5)
+        monitor.follow(logits, 1.0, target=0.0, images=1, patience=5)
 
 
 def test_augmentation_grows_with_confidence_and_shrinks_again() -> None:
-    ledger = Ledger(0.0)
+    monitor = CollapseMonitor(0.0)
     for _ in range(50):
-        ledger.follow(torch.ones(8, 1), 1.0, target=0.6, images=800, patience=0)
-    assert float(ledger.probability) == pytest.approx(0.5, abs=0.05)
+        monitor.follow(torch.ones(8, 1), 1.0, target=0.6, images=800, patience=0)
+    assert float(monitor.probability) == pytest.approx(0.5, abs=0.05)
     for _ in range(400):
-        ledger.follow(-torch.ones(8, 1), 1.0, target=0.6, images=800, patience=0)
-    assert float(ledger.probability) == 0
+        monitor.follow(-torch.ones(8, 1), 1.0, target=0.6, images=800, patience=0)
+    assert float(monitor.probability) == 0
 
 
 @pytest.mark.parametrize("channels", [3, 4])
@@ -275,31 +275,31 @@ def test_rare_classes_are_drawn_more_often(shapes: Path) -> None:
 
 
 def test_the_discriminator_of_dcgan_takes_classes() -> None:
-    judge = DcganRival(16, 3, (8, 8), classes=3)
+    plain = DcganDiscriminator(16, 3, (8, 8), classes=3)
     images, labels = torch.rand(2, 3, 16, 16), torch.tensor([0, 2])
-    assert judge(images, labels).shape == (2, 1) and not torch.equal(judge(images, labels), judge(images))
-    opinion, misnamed = opinion_of(judge, images, labels)
-    assert torch.equal(opinion, judge(images, labels)) and misnamed == 0 and not misnamed.requires_grad
-    names = DcganRival(16, 3, (8, 8), classes=3, naming=True)
-    opinion, logits = names(images, labels)
-    assert opinion.shape == (2, 1) and logits.shape == (2, 3)
-    wanted = -logits.log_softmax(1)[[0, 1], labels].mean()
-    assert torch.allclose(opinion_of(names, images, labels)[1], wanted, atol=1e-5)
-    assert opinion_of(names, images, None)[1] == 0
+    assert plain(images, labels).shape == (2, 1) and not torch.equal(plain(images, labels), plain(images))
+    logits, loss = discriminate(plain, images, labels)
+    assert torch.equal(logits, plain(images, labels)) and loss == 0 and not loss.requires_grad
+    classifying = DcganDiscriminator(16, 3, (8, 8), classes=3, aux_classifier=True)
+    logits, class_logits = classifying(images, labels)
+    assert logits.shape == (2, 1) and class_logits.shape == (2, 3)
+    wanted = -class_logits.log_softmax(1)[[0, 1], labels].mean()
+    assert torch.allclose(discriminate(classifying, images, labels)[1], wanted, atol=1e-5)
+    assert discriminate(classifying, images, None)[1] == 0
     with pytest.raises(ValueError, match="halvings"):
-        DcganRival(8, 3, (8, 8, 8, 8))
+        DcganDiscriminator(8, 3, (8, 8, 8, 8))
 
 
-def test_classes_are_named_from_a_step_on(shapes: Path, tmp_path: Path) -> None:
-    told = config("style_dcgan", {"z_dim": 8, "w_dim": 4, "widths": [8, 8]}, rival={"naming": True}, naming_from=2, mixing=0.0)
-    job = GanJob(told, [shapes], None)
-    head = job.pair.rival.naming.weight
+def test_classes_are_classified_from_a_step_on(shapes: Path, tmp_path: Path) -> None:
+    data = {"discriminator": {"aux_classifier": True}, "aux_classifier_from": 2, "mixing": 0.0}
+    job = GanJob(config("style_dcgan", {"z_dim": 8, "w_dim": 4, "widths": [8, 8]}, **data), [shapes], None)
+    head = job.networks.discriminator.aux_classifier.weight
     before = head.detach().clone()
     for step in range(4):
         batch = next(job.batches(step))
         _, figures = job.loss(job.modules, batch, finishing=False)
-        assert ("misnamed" in figures) == (step >= 2)
-        loss, _ = job.rival_loss(job.modules, batch)
+        assert ("aux_classifier" in figures) == (step >= 2)
+        loss, _ = job.discriminator_loss(job.modules, batch)
         head.grad = None
         loss.backward()
         assert (head.grad is not None) == (step >= 2)
@@ -326,14 +326,14 @@ def test_classes_are_learnt_from_a_dcgan_on(whole: bool, shapes: Path, tmp_path:
         request = Request("gan", path, (shapes,), None, tmp_path / f"run-{steps}", told, cpu=True)
         run(request, GanJob, print)
         state = torch.load(tmp_path / f"run-{steps}" / "state.pt", weights_only=True)
-        assert int(state["modules"]["ledger"]["steps"]) == steps
+        assert int(state["modules"]["training_state"]["steps"]) == steps
         found: dict[str, torch.Tensor] = state["modules"]["generator"]
         return found
 
     begun = after(0)
-    state = torch.load(tmp_path / "run-0" / "state.pt", weights_only=True)["modules"]["rival"]
-    learnt = older.modules["rival"].state_dict()
-    same = [torch.equal(state[name], learnt[name]) for name in ("layers.0.weight", "layers.2.weight", "opinion.weight")]
+    state = torch.load(tmp_path / "run-0" / "state.pt", weights_only=True)["modules"]["discriminator"]
+    learnt = older.modules["discriminator"].state_dict()
+    same = [torch.equal(state[name], learnt[name]) for name in ("layers.0.weight", "layers.2.weight", "logits.weight")]
     assert all(same) if whole else not any(same), "a run's state has the discriminator too"
     assert torch.equal(begun["main.1.convolution.weight"], start["main.3.weight"])
     assert torch.equal(begun["main.0.linear.weight"][:, 8:], torch.zeros(8 * 16, 4)), "classes say nothing at the start"

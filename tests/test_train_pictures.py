@@ -133,7 +133,7 @@ def test_the_finish_adds_features_and_a_discriminator(tmp_path: Path, data: Path
     save_file(vgg.Features().state_dict(), features)
     config, out = _config(tmp_path, HOLE, 20, finish=10), tmp_path / "run"
     words = ("--config", config, "--data", data, "--out", out, "--set", f'data.features="{features.as_posix()}"')
-    words += ("--set", "data.perceptual=1.0", "--set", "data.adversarial=0.01", "--set", "loop.rival_rate=1e-3")
+    words += ("--set", "data.perceptual=1.0", "--set", "data.adversarial=0.01", "--set", "loop.discriminator_rate=1e-3")
     before, *_, after = [event for event in _train(genkit, "inpaint", *words) if event["event"] == "progress"]
     assert "vgg" not in before and "discriminator" not in before
     assert {"l1", "vgg", "adversarial", "discriminator"} <= set(after)

@@ -63,7 +63,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _train(genkit: Run, made: Path, config: str, out: Path, *words: object, steps: int = 8) -> Any:
     path = out.parent / "tiny.train.toml"
     path.write_text(config, encoding="utf-8")
-    judge = f"data.features={made / 'vgg.safetensors'}"
+    features = f"data.features={made / 'vgg.safetensors'}"
     return genkit(
         "train",
         "style",
@@ -74,7 +74,7 @@ def _train(genkit: Run, made: Path, config: str, out: Path, *words: object, step
         "--out",
         out,
         "--set",
-        judge,
+        features,
         "--set",
         f"loop.steps={steps}",
         *words,
@@ -112,7 +112,7 @@ def test_what_cannot_be_trained_is_said(genkit: Run, made: Path, tmp_path: Path)
     assert not (tmp_path / "run" / "state.pt").exists()
 
 
-def test_a_missing_judge_is_named(genkit: Run, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_missing_perceptual_network_is_named(genkit: Run, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     words = ("--data", made / "photos", "--style", made / "styles/0.png", "--out", tmp_path / "run")
     gone = genkit("train", "style", *words, "--set", "data.features=gone.safetensors")
     assert gone.code == 2 and "gone.safetensors: no such file" in gone.err

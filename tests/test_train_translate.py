@@ -180,7 +180,7 @@ def test_made_training_from_the_command_line(kind: str, clothes: Path, tmp_path:
         "recolour": {
             "family": "unet",
             "network": {**NETWORK, "domains": ["red", "blue"], "kept": True},
-            "data": {"recolour": True, "adversarial": 0.01, "naming": 0.1, "least_certain": 0.5},
+            "data": {"recolour": True, "adversarial": 0.01, "aux_classifier": 0.1, "least_certain": 0.5},
         },
     }
     table = tables[kind]
@@ -249,12 +249,12 @@ def test_copies_of_training_pictures_are_noticed(clothes: Path) -> None:
     from genkit.evaluate import translate as measure
     from genkit.nets.vgg import Features
 
-    judge = Features().eval()
+    features = Features().eval()
     seen = garment(0, (200, 20, 30))
-    training = measure.places(judge, clothes, [], 32)
+    training = measure.training_features(features, clothes, [], 32)
     truth = garment(9, (30, 160, 60))[:32, :32]
     methods = {"copies": lambda given, colour: measure.whole_square(seen, 32), "does not": lambda given, colour: truth}
-    rows = measure.evaluate([("one", truth, truth, 0)], methods, features=judge, training=training)
+    rows = measure.evaluate([("one", truth, truth, 0)], methods, features=features, training=training)
     assert rows[0]["near_ratio"] < 0.2 < rows[1]["near_ratio"] == pytest.approx(1)
 
 

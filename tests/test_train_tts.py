@@ -17,7 +17,7 @@ from conftest import Run
 
 from genkit.models.tts import vocos
 from genkit.nets.mel import MelScale
-from genkit.train.tts.corpus import Corpus, Spoken, quantised, read_corpus, write_corpus
+from genkit.train.tts.corpus import AlignedUtterance, Corpus, quantised, read_corpus, write_corpus
 from genkit.train.tts.phone_alignment import Span
 
 SCALE = MelScale()
@@ -61,8 +61,8 @@ layers = 1
 [data]
 batch = 2
 segment = 12
-adversary_from = 2
-rival_width = 2
+discriminator_from = 2
+discriminator_width = 2
 measured = 2
 [loop]
 steps = 4
@@ -78,14 +78,14 @@ def tone(seconds: float, hertz: float) -> np.ndarray:
     return (0.3 * np.sign(np.sin(2 * np.pi * hertz * time)) * np.hanning(len(time))).astype(np.float32)
 
 
-def utterance(number: int, held: bool = False) -> Spoken:
+def utterance(number: int, held: bool = False) -> AlignedUtterance:
     audio = quantised(tone(0.5 + 0.05 * number, 120 + 10 * number))
     total = SCALE.frames(len(audio))
     frames = np.array([total // 2, total // 4, 0], np.int16)
     frames[2] = total - frames.sum()
     pitch = np.array([math.log(120 + 10 * number), 0, 0], np.float32)
     energy = np.array([2, 1, 0], np.float32)
-    return Spoken(f"u{number}", f"text {number}", audio, np.array([1, 2, 3], np.int16), frames, pitch, energy, held)
+    return AlignedUtterance(f"u{number}", f"text {number}", audio, np.array([1, 2, 3], np.int16), frames, pitch, energy, held)
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_a_prepared_set_comes_back_as_it_was(prepared: Path) -> None:
 
 def test_what_a_held_out_recording_says_is_not_trained_on() -> None:
     each = (utterance(0), utterance(1))
-    again = Spoken(**{**each[1].__dict__, "name": "again", "text": "Text, 1!"})
+    again = AlignedUtterance(**{**each[1].__dict__, "name": "again", "text": "Text, 1!"})
     corpus = Corpus(SCALE.rate_hz, SCALE.hop, SYMBOLS, (*each, again)).divided(frozenset({"u1"}))
     assert [one.name for one in corpus.training] == ["u0"]
 
@@ -151,7 +151,7 @@ def test_a_trained_voice_speaks(genkit: Run, tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.chdir(tmp_path)
     ids = np.array([ALL.index("AA1"), ALL.index("S"), ALL.index(".")], np.int16)
-    each = tuple(Spoken(**{**utterance(place).__dict__, "ids": ids, "held": place > 3}) for place in range(6))
+    each = tuple(AlignedUtterance(**{**utterance(place).__dict__, "ids": ids, "held": place > 3}) for place in range(6))
     write_corpus(Corpus(SCALE.rate_hz, SCALE.hop, ALL, each, (), "made"), tmp_path / "prepared.npz")
     Path("acoustic.toml").write_text(ACOUSTIC)
     Path("vocoder.toml").write_text(VOCODER)

@@ -13,10 +13,12 @@ import pytest
 import torch
 from PIL import Image
 
-from genkit.data.captions import Caption, Choice, read_captioned, read_captions, square
+from genkit.data.captions import Caption, Selection, read_captioned, read_captions
+from genkit.data.squares import icon_square
 from genkit.errors import UsageError
+from genkit.evaluate.distribution import distances
 from genkit.evaluate.txt2img import names_to_draw, ranks
-from genkit.train.txt2img import caption_augmentation as wording
+from genkit.train.txt2img import caption_augmentation as augmentation
 
 CONFIG = """
 name = "tiny-icons"
@@ -28,11 +30,11 @@ commercial = false
 
 [data]
 side = 16
-[data.made]
+[data.augmentation]
 recoloured = 1
 pairs = 2
 hats = 2
-worn_by = ["shape"]
+hat_wearers = ["shape"]
 hat_names = ["flat hat"]
 
 [stages.autoencoder.network]
@@ -48,7 +50,7 @@ eval_every = 4
 save_every = 4
 sheet_every = 4
 
-[stages.denoiser.network.words]
+[stages.denoiser.network.text_encoder]
 vocabulary = 560
 window = 12
 width = 16
@@ -178,19 +180,19 @@ def test_a_tokenizer_knows_every_letter_and_reads_back_the_same(tmp_path: Path) 
 
 
 def test_words_come_from_tables_and_from_texts(icons: Path, tmp_path: Path) -> None:
-    found = read_captions(icons, None, Choice(skip={"skin_tone": "1"}, styles={"icons": "flat"}))
+    found = read_captions(icons, None, Selection(skip={"skin_tone": "1"}, styles={"icons": "flat"}))
     assert found["red.png"] == Caption("red square", ("shape", "box"), "flat") and "yellow.png" not in found
     table = tmp_path / "own.csv"
     table.write_text('file,text\nred.png,"a box, red"\n')
-    assert read_captions(icons, table, Choice()) == {"red.png": Caption("a box, red")}
+    assert read_captions(icons, table, Selection()) == {"red.png": Caption("a box, red")}
     (icons / "captions.tsv").unlink()
     with pytest.raises(UsageError, match="no words"):
-        read_captions(icons, None, Choice())
+        read_captions(icons, None, Selection())
     (icons / "blue.txt").write_text("the blue\none")
-    assert read_captions(icons, None, Choice()) == {"blue.png": Caption("the blue one")}
+    assert read_captions(icons, None, Selection()) == {"blue.png": Caption("the blue one")}
     table.write_text("a,b\n1,2\n")
     with pytest.raises(UsageError, match="columns"):
-        read_captions(icons, table, Choice())
+        read_captions(icons, table, Selection())
 
 
 def test_sources_are_drawn_as_often_as_told(icons: Path, tmp_path: Path) -> None:
@@ -198,87 +200,88 @@ def test_sources_are_drawn_as_often_as_told(icons: Path, tmp_path: Path) -> None
     other.mkdir()
     Image.new("RGBA", (8, 8), (1, 2, 3, 255)).save(other / "x.png")
     (other / "x.txt").write_text("stone")
-    found = read_captioned([icons, other], None, Choice(side=16, shares={"tiles": 0.25}))
+    found = read_captioned([icons, other], None, Selection(side=16, shares={"tiles": 0.25}))
     assert found.shares[-1] == pytest.approx(0.25) and found.shares[:-1].sum() == pytest.approx(0.75)
 
 
 def test_pixel_art_keeps_its_pixels_and_transparency_its_shape() -> None:
     tile = np.zeros((8, 8, 4), np.uint8)
     tile[2, 3] = (200, 100, 50, 255)
-    made = square(tile, 32)
+    made = icon_square(tile, 32)
     assert (made[8:12, 12:16] == tile[2, 3]).all() and made[..., 3].sum() == 16 * 255
-    wide = square(np.full((10, 20, 4), 255, np.uint8), 10)
+    wide = icon_square(np.full((10, 20, 4), 255, np.uint8), 10)
     assert (wide == 255).all()  # an opaque one is cut
     wide = np.full((10, 20, 4), 255, np.uint8)
     wide[0, 0, 3] = 0
-    assert square(wide, 20)[:5, :, 3].max() == 0  # another is kept whole
+    assert icon_square(wide, 20)[:5, :, 3].max() == 0  # another is kept whole
 
 
-@pytest.mark.parametrize("word", [one for one in wording.COLOURS if one not in ("black", "white", "gray", "brown")])
+@pytest.mark.parametrize("word", [one for one in augmentation.COLOURS if one not in ("black", "white", "gray", "brown")])
 def test_a_picture_in_another_colour_has_that_colour(word: str) -> None:
     pixels = np.zeros((16, 16, 4), np.uint8)
     pixels[2:14, 2:14] = (210, 40, 30, 255)
-    hue = wording.main_hue(pixels)
+    hue = augmentation.main_hue(pixels)
     assert hue is not None
-    made = wording.recolour(pixels, hue, word)
-    found = wording.main_colour(made)
+    made = augmentation.recolour(pixels, hue, word)
+    found = augmentation.main_colour(made)
     assert found is not None and found[0] == word
     assert np.array_equal(made[..., 3], pixels[..., 3])
 
 
 def test_hues_turn_into_colours_and_back() -> None:
     colours = np.random.default_rng(0).integers(0, 256, (500, 3)).astype(np.uint8)
-    assert np.abs(wording.from_hsv(wording.to_hsv(colours)) - colours).max() < 0.51
+    assert np.abs(augmentation.from_hsv(augmentation.to_hsv(colours)) - colours).max() < 0.51
 
 
 def test_made_pictures_have_true_words(icons: Path) -> None:
-    pictures = read_captioned([icons], None, Choice(side=16))
-    told = {"recoloured": 2, "pairs": 3, "hats": 3, "worn_by": ["shape"], "hat_names": ["flat hat"], "seed": 0}
-    pixels, captions = wording.further(pictures, kept=[], **told)
-    names = [one.name for one in captions]
-    assert len(pixels) == len(names) and any("hat" in one and "square" in one for one in names)
+    pictures = read_captioned([icons], None, Selection(side=16))
+    options = augmentation.AugmentationOptions(2, pairs=3, hats=3, hat_wearers=("shape",), hat_names=("flat hat",))
+    pixels, captions = augmentation.augment_pictures(pictures, options)
+    names = [caption.name for caption in captions]
+    assert len(pixels) == len(names) and any("hat" in name and "square" in name for name in names)
     for made, name in zip(pixels[:8], names[:8], strict=True):
-        colour = wording.main_colour(made)
+        colour = augmentation.main_colour(made)
         assert colour is None or colour[0] in name.split()[0] or colour[0] in ("black", "gray", "white", "brown", "orange")
-    again, same = wording.further(pictures, kept=[], **told)
+    again, same = augmentation.augment_pictures(pictures, options)
     assert same == captions and all(np.array_equal(a, b) for a, b in zip(pixels, again, strict=True))
-    kept = wording.further(pictures, kept=["shape"], **{**told, "pairs": 0, "hats": 0})
-    assert kept[0] == []
+    assert augmentation.augment_pictures(pictures, augmentation.AugmentationOptions(2, kept=("shape",))) == ([], [])
 
 
 def test_captions_are_worded_in_many_ways_and_keep_their_style() -> None:
     rng = np.random.default_rng(0)
-    found = {wording.worded(Caption("cat", ("animal", "pet", "face"), "pixel art"), "orange", rng) for _ in range(200)}
+    found = {
+        augmentation.augment_caption(Caption("cat", ("animal", "pet", "face"), "pixel art"), "orange", rng) for _ in range(200)
+    }
     assert "cat, pixel art" in found and "a cat, pixel art" in found and "orange cat, pixel art" in found
     assert all(one.endswith(", pixel art") for one in found) and len(found) > 15
-    assert wording.plain(Caption("blue heart", ("blue", "love"))) == Caption("heart", ("love",))
+    assert augmentation.without_colour(Caption("blue heart", ("blue", "love"))) == Caption("heart", ("love",))
 
 
 def test_ranks_count_those_that_are_nearer(icons: Path) -> None:
     real = np.eye(4)
     made = np.array([[1.0, 0.1, 0, 0], [0.9, 0.2, 0, 0]])
-    assert ranks(made, real, np.array([0, 1])).tolist() == [1, 2]
-    pictures = read_captioned([icons], None, Choice(side=16))
+    assert ranks(distances(made, real), np.array([0, 1])).tolist() == [1, 2]
+    pictures = read_captioned([icons], None, Selection(side=16))
     assert len(names_to_draw(pictures, 3)) == 3
 
 
-def test_words_foretell_their_pictures_before_the_denoiser(
+def test_words_predict_their_pictures_before_the_denoiser(
     icons: Path, recipe: Path, tmp_path: Path, genkit: Callable[..., Any]
 ) -> None:
-    words = "[stages.words.data]\nbatch = 16\n[stages.words.loop]\nsteps = 60\nlearning_rate = 1e-2\nema = 0.9\n"
+    words = "[stages.prior.data]\nbatch = 16\n[stages.prior.loop]\nsteps = 60\nlearning_rate = 1e-2\nema = 0.9\n"
     words += "log_every = 30\neval_every = 1\nsheet_every = 60\n"
     recipe.write_text(CONFIG + words)
     run = tmp_path / "run"
     told = ("train", "txt2img", "--config", recipe, "--data", icons, "--out", run, "--device", "cpu")
-    outcome = genkit(*told, "--set", "stages.words.loop.steps=1", "--set", "stages.denoiser.network.denoiser.pooled=true")
+    outcome = genkit(*told, "--set", "stages.prior.loop.steps=1", "--set", "stages.denoiser.network.denoiser.pooled=true")
     assert outcome.code == 0, outcome.err
     outcome = genkit(*told, "--resume", "--set", "stages.denoiser.network.denoiser.pooled=true")
     assert outcome.code == 0, outcome.err
-    said = [json.loads(line)["words_error"] for line in (run / "words" / "log.jsonl").read_text().splitlines()]
+    said = [json.loads(line)["prior_error"] for line in (run / "prior" / "log.jsonl").read_text().splitlines()]
     assert said[-1] < 0.7 * said[0], said
-    assert (run / "words" / "sheet-0000060.png").exists()
+    assert (run / "prior" / "sheet-0000060.png").exists()
     metrics = tomllib.loads((run / "tiny-icons.toml").read_text())["metrics"]
-    assert metrics["words_error"] == pytest.approx(said[-1], rel=1e-2) and "words_error:" in metrics["protocol"]
+    assert metrics["prior_error"] == pytest.approx(said[-1], rel=1e-2) and "prior_error:" in metrics["protocol"]
     assert json.loads((run / "tiny-icons" / "unet" / "config.json").read_text())["addition_embed_type"] == "text"
     drawn = genkit("txt2img", "a red square", "--model", run / "tiny-icons.toml", "--steps", "2", "-o", tmp_path / "a.png")
     assert drawn.code == 0 and (tmp_path / "a.png").exists(), drawn.err
@@ -307,9 +310,9 @@ def test_words_of_a_zip_are_read_within_bounds(tmp_path: Path, monkeypatch: pyte
             text = "captions.tsv" if name == "table" else "a.txt"
             archive.writestr(text, "file\tname\na.png\ta cat\n" if name == "table" else "a cat")
         source = tmp_path / f"{name}.zip"
-        assert captioned.read_captions(source, None, captioned.Choice())["a.png"].name == "a cat"
+        assert captioned.read_captions(source, None, captioned.Selection())["a.png"].name == "a cat"
         monkeypatch.setattr(captioned, "LARGEST_TABLE", 4)
         monkeypatch.setattr(captioned, "LARGEST_TEXT", 4)
         with pytest.raises(UsageError, match="cannot be read as text"):
-            captioned.read_captions(source, None, captioned.Choice())
+            captioned.read_captions(source, None, captioned.Selection())
         monkeypatch.undo()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,58 +12,7 @@ import typer
 from genkit.cli.options import spread
 
 app = typer.Typer(name="train", help="Train a model on your own files.", no_args_is_help=True)
-
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """What every `genkit train TASK` takes."""
-
-    data: Annotated[
-        list[Path], typer.Option("--data", help="Folder or zip of training files (repeat for several).", rich_help_panel="Run")
-    ]
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", help="Training configuration (TOML). Default: the shipped model's.", rich_help_panel="Run"),
-    ] = None
-    holdout: Annotated[
-        Path | None,
-        typer.Option(
-            "--holdout",
-            help="Text file with names that are measured on and never trained on. Default: one in 20.",
-            rich_help_panel="Run",
-        ),
-    ] = None
-    out: Annotated[Path | None, typer.Option("--out", help="Run folder. Default: runs/NAME.", rich_help_panel="Run")] = None
-    max_minutes: Annotated[
-        float | None,
-        typer.Option("--max-minutes", help="Stop after this many minutes and save; --resume continues.", rich_help_panel="Run"),
-    ] = None
-    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in the run folder.", rich_help_panel="Run")] = False
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Override one field, such as loop.steps=2000 (repeat).", rich_help_panel="Run"),
-    ] = None
-    device: Annotated[
-        str, typer.Option("--device", help="auto (CUDA if there is one), cpu or cuda.", rich_help_panel="Run")
-    ] = "auto"
-    json: Annotated[bool, typer.Option("--json", help="One JSON event a line on stdout.", rich_help_panel="Run")] = False
-
-
-@dataclass(frozen=True)
-class TranslateTrainOptions(TrainOptions):
-    """The same, where --data can be left out."""
-
-    data: Annotated[
-        list[Path] | None,
-        typer.Option("--data", help="Photographs that pairs are made from, with --config.", rich_help_panel="Run"),
-    ] = None  # type: ignore[assignment]  # wider than the parent's: --pairs and the like stand in for it
-
-
-@app.callback()
-def choose() -> None:
-    """Train a model on your own files. Runs are resumable, and end with safetensors and a card that `--model` takes."""
-
-
+RunOption = partial(typer.Option, rich_help_panel="Run")
 Captions = Annotated[
     Path | None,
     typer.Option(
@@ -70,6 +20,42 @@ Captions = Annotated[
         help="Table of file and name (TSV, CSV). Default: captions.tsv in the data, or NAME.txt beside NAME.png.",
     ),
 ]
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What every `genkit train TASK` takes."""
+
+    data: Annotated[list[Path], RunOption("--data", help="Folder or zip of training files (repeat for several).")]
+    config: Annotated[
+        Path | None, RunOption("--config", help="Training configuration (TOML). Default: the shipped model's.")
+    ] = None
+    holdout: Annotated[
+        Path | None,
+        RunOption("--holdout", help="Text file with names that are measured on and never trained on. Default: one in 20."),
+    ] = None
+    out: Annotated[Path | None, RunOption("--out", help="Run folder. Default: runs/NAME.")] = None
+    max_minutes: Annotated[
+        float | None, RunOption("--max-minutes", help="Stop after this many minutes and save; --resume continues.")
+    ] = None
+    resume: Annotated[bool, RunOption("--resume", help="Continue the run in the run folder.")] = False
+    overrides: Annotated[list[str] | None, RunOption("--set", help="Override one field, such as loop.steps=2000 (repeat).")] = (
+        None
+    )
+    device: Annotated[str, RunOption("--device", help="auto (CUDA if there is one), cpu or cuda.")] = "auto"
+    json: Annotated[bool, RunOption("--json", help="One JSON event a line on stdout.")] = False
+
+
+@dataclass(frozen=True)
+class TranslateTrainOptions(TrainOptions):
+    """The same, where --data can be left out."""
+
+    data: Annotated[list[Path] | None, RunOption("--data", help="Photographs that pairs are made from, with --config.")] = None  # type: ignore[assignment]  # wider than the parent's: --pairs and the like stand in for it
+
+
+@app.callback()
+def choose() -> None:
+    """Train a model on your own files. Runs are resumable, and end with safetensors and a card that `--model` takes."""
 
 
 @app.command()
@@ -103,11 +89,11 @@ def inpaint(options: TrainOptions) -> None:
 @spread
 def style(
     options: TrainOptions,
-    one: Annotated[
+    picture: Annotated[
         Path | None,
         typer.Option("--style", help="A picture: train a quick network of this style alone.", rich_help_panel="Styles"),
     ] = None,
-    many: Annotated[
+    pictures: Annotated[
         Path | None,
         typer.Option("--styles", help="Folder or zip of pictures: train a network of any style.", rich_help_panel="Styles"),
     ] = None,
@@ -116,17 +102,14 @@ def style(
 
     Features of VGG-19 judge the results: genkit models pull vgg19 and --set data.features=vgg19, or a file of its own.
     """
-    from functools import partial
-
     from genkit.errors import UsageError
     from genkit.train.style.job import StyleJob
 
-    chosen = [(word, path) for word, path in (("--style", one), ("--styles", many)) if path is not None]
-    if len(chosen) != 1:
+    path = picture or pictures
+    if path is None or (picture is not None and pictures is not None):
         raise UsageError("give --style PICTURE (one style) or --styles FOLDER (any style)")
-    word, path = chosen[0]
-    default = "one-style" if one is not None else "genkit-style"
-    _train("style", default, partial(StyleJob, styles=[path]), options, (word, path.name))
+    default, flag = ("one-style", "--style") if picture is not None else ("genkit-style", "--styles")
+    _train("style", default, partial(StyleJob, styles=[path]), options, (flag, path.name))
 
 
 @app.command()
@@ -147,26 +130,28 @@ def translate(
 
     With --config and --data pairs are made from photographs, as the shipped models' were.
     """
-    from functools import partial
-
     from genkit.errors import UsageError
     from genkit.train.translate.job import make_job
 
-    given: dict[str, Any] = {"pairs": pairs, "unpaired": unpaired, "domains": domains}
-    chosen = [word for word, value in given.items() if value is not None]
+    sources: dict[str, Any] = {
+        "pairs": pairs,
+        "unpaired": unpaired and [str(path) for path in unpaired],
+        "domains": domains and str(domains),
+    }
+    chosen = {name: source for name, source in sources.items() if source is not None}
     if len(chosen) > 1 or (not chosen and options.config is None):
         raise UsageError(
             "give one of --pairs, --unpaired and --domains, or --config",
             "genkit train translate --pairs drawings:photos",
         )
-    if not chosen:
-        _train("translate", "genkit-photo2sketch", make_job, options)
-        return
-    word = chosen[0]
-    source: Any = [str(one) for one in unpaired] if unpaired is not None else str(given[word])
-    names = [Path(one).name for one in (source if unpaired is not None else source.split(":"))]
-    words = (f"--{word}", *(names if unpaired is not None else [":".join(names)]))
-    _train("translate", word, partial(make_job, **{word: source}), options, words)
+    words: tuple[str, ...] = ()
+    for name, source in chosen.items():  # quoted without their folders
+        words = (f"--{name}", *([Path(part).name for part in source] if name == "unpaired" else [_quoted(source)]))
+    _train("translate", next(iter(chosen), "genkit-photo2sketch"), partial(make_job, **chosen), options, words)
+
+
+def _quoted(source: str) -> str:
+    return ":".join(Path(part).name for part in source.split(":"))
 
 
 @app.command()
@@ -187,8 +172,6 @@ def gan(
     It ends by itself where it draws only one thing, or has nothing left to learn from. --set data.features=vgg19 adds a
     distance from your pictures to the report (genkit models pull vgg19).
     """
-    from dataclasses import replace
-
     from genkit.errors import UsageError
     from genkit.train.gan.job import GanJob
 
@@ -196,26 +179,21 @@ def gan(
         raise UsageError(f"--size {size}: give 32, 64, 128 or 256")
     if classes not in (None, "folders", "none"):
         raise UsageError(f"--classes {classes}: give folders or none")
-    told = {"data.side": size, "data.classes": classes}
-    words = [f"{key}={value}" for key, value in told.items() if value is not None]
-    _train("gan", "own", GanJob, replace(options, overrides=[*(options.overrides or ()), *words]))
+    settings = {"data.side": size, "data.classes": classes}
+    overrides = [f"{key}={value}" for key, value in settings.items() if value is not None]
+    _train("gan", "own", GanJob, replace(options, overrides=[*(options.overrides or ()), *overrides]))
 
 
 @app.command()
 @spread
-def txt2img(
-    options: TrainOptions,
-    captions: Captions = None,
-) -> None:
+def txt2img(options: TrainOptions, captions: Captions = None) -> None:
     """Train a small network that draws from words, from nothing: an autoencoder first, then words and what draws.
 
     Wants a few thousand pictures that are alike in manner, such as icons. --max-minutes counts for both stages.
     """
-    from genkit.errors import UsageError
     from genkit.train.txt2img import job as training
 
-    if options.holdout is not None:
-        raise UsageError("genkit train txt2img holds nothing out", "leave --holdout away")
+    _refuse_holdout(options, "txt2img")
     words = () if captions is None else ("--captions", captions.name)
     _train("txt2img", "genkit-icons", None, options, words, perform=lambda request, say: training.run(request, captions, say))
 
@@ -234,8 +212,6 @@ def tts(
     The recordings are prepared once, which the run folder keeps as prepared.npz; that file may be given as --data, and then
     needs no library for sound. --part vocoder --set data.acoustic=CARD of a trained acoustic part ends in a whole voice.
     """
-    from functools import partial
-
     from genkit.errors import UsageError
     from genkit.train.tts.acoustic import AcousticJob
     from genkit.train.tts.vocoder import VocoderJob
@@ -254,17 +230,21 @@ def lora(
     captions: Captions = None,
 ) -> None:
     """Teach a text-to-image model your own pictures: ten or more, with words for each. `--lora` takes what comes out."""
-    from genkit.errors import UsageError
     from genkit.train.txt2img import lora as training
 
-    if options.holdout is not None:
-        raise UsageError("genkit train lora holds nothing out", "leave --holdout away")
-    words = ("--model", model)
+    _refuse_holdout(options, "lora")
 
     def perform(request: Any, say: Any) -> dict[str, Any]:
         return training.run(request, model, captions, say)
 
-    _train("lora", "lora", None, options, words, perform, folder="txt2img")
+    _train("lora", "lora", None, options, ("--model", model), perform, folder="txt2img")
+
+
+def _refuse_holdout(options: TrainOptions, task: str) -> None:
+    from genkit.errors import UsageError
+
+    if options.holdout is not None:
+        raise UsageError(f"genkit train {task} holds nothing out", "leave --holdout away")
 
 
 def _train(
@@ -316,13 +296,10 @@ def _train(
     if "lora" in outcome:
         typer.echo(outcome["lora"])
         typer.echo(f"use it: genkit txt2img … --lora {outcome['lora']}", err=True)
-        return
-    if outcome["card"] is None:
-        return  # a run of several stages, not yet at the last
-    typer.echo(outcome["card"])
-    typer.echo(
-        f"next: {outcome['next']}" if "next" in outcome else f"use it: genkit {task} --model {outcome['card']} …", err=True
-    )
+    elif outcome["card"] is not None:  # else a run of several stages, not yet at the last
+        typer.echo(outcome["card"])
+        use = f"use it: genkit {task} --model {outcome['card']} …"
+        typer.echo(f"next: {outcome['next']}" if "next" in outcome else use, err=True)
 
 
 def _json_report(event: dict[str, Any]) -> None:

@@ -14,18 +14,19 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
+from genkit.data.names import matches
 from genkit.data.pictures import ARCHIVE_ERRORS, list_pictures, read_pictures
+from genkit.data.squares import icon_square
 from genkit.errors import UsageError
 
 LARGEST_TABLE, LARGEST_TEXT = 64 << 20, 1 << 20  # bytes of words
 TABLES = ("captions.tsv", "captions.csv")
-NAMES = ("name", "caption", "text")
+NAME_COLUMNS = ("name", "caption", "text")
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,11 @@ class CaptionedPictures:
 
     def of_style(self, style: str) -> np.ndarray:
         """Places (M,) of the pictures of one style."""
-        return np.array([place for place, one in enumerate(self.captions) if one.style == style], np.int64)
+        return np.array([place for place, caption in enumerate(self.captions) if caption.style == style], np.int64)
 
 
 @dataclass(frozen=True)
-class Choice:
+class Selection:
     """Which pictures are taken, and how often: `leave_out` are patterns of file names, `skip` are values of columns of the
     table whose rows are passed over (skin_tone = "1"), `styles` and `shares` say by patterns of the source's name what words
     its captions end in, and how large a share of all draws is its (what no pattern fits gets the rest)."""
@@ -65,7 +66,7 @@ class Choice:
     shares: Mapping[str, float] | None = None
 
 
-def read_captioned(sources: Sequence[Path], table: Path | None, chosen: Choice) -> CaptionedPictures:
+def read_captioned(sources: Sequence[Path], table: Path | None, selection: Selection) -> CaptionedPictures:
     """Read every picture that has words.
 
     Raises:
@@ -78,10 +79,10 @@ def read_captioned(sources: Sequence[Path], table: Path | None, chosen: Choice) 
     if not sources:
         raise UsageError("there is nothing to read", "--data FOLDER or ZIP")
     for source in sources:
-        words = read_captions(source, table, chosen)
+        words = read_captions(source, table, selection)
         before = len(files)
         for name, picture in read_pictures(source, list(words), "RGBA"):
-            pixels.append(square(picture, chosen.side))
+            pixels.append(icon_square(picture, selection.side))
             captions.append(words[name])
             files.append(name)
         counts.append(len(files) - before)
@@ -89,40 +90,40 @@ def read_captioned(sources: Sequence[Path], table: Path | None, chosen: Choice) 
         raise UsageError(
             f"{sources[0]}: no picture with words that can be read", "--captions TABLE, or NAME.txt beside NAME.png"
         )
-    return CaptionedPictures(np.stack(pixels), tuple(captions), tuple(files), _shares(sources, counts, chosen))
+    return CaptionedPictures(np.stack(pixels), tuple(captions), tuple(files), _shares(sources, counts, selection))
 
 
-def _shares(sources: Sequence[Path], counts: Sequence[int], chosen: Choice) -> np.ndarray:
-    told = [_by_pattern(source.name, chosen.shares or {}) for source in sources]
-    rest = 1 - sum(one for one in told if one is not None)
-    untold = sum(count for count, one in zip(counts, told, strict=True) if one is None)
-    found = [
-        np.full(count, (rest / untold if one is None else one / count)) if count else np.empty(0)
-        for count, one in zip(counts, told, strict=True)
+def _shares(sources: Sequence[Path], counts: Sequence[int], selection: Selection) -> np.ndarray:
+    fixed = [_by_pattern(source.name, selection.shares or {}) for source in sources]
+    rest = 1 - sum(share for share in fixed if share is not None)
+    others = sum(count for count, share in zip(counts, fixed, strict=True) if share is None)
+    each = [
+        np.full(count, (rest / others if share is None else share / count)) if count else np.empty(0)
+        for count, share in zip(counts, fixed, strict=True)
     ]
-    shares = np.concatenate(found).clip(0)
+    shares = np.concatenate(each).clip(0)
     return shares / shares.sum() if shares.sum() > 0 else np.full(len(shares), 1 / len(shares))
 
 
-def read_captions(source: Path, table: Path | None, chosen: Choice) -> dict[str, Caption]:
+def read_captions(source: Path, table: Path | None, selection: Selection) -> dict[str, Caption]:
     """Words by picture name, of the pictures of a folder or zip that have any.
 
     Raises:
         UsageError: there is no table and no text beside any picture, or the table is not one.
     """
-    style = _by_pattern(source.name, chosen.styles or {}) or ""
-    names = [name for name in list_pictures(source) if not any(fnmatch(name, one) for one in chosen.leave_out)]
+    style = _by_pattern(source.name, selection.styles or {}) or ""
+    names = [name for name in list_pictures(source) if not matches(name, selection.leave_out)]
     text, origin = _table(source, table)
     if text is None:
-        found = {name: Caption(_tidy(words), style=style) for name, words in _beside(source, names) if words.strip()}
+        captions = {name: Caption(_tidy(words), style=style) for name, words in _beside(source, names) if words.strip()}
     else:
-        found = _rows(text, origin, names, chosen.skip or {}, style)
-    if not found:
+        captions = _rows(text, origin, names, selection.skip or {}, style)
+    if not captions:
         raise UsageError(
             f"{source}: no words for its pictures",
             "--captions TABLE with the columns file and name, or NAME.txt beside NAME.png",
         )
-    return found
+    return captions
 
 
 def _table(source: Path, table: Path | None) -> tuple[str | None, str]:
@@ -171,28 +172,27 @@ def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
 
 
 def _rows(text: str, origin: str, names: Sequence[str], skip: Mapping[str, str], style: str) -> dict[str, Caption]:
-    divided = "\t" if "\t" in text.partition("\n")[0] else ","
-    if divided == "\t":
-        reader = csv.DictReader(io.StringIO(text), delimiter=divided, quoting=csv.QUOTE_NONE)
+    if "\t" in text.partition("\n")[0]:
+        reader = csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE)
     else:
-        reader = csv.DictReader(io.StringIO(text), delimiter=divided)
+        reader = csv.DictReader(io.StringIO(text))
     columns = reader.fieldnames or []
-    named = next((one for one in NAMES if one in columns), None)
-    if "file" not in columns or named is None:
+    name_column = next((column for column in NAME_COLUMNS if column in columns), None)
+    if "file" not in columns or name_column is None:
         raise UsageError(
             f"{origin}: its first line names no columns file and name", "file<TAB>name, and below a line for each picture"
         )
-    whole = {name: name for name in names}
-    short = {PurePosixPath(name).name: name for name in names}  # tables often leave the folder out
-    found: dict[str, Caption] = {}
+    by_path = {name: name for name in names}
+    by_file = {PurePosixPath(name).name: name for name in names}  # tables often leave the folder out
+    captions: dict[str, Caption] = {}
     for row in reader:
-        name = whole.get(row["file"] or "") or short.get(row["file"] or "")
-        words = _tidy(row[named] or "")
+        name = by_path.get(row["file"] or "") or by_file.get(row["file"] or "")
+        words = _tidy(row[name_column] or "")
         if name is None or not words or any(row.get(column) == value for column, value in skip.items()):
             continue
-        more = [*re.split(r"\s*;\s*", row.get("keywords") or ""), *(row.get("category") or "").split("/")[-1:]]
-        found[name] = Caption(words, tuple(dict.fromkeys(_tidy(one) for one in more if one.strip())), style)
-    return found
+        keywords = [*re.split(r"\s*;\s*", row.get("keywords") or ""), *(row.get("category") or "").split("/")[-1:]]
+        captions[name] = Caption(words, tuple(dict.fromkeys(_tidy(word) for word in keywords if word.strip())), style)
+    return captions
 
 
 def _tidy(text: str) -> str:
@@ -200,37 +200,5 @@ def _tidy(text: str) -> str:
     return " ".join(text.replace("\u2019", "'").split())
 
 
-def _by_pattern(name: str, told: Mapping[str, Any]) -> Any:
-    return next((value for pattern, value in told.items() if fnmatch(name, pattern)), None)
-
-
-def square(pixels: np.ndarray, side: int) -> np.ndarray:
-    """uint8 (H, W, 4) as (side, side, 4): the middle of an opaque picture, or the whole of one with transparency. Pictures
-    that fit twice or more keep their pixels as squares."""
-    from PIL import Image
-
-    height, width = pixels.shape[:2]
-    if (pixels[..., 3] == 255).all():
-        short = min(height, width)
-        top, left = (height - short) // 2, (width - short) // 2
-        pixels = pixels[top : top + short, left : left + short]
-    else:
-        long = max(height, width)
-        top, left = (long - height) // 2, (long - width) // 2
-        pixels = np.pad(pixels, ((top, long - height - top), (left, long - width - left), (0, 0)))
-    found = len(pixels)
-    if side >= 2 * found and side % found == 0:
-        made = pixels.repeat(side // found, 0).repeat(side // found, 1)
-    elif found == side:
-        made = pixels
-    else:
-        # Pillow reduces RGBA by weights of alpha, so that the colour of what is transparent does not show at edges
-        how = (
-            Image.Resampling.LANCZOS
-            if found > side
-            else Image.Resampling.NEAREST
-            if 2 * found <= side
-            else Image.Resampling.BICUBIC
-        )
-        made = np.asarray(Image.fromarray(np.ascontiguousarray(pixels)).resize((side, side), how))
-    return np.where(made[..., 3:] > 0, made, 0).astype(np.uint8)
+def _by_pattern(name: str, values: Mapping[str, Any]) -> Any:
+    return next((value for pattern, value in values.items() if matches(name, [pattern])), None)

@@ -2,7 +2,7 @@
 
 The thing is what differs from the border: colours are quantised into clusters (k-means in Lab), each cluster is as likely the
 thing's as its share of pixels in the middle against that at the border, and the map is smoothed with the picture as its guide.
-A garment on a bed or a floor is found well enough to learn from, and what was found badly shows in `certain`.
+A garment on a bed or a floor is segmented well enough to learn from, and a poor mask shows in `certain`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from genkit.data.tensors import to_tensor
 from genkit.nets.guided import lines_in, window_mean
 from genkit.nets.lab import rgb_to_lab
 
@@ -23,8 +24,7 @@ CLUSTERS, ROUNDS, SIDE = 12, 4, 64
 
 def find(pixels: np.ndarray) -> tuple[str, np.ndarray, float]:
     """The name of the thing's colour, its soft mask float32 (H, W), and how certain the mask is, 0 to 1; uint8 (H, W, 3)."""
-    images = torch.from_numpy(pixels.astype(np.float32) / 255).permute(2, 0, 1)[None]
-    lab = rgb_to_lab(images)
+    lab = rgb_to_lab(to_tensor(pixels))
     mask, certain = _thing(lab)
     chosen = lab[0, :, mask[0, 0] > 0.6]
     middle = lab[0].flatten(1) if chosen.shape[1] < 20 else chosen
@@ -33,7 +33,7 @@ def find(pixels: np.ndarray) -> tuple[str, np.ndarray, float]:
 
 def name_of(colour: Tensor) -> str:
     """Name a Lab colour (3,), by borders of lightness, chroma and hue that were set by eye on photographs of clothes."""
-    lightness, a, b = (float(one) for one in colour)
+    lightness, a, b = (float(value) for value in colour)
     chroma, hue = float(np.hypot(a, b)), float(np.degrees(np.arctan2(b, a))) % 360
     if (lightness < 26 and chroma < 12) or lightness < 14:
         return "black"
@@ -76,7 +76,7 @@ def _thing(lab: Tensor) -> tuple[Tensor, float]:
     certain = float((2 * plane - 1).abs().mean())
     scale = torch.tensor([1 / 100, 1 / 60, 1 / 60]).view(1, 3, 1, 1)
     slope, level = lines_in(small * scale, plane, radius=2, epsilon=1e-3)
-    slope, level = (interpolate(one, lab.shape[-2:], mode="bilinear") for one in (slope[:, 0], level))
+    slope, level = (interpolate(plane, lab.shape[-2:], mode="bilinear") for plane in (slope[:, 0], level))
     mask = ((slope * lab * scale).sum(1, keepdim=True) + level).clamp(0, 1)
     return mask, certain
 

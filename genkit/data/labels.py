@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
+from genkit.data.names import matches
 from genkit.data.pictures import list_pictures, read_pictures
 from genkit.errors import UsageError
 
@@ -46,7 +46,7 @@ class LabelledPictures:
 
 
 def read_labelled(
-    source: Path, classes: Classes, chosen: Preparation, names: Sequence[str] | None = None, known: Sequence[str] = ()
+    source: Path, classes: Classes, preparation: Preparation, names: Sequence[str] | None = None, known: Sequence[str] = ()
 ) -> LabelledPictures:
     """Read the pictures of a folder or zip, or those of `names`.
 
@@ -57,18 +57,18 @@ def read_labelled(
         UsageError: nothing that can be read is left, or another word for `classes`.
     """
     names = list_pictures(source) if names is None else list(names)
-    found = {name: label for name in names if (label := class_of(name, classes)) is not None}
-    order = tuple(known) or (tuple(classes) if isinstance(classes, Mapping) else tuple(sorted(set(found.values()))))
+    by_name = {name: label for name in names if (label := class_of(name, classes)) is not None}
+    order = tuple(known) or (tuple(classes) if isinstance(classes, Mapping) else tuple(sorted(set(by_name.values()))))
     pixels: list[np.ndarray] = []
     kept: list[str] = []
-    for name, picture in read_pictures(source, list(found), "RGBA" if chosen.alpha else "RGB"):
-        square = prepare(picture, chosen) if found[name] in order or classes == NONE else None
+    for name, picture in read_pictures(source, list(by_name), "RGBA" if preparation.alpha else "RGB"):
+        square = prepare(picture, preparation) if by_name[name] in order or classes == NONE else None
         if square is not None:
             pixels.append(square)
             kept.append(name)
     if not pixels:
         raise UsageError(f"{source}: no picture that can be read, is large enough and has a class")
-    labels = [0 if classes == NONE else order.index(found[name]) for name in kept]
+    labels = [0 if classes == NONE else order.index(by_name[name]) for name in kept]
     return LabelledPictures(
         np.stack(pixels), np.array(labels, np.int64), () if classes == NONE else tuple(map(str, order)), tuple(kept)
     )
@@ -77,7 +77,7 @@ def read_labelled(
 def class_of(name: str, classes: Classes) -> str | None:
     """The class of a picture by its name, None where it has none; the empty string where there are no classes."""
     if isinstance(classes, Mapping):
-        return next((one for one, patterns in classes.items() if any(fnmatch(name, pattern) for pattern in patterns)), None)
+        return next((label for label, patterns in classes.items() if matches(name, patterns)), None)
     if classes == NONE:
         return ""
     if classes != FOLDERS:
@@ -85,28 +85,28 @@ def class_of(name: str, classes: Classes) -> str | None:
     return PurePosixPath(name).parent.name or None
 
 
-def prepare(pixels: np.ndarray, chosen: Preparation) -> np.ndarray | None:
+def prepare(pixels: np.ndarray, preparation: Preparation) -> np.ndarray | None:
     """uint8 (H, W, C) as (side, side, C), or None where it would have to be enlarged more than twice, or is left out."""
-    square = _as_pixel_art(pixels, chosen.side) if chosen.pixel_art else _pressed(pixels, chosen)
-    if square is not None and chosen.alpha:
-        if (square[..., 3] > 127).mean() < chosen.covered:
+    square = _as_pixel_art(pixels, preparation.side) if preparation.pixel_art else _pressed(pixels, preparation)
+    if square is not None and preparation.alpha:
+        if (square[..., 3] > 127).mean() < preparation.covered:
             return None
         square = np.where(square[..., 3:] > 0, square, 0).astype(np.uint8)
     return square
 
 
-def _pressed(pixels: np.ndarray, chosen: Preparation) -> np.ndarray | None:
+def _pressed(pixels: np.ndarray, preparation: Preparation) -> np.ndarray | None:
     from PIL import Image
 
     height, width = pixels.shape[:2]
     short = min(height, width)
-    if 2 * short < chosen.side:
+    if 2 * short < preparation.side:
         return None
-    long = min(max(height, width), round(short * chosen.squeeze))
+    long = min(max(height, width), round(short * preparation.squeeze))
     rows, columns = (long, short) if height > width else (short, long)
     top, left = (height - rows) // 2, (width - columns) // 2
     part = Image.fromarray(np.ascontiguousarray(pixels[top : top + rows, left : left + columns]))
-    return np.asarray(part.resize((chosen.side, chosen.side), Image.Resampling.LANCZOS))
+    return np.asarray(part.resize((preparation.side, preparation.side), Image.Resampling.LANCZOS))
 
 
 def _as_pixel_art(pixels: np.ndarray, side: int) -> np.ndarray | None:

@@ -1,8 +1,8 @@
 """Pairs to learn a translation from and to measure one on: two folders of equal names, pictures side by side, or made from
 photographs.
 
-A pair is two uint8 arrays (H, W, 3) of one size, what is given and what shall come of it, and the number of the colour of the
-thing in it (1 + its place in `colours.NAMES`), 0 where nobody asked.
+A pair is two uint8 arrays (H, W, 3) of one size, source and target, and the code of the colour of the thing in it (1 + its
+place in `colours.NAMES`), 0 where nobody asked.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ import torch
 from torch import Tensor
 
 from genkit.data import colours
-from genkit.data.pictures import Source, list_pictures, read_pictures, split_names, split_sources
+from genkit.data.names import split_names
+from genkit.data.pictures import list_pictures, read_pictures, split_sources
 from genkit.data.squares import centre_square, whole_square
+from genkit.data.tensors import to_pixels, to_tensor
 from genkit.errors import UsageError
 from genkit.nets.guided import window_mean
 from genkit.nets.luma import luma
@@ -29,9 +31,9 @@ SHARES = (1.0, 0.5, 2 / 3)  # of a photograph's size at which it is drawn, in tu
 
 def folder_pairs(text: str, holdout: Path | None, side: int) -> tuple[list[Pair], list[Pair]]:
     """Pairs (training, held out) of `A:B`, two folders or zips of equal names but for the suffix, or of one folder: with
-    folders `A` and `B` in it, or of pictures with both halves side by side, the given one at the left.
+    folders `A` and `B` in it, or of pictures with both halves side by side, the source at the left.
 
-    Both are brought to `side` on the shorter side of the given one.
+    Both are brought to `side` on the shorter side of the source.
 
     Raises:
         UsageError: names without a partner, or no pair.
@@ -51,10 +53,10 @@ def folder_pairs(text: str, holdout: Path | None, side: int) -> tuple[list[Pair]
     training, held = split_names(names, holdout)
     parts = []
     for chosen in (training, held):
-        given = dict(read_pictures(first, chosen))
-        wanted = dict(read_pictures(second, [partners[_stem(name)] for name in chosen]))
-        both = [(given[name], wanted.get(partners[_stem(name)])) for name in given]
-        parts.append([_fitted(one, other, side) for one, other in both if other is not None])
+        sources = dict(read_pictures(first, chosen))
+        targets = dict(read_pictures(second, [partners[_stem(name)] for name in chosen]))
+        both = [(pixels, targets.get(partners[_stem(name)])) for name, pixels in sources.items()]
+        parts.append([_fitted(source, target, side) for source, target in both if target is not None])
     if not parts[0]:
         raise UsageError(f"{text}: no pair that can be read")
     return parts[0], parts[1]
@@ -82,9 +84,9 @@ def _halves(pixels: np.ndarray, side: int) -> Pair:
     return _fitted(pixels[:, :middle], pixels[:, middle : 2 * middle], side)
 
 
-def _fitted(given: np.ndarray, wanted: np.ndarray, side: int) -> Pair:
-    size = _size(given, side)
-    return _resized(given, size), _resized(wanted, size), 0
+def _fitted(source: np.ndarray, target: np.ndarray, side: int) -> Pair:
+    size = _size(source, side)
+    return _resized(source, size), _resized(target, size), 0
 
 
 def _size(pixels: np.ndarray, side: int) -> tuple[int, int]:
@@ -112,7 +114,7 @@ def made_pairs(
     count: int,
     named: bool = False,
 ) -> tuple[list[Pair], list[Pair]]:
-    """Pairs made from photographs, of which at most `count` are held out; with `named` the thing's colour is found.
+    """Pairs made from photographs, of which at most `count` are held out; with `named` the thing's colour is looked for.
 
     `sketch`: a photograph and its drawing, every second one at half its size and every third at two thirds; `edges`: the edge
     map of a picture that was fitted into a square of `side`, and that square.
@@ -125,23 +127,25 @@ def made_pairs(
         raise UsageError(f"data.make = {kind}: not a kind of pairs", f"there are {', '.join(makers)}")
     sources = split_sources(data, holdout, leave_out)
 
-    def make(names: Callable[[Source], Sequence[str]]) -> Iterator[Pair]:
-        for source in sources:
-            for number, (_, pixels) in enumerate(read_pictures(source.path, names(source))):
-                given, wanted = makers[kind](pixels, side, number)
-                yield given, wanted, 1 + colours.NAMES.index(colours.find(pixels)[0]) if named else 0
+    def make(pictures: Iterator[np.ndarray]) -> Iterator[Pair]:
+        for number, pixels in enumerate(pictures):
+            yield *makers[kind](pixels, side, number), _colour_code(pixels) if named else 0
 
-    return list(make(lambda source: source.training)), list(make(lambda source: source.held[:count]))
+    training = [pair for source in sources for pair in make(source.training_pictures())]
+    return training, [pair for source in sources for pair in make(source.held_pictures(count))]
 
 
 def measured_pairs(
     kind: str, data: Path, names: Sequence[str], side: int, named: bool
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray, int]]:
-    """(name, given, truth, colour) of pictures of a folder or zip: `edges`, or `sketch` of the middle square of `side`."""
+    """(name, source, target, colour) of pictures of a folder or zip: `edges`, or `sketch` of the middle square of `side`."""
     for name, pixels in read_pictures(data, names):
-        picture = pixels if kind == "edges" else centre_square(pixels, side, 1)
-        given, wanted = _edge_pair(picture, side, 0) if kind == "edges" else _sketch_pair(picture, side, 0)
-        yield name, given, wanted, 1 + colours.NAMES.index(colours.find(pixels)[0]) if named else 0
+        pair = _edge_pair(pixels, side, 0) if kind == "edges" else _sketch_pair(centre_square(pixels, side, 1), side, 0)
+        yield name, *pair, _colour_code(pixels) if named else 0
+
+
+def _colour_code(pixels: np.ndarray) -> int:
+    return 1 + colours.NAMES.index(colours.find(pixels)[0])
 
 
 def _edge_pair(pixels: np.ndarray, side: int, number: int) -> tuple[np.ndarray, np.ndarray]:
@@ -157,10 +161,8 @@ def _sketch_pair(pixels: np.ndarray, side: int, number: int) -> tuple[np.ndarray
 
 
 def _drawn(pixels: np.ndarray, draw: Callable[[Tensor], Tensor]) -> np.ndarray:
-    images = torch.from_numpy(pixels.astype(np.float32) / 255).permute(2, 0, 1)[None]
     with torch.inference_mode():
-        drawing = draw(images)[0, 0].clamp(0, 1).numpy()
-    return np.repeat((drawing * 255).round().astype(np.uint8)[..., None], 3, axis=2)
+        return to_pixels(draw(to_tensor(pixels)))
 
 
 def sketch(images: Tensor, options: LineOptions = LineOptions(thickness=1.0, flow=2.4, length=4.0, shy=0.975)) -> Tensor:

@@ -6,22 +6,19 @@ Reads members of a zip in place. Pictures are turned upright, converted to RGB a
 from __future__ import annotations
 
 import io
-import random
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from genkit.data.names import matches, read_names, split_names
 from genkit.errors import UsageError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif"})
-
-
 # damaged, encrypted, or packed in a way that this Python does not know (the latter two raise RuntimeErrors)
 ARCHIVE_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
 
@@ -65,32 +62,6 @@ def read_pictures(source: Path, names: Sequence[str], mode: str = "RGB") -> Iter
             archive.close()
 
 
-def split_names(names: Sequence[str], holdout: Path | None, count: int = 20) -> tuple[list[str], list[str]]:
-    """Divide names into (training, held out).
-
-    `holdout` is a text file with one name a line. Without it one in twenty is held out, at least one and at most `count`,
-    chosen by a fixed seed so that a resumed run holds out the same pictures.
-
-    Raises:
-        UsageError: the held-out file names nothing that the data has, or leaves nothing to train on.
-    """
-    if holdout is not None:
-        listed = {line.strip() for line in holdout.read_text(encoding="utf-8").splitlines() if line.strip()}
-        held = [name for name in names if name in listed]
-        if not held:
-            raise UsageError(f"{holdout}: none of its names is in the training data")
-    elif len(names) > 1:
-        held = sorted(random.Random(0).sample(list(names), min(count, max(1, len(names) // 20))))
-    else:
-        held = list(names)
-        return list(names), held
-    kept = set(held)
-    training = [name for name in names if name not in kept]
-    if not training:
-        raise UsageError("every picture is held out: nothing is left to train on")
-    return training, held
-
-
 @dataclass(frozen=True)
 class Source:
     """One folder or zip of training pictures and how its names were divided."""
@@ -98,6 +69,13 @@ class Source:
     path: Path
     training: tuple[str, ...]
     held: tuple[str, ...]
+
+    def training_pictures(self) -> Iterator[np.ndarray]:
+        return (pixels for _, pixels in read_pictures(self.path, self.training))
+
+    def held_pictures(self, count: int | None = None) -> Iterator[np.ndarray]:
+        """The first `count` of them, or all."""
+        return (pixels for _, pixels in read_pictures(self.path, self.held[:count]))
 
 
 def split_sources(paths: Sequence[Path], holdout: Path | None, leave_out: Sequence[str] = ()) -> list[Source]:
@@ -108,12 +86,10 @@ def split_sources(paths: Sequence[Path], holdout: Path | None, leave_out: Sequen
     Raises:
         UsageError: as `list_pictures` and `split_names`.
     """
-    listed = set()
-    if holdout is not None:
-        listed = {line.strip() for line in holdout.read_text(encoding="utf-8").splitlines() if line.strip()}
+    listed = set() if holdout is None else set(read_names(holdout))
     sources: list[Source] = []
     for place, path in enumerate(paths):
-        names = [name for name in list_pictures(path) if not any(fnmatch(name, pattern) for pattern in leave_out)]
+        names = [name for name in list_pictures(path) if not matches(name, leave_out)]
         if not names:
             raise UsageError(f"{path}: every picture in it is left out")
         if (listed & set(names)) if holdout is not None else place == 0:

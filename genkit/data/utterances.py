@@ -141,6 +141,15 @@ class Recordings:
         return data
 
 
+def resample(audio: np.ndarray, rate: int, wanted: int) -> np.ndarray:
+    """Mono float32 (T,) at another rate."""
+    if rate == wanted:
+        return audio
+    import soxr
+
+    return soxr.resample(audio, rate, wanted).astype(np.float32)
+
+
 def _leads_out(name: str) -> bool:
     parts = PurePosixPath(name.replace("\\", "/")).parts
     return ".." in parts or name.startswith(("/", "\\")) or name[1:2] == ":"

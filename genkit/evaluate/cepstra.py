@@ -18,12 +18,12 @@ def cepstra(logarithms: np.ndarray) -> np.ndarray:
 def distortion(first: np.ndarray, second: np.ndarray) -> float:
     """Decibels between two rows of cepstra, (F, K) and (G, K): 10 / ln 10 x the root of 2 x the sum of squares, averaged along
     the path of dynamic time warping that costs least (steps of one frame in either or both)."""
-    apart = np.sqrt(np.maximum(0, (first**2).sum(1)[:, None] + (second**2).sum(1) - 2 * first @ second.T))
-    rows, columns = apart.shape
+    distances = np.sqrt(np.maximum(0, (first**2).sum(1)[:, None] + (second**2).sum(1) - 2 * first @ second.T))
+    rows, columns = distances.shape
     cost = np.full((rows + 1, columns + 1), np.inf)
     cost[0, 0] = 0.0
     for row in range(1, rows + 1):
-        above, mine, here = cost[row - 1], cost[row], apart[row - 1]
+        above, mine, here = cost[row - 1], cost[row], distances[row - 1]
         for column in range(1, columns + 1):
             mine[column] = here[column - 1] + min(above[column], mine[column - 1], above[column - 1])
     steps, row, column = 0, rows, columns

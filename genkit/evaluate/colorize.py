@@ -39,7 +39,8 @@ def evaluate(
     Raises:
         UsageError: no picture with colours.
     """
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in ("grey", *methods)}
+    methods = {"grey": lambda grey: grey.repeat(3, 2), **methods}
+    figures: dict[str, list[dict[str, float]]] = {method: [] for method in methods}
     originals: list[float] = []
     for name, pixels in read_pictures(data, chosen_names(data, names)):
         square = centre_square(pixels, side)
@@ -49,10 +50,10 @@ def evaluate(
             report(f"{name}: has no colour, left out")
             continue
         originals.append(colourfulness(square))
-        for method, colour in {"grey": lambda given: given.repeat(3, 2), **methods}.items():
+        for method, colour in methods.items():
             result = colour(grey[..., :1])
             keep(method, name, result)
-            found[method].append(
+            figures[method].append(
                 {
                     "psnr": psnr(result, square),
                     "gain": psnr(result, square) - base,
@@ -64,12 +65,19 @@ def evaluate(
     if not originals:
         raise UsageError(f"{data}: no picture with colours to measure on")
     rows = []
-    for method, figures in found.items():
-        means = {key: float(np.mean([one[key] for one in figures])) for key in ("psnr", "gain", "colourfulness")}
-        worst = max(one["lightness_error"] for one in figures)
+    for method, pictures in figures.items():
+        means = {key: float(np.mean([row[key] for row in pictures])) for key in ("psnr", "gain", "colourfulness")}
+        worst = max(row["lightness_error"] for row in pictures)
         share = means["colourfulness"] / float(np.mean(originals))
-        rows.append({"model": method, "pictures": len(figures), **means, "share": share, "lightness_error": worst})
+        rows.append({"model": method, "pictures": len(pictures), **means, "share": share, "lightness_error": worst})
     return rows
+
+
+def of_model(network: Any, notify: Callable[[str], None]) -> Colour:
+    """A loaded model as the verb runs it."""
+    from genkit.verbs.colorize.task import ColorizeOptions, colorize
+
+    return lambda grey: colorize(network, grey, None, ColorizeOptions(), notify)[0]
 
 
 def _lightness(pixels: np.ndarray) -> np.ndarray:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
+from genkit.data.tensors import to_pixels, to_tensor
 from genkit.nets.lab import lab_to_rgb, rgb_to_lab
 
 
@@ -22,7 +22,6 @@ def colourfulness(pixels: np.ndarray) -> float:
 
 def grey_of(pixels: np.ndarray) -> np.ndarray:
     """The picture with its Lab lightness and no chroma; uint8 (H, W, 3)."""
-    images = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255
-    lab = rgb_to_lab(images)
+    lab = rgb_to_lab(to_tensor(pixels))
     lab[:, 1:] = 0
-    return (lab_to_rgb(lab).clamp(0, 1)[0].permute(1, 2, 0) * 255).round().byte().numpy()
+    return to_pixels(lab_to_rgb(lab))

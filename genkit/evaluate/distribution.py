@@ -9,6 +9,7 @@ With features of VGG-19 the figures are of another scale than with those of Ince
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 NEIGHBOURS = 3  # of precision and recall, as in the paper
 PARTS = 4
 CHUNK = 64
+POOLED = "VGG-19 relu3_1, averaged over the picture (256 numbers)"
 Vectors = np.ndarray  # float64 or float32 (N, D)
 
 
@@ -25,39 +27,36 @@ class Features:
     def __init__(self, network: Any):
         self.network = network
 
-    def of(self, pixels: np.ndarray, device: Any = "cpu") -> Vectors:
-        """What pictures (N, H, W, 3), uint8, are as a whole: (N, 256), see `pooled`."""
-        return self._each(pixels, pooled, device)
+    def pooled(self, pixels: np.ndarray, device: Any = "cpu") -> Vectors:
+        """Pictures (N, H, W, 3), uint8, as wholes: (N, 256), see `POOLED`."""
+        return self._each(pixels, _pool, device)
 
-    def places(self, pixels: np.ndarray, device: Any = "cpu") -> Vectors:
-        """Where pictures lie among others: unit vectors (N, 4096), see `parted`."""
-        return self._each(pixels, parted, device)
+    def spatial(self, pixels: np.ndarray, device: Any = "cpu") -> Vectors:
+        """What pictures show where: unit vectors (N, 4096) of relu3_1 averaged over 4 x 4 parts."""
+        return self._each(pixels, _pool_parts, device)
 
     def both(self, pixels: np.ndarray, device: Any = "cpu") -> tuple[Vectors, Vectors]:
-        """`of` and `places` at once."""
-        found = self._each(pixels, lambda maps: np.concatenate([pooled(maps), parted(maps)], 1), device)
-        width = found.shape[1] // (1 + PARTS * PARTS)
-        return found[:, :width], found[:, width:]
+        """`pooled` and `spatial` at once."""
+        vectors = self._each(pixels, lambda maps: np.concatenate([_pool(maps), _pool_parts(maps)], 1), device)
+        width = vectors.shape[1] // (1 + PARTS * PARTS)
+        return vectors[:, :width], vectors[:, width:]
 
-    def _each(self, pixels: np.ndarray, what: Any, device: Any) -> Vectors:
+    def _each(self, pixels: np.ndarray, pool: Callable[[Any], Vectors], device: Any) -> Vectors:
         import torch
 
-        network = self.network.to(device)
-        found = []
+        network, chunks = self.network.to(device), []
         with torch.inference_mode():
             for first in range(0, len(pixels), CHUNK):
                 images = torch.from_numpy(np.ascontiguousarray(pixels[first : first + CHUNK])).to(device)
-                found.append(what(network(images.permute(0, 3, 1, 2).float() / 255)[-1]))
-        return np.concatenate(found)
+                chunks.append(pool(network(images.permute(0, 3, 1, 2).float() / 255)[-1]))
+        return np.concatenate(chunks)
 
 
-def pooled(maps: Any) -> Vectors:
-    """VGG-19 relu3_1, averaged over the picture (256 numbers)"""
+def _pool(maps: Any) -> Vectors:
     return maps.mean((2, 3)).float().cpu().numpy()
 
 
-def parted(maps: Any) -> Vectors:
-    """VGG-19 relu3_1, averaged over 4 x 4 parts, of unit length"""
+def _pool_parts(maps: Any) -> Vectors:
     from torch.nn.functional import adaptive_avg_pool2d
 
     vectors = adaptive_avg_pool2d(maps, PARTS).flatten(1)
@@ -66,13 +65,13 @@ def parted(maps: Any) -> Vectors:
 
 def frechet(first: Vectors, second: Vectors) -> float:
     """The squared Fréchet distance of the normal distributions that have the means and covariances of (N, D) and (M, D)."""
-    one, two = (vectors.astype(np.float64) for vectors in (first, second))
-    covariances = [np.atleast_2d(np.cov(vectors, rowvar=False)) for vectors in (one, two)]
-    root = _root(covariances[0])
+    a, b = first.astype(np.float64), second.astype(np.float64)
+    cov_a, cov_b = (np.atleast_2d(np.cov(vectors, rowvar=False)) for vectors in (a, b))
+    root = _root(cov_a)
     # tr sqrt(AB) = tr sqrt(sqrt(A) B sqrt(A)), which is symmetric
-    shared = np.sqrt(np.linalg.eigvalsh(root @ covariances[1] @ root).clip(0)).sum()
-    apart = np.square(one.mean(0) - two.mean(0)).sum()
-    return max(0.0, float(apart + np.trace(covariances[0]) + np.trace(covariances[1]) - 2 * shared))
+    shared = np.sqrt(np.linalg.eigvalsh(root @ cov_b @ root).clip(0)).sum()
+    means = np.square(a.mean(0) - b.mean(0)).sum()
+    return max(0.0, float(means + np.trace(cov_a) + np.trace(cov_b) - 2 * shared))
 
 
 def _root(matrix: np.ndarray) -> np.ndarray:
@@ -86,40 +85,39 @@ def kernel_distance(first: Vectors, second: Vectors) -> float:
     Features are first brought to a root mean square of one over both sets: those of VGG are in the hundreds, and the kernel's
     constant, without which it sees only third moments, would be nothing beside them.
     """
-    one, two = (vectors.astype(np.float64) for vectors in (first, second))
-    width = one.shape[1]
-    scale = np.sqrt((np.square(one).mean() + np.square(two).mean()) / 2) or 1.0
-    one, two = one / scale, two / scale
+    a, b = first.astype(np.float64), second.astype(np.float64)
+    scale = np.sqrt((np.square(a).mean() + np.square(b).mean()) / 2) or 1.0
+    a, b = a / scale, b / scale
 
-    def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return (a @ b.T / width + 1) ** 3
+    def kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return (x @ y.T / x.shape[1] + 1) ** 3
 
-    def within(a: np.ndarray) -> float:
-        found = kernel(a, a)
-        return float((found.sum() - np.trace(found)) / (len(a) * (len(a) - 1)))
+    def within(x: np.ndarray) -> float:
+        values = kernel(x, x)
+        return float((values.sum() - np.trace(values)) / (len(x) * (len(x) - 1)))
 
-    return within(one) + within(two) - 2 * float(kernel(one, two).mean())
+    return within(a) + within(b) - 2 * float(kernel(a, b).mean())
 
 
-def precision_recall(made: Vectors, real: Vectors, neighbours: int = NEIGHBOURS) -> tuple[float, float]:
-    """The share of made vectors that lie no farther from a real one than its k-th neighbour, and the same the other way."""
-    across = distances(made, real)
+def precision_recall(fake: Vectors, real: Vectors, neighbours: int = NEIGHBOURS) -> tuple[float, float]:
+    """The share of fake vectors that lie no farther from a real one than its k-th neighbour, and the same the other way."""
+    across = distances(fake, real)
     return (
         float((across <= radii(real, neighbours)[None]).any(1).mean()),
-        float((across <= radii(made, neighbours)[:, None]).any(0).mean()),
+        float((across <= radii(fake, neighbours)[:, None]).any(0).mean()),
     )
 
 
 def radii(vectors: Vectors, neighbours: int) -> np.ndarray:
     """The distance of each vector to its k-th nearest among the others."""
-    found = distances(vectors, vectors)
-    np.fill_diagonal(found, np.inf)
+    others = distances(vectors, vectors)
+    np.fill_diagonal(others, np.inf)
     place = min(neighbours, len(vectors) - 1) - 1
-    return np.partition(found, place, 1)[:, place]
+    return np.partition(others, place, 1)[:, place]
 
 
 def distances(first: Vectors, second: Vectors) -> np.ndarray:
     """Euclidean distances (N, M)."""
-    one, two = (vectors.astype(np.float64) for vectors in (first, second))
-    squares = np.square(one).sum(1)[:, None] + np.square(two).sum(1)[None] - 2 * one @ two.T
+    a, b = first.astype(np.float64), second.astype(np.float64)
+    squares = np.square(a).sum(1)[:, None] + np.square(b).sum(1)[None] - 2 * a @ b.T
     return np.sqrt(squares.clip(0))

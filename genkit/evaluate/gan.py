@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from genkit.data.labels import FOLDERS, NONE, LabelledPictures, Preparation, opaque, read_labelled
+from genkit.data.names import matches
 from genkit.data.pictures import list_pictures
 from genkit.data.squares import chosen_names
 from genkit.errors import UsageError
 from genkit.evaluate.distribution import Features, distances, frechet, kernel_distance, precision_recall
+from genkit.evaluate.sheets import grid
 from genkit.runtime import inference
 
 Draw = Callable[[Sequence[int], Sequence[int] | None], np.ndarray]
@@ -36,9 +37,10 @@ class Measured:
 
 
 @dataclass
-class Reals:
-    """The real pictures, once, as vectors: `places` (see `Features`) of training pictures, and of `held` ones if there are
-    any; `count` pictures are drawn of a model, as many as there are in each half."""
+class RealPictures:
+    """The real pictures, once, as vectors: `pooled` and `spatial` ones (see `Features`) of training pictures, and how far
+    `held` ones (or, without any, training pictures themselves) lie from the nearest training picture; `count` pictures are
+    drawn of a model, as many as there are in each half."""
 
     features: Features
     training: LabelledPictures
@@ -49,26 +51,27 @@ class Reals:
     def __post_init__(self) -> None:
         if len(self.training.pixels) < 8:
             raise UsageError("fewer than 8 pictures tell nothing of a distribution")
-        self.whole, self.places = self.features.both(opaque(self.training.pixels), self.device)
-        order = np.random.default_rng(0).permutation(len(self.whole))
+        self.pooled, self.spatial = self.features.both(opaque(self.training.pixels), self.device)
+        order = np.random.default_rng(0).permutation(len(self.pooled))
         self.count = min(self.count, len(order) // 2)
-        self.halves = order[: self.count], order[self.count : 2 * self.count]
-        pictures = opaque((self.held or self.training).pixels)
-        apart = self.apart(pictures, None if self.held is not None else self.places)
+        self.first_half, self.second_half = order[: self.count], order[self.count : 2 * self.count]
         if self.held is None:
-            np.fill_diagonal(apart, np.inf)
-        self.near = apart.min(1)
+            away = self.from_training(opaque(self.training.pixels), self.spatial)
+            np.fill_diagonal(away, np.inf)
+        else:
+            away = self.from_training(opaque(self.held.pixels))
+        self.nearest = away.min(1)
 
-    def apart(self, pictures: np.ndarray, places: np.ndarray | None = None) -> np.ndarray:
-        """The distances (N, M) of pictures, which have `places` if they are known, from training pictures, as they are or
+    def from_training(self, pictures: np.ndarray, spatial: np.ndarray | None = None) -> np.ndarray:
+        """The distances (N, M) of pictures, whose `spatial` vectors may be known, from training pictures, as they are or
         mirrored, whichever is less: networks learn from both."""
-        found = self.features.places(pictures, self.device) if places is None else places
-        mirrored = self.features.places(pictures[:, :, ::-1], self.device)
-        return np.minimum(distances(found, self.places), distances(mirrored, self.places))
+        straight = self.features.spatial(pictures, self.device) if spatial is None else spatial
+        mirrored = self.features.spatial(pictures[:, :, ::-1], self.device)
+        return np.minimum(distances(straight, self.spatial), distances(mirrored, self.spatial))
 
     def compare(self, vectors: np.ndarray) -> dict[str, float]:
         """Vectors (count, D) against the first half."""
-        half = self.whole[self.halves[0]]
+        half = self.pooled[self.first_half]
         precision, recall = precision_recall(vectors, half)
         return {
             "frechet": frechet(vectors, half),
@@ -97,9 +100,7 @@ def read_sets(
         classes = FOLDERS if network.labels else NONE
     held = chosen_names(data, names) if names is not None else []
     unwanted, patterns = set(held), tuple(params.get("leave_out", ()))
-    training = [
-        name for name in list_pictures(data) if name not in unwanted and not any(fnmatch(name, one) for one in patterns)
-    ]
+    training = [name for name in list_pictures(data) if name not in unwanted and not matches(name, patterns)]
     known = network.labels if classes != NONE else ()
     return (
         read_labelled(data, classes, how, training, known),
@@ -115,61 +116,57 @@ def drawing(network: Any, classes: Sequence[str], truncation: float) -> tuple[Dr
         labels = {place: network.label_index(name) for place, name in enumerate(classes)}
 
     def draw(seeds: Sequence[int], labels: Sequence[int] | None) -> np.ndarray:
-        given = options | ({} if labels is None else {"label": list(labels)})
+        settings = options | ({} if labels is None else {"label": list(labels)})
         with inference():
-            images = network(list(seeds), **given)
+            images = network(list(seeds), **settings)
         return np.round(images.permute(0, 2, 3, 1).cpu().numpy() * 255).astype(np.uint8)
 
     return draw, labels
 
 
-def reference(reals: Reals) -> Measured:
+def reference(real: RealPictures) -> Measured:
     """Real against real: the second half as if a model had drawn it."""
-    row = {"model": "real pictures", "pictures": reals.count, **reals.compare(reals.whole[reals.halves[1]])}
+    row = {"model": "real pictures", "pictures": real.count, **real.compare(real.pooled[real.second_half])}
     return Measured(row | {"near_ratio": 1.0, "copies": CLOSE / 100})
 
 
-def measure(name: str, draw: Draw, labels: Mapping[int, int] | None, reals: Reals, *, pairs: int = 0) -> Measured:
+def measure(name: str, draw: Draw, labels: Mapping[int, int] | None, real: RealPictures, *, pairs: int = 0) -> Measured:
     """Measure what `draw(seeds, labels)` gives, uint8 (N, side, side, 3 or 4), for seeds from 0 on.
 
     `labels` maps classes of the real pictures to the model's, in the proportion of which it draws; None for a model without
-    classes. With `pairs` so many drawn pictures are
-    kept, the nearest to training pictures first.
+    classes. With `pairs` so many drawn pictures are kept, the nearest to training pictures first.
     """
-    kinds = None
+    classes = None
     if labels is not None:
-        kinds = [labels[int(label)] for label in reals.training.labels[reals.halves[0]]]
-    found = []
-    for first in range(0, reals.count, BATCH):
-        seeds = range(first, min(first + BATCH, reals.count))
-        found.append(draw(seeds, None if kinds is None else kinds[first : first + len(seeds)]))
-    pixels = np.concatenate(found)
-    if pixels.shape[1:3] != reals.training.pixels.shape[1:3]:
-        raise UsageError(
-            f"{name} draws a side of {pixels.shape[1]}, the pictures were read at {reals.training.pixels.shape[1]}"
-        )
-    shown = opaque(pixels)
-    whole, places = reals.features.both(shown, reals.device)
-    apart = reals.apart(shown, places)
-    near = apart.min(1)
+        classes = [labels[int(label)] for label in real.training.labels[real.first_half]]
+    batches = []
+    for first in range(0, real.count, BATCH):
+        seeds = range(first, min(first + BATCH, real.count))
+        batches.append(draw(seeds, None if classes is None else classes[first : first + len(seeds)]))
+    fake = np.concatenate(batches)
+    side = real.training.pixels.shape[1]
+    if fake.shape[1:3] != (side, side):
+        raise UsageError(f"{name} draws a side of {fake.shape[1]}, the pictures were read at {side}")
+    fake = opaque(fake)
+    pooled, spatial = real.features.both(fake, real.device)
+    away = real.from_training(fake, spatial)
+    nearest = away.min(1)
     row = {
         "model": name,
-        "pictures": len(pixels),
-        **reals.compare(whole),
-        "near_ratio": float(np.median(near) / max(1e-9, np.median(reals.near))),
-        "copies": float((near < np.percentile(reals.near, CLOSE)).mean()),
+        "pictures": len(fake),
+        **real.compare(pooled),
+        "near_ratio": float(np.median(nearest) / max(1e-9, np.median(real.nearest))),
+        "copies": float((nearest < np.percentile(real.nearest, CLOSE)).mean()),
     }
-    trained = opaque(reals.training.pixels)
-    order = np.argsort(near)[:pairs]
-    kept = [(shown[one], trained[int(apart[one].argmin())], float(near[one])) for one in order]
-    return Measured(row, kept)
+    training = opaque(real.training.pixels)
+    order = np.argsort(nearest)[:pairs]
+    return Measured(row, [(fake[n], training[int(away[n].argmin())], float(nearest[n])) for n in order])
 
 
 def sheet(pictures: Sequence[tuple[np.ndarray, np.ndarray, float]], columns: int = 8) -> np.ndarray:
     """Pairs of (drawn, nearest training picture) side by side, uint8 (H, W, 3), a white line between pairs."""
     cells = [np.pad(np.concatenate(pair[:2], 1), ((1, 1), (1, 1), (0, 0)), constant_values=255) for pair in pictures]
-    cells += [np.full_like(cells[0], 255)] * (-len(cells) % columns)
-    return np.concatenate([np.concatenate(cells[row : row + columns], 1) for row in range(0, len(cells), columns)])
+    return grid(cells, columns, 255)
 
 
 def protocol(held: bool, count: int, truncation: float | None) -> str:

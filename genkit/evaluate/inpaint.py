@@ -17,6 +17,7 @@ import numpy as np
 from genkit.data.masks import draw_mask
 from genkit.data.pictures import list_pictures, read_pictures
 from genkit.data.squares import centre_square, chosen_names
+from genkit.data.tensors import to_tensor
 from genkit.errors import UsageError
 from genkit.evaluate.fidelity import psnr
 from genkit.nets import vgg
@@ -46,25 +47,25 @@ def evaluate(
     """
     chosen = chosen_names(data, names)
     holes = _holes(masks, len(chosen), side)
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in methods}
+    figures: dict[str, list[dict[str, float]]] = {method: [] for method in methods}
     for (name, pixels), hole in zip(read_pictures(data, chosen), holes, strict=True):
         square = centre_square(pixels, side)
-        given = np.where(hole[..., None], np.uint8(0), square)
-        wanted = None if features is None else _features(features, square)
+        masked = np.where(hole[..., None], np.uint8(0), square)
+        truth = None if features is None else _features(features, square)
         for method, fill in methods.items():
-            result = fill(given, hole)
+            result = fill(masked, hole)
             keep(method, name, result)
             difference = np.abs(result.astype(np.int16) - square)[~hole]
-            figures = {"psnr": psnr(result[hole], square[hole]), "unmasked_error": float(difference.max(initial=0))}
-            if features is not None and wanted is not None:
-                figures["distance"] = float(vgg.distance(_features(features, result), wanted))
-            found[method].append(figures)
+            row = {"psnr": psnr(result[hole], square[hole]), "unmasked_error": float(difference.max(initial=0))}
+            if features is not None and truth is not None:
+                row["distance"] = float(vgg.distance(_features(features, result), truth))
+            figures[method].append(row)
         report(name)
     rows = []
-    for method, each in found.items():
-        row: dict[str, Any] = {"model": method, "pictures": len(each)}
-        row |= {key: float(np.mean([one[key] for one in each])) for key in each[0] if key != "unmasked_error"}
-        rows.append(row | {"unmasked_error": max(one["unmasked_error"] for one in each)})
+    for method, pictures in figures.items():
+        means = {key: float(np.mean([row[key] for row in pictures])) for key in pictures[0] if key != "unmasked_error"}
+        worst = max(row["unmasked_error"] for row in pictures)
+        rows.append({"model": method, "pictures": len(pictures), **means, "unmasked_error": worst})
     return rows
 
 
@@ -72,19 +73,19 @@ def _holes(masks: Path | None, count: int, side: int) -> list[np.ndarray]:
     if masks is None:
         rng = np.random.default_rng(0)
         return [draw_mask(rng, side) for _ in range(count)]
-    found = [pixels[..., 0] > 127 for _, pixels in read_pictures(masks, list_pictures(masks))]
-    if len(found) != count:
-        raise UsageError(f"{masks}: {len(found)} masks for {count} pictures", "one for each, in the order of the names")
-    if any(mask.shape != (side, side) for mask in found):
-        raise UsageError(f"{masks}: a mask is not {side}x{side}", f"measure at the masks' size: --side {found[0].shape[0]}")
-    return found
+    holes = [pixels[..., 0] > 127 for _, pixels in read_pictures(masks, list_pictures(masks))]
+    if len(holes) != count:
+        raise UsageError(f"{masks}: {len(holes)} masks for {count} pictures", "one for each, in the order of the names")
+    if any(hole.shape != (side, side) for hole in holes):
+        raise UsageError(f"{masks}: a mask is not {side}x{side}", f"measure at the masks' size: --side {holes[0].shape[0]}")
+    return holes
 
 
 def _features(network: vgg.Features, pixels: np.ndarray) -> Any:
     import torch
 
     with torch.inference_mode():
-        return network(torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255)
+        return network(to_tensor(pixels))
 
 
 def smooth(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -110,8 +111,15 @@ def classical() -> dict[str, Fill]:
     return methods | {"telea": partial(opencv, kind=cv2.INPAINT_TELEA), "navier-stokes": partial(opencv, kind=cv2.INPAINT_NS)}
 
 
-def protocol(side: int, given: bool) -> str:
-    holes = "given masks" if given else "strokes drawn from seed 0"
+def of_model(network: Any, notify: Callable[[str], None]) -> Fill:
+    """A loaded model as the verb runs it, the mask as it is."""
+    from genkit.verbs.inpaint.task import InpaintOptions, inpaint
+
+    return lambda pixels, mask: inpaint(network, pixels, None, mask, InpaintOptions(grow=0, feather=0), notify)[0]
+
+
+def protocol(side: int, own_masks: bool) -> str:
+    holes = "given masks" if own_masks else "strokes drawn from seed 0"
     return (
         f"centre square of {2 * side} reduced to {side} by area; {holes}; PSNR over the masked pixels, RGB, 8-bit results, "
         "mean over pictures; distance of VGG-19 features (relu1_1, relu2_1, relu3_1, unit length, mean squared difference, "

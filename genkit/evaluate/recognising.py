@@ -36,8 +36,8 @@ def pocketsphinx() -> Recognise:
         decoder.start_utt()
         decoder.process_raw((np.clip(audio, -1, 1) * 32767).astype("<i2").tobytes(), full_utt=True)
         decoder.end_utt()
-        found = decoder.hyp()
-        return "" if found is None else found.hypstr
+        hypothesis = decoder.hyp()
+        return "" if hypothesis is None else hypothesis.hypstr
 
     return recognise
 
@@ -47,11 +47,11 @@ def words_of(text: str) -> list[str]:
     return re.findall(r"[a-z0-9]+(?:'[a-z]+)*", text.lower().replace("’", "'"))
 
 
-def word_errors(said: Sequence[str], heard: Sequence[str]) -> int:
-    """Substitutions, insertions and deletions: Levenshtein's distance of two rows of words."""
-    row = list(range(len(heard) + 1))
-    for place, word in enumerate(said, 1):
+def edit_distance(first: Sequence[str], second: Sequence[str]) -> int:
+    """Substitutions, insertions and deletions between two rows of words or sounds (Levenshtein)."""
+    row = list(range(len(second) + 1))
+    for place, item in enumerate(first, 1):
         corner, row[0] = row[0], place
-        for column, other in enumerate(heard, 1):
-            corner, row[column] = row[column], min(row[column] + 1, row[column - 1] + 1, corner + (word != other))
+        for column, other in enumerate(second, 1):
+            corner, row[column] = row[column], min(row[column] + 1, row[column - 1] + 1, corner + (item != other))
     return row[-1]

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from genkit.data.pictures import read_pictures
 from genkit.data.squares import centre_square, chosen_names
+from genkit.data.tensors import to_tensor
 from genkit.nets import vgg
 
 Stylise = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -25,23 +26,23 @@ Stylise = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 def grams(features: Sequence[Tensor]) -> list[Tensor]:
     """Gram matrices (N, C, C) of feature maps (N, C, H, W), divided by the number of places."""
-    flat = [one.flatten(2) for one in features]
-    return [one @ one.transpose(1, 2) / one.shape[2] for one in flat]
+    flat = [layer.flatten(2) for layer in features]
+    return [layer @ layer.transpose(1, 2) / layer.shape[2] for layer in flat]
 
 
-def style_loss(made: Sequence[Tensor], wanted: Sequence[Tensor], *, relative: bool = False) -> Tensor:
-    """Mean squared difference of Gram matrices, summed over the layers; a scalar. `relative`: of each wanted one's own size."""
+def style_loss(result: Sequence[Tensor], style: Sequence[Tensor], *, relative: bool = False) -> Tensor:
+    """Mean squared difference of Gram matrices, summed over the layers; a scalar. `relative`: to the size of the style's."""
     parts = []
-    for one, aim in zip(made, wanted, strict=True):
-        errors = (one - aim).square().mean((1, 2))
-        parts.append((errors / aim.square().mean((1, 2)).clamp_min(1e-6) if relative else errors).mean())
+    for gram, target in zip(result, style, strict=True):
+        errors = (gram - target).square().mean((1, 2))
+        parts.append((errors / target.square().mean((1, 2)).clamp_min(1e-6) if relative else errors).mean())
     return torch.stack(parts).sum()
 
 
-def content_loss(made: Tensor, wanted: Tensor, *, relative: bool = False) -> Tensor:
-    """Mean squared difference of features (N, C, H, W); a scalar. `relative`: of the wanted features' own size."""
-    errors = (made - wanted).square().mean((1, 2, 3))
-    return (errors / wanted.square().mean((1, 2, 3)).clamp_min(1e-6) if relative else errors).mean()
+def content_loss(result: Tensor, content: Tensor, *, relative: bool = False) -> Tensor:
+    """Mean squared difference of features (N, C, H, W); a scalar. `relative`: to the size of the content's."""
+    errors = (result - content).square().mean((1, 2, 3))
+    return (errors / content.square().mean((1, 2, 3)).clamp_min(1e-6) if relative else errors).mean()
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,9 @@ class Pictures:
         chosen = chosen_names(self.data, self.names)[: self.count]
         return {name: centre_square(pixels, self.side) for name, pixels in read_pictures(self.data, chosen)}
 
-    def manners(self) -> dict[str, np.ndarray]:
-        chosen = chosen_names(self.styles, self.style_names)[: self.count]
-        found = read_pictures(self.styles, chosen)
-        return {name: centre_square(pixels, self.side, -(-max(pixels.shape[:2]) // self.side)) for name, pixels in found}
+    def style_pictures(self) -> dict[str, np.ndarray]:
+        chosen = read_pictures(self.styles, chosen_names(self.styles, self.style_names)[: self.count])
+        return {name: centre_square(pixels, self.side, -(-max(pixels.shape[:2]) // self.side)) for name, pixels in chosen}
 
 
 def evaluate(
@@ -82,31 +82,40 @@ def evaluate(
     Raises:
         UsageError: a listed picture is missing.
     """
-    photos, manners = pictures.photographs(), pictures.manners()
-    wanted = {name: _see(features, pixels)[2] for name, pixels in photos.items()}
-    found: dict[str, list[tuple[float, float]]] = {method: [] for method in methods}
+    photos, styles = pictures.photographs(), pictures.style_pictures()
+    contents = {name: _features_of(features, pixels)[2] for name, pixels in photos.items()}
+    losses: dict[str, list[tuple[float, float]]] = {method: [] for method in methods}
     lines = [np.concatenate([np.full((pictures.side,) * 2 + (3,), 255, np.uint8), *photos.values()], 1)]
-    for style_name, manner in manners.items():
-        aim = grams(_see(features, manner))
+    for style_name, style in styles.items():
+        style_grams = grams(_features_of(features, style))
         for method, stylise in methods.items():
-            cells = [manner]
+            cells = [style]
             for name, photo in photos.items():
-                cells.append(stylise(photo, manner))
-                seen = _see(features, cells[-1])
-                found[method].append((float(style_loss(grams(seen), aim)), float(content_loss(seen[2], wanted[name]))))
+                cells.append(stylise(photo, style))
+                result = _features_of(features, cells[-1])
+                losses[method].append(
+                    (float(style_loss(grams(result), style_grams)), float(content_loss(result[2], contents[name])))
+                )
             if draw:
                 lines.append(np.concatenate(cells, 1))
         report(style_name)
     rows = []
-    for method, each in found.items():
-        style, content = np.mean(each, 0)
-        rows.append({"model": method, "pictures": len(each), "style": float(style), "content": float(content)})
+    for method, each in losses.items():
+        mean_style, mean_content = np.mean(each, 0)
+        rows.append({"model": method, "pictures": len(each), "style": float(mean_style), "content": float(mean_content)})
     return rows, np.concatenate(lines, 0) if draw else lines[0]
 
 
 @torch.inference_mode()
-def _see(features: vgg.Features, pixels: np.ndarray) -> list[Tensor]:
-    return features(torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255)
+def _features_of(features: vgg.Features, pixels: np.ndarray) -> list[Tensor]:
+    return features(to_tensor(pixels))
+
+
+def of_model(network: Any, notify: Callable[[str], None]) -> Stylise:
+    """A loaded model as the verb runs it."""
+    from genkit.verbs.style.task import StyleOptions, Styles, style
+
+    return lambda photo, manner: style(network, photo, None, StyleOptions(Styles([manner])), notify)[0]
 
 
 def protocol(side: int, count: int) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 
 from genkit.data.pictures import list_pictures, read_pictures
 from genkit.data.squares import whole_square
+from genkit.data.tensors import to_tensor
 from genkit.evaluate.fidelity import psnr
 from genkit.nets import vgg
 
@@ -31,34 +32,33 @@ def evaluate(
     keep: Callable[[str, str, np.ndarray], None] = lambda method, name, pixels: None,
     report: Callable[[str], None] = lambda name: None,
 ) -> list[dict[str, Any]]:
-    """Measure every method, called with a given picture and the number of the colour of its thing (0: not known); one row each.
+    """Measure every method, called with a source and the code of the colour of the thing in it (0: not known); one row each.
 
-    `pairs` are (name, given, truth, colour). A row holds `psnr` (dB, RGB, mean over pictures), with `features` their
-    `distance`, and with `training` (the `places` of training pictures) `near`, the mean distance of results to the nearest of
-    them, and `near_ratio`, that in shares of the truths' own."""
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in methods}
-    for name, given, truth, colour in pairs:
-        keep("given", name, given)
-        wanted = None if features is None else features_of(features, truth)
-        real = None if training is None or features is None else nearest(place(features, truth), training)
+    `pairs` are (name, source, target, colour). A row holds `psnr` (dB, RGB, mean over pictures), with `features` their
+    `distance`, and with `training` (see `training_features`) `near`, the mean distance of results to the nearest training
+    picture, and `near_ratio`, that in shares of the targets' own."""
+    figures: dict[str, list[dict[str, float]]] = {method: [] for method in methods}
+    for name, source, target, colour in pairs:
+        keep("given", name, source)
+        truth = None if features is None else features_of(features, target)
+        real = None if training is None or features is None else nearest(spatial_features(features, target), training)
         for method, translate in methods.items():
-            result = translate(given, colour)
+            result = translate(source, colour)
             keep(method, name, result)
-            figures = {"psnr": psnr(result, truth)}
-            if features is not None and wanted is not None:
-                figures["distance"] = float(vgg.distance(features_of(features, result), wanted))
+            row = {"psnr": psnr(result, target)}
+            if features is not None and truth is not None:
+                row["distance"] = float(vgg.distance(features_of(features, result), truth))
             if features is not None and training is not None and real is not None:
-                figures |= {"near": nearest(place(features, result), training), "near_real": real}
-            found[method].append(figures)
-        keep("truth", name, truth)
+                row |= {"near": nearest(spatial_features(features, result), training), "near_real": real}
+            figures[method].append(row)
+        keep("truth", name, target)
         report(name)
     rows = []
-    for method, each in found.items():
-        row: dict[str, Any] = {"model": method, "pictures": len(each)}
-        row |= {key: float(np.mean([one[key] for one in each])) for key in each[0]}
-        if "near" in row:
-            row["near_ratio"] = row["near"] / row.pop("near_real")
-        rows.append(row)
+    for method, pictures in figures.items():
+        means = {key: float(np.mean([row[key] for row in pictures])) for key in pictures[0]}
+        if "near" in means:
+            means["near_ratio"] = means["near"] / means.pop("near_real")
+        rows.append({"model": method, "pictures": len(pictures), **means})
     return rows
 
 
@@ -66,11 +66,11 @@ def features_of(network: vgg.Features, pixels: np.ndarray) -> Any:
     import torch
 
     with torch.inference_mode():
-        return network(torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255)
+        return network(to_tensor(pixels))
 
 
-def place(network: vgg.Features, pixels: np.ndarray) -> np.ndarray:
-    """Where a picture lies among others: a unit vector."""
+def spatial_features(network: vgg.Features, pixels: np.ndarray) -> np.ndarray:
+    """A picture as a unit vector: what it shows where."""
     from PIL import Image
     from torch.nn.functional import adaptive_avg_pool2d
 
@@ -79,11 +79,11 @@ def place(network: vgg.Features, pixels: np.ndarray) -> np.ndarray:
     return vector / np.linalg.norm(vector)
 
 
-def places(network: vgg.Features, data: Path, leave_out: Iterable[str], side: int) -> np.ndarray:
-    """The `place` of every picture of a folder or zip but those left out, (N, D)."""
+def training_features(network: vgg.Features, data: Path, leave_out: Iterable[str], side: int) -> np.ndarray:
+    """`spatial_features` of every picture of a folder or zip but those left out, (N, D)."""
     unwanted = set(leave_out)
     names = [name for name in list_pictures(data) if name not in unwanted]
-    return np.stack([place(network, whole_square(pixels, side)) for _, pixels in read_pictures(data, names)])
+    return np.stack([spatial_features(network, whole_square(pixels, side)) for _, pixels in read_pictures(data, names)])
 
 
 def nearest(vector: np.ndarray, others: np.ndarray) -> float:
@@ -91,8 +91,19 @@ def nearest(vector: np.ndarray, others: np.ndarray) -> float:
     return float(np.sqrt(max(0.0, 2 - 2 * float((others @ vector).max()))))
 
 
+def of_model(network: Any, notify: Callable[[str], None], with_colour: bool = False) -> Translate:
+    """A loaded model as the verb runs it; `with_colour` asks for the target's colour by name."""
+    from genkit.verbs.translate.task import TranslateOptions, translate
+
+    def run(source: np.ndarray, colour: int) -> np.ndarray:
+        domain = network.domains[colour - 1] if with_colour and colour else None
+        return translate(network, source, None, TranslateOptions(to=domain), notify)[0]
+
+    return run
+
+
 def protocol(kind: str, near: bool) -> str:
-    told = {
+    data = {
         "edges": "pictures fitted into the model's square, their edges given",
         "sketch": "photographs, against a filter's drawings of them",
         "pairs": "given pairs",
@@ -102,6 +113,6 @@ def protocol(kind: str, near: bool) -> str:
         "in shares of the real held-out pictures' own, below 1 where results are nearer to training pictures than those are"
     )
     return (
-        f"{told}; RGB PSNR, 8-bit results, mean over pictures; distance of VGG-19 features (relu1_1, relu2_1, relu3_1, unit "
+        f"{data}; RGB PSNR, 8-bit results, mean over pictures; distance of VGG-19 features (relu1_1, relu2_1, relu3_1, unit "
         f"length, mean squared difference, summed), which is no LPIPS{copies if near else ''}"
     )

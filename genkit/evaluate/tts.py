@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from genkit.data.utterances import Recordings
+from genkit.data.names import read_names
+from genkit.data.utterances import Recordings, resample
 from genkit.errors import UsageError
 from genkit.evaluate.cepstra import cepstra, distortion
-from genkit.evaluate.recognising import RATE_HZ, Recognise, word_errors, words_of
+from genkit.evaluate.recognising import RATE_HZ, Recognise, edit_distance, words_of
 from genkit.nets.mel import MelScale
 
 Say = Callable[[str, int], tuple[np.ndarray, int]]  # a text and a seed to mono float32 and its rate
@@ -44,14 +45,18 @@ class Tally:
     seconds: float = 0.0
     took: float = 0.0
     errors: dict[str, int] = field(default_factory=dict)
-    apart: list[float] = field(default_factory=list)
+    distortions: list[float] = field(default_factory=list)
 
     def row(self) -> dict[str, Any]:
         rates = {name: count / max(1, self.words) for name, count in self.errors.items()}
-        found: dict[str, Any] = {"model": self.model, "words": self.words, "seconds": round(self.seconds, 1), **rates}
-        found["mcd"] = float(np.mean(self.apart)) if self.apart else float("nan")
-        found["real_time"] = self.took / self.seconds if self.took and self.seconds else float("nan")
-        return found
+        return {
+            "model": self.model,
+            "words": self.words,
+            "seconds": round(self.seconds, 1),
+            **rates,
+            "mcd": float(np.mean(self.distortions)) if self.distortions else float("nan"),
+            "real_time": self.took / self.seconds if self.took and self.seconds else float("nan"),
+        }
 
 
 def read_lines(text: Path | None, data: Path | None, names: Path | None) -> list[Line]:
@@ -62,26 +67,16 @@ def read_lines(text: Path | None, data: Path | None, names: Path | None) -> list
     """
     if data is None:
         assert text is not None
-        rows = [line.strip() for line in _read(text).splitlines() if line.strip()]
-        found = [Line(row.split("|")[0] if "|" in row else f"{at:04}", row.split("|")[-1]) for at, row in enumerate(rows, 1)]
+        rows = read_names(text)
+        lines = [Line(row.split("|")[0] if "|" in row else f"{at:04}", row.split("|")[-1]) for at, row in enumerate(rows, 1)]
     else:
-        listed = None
-        if names is not None:
-            listed = {line.strip() for line in _read(names).splitlines() if line.strip()}
+        listed = None if names is None else set(read_names(names))
         with Recordings(data) as source:
-            chosen = [one for one in source.utterances if listed is None or one.name in listed]
-            found = [Line(one.name, one.text, source.read(one)) for one in chosen]
-    if not found:
+            chosen = [each for each in source.utterances if listed is None or each.name in listed]
+            lines = [Line(each.name, each.text, source.read(each)) for each in chosen]
+    if not lines:
         raise UsageError(f"{data or text}: nothing in it to say")
-    return found
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise UsageError(f"{path}: {reason}", code="missing-input") from error
+    return lines
 
 
 def of_folder(folder: Path, lines: Sequence[Line]) -> Callable[[Line], tuple[np.ndarray, int]]:
@@ -93,15 +88,15 @@ def of_folder(folder: Path, lines: Sequence[Line]) -> Callable[[Line], tuple[np.
     from genkit.media.sound.audio import read_sound
     from genkit.media.sound.formats import FORMATS
 
-    there = sorted(path for path in folder.iterdir() if path.suffix.lower() in FORMATS) if folder.is_dir() else []
-    places: dict[str, Path] = {}
+    sounds = sorted(path for path in folder.iterdir() if path.suffix.lower() in FORMATS) if folder.is_dir() else []
+    paths: dict[str, Path] = {}
     for line in lines:
-        fits = (path for path in there if path.stem == line.name or path.stem.startswith(f"{line.name}-"))
-        if (found := next(fits, None)) is not None:
-            places[line.name] = found
-    if missing := [line.name for line in lines if line.name not in places]:
+        for path in sounds:
+            if path.stem == line.name or path.stem.startswith(f"{line.name}-"):
+                paths.setdefault(line.name, path)
+    if missing := [line.name for line in lines if line.name not in paths]:
         raise UsageError(f"--against {folder}: no sound for {missing[0]} and {len(missing) - 1} more", f"{missing[0]}.wav, ...")
-    return lambda line: read_sound(places[line.name])
+    return lambda line: read_sound(paths[line.name])
 
 
 def evaluate(
@@ -128,11 +123,11 @@ def evaluate(
         for line in lines:
             report(f"{name}: {line.name}")
             begun = time.monotonic()
-            found = method(line)
-            if found is None:
+            sound = method(line)
+            if sound is None:
                 continue
             took = time.monotonic() - begun
-            audio, rate = found
+            audio, rate = sound
             keep(name, line.name, audio, rate)
             _count(tally, line, audio, rate, recognisers)
             tally.took += took if name in voices else 0.0
@@ -142,20 +137,20 @@ def evaluate(
 
 def _count(tally: Tally, line: Line, audio: np.ndarray, rate: int, recognisers: Mapping[str, Recognise]) -> None:
     said = words_of(spoken(line.text))
-    heard = resampled(levelled(audio), rate, RATE_HZ)
+    heard = resample(levelled(audio), rate, RATE_HZ)
     tally.words += len(said)
     tally.seconds += len(audio) / rate
     for name, recognise in recognisers.items():
-        tally.errors[name] = tally.errors.get(name, 0) + word_errors(said, words_of(spoken(recognise(heard))))
+        tally.errors[name] = tally.errors.get(name, 0) + edit_distance(said, words_of(spoken(recognise(heard))))
     if line.recorded is not None and tally.model != "recordings":
-        tally.apart.append(distortion(_cepstra(audio, rate), _cepstra(*line.recorded)))
+        tally.distortions.append(distortion(_cepstra(audio, rate), _cepstra(*line.recorded)))
 
 
 def spoken(text: str) -> str:
     """The text as words that are said: numbers, abbreviations and signs spelt out."""
     from genkit.text.front import sentences
 
-    return " ".join(one.said for one in sentences(text))
+    return " ".join(sentence.said for sentence in sentences(text))
 
 
 def levelled(audio: np.ndarray) -> np.ndarray:
@@ -163,16 +158,8 @@ def levelled(audio: np.ndarray) -> np.ndarray:
     return (audio * (LEVEL / level)).astype(np.float32) if level > 0 else audio
 
 
-def resampled(audio: np.ndarray, rate: int, wanted: int) -> np.ndarray:
-    if rate == wanted:
-        return audio
-    import soxr
-
-    return soxr.resample(audio, rate, wanted).astype(np.float32)
-
-
 def _logarithms(audio: np.ndarray, rate: int) -> np.ndarray:
-    sound = torch.from_numpy(resampled(levelled(audio), rate, SCALE.rate_hz))
+    sound = torch.from_numpy(resample(levelled(audio), rate, SCALE.rate_hz))
     return SCALE.logarithms(SCALE.features(sound[None])[0]).numpy()
 
 

@@ -1,12 +1,12 @@
 """`genkit eval txt2img`: does a network draw what a trained name says, and is it like the pictures it was trained on?
 
-The protocol is in `protocol`. Real pictures are told the same way, two halves against each other, so that a distance can be
-read; the real pictures themselves would all be found among themselves.
+The protocol is in `protocol`. Real pictures are measured the same way, so that a distance can be read; each of them would be
+the nearest to itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,8 +31,9 @@ class Measured:
 
 
 @dataclass
-class Reals:
-    """The pictures of `style` that a network was trained on, once, as vectors, before white; `names` are drawn."""
+class RealPictures:
+    """The pictures of `style` that a network was trained on, once, before white and as vectors (see `Features`); the names of
+    `count` of them are drawn, which are at `own` among them."""
 
     features: Features
     pictures: CaptionedPictures
@@ -41,18 +42,18 @@ class Reals:
     device: Any = "cpu"
 
     def __post_init__(self) -> None:
-        self.members = self.pictures.of_style(self.style)
-        if len(self.members) < 8:
+        members = self.pictures.of_style(self.style)
+        if len(members) < 8:
             raise UsageError(f"fewer than 8 pictures{f' of the style {self.style!r}' if self.style else ''} tell nothing")
-        self.chosen = names_to_draw(self.pictures, self.count, self.style)
-        self.shown = shown(self.pictures.pixels[self.members])
-        self.whole, self.places = self.features.both(self.shown, self.device)
-        self.own = np.searchsorted(self.members, self.chosen)
+        drawn = names_to_draw(self.pictures, self.count, self.style)
+        self.captions = [self.pictures.captions[place] for place in drawn]
+        self.pixels = opaque(self.pictures.pixels[members], GROUND)
+        self.pooled, self.spatial = self.features.both(self.pixels, self.device)
+        self.own = np.searchsorted(members, drawn)
 
     @property
     def prompts(self) -> list[str]:
-        told = [self.pictures.captions[place] for place in self.chosen]
-        return [f"{one.name}, {one.style}" if one.style else one.name for one in told]
+        return [f"{caption.name}, {caption.style}" if caption.style else caption.name for caption in self.captions]
 
 
 def names_to_draw(pictures: CaptionedPictures, count: int, style: str = "") -> np.ndarray:
@@ -65,56 +66,65 @@ def names_to_draw(pictures: CaptionedPictures, count: int, style: str = "") -> n
     return np.sort(np.random.default_rng(0).permutation(alone)[:count])
 
 
-def shown(pixels: np.ndarray) -> np.ndarray:
-    return opaque(pixels, GROUND)
+def ranks(away: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """By distances (N, M) from real pictures: at which place (1 is the nearest) each has its `own` (N,)."""
+    return 1 + (away < away[np.arange(len(away)), own][:, None]).sum(1)
 
 
-def ranks(made: np.ndarray, real: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """At which place (1 is the nearest) each vector (N, D) has its `own` one among the real ones (M, D)."""
-    apart = distances(made, real)
-    mine = apart[np.arange(len(made)), own]
-    return 1 + (apart < mine[:, None]).sum(1)
-
-
-def reference(reals: Reals) -> Measured:
+def reference(real: RealPictures) -> Measured:
     """Real against real: as many pictures as are drawn, against the others."""
-    row = {"model": "real pictures", "pictures": len(reals.chosen), "top1": 1.0, "top5": 1.0, "near_ratio": 1.0}
-    return Measured(row | _apart(reals, reals.whole[reals.own]))
+    row = {"model": "real pictures", "pictures": len(real.own), "top1": 1.0, "top5": 1.0, "near_ratio": 1.0}
+    return Measured(row | _set_distances(real, real.pooled[real.own]))
 
 
-def measure(name: str, draw: Draw, reals: Reals, *, seed: int = 0, batch: int = 32, pairs: int = 0) -> Measured:
+def measure(name: str, draw: Draw, real: RealPictures, *, seed: int = 0, batch: int = 32, pairs: int = 0) -> Measured:
     """Draw each name once, with seeds from `seed` on; with `pairs` so many drawings are kept beside their nearest."""
-    prompts, found = reals.prompts, []
+    prompts, batches = real.prompts, []
     for first in range(0, len(prompts), batch):
         part = prompts[first : first + batch]
-        found.append(draw(part, range(seed + first, seed + first + len(part))))
-    pixels = np.concatenate(found)
-    if pixels.shape[1:3] != reals.shown.shape[1:3]:
-        raise UsageError(f"{name} draws {pixels.shape[2]}x{pixels.shape[1]}, the pictures were read at {reals.shown.shape[1]}")
-    made = shown(pixels)
-    whole, places = reals.features.both(made, reals.device)
-    place, apart = ranks(places, reals.places, reals.own), distances(places, reals.places)
-    among = distances(reals.places[reals.own], reals.places)
-    among[np.arange(len(among)), reals.own] = np.inf
+        batches.append(draw(part, range(seed + first, seed + first + len(part))))
+    fake = np.concatenate(batches)
+    if fake.shape[1:3] != real.pixels.shape[1:3]:
+        raise UsageError(f"{name} draws {fake.shape[2]}x{fake.shape[1]}, the pictures were read at {real.pixels.shape[1]}")
+    fake = opaque(fake, GROUND)
+    pooled, spatial = real.features.both(fake, real.device)
+    away = distances(spatial, real.spatial)
+    rank = ranks(away, real.own)
+    among_real = distances(real.spatial[real.own], real.spatial)
+    among_real[np.arange(len(among_real)), real.own] = np.inf
     row = {
         "model": name,
-        "pictures": len(pixels),
-        "top1": float((place == 1).mean()),
-        "top5": float((place <= NEAR).mean()),
-        "near_ratio": float(np.median(apart.min(1)) / max(1e-9, np.median(among.min(1)))),
-        **_apart(reals, whole),
+        "pictures": len(fake),
+        "top1": float((rank == 1).mean()),
+        "top5": float((rank <= NEAR).mean()),
+        "near_ratio": float(np.median(away.min(1)) / max(1e-9, np.median(among_real.min(1)))),
+        **_set_distances(real, pooled),
     }
-    order = np.argsort(apart, 1)[:, :2]
-    kept = [(prompts[one], made[one], [reals.shown[near] for near in order[one]]) for one in range(min(pairs, len(made)))]
+    nearest = np.argsort(away, 1)[:, :2]
+    kept = [(prompts[n], fake[n], [real.pixels[near] for near in nearest[n]]) for n in range(min(pairs, len(fake)))]
     return Measured(row, kept)
 
 
-def _apart(reals: Reals, vectors: np.ndarray) -> dict[str, float]:
+def _set_distances(real: RealPictures, pooled: np.ndarray) -> dict[str, float]:
     """Against the real pictures that were not asked for, so that the drawn ones do not meet their own."""
-    others = np.delete(reals.whole, reals.own, 0)
-    if min(len(others), len(vectors)) < 2:
+    others = np.delete(real.pooled, real.own, 0)
+    if min(len(others), len(pooled)) < 2:
         return {"frechet": float("nan"), "kernel": float("nan")}
-    return {"frechet": frechet(vectors, others), "kernel": 1000 * kernel_distance(vectors, others)}
+    return {"frechet": frechet(pooled, others), "kernel": 1000 * kernel_distance(pooled, others)}
+
+
+def drawing(network: Any, settings: Mapping[str, Any]) -> Draw:
+    """How a loaded model draws, uint8 (N, side, side, 3 or 4)."""
+    from genkit.runtime import inference
+
+    network.configure()
+
+    def draw(prompts: Sequence[str], seeds: Sequence[int]) -> np.ndarray:
+        with inference():
+            images = network(list(prompts), list(seeds), **settings)
+        return np.round(images.permute(0, 2, 3, 1).float().cpu().numpy() * 255).astype(np.uint8)
+
+    return draw
 
 
 def sheet(drawn: Sequence[tuple[str, np.ndarray, Sequence[np.ndarray]]], columns: int = 6) -> np.ndarray:
@@ -129,8 +139,8 @@ def sheet(drawn: Sequence[tuple[str, np.ndarray, Sequence[np.ndarray]]], columns
     pen = ImageDraw.Draw(paper)
     for place, (name, pixels, near) in enumerate(drawn):
         left, top = place % columns * wide, place // columns * high
-        for number, one in enumerate([pixels, *near]):
-            paper.paste(Image.fromarray(one), (left + number * side, top))
+        for number, picture in enumerate([pixels, *near]):
+            paper.paste(Image.fromarray(picture), (left + number * side, top))
         pen.text((left + 1, top + side), name[: wide // 6], fill=(0, 0, 0))
     return np.asarray(paper)
 

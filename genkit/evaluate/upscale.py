@@ -51,10 +51,10 @@ def pairs(data: Path, scale: int, degradation: str) -> Iterator[Pair]:
         height, width = sharp.shape[0] // scale * scale, sharp.shape[1] // scale * scale
         sharp = sharp[:height, :width]
         if partners:
-            found = next(read_pictures(data, [partners[name]]), None)
-            if found is None:  # as a sharp picture that cannot be read
+            partner = next(read_pictures(data, [partners[name]]), None)
+            if partner is None:  # as a sharp picture that cannot be read
                 continue
-            small_name, small = found
+            small_name, small = partner
             if (small.shape[0] * scale, small.shape[1] * scale) != (height, width):
                 raise UsageError(f"{data}: {small_name} is not {name} reduced by {scale}")
         else:
@@ -87,6 +87,13 @@ def bicubic(scale: int) -> Enlarge:
         return np.asarray(Image.fromarray(small).resize(size, Image.Resampling.BICUBIC))
 
     return enlarge
+
+
+def of_model(network: Any, scale: int, notify: Callable[[str], None]) -> Enlarge:
+    """A loaded model as the verb runs it."""
+    from genkit.verbs.upscale.task import UpscaleOptions, upscale
+
+    return lambda small: upscale(network, small, None, UpscaleOptions(scale=scale), notify)[0]
 
 
 def score(result: np.ndarray, sharp: np.ndarray, border: int) -> dict[str, float]:

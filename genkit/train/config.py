@@ -6,9 +6,12 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from genkit.errors import UsageError
+from genkit.train.former import current_path, current_table
+
+Options = TypeVar("Options")
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,7 @@ class LoopConfig:
     `steps` is the length of the schedule: a main part, in which the learning rate warms up over `warmup` steps, holds, and
     falls along a half cosine over the last `decay` share; then `finish_steps` of fine-tuning, from `finish_rate` down another
     half cosine, for which a task may change its loss. With `muon_rate` the job's hidden matrices are trained by Muon, at that
-    rate along the same curve, and the rest by AdamW. `rival_rate` is a discriminator's, 0 for the same rate. `ema`
+    rate along the same curve, and the rest by AdamW. `discriminator_rate` is a discriminator's, 0 for the same rate. `ema`
     is the decay of the averaged weights. Intervals are in steps.
     """
 
@@ -31,7 +34,7 @@ class LoopConfig:
     finish_steps: int = 0
     finish_rate: float = 1e-4
     muon_rate: float = 0.0
-    rival_rate: float = 0.0
+    discriminator_rate: float = 0.0
     clip: float = 1.0
     ema: float = 0.999
     seed: int = 0
@@ -73,30 +76,32 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: not a training configuration ({error})") from error
+    raw = current_table(raw, str(path))
     for override in overrides:
         _override(raw, override)
     return parse_config(raw, str(path))
 
 
 def parse_config(raw: Mapping[str, Any], origin: str) -> TrainConfig:
-    _refuse_unknown(raw, TrainConfig, origin)
-    loop = dict(raw.get("loop", {}))
-    _refuse_unknown(loop, LoopConfig, f"{origin} [loop]")
-    if "betas" in loop:
-        loop["betas"] = tuple(loop["betas"])
+    loop = options_of(LoopConfig, raw.get("loop", {}), f"{origin} [loop]")
     missing = [name for name in ("name", "task", "family") if name not in raw]
     if missing:
         raise UsageError(f"{origin}: missing {', '.join(missing)}")
     if raw.get("bits", 16) not in (8, 16):
         raise UsageError(f"{origin}: bits = {raw['bits']}", "16 for half precision, 8 for half of that")
-    return TrainConfig(**{**raw, "loop": LoopConfig(**loop)})
+    return options_of(TrainConfig, {**raw, "loop": loop}, origin)
 
 
-def _refuse_unknown(table: Mapping[str, Any], kind: type, origin: str) -> None:
-    known = {one.name for one in fields(kind)}
-    unknown = sorted(set(table) - known)
-    if unknown:
-        raise UsageError(f"{origin}: unknown field {', '.join(unknown)}", f"known fields: {', '.join(sorted(known))}")
+def options_of(kind: type[Options], table: Mapping[str, Any], where: str = "[data]") -> Options:
+    """The dataclass `kind` from a table of a configuration; lists become tuples.
+
+    Raises:
+        UsageError: a field that it has not.
+    """
+    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    if unknown := sorted(set(table) - known):
+        raise UsageError(f"{where}: unknown field {', '.join(unknown)}", f"known fields: {', '.join(sorted(known))}")
+    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()})
 
 
 def _override(raw: dict[str, Any], text: str) -> None:
@@ -107,7 +112,10 @@ def _override(raw: dict[str, Any], text: str) -> None:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except ValueError:
         parsed = value
-    *tables, last = key.strip().split(".")
+    path = key.strip().split(".")
+    if isinstance(parsed, Mapping):
+        parsed = current_table(parsed, f"--set {text}", path[-1])
+    *tables, last = current_path(path)
     place = raw
     for name in tables:
         place = place.setdefault(name, {})

@@ -28,7 +28,7 @@ def write_model(
     """Write `<name>.safetensors` (float16, or `config.bits`) and `<name>.toml` into `folder` and return the card's path.
 
     `command` is recorded as `trained_by`; `extra` holds further card fields of the task, such as `limits`. Its `role` names the
-    tensors among the card's files ("weights" unless told), its `files` are further weights by role, which are copied beside.
+    tensors among the card's files ("weights" by default), its `files` are further weights by role, which are copied beside.
     """
     from safetensors.torch import save_file
 
@@ -36,8 +36,8 @@ def write_model(
     tensors = packed(tensors) if config.bits == 8 else tensors
 
     def stored(dtype: torch.dtype) -> dict[str, Tensor]:
-        kept = {name: one if one.dtype == torch.int8 else one.to(dtype) for name, one in tensors.items()}
-        return {name: one.detach().contiguous().cpu() for name, one in kept.items()}
+        kept = {name: tensor if tensor.dtype == torch.int8 else tensor.to(dtype) for name, tensor in tensors.items()}
+        return {name: tensor.detach().contiguous().cpu() for name, tensor in kept.items()}
 
     halves = stored(torch.float16)
     if not all(bool(torch.isfinite(tensor).all()) for tensor in halves.values()):
@@ -45,11 +45,17 @@ def write_model(
     save_file(halves, weights)
     weights.chmod(0o644)  # safetensors makes it private to the user, which an installed package must not be
     fields = dict(extra or {})
-    files = {fields.pop("role", "weights"): _told(weights)}
+    files = {fields.pop("role", "weights"): {"path": weights.name, **checksum(weights)}}
     for role, source in fields.pop("files", {}).items():
         copy = folder / f"{config.name}-{role}.safetensors"
         copy.write_bytes(source.read_bytes())
-        files[role] = _told(copy)
+        files[role] = {"path": copy.name, **checksum(copy)}
+    fields = {"params": dict(params), "metrics": dict(metrics), **fields, "files": files}
+    return write_card(folder, config, command, fields)
+
+
+def write_card(folder: Path, config: TrainConfig, command: Sequence[str], fields: Mapping[str, Any]) -> Path:
+    """Write `<name>.toml` into `folder`, `fields` over what a configuration says by itself, and return its path."""
     card: dict[str, Any] = {
         "name": config.name,
         "tasks": [config.task],
@@ -61,16 +67,13 @@ def write_model(
         "trained_by": " ".join(command),
         "data": config.data_note,
         "dtypes": ["float32", "bfloat16", "float16"],
-        "params": dict(params),
-        "metrics": dict(metrics),
         **fields,
-        "files": files,
     }
     target = folder / f"{config.name}.toml"
     target.write_text(card_text(card), encoding="utf-8")
     return target
 
 
-def _told(weights: Path) -> dict[str, Any]:
-    raw = weights.read_bytes()
-    return {"path": weights.name, "hash": f"sha256:{hashlib.sha256(raw).hexdigest()}", "size": len(raw)}
+def checksum(path: Path) -> dict[str, Any]:
+    raw = path.read_bytes()
+    return {"hash": f"sha256:{hashlib.sha256(raw).hexdigest()}", "size": len(raw)}

@@ -1,4 +1,4 @@
-"""The features of VGG-19 by which losses compare pictures in training: from a file, or from the model of that name."""
+"""The perceptual network of training: features of VGG-19 from a file, or from the model of that name."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from genkit.errors import UsageError, WeightsError
+from genkit.models.style.perceptual import Perceptual
 from genkit.nets import vgg
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1")
 
 
-class Published(nn.Module):
+class PublishedFeatures(nn.Module):
     """A loaded model's features with the call of `vgg.Features`: RGB (N, 3, H, W) in [0, 1] to three maps."""
 
-    def __init__(self, features: nn.Module, see: object):
+    def __init__(self, model: Perceptual):
         super().__init__()
-        self.network, self._see = features, see
+        self.network, self._features = model.network, model
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        found = self._see(images, LAYERS)  # type: ignore[operator]
-        return [found[layer] for layer in LAYERS]
+        maps = self._features(images, LAYERS)
+        return [maps[layer] for layer in LAYERS]
 
 
-def load_judge(features: str, why: str) -> nn.Module:
+def load_perceptual(features: str, why: str) -> nn.Module:
     """Open `features`: a file of the original release's weights (`genkit.nets.vgg`), or a model's name (`vgg19`).
 
     Raises:
@@ -54,7 +55,6 @@ def _published(name: str) -> nn.Module:
 
     from genkit.cards import find
     from genkit.models import load_model
-    from genkit.models.style.perceptual import Perceptual
     from genkit.weights import resolve
 
     card = find(name, "style")
@@ -62,4 +62,4 @@ def _published(name: str) -> nn.Module:
     model = load_model(card, files, torch.device("cpu"), torch.float32)
     if not isinstance(model, Perceptual) or not set(LAYERS) <= set(model.layers):
         raise UsageError(f"data.features = {name}: {name} has not the layers {', '.join(LAYERS)}", "vgg19 has them")
-    return Published(model.network, model)
+    return PublishedFeatures(model)

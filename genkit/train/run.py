@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from genkit.errors import UsageError
 from genkit.train.config import TrainConfig, read_config
 from genkit.train.finish import write_model
-from genkit.train.loop import Job, Report, train
+from genkit.train.former import read_state
+from genkit.train.job import Job
+from genkit.train.loop import Report, train
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,7 @@ def run(
     Raises:
         UsageError: the configuration is for another task, or `out` cannot be used.
     """
-    config = read_config(request.config, request.overrides)
-    if config.task != request.task:
-        raise UsageError(f"{request.config}: trains {config.task}, not {request.task}", f"genkit train {config.task} …")
+    config = config_of(request)
     job = make_job(config, request.data, request.holdout)
     if config.start and not (request.out / "state.pt").exists():
         _start_from(config.start, job)
@@ -72,6 +71,18 @@ def run(
     return outcome
 
 
+def config_of(request: Request) -> TrainConfig:
+    """Read the configuration.
+
+    Raises:
+        UsageError: it is for another task.
+    """
+    config = read_config(request.config, request.overrides)
+    if config.task != request.task:
+        raise UsageError(f"{request.config}: trains {config.task}, not {request.task}", f"genkit train {config.task} …")
+    return config
+
+
 def _start_from(name: str, job: Job) -> None:
     """Copy every tensor of a model, a checkpoint file or a run's `state.pt` whose name and shape fit; say nothing of the rest
     by design: a last layer for another scale starts anew."""
@@ -81,11 +92,11 @@ def _start_from(name: str, job: Job) -> None:
     path = Path(name)
     if not path.is_file():
         path = resolve(find(name), announce=lambda text: None)["weights"]
-    given = job.adopt(tensors_of_run(path) or read_state_dict(path))
+    first = job.adapt(tensors_of_run(path) or read_state_dict(path))
     fitting = 0
     for module in job.modules.values():
         state = module.state_dict()
-        chosen = {key: value for key, value in given.items() if key in state and state[key].shape == value.shape}
+        chosen = {key: value for key, value in first.items() if key in state and state[key].shape == value.shape}
         fitting += len(chosen)
         module.load_state_dict({**state, **chosen})
     if not fitting:
@@ -93,15 +104,13 @@ def _start_from(name: str, job: Job) -> None:
 
 
 def tensors_of_run(path: Path) -> dict[str, Tensor]:
-    """What a run's `state.pt` has learnt, its rivals too, averaged where it is, but not its ledger: a new run's steps begin at
-    0. {} if the file is none."""
-    if path.suffix != ".pt":
-        return {}
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    if not isinstance(state, dict) or not {"modules", "averages"} <= set(state):
+    """What a run's `state.pt` has learnt, its discriminators too, averaged where it is, but not how far it came: the steps of a
+    new run begin at 0. {} if the file is none."""
+    state = read_state(path) if path.suffix == ".pt" else None
+    if state is None:
         return {}
     parts = {**state["modules"], **state["averages"]}
-    return {key: one for name, part in parts.items() if name != "ledger" for key, one in part.items()}
+    return {key: tensor for name, part in parts.items() if name != "training_state" for key, tensor in part.items()}
 
 
 def command_of(request: Request) -> list[str]:

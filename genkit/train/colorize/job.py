@@ -18,15 +18,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 
-from genkit.data.pictures import read_pictures, split_sources
-from genkit.data.squares import centre_square
+from genkit.data.pictures import split_sources
+from genkit.data.squares import centre_square, random_square
+from genkit.data.tensors import stack, to_pixels, to_tensor
 from genkit.errors import UsageError
 from genkit.evaluate.colour import colourfulness, grey_of
 from genkit.evaluate.fidelity import psnr
+from genkit.evaluate.sheets import grid
 from genkit.models.colorize import colorizer
 from genkit.nets.lab import lab_to_rgb, rgb_to_lab
-from genkit.train.config import TrainConfig
-from genkit.train.feed import feed
+from genkit.train.config import TrainConfig, options_of
+from genkit.train.feed import Batch
+from genkit.train.job import Figures, Job, Modules
 
 SIGMA = 5.0  # of the soft truth, in Lab units
 
@@ -56,15 +59,14 @@ class DataOptions:
     leave_out: tuple[str, ...] = ()
 
 
-class ColorizeJob:
-    """What the loop asks of a task: its modules, its batches, its loss, its held-out metric and its sheet."""
+class ColorizeJob(Job):
+    averaged = ("network",)
 
     def __init__(self, config: TrainConfig, data: Sequence[Path], holdout: Path | None):
-        given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in config.data.items()}
-        self.options = DataOptions(**given)
+        self.options = options_of(DataOptions, config.data)
         self.network_params = dict(config.network)
-        self.modules: dict[str, nn.Module] = {"network": colorizer.build(**config.network)}
-        self.averaged, self.rivals = ("network",), ()
+        self.modules: Modules = {"network": colorizer.build(**config.network)}
+        self.averaged, self.discriminators = ("network",), ()
         side = self.options.validate_side
         self.protocol = (
             f"held-out pictures, centre square of 512 reduced to {side}; RGB PSNR of the result less that of the grey picture, "
@@ -72,15 +74,15 @@ class ColorizeJob:
             f"{self.options.temperature:g}, saturation {self.options.saturation:g} and ceiling {self.options.ceiling:g}"
         )
         sources = split_sources(data, holdout, self.options.leave_out)
-        self._pictures = [[one for _, each in read_pictures(s.path, s.training) for one in self._keep(each)] for s in sources]
+        self._pictures = [[kept for pixels in source.training_pictures() for kept in self._keep(pixels)] for source in sources]
         if not all(self._pictures):
-            empty = next(s.path for s, found in zip(sources, self._pictures, strict=True) if not found)
+            empty = next(source.path for source, kept in zip(sources, self._pictures, strict=True) if not kept)
             raise UsageError(f"{empty}: no picture in it has colours to learn from", "lower data.least_chroma")
-        shares = self.options.shares or tuple(len(found) ** 0.5 for found in self._pictures)
+        shares = self.options.shares or tuple(len(pictures) ** 0.5 for pictures in self._pictures)
         if len(shares) != len(sources):
             raise UsageError(f"data.shares has {len(shares)} numbers for {len(sources)} sources (--data)")
         self._shares = np.array(shares) / sum(shares)
-        held = [pixels for s in sources for _, pixels in read_pictures(s.path, s.held[: self.options.validate])]
+        held = [pixels for source in sources for pixels in source.held_pictures(self.options.validate)]
         squares = [centre_square(pixels, side, 512 // side) for pixels in held]
         # a photograph without colour has no error to gain on
         self._held = [pixels for pixels in squares if np.isfinite(psnr(grey_of(pixels), pixels))]
@@ -94,8 +96,7 @@ class ColorizeJob:
         if ratio < 1:
             size = (max(1, round(pixels.shape[1] * ratio)), max(1, round(pixels.shape[0] * ratio)))
             pixels = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
-        small = torch.from_numpy(pixels[::4, ::4].copy()).permute(2, 0, 1)[None].float() / 255
-        if float(rgb_to_lab(small)[:, 1:].norm(dim=1).mean()) >= self.options.least_chroma:
+        if float(rgb_to_lab(to_tensor(pixels[::4, ::4]))[:, 1:].norm(dim=1).mean()) >= self.options.least_chroma:
             yield pixels
 
     def _rarity(self) -> Tensor:
@@ -103,7 +104,7 @@ class ColorizeJob:
         rng = np.random.default_rng(0)
         chances = torch.zeros(len(self._centres))
         for _ in range(16):
-            chances += self._truth(self._batch(rng)["images"].float() / 255)[1].mean((0, 2, 3))
+            chances += self._truth(self.batch(rng)["images"].float() / 255)[1].mean((0, 2, 3))
         chances = 0.99 * chances / chances.sum() + 0.01 / len(chances)
         weights = chances**-self.options.rebalance
         return weights / (weights * chances).sum()
@@ -117,39 +118,22 @@ class ColorizeJob:
         nearness = torch.einsum("nchw,qc->nqhw", ab, centres) - 0.5 * centres.square().sum(1).view(1, -1, 1, 1)
         return lab[:, :1], (nearness / SIGMA**2).softmax(1)
 
-    def adopt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        return state
-
     def matrices(self) -> list[Tensor]:
         """The convolutions that mix channels, but for the first and the last."""
-        found = [m.weight for m in self.modules["network"].modules() if isinstance(m, nn.Conv2d) and m.groups == 1]
-        return found[1:-1]
+        convolutions = [m for m in self.modules["network"].modules() if isinstance(m, nn.Conv2d) and m.groups == 1]
+        return [convolution.weight for convolution in convolutions][1:-1]
 
-    def batches(self, seed: int) -> Iterator[dict[str, Tensor]]:
-        return feed(self._batch, seed)
-
-    def _batch(self, rng: np.random.Generator) -> dict[str, Tensor]:
-        from PIL import Image
-
-        side, squares = self.options.side, []
+    def batch(self, rng: np.random.Generator) -> Batch:
+        squares = []
         for _ in range(self.options.batch):
             pictures = self._pictures[int(rng.choice(len(self._shares), p=self._shares))]
             pixels = pictures[int(rng.integers(len(pictures)))]
-            height, width = pixels.shape[:2]
-            edge = min(height, width) * rng.uniform(self.options.least_crop, 1.0)
-            left, top = rng.uniform(0, width - edge), rng.uniform(0, height - edge)
-            cut = Image.fromarray(pixels).resize(
-                (side, side), Image.Resampling.BICUBIC, box=(left, top, left + edge, top + edge), reducing_gap=2.0
-            )
-            square = np.asarray(cut)
-            squares.append(square[:, ::-1] if rng.integers(2) else square)
-        images = torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2).contiguous()
+            edge = min(pixels.shape[:2]) * rng.uniform(self.options.least_crop, 1.0)
+            squares.append(random_square(pixels, self.options.side, edge, rng))
         gamma = np.exp(rng.normal(0, self.options.gamma, (len(squares), 1, 1, 1))).astype(np.float32)
-        return {"images": images, "gamma": torch.from_numpy(gamma)}
+        return {"images": stack(squares), "gamma": torch.from_numpy(gamma)}
 
-    def loss(
-        self, modules: dict[str, nn.Module], batch: dict[str, Tensor], *, finishing: bool
-    ) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, modules: Modules, batch: Batch, *, finishing: bool) -> tuple[Tensor, Figures]:
         lightness, truth = self._truth(batch["images"].float() / 255)
         bent = (lightness / 100).clamp(0, 1) ** batch["gamma"] * 100
         guesses = modules["network"](bent).float().log_softmax(1)
@@ -158,20 +142,15 @@ class ColorizeJob:
         loss = (-(truth * guesses).sum(1) * rarity).mean()
         return loss, {"loss": float(loss.detach())}
 
-    def rival_loss(self, modules: dict[str, nn.Module], batch: dict[str, Tensor]) -> None:
-        return None
-
     def _colour(self, network: Any, pixels: np.ndarray) -> np.ndarray:
-        images = torch.from_numpy(pixels.copy()).to(next(network.parameters()).device).permute(2, 0, 1)[None].float() / 255
-        lightness = rgb_to_lab(images)[:, :1]
+        lightness = rgb_to_lab(to_tensor(pixels, next(network.parameters()).device))[:, :1]
         chosen = self.options
         ab = network.ab(network(lightness), chosen.temperature, chosen.saturation, chosen.ceiling)
         ab = interpolate(ab, scale_factor=4, mode="bilinear")
-        rgb = lab_to_rgb(torch.cat([lightness, ab], 1)).clamp(0, 1)
-        return (rgb[0].permute(1, 2, 0) * 255).round().byte().cpu().numpy()
+        return to_pixels(lab_to_rgb(torch.cat([lightness, ab], 1)))
 
     @torch.inference_mode()
-    def evaluate(self, modules: dict[str, nn.Module]) -> dict[str, float]:
+    def evaluate(self, modules: Modules) -> Figures:
         gains, vivid, true = [], [], []
         for pixels in self._held:
             result = self._colour(modules["network"], pixels)
@@ -181,13 +160,12 @@ class ColorizeJob:
         return {"gain_db": float(np.mean(gains)), "colourfulness": float(np.mean(vivid)) / max(float(np.mean(true)), 1e-6)}
 
     @torch.inference_mode()
-    def sheet(self, modules: dict[str, nn.Module]) -> np.ndarray:
+    def sheet(self, modules: Modules) -> np.ndarray:
         """Rows of two times (grey, result, original), uint8 (H, W, 3)."""
-        cells = [np.concatenate([grey_of(p), self._colour(modules["network"], p), p], 1) for p in self._held[:16]]
-        cells += [cells[-1] * 0] * (len(cells) % 2)
-        return np.concatenate([np.concatenate(cells[i : i + 2], 1) for i in range(0, len(cells), 2)], 0)
+        rows = [np.concatenate([grey_of(p), self._colour(modules["network"], p), p], 1) for p in self._held[:16]]
+        return grid(rows, 2)
 
-    def export(self, modules: dict[str, nn.Module]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def export(self, modules: Modules) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return dict(modules["network"].state_dict()), {
             **self.network_params,
             "temperature": self.options.temperature,

@@ -2,8 +2,8 @@
 
 Differentiable augmentation: Zhao, Liu, Lin, Zhu, Han 2020 (arXiv 2006.10738, section 3.2 and appendix): colour, translation by
 up to an eighth, a square of half the side cut out. With a probability below 1 each picture undergoes each change or not, as in
-adaptive augmentation (Karras et al. 2020, arXiv 2006.06676, section 3); `Ledger` in `collapse.py` follows its rule for the
-probability.
+adaptive augmentation (Karras et al. 2020, arXiv 2006.06676, section 3); `CollapseMonitor` in `collapse.py` follows its rule
+for the probability.
 
 Pictures are (N, 3 or 4, H, W), -1 to 1.
 """

@@ -1,4 +1,4 @@
-"""What a training of two adversaries remembers from step to step, and how it is told that it has failed.
+"""What the training of a GAN remembers from step to step, and how a failure is noticed.
 
 Two failures end a run: the generator draws nearly the same whatever the seed (mode collapse), and the discriminator has won, so
 that nothing is left to learn from it.
@@ -12,14 +12,15 @@ from torch import Tensor, nn
 from genkit.errors import RunError
 
 MEMORY = 0.99  # of running means, a step
-WON = 0.02  # the loss of a discriminator that errs no more; 1.386 is that of one that cannot tell
+WON = 0.02  # the loss of a discriminator that makes no mistakes; 1.386 is that of one that cannot tell
 POOR = 0.15  # spread of drawn pictures, in shares of the real ones'
 PATIENCE = 2  # measurements in a row
 COARSE = 16  # pictures are compared at this side
 
 
-class Ledger(nn.Module):
-    """Numbers that are saved with the run: steps, the probability of augmentation, running means, how long it goes badly."""
+class CollapseMonitor(nn.Module):
+    """Numbers that are saved with the run: steps, the probability of augmentation, running means (of the sign of real logits,
+    of the discriminator's loss, of path lengths), how long it has gone badly."""
 
     steps: Tensor
     probability: Tensor
@@ -36,10 +37,10 @@ class Ledger(nn.Module):
             self.register_buffer(name, torch.tensor(value, dtype=torch.float64))
 
     @torch.no_grad()
-    def follow(self, real: Tensor, loss: float, *, target: float, images: int, patience: int) -> None:
-        """Take account of one step of the discriminator: its opinions on real pictures and its loss without penalty.
+    def follow(self, real_logits: Tensor, loss: float, *, target: float, images: int, patience: int) -> None:
+        """Take account of one step of the discriminator: its logits of real pictures and its loss without penalty.
 
-        With `target` the probability of augmentation rises while the mean sign of opinions is above it, from 0 to 1 within
+        With `target` the probability of augmentation rises while the mean sign of logits is above it, from 0 to 1 within
         `images` real pictures, and falls else (equation 1 of arXiv 2006.06676).
 
         Raises:
@@ -47,20 +48,20 @@ class Ledger(nn.Module):
         """
         self.steps += 1
         keep = min(MEMORY, float(self.steps) / (float(self.steps) + 10))
-        self.sign.lerp_(real.detach().sign().double().mean().to(self.sign.device), 1 - keep)
+        self.sign.lerp_(real_logits.detach().sign().double().mean().to(self.sign.device), 1 - keep)
         self.loss.lerp_(torch.tensor(loss, dtype=torch.float64, device=self.loss.device), 1 - keep)
         if target:
-            self.probability += torch.sign(self.sign - target) * (len(real) / images)
+            self.probability += torch.sign(self.sign - target) * (len(real_logits) / images)
             self.probability.clamp_(0, 1)
         self.won.copy_(self.won + 1 if float(self.loss) < WON else torch.zeros_like(self.won))
         if patience and float(self.won) >= patience:
             raise RunError(
                 f"the discriminator has won: its loss is {float(self.loss):.4f} for {patience} steps, and the generator learns "
                 "nothing from it",
-                "a larger data.r1, more of data.augment, a smaller loop.rival_rate, or more pictures; start anew",
+                "a larger data.r1, more of data.augment, a smaller loop.discriminator_rate, or more pictures; start anew",
             )
 
-    def judge(self, spread: float, after: int) -> None:
+    def check_spread(self, spread: float, after: int) -> None:
         """Take account of a measurement of `spread`, once `after` steps are done.
 
         Raises:
@@ -80,9 +81,6 @@ def difference(images: Tensor, labels: Tensor) -> float:
     """The mean distance of pictures (N, C, H, W) of one class from each other, coarsely; root mean square, 0 where no class
     has two."""
     coarse = torch.nn.functional.adaptive_avg_pool2d(images.float(), min(COARSE, images.shape[-1])).flatten(1)
-    found = []
-    for label in labels.unique():
-        members = coarse[labels == label]
-        if len(members) > 1:
-            found.append(torch.pdist(members).mean() / coarse.shape[1] ** 0.5)
-    return float(torch.stack(found).mean()) if found else 0.0
+    classes = [members for label in labels.unique() if len(members := coarse[labels == label]) > 1]
+    means = [torch.pdist(members).mean() / coarse.shape[1] ** 0.5 for members in classes]
+    return float(torch.stack(means).mean()) if means else 0.0

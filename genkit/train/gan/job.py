@@ -1,7 +1,7 @@
 """Train a network that draws pictures, against a discriminator that tells drawn from real ones.
 
-Goodfellow et al. 2014 (arXiv 1406.2661), with the non-saturating logistic loss; a penalty on the discriminator's slope at real
-pictures (R1: Mescheder, Geiger, Nowozin 2018, arXiv 1801.04406), made every few steps as in StyleGAN2 (Karras et al. 2020,
+Goodfellow et al. 2014 (arXiv 1406.2661), with the non-saturating logistic loss; a penalty on the discriminator's gradient at
+real pictures (R1: Mescheder, Geiger, Nowozin 2018, arXiv 1801.04406), every few steps as in StyleGAN2 (Karras et al. 2020,
 arXiv 1912.04958, appendix B), whose regulariser of path lengths and mixing of styles are here too; pictures are changed before
 the discriminator sees them (`augment.py`), so that a few thousand suffice; a collapse ends the run (`collapse.py`).
 
@@ -12,7 +12,7 @@ penalty joins its loss, and it looks at the pictures as they were changed.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,87 +24,78 @@ from torch.nn.functional import softplus
 
 from genkit.data.labels import Preparation, opaque
 from genkit.errors import UsageError
-from genkit.evaluate.distribution import Features, frechet, pooled
+from genkit.evaluate.distribution import POOLED, Features, frechet
+from genkit.evaluate.sheets import grid
 from genkit.models import family_module
 from genkit.models.gan import style_dcgan
 from genkit.runtime import noise
 from genkit.train.config import TrainConfig
-from genkit.train.feed import feed
-from genkit.train.gan.adversaries import Adversaries, adversaries_of, opinion_of
+from genkit.train.feed import Batch
 from genkit.train.gan.augment import augment
-from genkit.train.gan.collapse import Ledger, difference
-from genkit.train.gan.data import options_of, read_sources
-from genkit.train.perceptual import load_judge
+from genkit.train.gan.collapse import CollapseMonitor, difference
+from genkit.train.gan.data import read_options, read_sources
+from genkit.train.gan.networks import build_networks, discriminate
+from genkit.train.job import Figures, Job, Modules
+from genkit.train.perceptual import load_perceptual
 
 SHEET_COLUMNS, SHEET_ROWS = 10, 12
-WATCHED = 128  # pictures of fixed seeds, by whose variety a collapse is told
+WATCHED = 128  # pictures of fixed seeds, by whose variety a collapse is noticed
 CHUNK = 64
 PATH_EVERY, PATH_MEMORY = 4, 0.99
 
 
-class GanJob:
-    """What the loop asks of a task: its modules, its batches, its losses, its metric and its sheet."""
-
-    averaged: tuple[str, ...] = ("generator",)
-    rivals: tuple[str, ...] = ("rival",)
+class GanJob(Job):
+    averaged = ("generator",)
+    discriminators = ("discriminator",)
 
     def __init__(self, config: TrainConfig, data: Sequence[Path], holdout: Path | None):
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             raise UsageError("genkit train gan runs on one device", "start it without accelerate launch")
-        self.options = chosen = options_of(config)
+        self.options = chosen = read_options(config)
         self.family, self.network_params = config.family, dict(config.network)
         self.preparation = Preparation(chosen.side, chosen.squeeze, chosen.pixel_art, chosen.alpha, chosen.covered)
         self.pictures = read_sources(data, holdout, chosen, self.preparation)
         self.classes = self.pictures.classes
         channels = 4 if chosen.alpha else 3
-        self.pair: Adversaries = adversaries_of(
-            config.family, chosen.side, channels, len(self.classes), config.network, chosen.rival or {}
+        self.networks = build_networks(
+            config.family, chosen.side, channels, len(self.classes), config.network, chosen.discriminator or {}
         )
-        self.ledger = Ledger(0.0 if chosen.adapt else 1.0)
-        self.modules: dict[str, nn.Module] = {
-            "generator": self.pair.generator,
-            "rival": self.pair.rival,
-            "ledger": self.ledger,
+        self.monitor = CollapseMonitor(0.0 if chosen.adapt else 1.0)
+        self.modules: Modules = {
+            "generator": self.networks.generator,
+            "discriminator": self.networks.discriminator,
+            "training_state": self.monitor,
         }
-        self._learnt = [one for one in self.pair.rival.parameters() if one.requires_grad]
+        self._discriminator_weights = [p for p in self.networks.discriminator.parameters() if p.requires_grad]
         self._by_class = [np.flatnonzero(self.pictures.labels == label) for label in range(max(1, len(self.classes)))]
         shares = np.array([len(members) for members in self._by_class], np.float64) ** (1 - chosen.balance)
         self._shares = shares / shares.sum()
-        self._made: tuple[Tensor, Tensor | None] | None = None
+        self._fake: tuple[Tensor, Tensor | None] | None = None
         self._random = torch.Generator()
         self._real_spread = self._spread_of_real()
-        self._judge = Features(load_judge(chosen.features, "the Fréchet distance")) if chosen.features else None
-        self._real_features: np.ndarray | None = None
-
-    @property
-    def protocol(self) -> str:
-        """How `evaluate` measures."""
-        told = (
+        self.protocol = (
             f"spread: mean distance of {WATCHED} drawn pictures of fixed seeds from others of their class, at 16 x 16, in "
             "shares of the real ones' own"
         )
-        if self._judge is None:
-            return told
-        return f"{told}; frechet: of {self.options.count} drawn pictures to all training pictures, {pooled.__doc__}".rstrip(".")
+        self._features: Features | None = None
+        if chosen.features:
+            self._features = Features(load_perceptual(chosen.features, "the Fréchet distance"))
+            self.protocol += f"; frechet: of {chosen.count} drawn pictures to all training pictures, {POOLED}"
+        self._real_features: np.ndarray | None = None
 
-    def adopt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        if not isinstance(self.pair.generator, style_dcgan.Generator):
+    def adapt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """A style DCGAN takes the layers that draw from a DCGAN."""
+        if not isinstance(self.networks.generator, style_dcgan.Generator):
             return state
-        drawing = {key: one for key, one in state.items() if key.startswith("main.")}
-        return state | style_dcgan.from_dcgan(drawing, self.pair.generator)
-
-    def matrices(self) -> list[Tensor]:
-        return []
+        layers = {key: tensor for key, tensor in state.items() if key.startswith("main.")}
+        return state | style_dcgan.from_dcgan(layers, self.networks.generator)
 
     # --- batches ------------------------------------------------------------------------------------------------------
-
-    def batches(self, seed: int) -> Iterator[dict[str, Tensor]]:
-        return feed(self._batch, seed)
 
     def _labels(self, count: int, rng: np.random.Generator) -> np.ndarray:
         return rng.choice(len(self._by_class), count, p=self._shares)
 
-    def _batch(self, rng: np.random.Generator) -> dict[str, Tensor]:
+    def batch(self, rng: np.random.Generator) -> Batch:
         count = self.options.batch
         labels, wanted = self._labels(count, rng), self._labels(count, rng)
         chosen = [int(rng.choice(self._by_class[label])) for label in labels]
@@ -115,96 +106,96 @@ class GanJob:
             "real": torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))),
             "labels": torch.from_numpy(labels),
             "wanted": torch.from_numpy(wanted),
-            "z": torch.from_numpy(rng.standard_normal((2, count, self.pair.latent), np.float32)),
+            "z": torch.from_numpy(rng.standard_normal((2, count, self.networks.latent), np.float32)),
             "seed": torch.tensor(int(rng.integers(1 << 62))),  # whatever else is drawn on the device
         }
 
     # --- losses -------------------------------------------------------------------------------------------------------
 
-    def loss(
-        self, modules: dict[str, nn.Module], batch: dict[str, Tensor], *, finishing: bool
-    ) -> tuple[Tensor, dict[str, float]]:
-        z, rival = batch["z"], modules["rival"]
+    def loss(self, modules: Modules, batch: Batch, *, finishing: bool) -> tuple[Tensor, Figures]:
+        generator, z = modules["generator"], batch["z"]
         self._random = torch.Generator(z.device).manual_seed(int(batch["seed"]))
         labels = batch["wanted"] if self.classes else None
-        made = self.pair.draw(modules["generator"], self._styles(modules["generator"], z, labels), self._random)
-        self._made = made.detach(), labels
-        for one in self._learnt:  # the discriminator's own gradients are not needed here
-            one.requires_grad_(False)
-        opinion, misnamed = opinion_of(rival, self._change(made), labels)
-        for one in self._learnt:
-            one.requires_grad_(True)
-        loss = softplus(-opinion).mean()
+        fake = self.networks.synthesis(generator, self._styles(generator, z, labels), self._random)
+        self._fake = fake.detach(), labels
+        for weight in self._discriminator_weights:  # whose gradients are not needed here
+            weight.requires_grad_(False)
+        gen_logits, aux_classifier_loss = discriminate(modules["discriminator"], self._augment(fake), labels)
+        for weight in self._discriminator_weights:
+            weight.requires_grad_(True)
+        loss = softplus(-gen_logits).mean()
         figures = {"generator": float(loss.detach())}
-        if self._naming and misnamed.requires_grad:
-            loss = loss + misnamed
-            figures["misnamed"] = float(misnamed.detach())
-        if self.options.path_length and self.pair.mixes and int(self.ledger.steps) % PATH_EVERY == 0:
-            penalty = self._path_penalty(modules["generator"], z[0], labels)
+        if self._classifies and aux_classifier_loss.requires_grad:
+            loss = loss + aux_classifier_loss
+            figures["aux_classifier"] = float(aux_classifier_loss.detach())
+        if self.options.path_length and self.networks.mixes and int(self.monitor.steps) % PATH_EVERY == 0:
+            penalty = self._path_length_penalty(generator, z[0], labels)
             loss = loss + self.options.path_length * PATH_EVERY * penalty
             figures["path"] = float(penalty.detach())
         return loss, figures
 
     @property
-    def _naming(self) -> bool:
-        return int(self.ledger.steps) >= self.options.naming_from
+    def _classifies(self) -> bool:
+        return int(self.monitor.steps) >= self.options.aux_classifier_from
 
     def _styles(self, generator: nn.Module, z: Tensor, labels: Tensor | None) -> Tensor:
         """w (N, L, D), for a share of pictures from two latents, one for the first layers and one for the others."""
-        w = self.pair.styles(generator, z[0], labels)
-        if not self.pair.mixes or self.options.mixing <= 0:
+        w = self.networks.mapping(generator, z[0], labels)
+        if not self.networks.mixes or self.options.mixing <= 0:
             return w
-        other = self.pair.styles(generator, z[1], labels)
+        other = self.networks.mapping(generator, z[1], labels)
         count, layers = w.shape[:2]
         draw = partial(torch.rand, (count, 1, 1), generator=self._random, device=w.device)
         cut = (1 + draw() * (layers - 1)).floor()
         cut = torch.where(draw() < self.options.mixing, cut, layers)
         return torch.where(torch.arange(layers, device=w.device)[None, :, None] < cut, w, other)
 
-    def _path_penalty(self, generator: nn.Module, z: Tensor, labels: Tensor | None) -> Tensor:
+    def _path_length_penalty(self, generator: nn.Module, z: Tensor, labels: Tensor | None) -> Tensor:
         """How much the length of a step in w varies in the picture (equation 4 of StyleGAN2), over half of a batch."""
         half = max(1, len(z) // 2)
         with torch.autocast(z.device.type, enabled=False):
-            w = self.pair.styles(generator, z[:half], None if labels is None else labels[:half])
-            images = self.pair.draw(generator, w, self._random)
-            weight = torch.randn(images.shape, generator=self._random, device=images.device) / images[0, 0].numel() ** 0.5
-            (slope,) = torch.autograd.grad((images * weight).sum(), w, create_graph=True)
-        lengths = (slope.square().sum(2).mean(1) + 1e-8).sqrt()
-        self.ledger.path.lerp_(lengths.detach().double().mean().to(self.ledger.path.device), 1 - PATH_MEMORY)
-        return (lengths - float(self.ledger.path)).square().mean()
+            w = self.networks.mapping(generator, z[:half], None if labels is None else labels[:half])
+            images = self.networks.synthesis(generator, w, self._random)
+            noise = torch.randn(images.shape, generator=self._random, device=images.device) / images[0, 0].numel() ** 0.5
+            (gradients,) = torch.autograd.grad((images * noise).sum(), w, create_graph=True)
+        lengths = (gradients.square().sum(2).mean(1) + 1e-8).sqrt()
+        mean = self.monitor.path.lerp_(lengths.detach().double().mean().to(self.monitor.path.device), 1 - PATH_MEMORY)
+        return (lengths - float(mean)).square().mean()
 
-    def rival_loss(self, modules: dict[str, nn.Module], batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
-        assert self._made is not None
-        rival, (made, wanted), chosen = modules["rival"], self._made, self.options
+    def discriminator_loss(self, modules: Modules, batch: Batch) -> tuple[Tensor, Figures]:
+        assert self._fake is not None
+        discriminator, (fake, fake_labels), chosen = modules["discriminator"], self._fake, self.options
         labels = batch["labels"] if self.classes else None
-        real = self._change(_real(batch)).detach()
-        (true, misnamed), (false, _) = opinion_of(rival, real, labels), opinion_of(rival, self._change(made), wanted)
-        loss = softplus(-true).mean() + softplus(false).mean()
-        figures = {"discriminator": float(loss.detach()), "sign": float(true.detach().sign().mean())}
-        if self._naming:
-            loss = loss + misnamed
-        if chosen.penalty and int(self.ledger.steps) % chosen.r1_every == 0:
-            slope = self._slope(rival, real, labels)
-            loss = loss + chosen.penalty / 2 * chosen.r1_every * slope
-            figures["r1"] = float(slope.detach())
-        told = {"target": chosen.adapt, "images": chosen.adapt_images, "patience": chosen.patience}
-        self.ledger.follow(true, figures["discriminator"], **told)  # type: ignore[arg-type]
+        real = self._augment(_real(batch)).detach()
+        real_logits, aux_classifier_loss = discriminate(discriminator, real, labels)
+        gen_logits, _ = discriminate(discriminator, self._augment(fake), fake_labels)
+        loss = softplus(-real_logits).mean() + softplus(gen_logits).mean()
+        figures = {"discriminator": float(loss.detach()), "sign": float(real_logits.detach().sign().mean())}
+        if self._classifies:
+            loss = loss + aux_classifier_loss
+        if chosen.penalty and int(self.monitor.steps) % chosen.r1_every == 0:
+            r1_penalty = self._r1_penalty(discriminator, real, labels)
+            loss = loss + chosen.penalty / 2 * chosen.r1_every * r1_penalty
+            figures["r1"] = float(r1_penalty.detach())
+        self.monitor.follow(
+            real_logits, figures["discriminator"], target=chosen.adapt, images=chosen.adapt_images, patience=chosen.patience
+        )
         if chosen.adapt:
-            figures["augment"] = float(self.ledger.probability)
+            figures["augment"] = float(self.monitor.probability)
         return loss, figures
 
     @staticmethod
-    def _slope(rival: nn.Module, real: Tensor, labels: Tensor | None) -> Tensor:
+    def _r1_penalty(discriminator: nn.Module, real: Tensor, labels: Tensor | None) -> Tensor:
         """The mean squared norm of the discriminator's gradient at real pictures, in full precision."""
         with torch.autocast(real.device.type, enabled=False):
             images = real.float().requires_grad_(True)
-            (slope,) = torch.autograd.grad(opinion_of(rival, images, labels)[0].sum(), images, create_graph=True)
-        return slope.square().sum((1, 2, 3)).mean()
+            (gradients,) = torch.autograd.grad(discriminate(discriminator, images, labels)[0].sum(), images, create_graph=True)
+        return gradients.square().sum((1, 2, 3)).mean()
 
-    def _change(self, images: Tensor) -> Tensor:
-        return augment(images.float(), self.options.augment, float(self.ledger.probability), self._random)
+    def _augment(self, images: Tensor) -> Tensor:
+        return augment(images.float(), self.options.augment, float(self.monitor.probability), self._random)
 
-    # --- what is told of it -------------------------------------------------------------------------------------------
+    # --- what is measured and shown -------------------------------------------------------------------------------------------
 
     def _spread_of_real(self) -> float:
         """The `difference` of up to 200 pictures of each class."""
@@ -216,63 +207,60 @@ class GanJob:
     def _draw(self, generator: nn.Module, seeds: Sequence[int], labels: Sequence[int]) -> Tensor:
         """Pictures (N, C, H, W), -1 to 1, of seeds and classes; with the network's constant noise."""
         device = next(generator.parameters()).device
-        found = []
+        chunks = []
         for first in range(0, len(seeds), CHUNK):
-            z = torch.stack([noise(seed, (self.pair.latent,)) for seed in seeds[first : first + CHUNK]]).to(device)
-            wanted = torch.tensor(labels[first : first + CHUNK], device=device) if self.classes else None
-            made = self.pair.draw(generator, self.pair.styles(generator, z, wanted), None)
-            found.append(made.float().clamp(-1, 1).cpu())
-        return torch.cat(found)
+            z = torch.stack([noise(seed, (self.networks.latent,)) for seed in seeds[first : first + CHUNK]]).to(device)
+            classes = torch.tensor(labels[first : first + CHUNK], device=device) if self.classes else None
+            images = self.networks.synthesis(generator, self.networks.mapping(generator, z, classes), None)
+            chunks.append(images.float().clamp(-1, 1).cpu())
+        return torch.cat(chunks)
 
-    def evaluate(self, modules: dict[str, nn.Module]) -> dict[str, float]:
+    def evaluate(self, modules: Modules) -> Figures:
         """Raises:
         RunError: the generator has collapsed.
         """
         generator = modules["generator"]
-        kinds = len(self._by_class)
-        few = [number % min(kinds, WATCHED // 8) for number in range(WATCHED)]
-        made = self._draw(generator, range(WATCHED), few)
-        found = {"spread": difference(made, torch.tensor(few)) / max(1e-6, self._real_spread)}
-        if self._judge is not None:
-            found["frechet"] = self._frechet(generator)
+        labels = [number % min(len(self._by_class), WATCHED // 8) for number in range(WATCHED)]
+        images = self._draw(generator, range(WATCHED), labels)
+        figures = {"spread": difference(images, torch.tensor(labels)) / max(1e-6, self._real_spread)}
+        if self._features is not None:
+            figures["frechet"] = self._frechet(generator, self._features)
         if self.options.grace:
-            self.ledger.judge(found["spread"], self.options.grace)
-        return found
+            self.monitor.check_spread(figures["spread"], self.options.grace)
+        return figures
 
-    def _frechet(self, generator: nn.Module) -> float:
-        assert self._judge is not None
+    def _frechet(self, generator: nn.Module, features: Features) -> float:
         device = next(generator.parameters()).device
         if self._real_features is None:
-            self._real_features = self._judge.of(opaque(self.pictures.pixels), device)
+            self._real_features = features.pooled(opaque(self.pictures.pixels), device)
         labels = self._labels(self.options.count, np.random.default_rng(0))
         pixels = self._pixels(self._draw(generator, range(self.options.count), labels.tolist()))
-        return frechet(self._judge.of(opaque(pixels), device), self._real_features)
+        return frechet(features.pooled(opaque(pixels), device), self._real_features)
 
     @staticmethod
     def _pixels(images: Tensor) -> np.ndarray:
         """uint8 (N, H, W, C)."""
         return ((images + 1) * 127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
 
-    def sheet(self, modules: dict[str, nn.Module]) -> np.ndarray:
+    def sheet(self, modules: Modules) -> np.ndarray:
         """A row for each class, the same seeds in each, uint8 (H, W, 3); rows of further seeds where there are no classes."""
         rows = min(len(self.classes), SHEET_ROWS) or SHEET_COLUMNS
         seeds = [number if not self.classes else number % SHEET_COLUMNS for number in range(rows * SHEET_COLUMNS)]
         labels = [number // SHEET_COLUMNS if self.classes else 0 for number in range(len(seeds))]
         pixels = opaque(self._pixels(self._draw(modules["generator"], seeds, labels)))
-        return np.concatenate(
-            [np.concatenate(list(pixels[row * SHEET_COLUMNS : (row + 1) * SHEET_COLUMNS]), 1) for row in range(rows)]
-        )
+        return grid(list(pixels), SHEET_COLUMNS)
 
-    def export(self, modules: dict[str, nn.Module]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        state = {key: one for key, one in modules["generator"].state_dict().items() if not key.endswith("num_batches_tracked")}
+    def export(self, modules: Modules) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        tensors = modules["generator"].state_dict()
+        state = {key: tensor for key, tensor in tensors.items() if not key.endswith("num_batches_tracked")}
         family = family_module(self.family)
-        found = family.recognise(state)
-        if found is None:
+        sizes = family.recognise(state)
+        if sizes is None:
             raise UsageError(f"family {self.family} has no file for this network", "three channels, or family stylegan2")
-        told = {key: value for key, value in self.network_params.items() if key in getattr(family, "OF_CARD", ())}
-        params = {**found, **told, **self.preparation.params()}
+        further = {key: value for key, value in self.network_params.items() if key in getattr(family, "OF_CARD", ())}
+        params = {**sizes, **further, **self.preparation.params()}
         if self.classes:
-            params |= {"labels": list(self.classes)} | ({"centre": "class"} if self.pair.mixes else {})
+            params |= {"labels": list(self.classes)} | ({"centre": "class"} if self.networks.mixes else {})
         return state, params
 
     def card_fields(self) -> dict[str, Any]:
@@ -282,6 +270,6 @@ class GanJob:
         return fields | ({"options": options} if options else {})
 
 
-def _real(batch: dict[str, Tensor]) -> Tensor:
+def _real(batch: Batch) -> Tensor:
     """Real pictures (N, C, H, W), -1 to 1."""
     return batch["real"].float() / 127.5 - 1

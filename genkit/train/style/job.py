@@ -8,7 +8,7 @@ photographs and styles are worked out once, for a pool of crops of each.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,14 @@ import torch
 from torch import Tensor, nn
 
 from genkit.data.pictures import list_pictures, read_pictures, split_sources
-from genkit.data.squares import centre_square
+from genkit.data.squares import centre_square, random_square
+from genkit.data.tensors import stack, to_pixels, to_tensor
 from genkit.errors import UsageError
 from genkit.evaluate.style import content_loss, grams, style_loss
-from genkit.train.config import TrainConfig
-from genkit.train.feed import feed
-from genkit.train.perceptual import load_judge
+from genkit.train.config import TrainConfig, options_of
+from genkit.train.feed import Batch
+from genkit.train.job import Figures, Job, Modules, figures_of
+from genkit.train.perceptual import load_perceptual
 
 
 @dataclass(frozen=True)
@@ -61,18 +63,18 @@ class Pool:
         return len(self.images)
 
 
-class StyleJob:
-    """What the loop asks of a task. `styles` are the pictures to learn the manner of; one for the family `johnson`."""
+class StyleJob(Job):
+    """`styles` are the pictures to learn the style of; one for the family `johnson`."""
+
+    averaged = ("network",)
+    dtypes = ("float32", "bfloat16")
 
     def __init__(self, config: TrainConfig, data: Sequence[Path], holdout: Path | None, *, styles: Sequence[Path]):
-        given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in config.data.items()}
-        self.options = DataOptions(**given)
+        self.options = options_of(DataOptions, config.data)
         self.network_params = dict(config.network)
         self._single = config.family == "johnson"
-        self.modules: dict[str, nn.Module] = {"network": _build(config)}
-        self.averaged: tuple[str, ...] = ("network",)
-        self.rivals: tuple[str, ...] = ()
-        self._features = load_judge(self.options.features, "training a style network")
+        self.modules: Modules = {"network": _build(config)}
+        self._features = load_perceptual(self.options.features, "training a style network")
         options = self.options
         self.protocol = (
             f"held-out photographs, centre square of 512 reduced to {options.validate_side}, each with a style; VGG-19 relu3_1 "
@@ -81,133 +83,110 @@ class StyleJob:
         sources = split_sources(data, holdout)
         rng = np.random.default_rng(0)
         most = int(max(options.reductions[1], options.style_reductions[1]))  # what no crop can be sharper than
-        photos = [_at_most(pixels, most) for s in sources for _, pixels in read_pictures(s.path, s.training)]
+        photos = [_at_most(pixels, most) for source in sources for pixels in source.training_pictures()]
         paintings = [pixels for source in styles for pixels in _read_styles(source)]
         if self._single and len(paintings) != 1:
             raise UsageError(f"{len(paintings)} style pictures for a network of one style", 'family = "stylizer" takes many')
-        shown = self._crops(rng, photos, options.crops, options.side, options.reductions)
-        self._photos = Pool(shown, [one.half() for one in self._see(shown, content_only=True)])
-        cut = [self._crops(rng, [p], options.style_crops, options.style_side, options.style_reductions) for p in paintings]
+        crops = self._crops(rng, photos, options.crops, options.side, options.reductions)
+        self._photos = Pool(crops, [layer.half() for layer in self._features_of(crops, content_only=True)])
+        parts = [self._crops(rng, [p], options.style_crops, options.style_side, options.style_reductions) for p in paintings]
         if options.borrowed and not self._single:
             count = round(options.borrowed / (1 - options.borrowed) * options.style_crops * len(paintings))
             picked = [photos[int(i)] for i in rng.integers(len(photos), size=count)]
-            cut.append(self._crops(rng, picked, 1, options.style_side, options.style_reductions))
-        manner = torch.cat(cut)
-        self._styles = Pool(manner, self._see(manner))
-        held = [pixels for s in sources for _, pixels in read_pictures(s.path, s.held[: options.validate])]
+            parts.append(self._crops(rng, picked, 1, options.style_side, options.style_reductions))
+        crops = torch.cat(parts)
+        self._styles = Pool(crops, self._features_of(crops))
+        held = [pixels for source in sources for pixels in source.held_pictures(options.validate)]
         self._held = [centre_square(pixels, options.validate_side, 512 // options.validate_side) for pixels in held]
-        self._shown_styles = [_reduced(pixels, options.validate_side) for pixels in paintings]
+        self._held_styles = [_reduced(pixels, options.validate_side) for pixels in paintings]
 
     @staticmethod
     def _crops(rng: np.random.Generator, pictures: list[np.ndarray], count: int, side: int, bounds: Sequence[float]) -> Tensor:
         """`count` squares (K, 3, side, side) of every picture, each reduced to a shorter side within `bounds` first."""
-        from PIL import Image
-
-        found = []
+        squares = []
         for pixels in pictures:
-            height, width = pixels.shape[:2]
+            shorter = min(pixels.shape[:2])
             for _ in range(count):
-                wanted = float(np.exp(rng.uniform(*np.log(bounds))))
-                edge = min(side * min(height, width) / max(wanted, side), min(height, width))
-                left, top = rng.uniform(0, width - edge), rng.uniform(0, height - edge)
-                cut = Image.fromarray(pixels).resize(
-                    (side, side), Image.Resampling.BICUBIC, box=(left, top, left + edge, top + edge), reducing_gap=3.0
-                )
-                square = np.asarray(cut)
-                found.append(square[:, ::-1] if rng.integers(2) else square)
-        return torch.from_numpy(np.stack(found)).permute(0, 3, 1, 2).contiguous()
+                reduced = float(np.exp(rng.uniform(*np.log(bounds))))
+                edge = min(side * shorter / max(reduced, side), shorter)
+                squares.append(random_square(pixels, side, edge, rng, gap=3.0))
+        return stack(squares)
 
     @torch.inference_mode()
-    def _see(self, images: Tensor, *, content_only: bool = False) -> list[Tensor]:
-        """What the features say of crops: relu3_1 of photographs, Gram matrices of styles."""
+    def _features_of(self, images: Tensor, *, content_only: bool = False) -> list[Tensor]:
+        """Of crops: relu3_1 for photographs, Gram matrices for styles."""
         parts = []
         for chunk in images.split(8):
             features = self._features(chunk.float() / 255)
             parts.append([features[2].half()] if content_only else grams(features))
         return [torch.cat(layer) for layer in zip(*parts, strict=True)]
 
-    def adopt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        return state
-
     def matrices(self) -> list[Tensor]:
         """The convolutions but for those from and to RGB."""
-        found = [m.weight for m in self.modules["network"].modules() if isinstance(m, nn.Conv2d)]
-        return [weight for weight in found if 3 not in weight.shape[:2]]
+        weights = [m.weight for m in self.modules["network"].modules() if isinstance(m, nn.Conv2d)]
+        return [weight for weight in weights if 3 not in weight.shape[:2]]
 
-    def batches(self, seed: int) -> Iterator[dict[str, Tensor]]:
-        return feed(self._batch, seed)
-
-    def _batch(self, rng: np.random.Generator) -> dict[str, Tensor]:
+    def batch(self, rng: np.random.Generator) -> Batch:
         """Half as many styles as photographs, each for two of them: a style costs an encoding of its own."""
         photos = torch.from_numpy(rng.integers(len(self._photos), size=self.options.batch))
         styles = torch.from_numpy(rng.integers(len(self._styles), size=-(-self.options.batch // 2)))
-        given = {"photos": self._photos.images[photos], "content": self._photos.features[0][photos]}
-        given["styles"] = self._styles.images[styles]
-        return given | {f"gram{place}": layer[styles] for place, layer in enumerate(self._styles.features)}
+        return {
+            "photos": self._photos.images[photos],
+            "content": self._photos.features[0][photos],
+            "styles": self._styles.images[styles],
+            **{f"gram{place}": layer[styles] for place, layer in enumerate(self._styles.features)},
+        }
 
-    def loss(
-        self, modules: dict[str, nn.Module], batch: dict[str, Tensor], *, finishing: bool
-    ) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, modules: Modules, batch: Batch, *, finishing: bool) -> tuple[Tensor, Figures]:
         photos = batch["photos"].to(memory_format=torch.channels_last).float() / 255
         styles = batch["styles"].to(memory_format=torch.channels_last).float() / 255
         whose = torch.arange(len(photos), device=photos.device) // 2
         network: Any = modules["network"]
-        made = network(photos) if self._single else network(photos, styles, whose)
-        self._features.to(made.device)
-        features = self._features(made)
-        wanted = [batch[f"gram{place}"].float()[whose] for place in range(3)]
-        figures = {
+        result = network(photos) if self._single else network(photos, styles, whose)
+        features = self._features.to(result.device)(result)
+        style_grams = [batch[f"gram{place}"].float()[whose] for place in range(3)]
+        losses = {
             "content": content_loss(features[2], batch["content"].float(), relative=True),
-            "style": style_loss(grams(features), wanted, relative=True),
+            "style": style_loss(grams(features), style_grams, relative=True),
         }
-        loss = self.options.content * figures["content"] + self.options.style * figures["style"]
+        loss = self.options.content * losses["content"] + self.options.style * losses["style"]
         if self.options.smooth:
-            steps = (made[..., 1:] - made[..., :-1]).abs().mean() + (made[..., 1:, :] - made[..., :-1, :]).abs().mean()
-            loss = loss + self.options.smooth * steps
-        return loss, {name: float(figure.detach()) for name, figure in figures.items()}
+            variation = result.diff(dim=3).abs().mean() + result.diff(dim=2).abs().mean()
+            loss = loss + self.options.smooth * variation
+        return loss, figures_of(losses)
 
-    def rival_loss(self, modules: dict[str, nn.Module], batch: dict[str, Tensor]) -> None:
-        return None
-
-    def _made(self, network: Any, photo: np.ndarray, style: np.ndarray) -> Tensor:
-        device = next(network.parameters()).device
-        image, manner = (torch.from_numpy(one.copy()).to(device).permute(2, 0, 1)[None].float() / 255 for one in (photo, style))
-        return (network(image) if self._single else network(image, manner)).clamp(0, 1)
+    def _stylise(self, network: Any, photo: Tensor, style: Tensor) -> Tensor:
+        return (network(photo) if self._single else network(photo, style)).clamp(0, 1)
 
     @torch.inference_mode()
-    def evaluate(self, modules: dict[str, nn.Module]) -> dict[str, float]:
+    def evaluate(self, modules: Modules) -> Figures:
         content, style = [], []
-        self._features.to(next(modules["network"].parameters()).device)
-        device = next(self._features.parameters()).device
-        for place, photo in enumerate(self._held):
-            manner = self._shown_styles[place % len(self._shown_styles)]
-            features = self._features(self._made(modules["network"], photo, manner))
-            true, aim = (
-                self._features(torch.from_numpy(p.copy()).to(device).permute(2, 0, 1)[None].float() / 255)
-                for p in (photo, manner)
-            )
-            content.append(float(content_loss(features[2], true[2], relative=True)))
-            style.append(float(style_loss(grams(features), grams(aim), relative=True)))
+        device = next(modules["network"].parameters()).device
+        perceptual = self._features.to(device)
+        for place, pixels in enumerate(self._held):
+            photo = to_tensor(pixels, device)
+            painting = to_tensor(self._held_styles[place % len(self._held_styles)], device)
+            features = perceptual(self._stylise(modules["network"], photo, painting))
+            content.append(float(content_loss(features[2], perceptual(photo)[2], relative=True)))
+            style.append(float(style_loss(grams(features), grams(perceptual(painting)), relative=True)))
         return {"held_content": float(np.mean(content)), "held_style": float(np.mean(style))}
 
     @torch.inference_mode()
-    def sheet(self, modules: dict[str, nn.Module]) -> np.ndarray:
+    def sheet(self, modules: Modules) -> np.ndarray:
         """A row for each of six styles: the style, then four photographs in its manner, uint8 (H, W, 3)."""
         rows = []
-        for manner in self._shown_styles[:6]:
-            cells = [centre_square(manner, self.options.validate_side, 1)]
+        device = next(modules["network"].parameters()).device
+        for painting in self._held_styles[:6]:
+            cells = [centre_square(painting, self.options.validate_side, 1)]
             for photo in self._held[:4]:
-                made = self._made(modules["network"], photo, manner)[0].permute(1, 2, 0)
-                cells.append((made * 255).round().byte().cpu().numpy())
+                result = self._stylise(modules["network"], to_tensor(photo, device), to_tensor(painting, device))
+                cells.append(to_pixels(result))
             rows.append(np.concatenate(cells, 1))
         return np.concatenate(rows, 0)
 
-    def export(self, modules: dict[str, nn.Module]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def export(self, modules: Modules) -> tuple[dict[str, Tensor], dict[str, Any]]:
         params = {**self.network_params, "own_style": True} if self._single else self.network_params
         return dict(modules["network"].state_dict()), params
-
-    def card_fields(self) -> dict[str, Any]:
-        return {"dtypes": ["float32", "bfloat16"]}
 
 
 def _build(config: TrainConfig) -> nn.Module:
@@ -224,10 +203,10 @@ def _read_styles(source: Path) -> list[np.ndarray]:
         source, names = source.parent, [source.name]
     else:
         names = list_pictures(source)
-    found = [pixels for _, pixels in read_pictures(source, names)]
-    if not found:
+    styles = [pixels for _, pixels in read_pictures(source, names)]
+    if not styles:
         raise UsageError(f"{source}: no style picture that can be read")
-    return found
+    return styles
 
 
 def _at_most(pixels: np.ndarray, side: int) -> np.ndarray:

@@ -1,15 +1,15 @@
-"""Train a translation from pairs: absolute error, features, and a discriminator that sees what was given beside what came of
-it.
+"""Train a translation from pairs: absolute error, features, and a discriminator that sees the source beside the result.
 
 After pix2pix (Isola et al. 2017, arXiv 1611.07004) with a feature loss (Johnson et al. 2016, arXiv 1603.08155) beside. The
-adversarial term belongs to the finish, from a network that already draws. A network with domains (`colours = true`) is told
-the colour of the thing, in all but `unsaid` of the examples, so that it need not paint the grey mean of all colours.
+adversarial term belongs to the finish, from a network that already draws. A network with domains (`colours = true`) gets the
+colour of the thing too, in all but `unsaid` of the examples, so that it need not paint the grey mean of all colours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,24 +20,28 @@ from torch import Tensor, nn
 from genkit.data import colours
 from genkit.data.pairs import folder_pairs, made_pairs
 from genkit.data.squares import centre_square
+from genkit.data.tensors import stack, to_pixels
 from genkit.errors import UsageError
 from genkit.evaluate.fidelity import psnr
+from genkit.evaluate.sheets import grid
 from genkit.nets import vgg
-from genkit.train.config import TrainConfig
-from genkit.train.feed import feed
-from genkit.train.translate.discriminators import PatchRival, differences, hinge
-from genkit.train.translate.networks import Pictures, adapt, matrices, network_of, to_pixels, to_tensor
+from genkit.train.config import TrainConfig, options_of
+from genkit.train.discriminators import PictureDiscriminator, hinge_loss
+from genkit.train.feed import Batch
+from genkit.train.job import Figures, Job, Modules, figures_of, hidden_convolutions
+from genkit.train.perceptual import load_perceptual
+from genkit.train.translate.networks import call, gradient_loss, network_of, to_device
 
 
 @dataclass(frozen=True)
 class DataOptions:
     """`make` names pairs that are made from photographs, `pairs` folders that hold them. `side` is that of a training square
     and, but for sketches, of pictures on the shorter side; `reduction` the largest by which a square is reduced before;
-    `noise` and `blur` how much worse than the truth the given picture may be made (deviation in 8-bit steps and in pixels);
+    `noise` and `blur` how much worse than the truth the source may be made (deviation in 8-bit steps and in pixels);
     `turn` allows quarter turns. `gradient`, `perceptual` and `adversarial` weigh the terms beside the absolute error;
-    `features` is a file of VGG-19 weights and `patch` the part of a square whose features are compared. With `colours` the
-    network is told the thing's colour but in the share `unsaid`, and pairs of a colour of n pairs are drawn in proportion to n
-    to the power of `-balance`."""
+    `features` is a file of VGG-19 weights, or the model vgg19, and `patch` the part of a square whose features are compared.
+    With `colours` the network gets the thing's colour but in the share `unsaid`, and pairs of a colour of n pairs are drawn in
+    proportion to n to the power of `-balance`."""
 
     make: str = ""
     pairs: str = ""
@@ -60,29 +64,22 @@ class DataOptions:
     leave_out: tuple[str, ...] = ()
 
 
-class PairedJob:
-    """What the loop asks of a task: its modules, its batches, its losses, its held-out metric and its sheet."""
+class PairedJob(Job):
+    averaged = ("network",)
+    dtypes = ("float32", "bfloat16")
 
     def __init__(self, config: TrainConfig, data: Sequence[Path], holdout: Path | None):
-        given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in config.data.items()}
-        self.options = chosen = DataOptions(**given)
-        self.family, self.network_params = config.family, dict(config.network)
+        self.options = chosen = options_of(DataOptions, config.data)
+        self.network_params, self._call = dict(config.network), partial(call, config.family)
         if chosen.colours and list(config.network.get("domains", ())) != list(colours.NAMES):
             raise UsageError("data.colours needs network.domains", f"domains = {list(colours.NAMES)}")
-        self.modules: dict[str, nn.Module] = {"network": network_of(config)}
-        self.averaged: tuple[str, ...] = ("network",)
-        self.rivals: tuple[str, ...] = ()
+        self.modules: Modules = {"network": network_of(config)}
         if chosen.adversarial:
-            self.modules["discriminator"] = PatchRival(6)
-            self.rivals = ("discriminator",)
-        self._features: vgg.Features | None = None
-        if chosen.features:
-            from genkit.weights import read_state_dict
-
-            self._features = vgg.load_features(read_state_dict(Path(chosen.features)))
-        elif chosen.perceptual:
-            raise UsageError("data.perceptual needs VGG-19 weights", "give the file: --set data.features=vgg19.safetensors")
-        self._made: tuple[Tensor, Tensor] | None = None
+            self.modules["discriminator"] = PictureDiscriminator(6)
+            self.discriminators = ("discriminator",)
+        self._features: nn.Module | None = None
+        if chosen.features or chosen.perceptual:
+            self._features = load_perceptual(chosen.features, "data.perceptual")
         self.protocol = (
             f"RGB PSNR of the translation of held-out pictures, mean; squares of {chosen.validate_side} pixels from the middle"
         )
@@ -103,27 +100,20 @@ class PairedJob:
         side = chosen.validate_side
         held = held[:: max(1, len(held) // chosen.validate)][: chosen.validate]
         self._held = [(centre_square(a, side, 1), centre_square(b, side, 1), code) for a, b, code in held]
-
-    def adopt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        return state
+        self._fake: tuple[Tensor, Tensor] | None = None
 
     def matrices(self) -> list[Tensor]:
-        return matrices(self.modules["network"])
+        return hidden_convolutions(self.modules["network"])
 
-    def batches(self, seed: int) -> Iterator[dict[str, Tensor]]:
-        return feed(self._batch, seed)
-
-    def _batch(self, rng: np.random.Generator) -> dict[str, Tensor]:
-        chosen, given, wanted, codes = self.options, [], [], []
+    def batch(self, rng: np.random.Generator) -> Batch:
+        chosen, sources, targets, codes = self.options, [], [], []
         for _ in range(chosen.batch):
-            *both, colour = self._pairs[int(rng.choice(len(self._pairs), p=self._shares))]
-            first, second = self._square(both, rng)
-            given.append(self._worse(first, rng))
-            wanted.append(second)
+            *pair, colour = self._pairs[int(rng.choice(len(self._pairs), p=self._shares))]
+            source, target = self._square(pair, rng)
+            sources.append(self._worse(source, rng))
+            targets.append(target)
             codes.append(0 if rng.random() < chosen.unsaid else colour)
-        stack = {"given": given, "wanted": wanted}
-        batch = {key: torch.from_numpy(np.stack(value)).permute(0, 3, 1, 2).contiguous() for key, value in stack.items()}
-        return batch | {"codes": torch.tensor(codes)}
+        return {"source": stack(sources), "target": stack(targets), "codes": torch.tensor(codes)}
 
     def _square(self, pair: Sequence[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
         """The same square of both, mirrored and turned the same way."""
@@ -133,17 +123,17 @@ class PairedJob:
         edge = min(round(side * rng.uniform(1, self.options.reduction)), height, width)
         top, left = int(rng.integers(height - edge + 1)), int(rng.integers(width - edge + 1))
         turns, mirrored = int(rng.integers(4)) if self.options.turn else 0, bool(rng.integers(2))
-        found = []
+        squares = []
         for pixels in pair:
             cut = pixels[top : top + edge, left : left + edge]
             if edge != side:
                 cut = np.asarray(Image.fromarray(cut).resize((side, side), Image.Resampling.BOX))
             cut = np.rot90(cut, turns)
-            found.append(cut[:, ::-1] if mirrored else cut)
-        return found
+            squares.append(cut[:, ::-1] if mirrored else cut)
+        return squares
 
     def _worse(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """The given picture as a worse camera would give it, half of the time, so that its faults are not drawn."""
+        """The source as a worse camera would give it, half of the time, so that its faults are not drawn."""
         if not (self.options.noise or self.options.blur) or rng.integers(2):
             return pixels
         from PIL import Image, ImageFilter
@@ -153,68 +143,68 @@ class PairedJob:
         noisy = np.asarray(picture) + rng.normal(0, 1, pixels.shape).astype(np.float32) * rng.uniform(0, self.options.noise)
         return noisy.round().clip(0, 255).astype(np.uint8)
 
-    def loss(
-        self, modules: dict[str, nn.Module], batch: dict[str, Tensor], *, finishing: bool
-    ) -> tuple[Tensor, dict[str, float]]:
-        given, wanted = batch["given"].float() / 255, batch["wanted"].float() / 255
-        made = adapt(self.family, modules["network"], given, batch["codes"] if self.options.colours else None)
-        if made.shape[1] == 1:
-            wanted = wanted[:, :1]
-        figures = {"l1": (made - wanted).abs().mean()}
-        loss = figures["l1"]
+    def loss(self, modules: Modules, batch: Batch, *, finishing: bool) -> tuple[Tensor, Figures]:
+        source, target = batch["source"].float() / 255, batch["target"].float() / 255
+        result = self._call(modules["network"], source, batch["codes"] if self.options.colours else None)
+        if result.shape[1] == 1:
+            target = target[:, :1]
+        losses = {"l1": (result - target).abs().mean()}
+        loss = losses["l1"]
         if self.options.gradient:
-            figures["gradient"] = differences(made, wanted)
-            loss = loss + self.options.gradient * figures["gradient"]
+            losses["gradient"] = gradient_loss(result, target)
+            loss = loss + self.options.gradient * losses["gradient"]
         if self._features is not None and self.options.perceptual:
-            figures["vgg"] = self._distance(made, wanted)
-            loss = loss + self.options.perceptual * figures["vgg"]
-        self._made = None
-        if finishing and self.rivals:
-            figures["adversarial"] = -modules["discriminator"](torch.cat([given, made.expand_as(given)], 1)).mean()
-            loss = loss + self.options.adversarial * figures["adversarial"]
-            self._made = (given, made.detach().expand_as(given))
-        return loss, {name: float(figure.detach()) for name, figure in figures.items()}
+            losses["vgg"] = self._perceptual_loss(result, target)
+            loss = loss + self.options.perceptual * losses["vgg"]
+        self._fake = None
+        if finishing and self.discriminators:
+            fake = result.expand_as(source)
+            losses["adversarial"] = -modules["discriminator"](torch.cat([source, fake], 1)).mean()
+            loss = loss + self.options.adversarial * losses["adversarial"]
+            self._fake = source, fake.detach()
+        return loss, figures_of(losses)
 
-    def _distance(self, made: Tensor, wanted: Tensor) -> Tensor:
+    def _perceptual_loss(self, result: Tensor, target: Tensor) -> Tensor:
         """Of the features of one patch, at the same place in all pictures of the batch."""
         assert self._features is not None
-        self._features.to(made.device)
-        patch = min(self.options.patch, made.shape[2])
-        top, left = (int(torch.randint(made.shape[2] - patch + 1, ())) for _ in range(2))
-        made, wanted = (one[..., top : top + patch, left : left + patch].expand(-1, 3, -1, -1) for one in (made, wanted))
+        features = self._features.to(result.device)
+        patch = min(self.options.patch, result.shape[2])
+        top, left = (int(torch.randint(result.shape[2] - patch + 1, ())) for _ in range(2))
+        both = (images[..., top : top + patch, left : left + patch].expand(-1, 3, -1, -1) for images in (result, target))
+        result, target = both
         with torch.no_grad():
-            target = self._features(wanted)
-        return vgg.distance(self._features(made), target)
+            truth = features(target)
+        return vgg.distance(features(result), truth)
 
-    def rival_loss(self, modules: dict[str, nn.Module], batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]] | None:
-        if self._made is None:
+    def discriminator_loss(self, modules: Modules, batch: Batch) -> tuple[Tensor, Figures] | None:
+        if self._fake is None:
             return None
-        given, made = self._made
-        wanted, rival = batch["wanted"].float() / 255, modules["discriminator"]
-        loss = hinge(rival(torch.cat([given, wanted], 1)), rival(torch.cat([given, made], 1)))
-        return loss, {"discriminator": float(loss.detach())}
+        source, fake = self._fake
+        real, discriminator = batch["target"].float() / 255, modules["discriminator"]
+        loss = hinge_loss(discriminator(torch.cat([source, real], 1)), discriminator(torch.cat([source, fake], 1)))
+        return loss, figures_of({"discriminator": loss})
 
     def _translate(self, network: nn.Module, pixels: np.ndarray, code: int = 0) -> np.ndarray:
         codes = torch.tensor([code], device=next(network.parameters()).device) if self.options.colours else None
-        return to_pixels(adapt(self.family, network, to_tensor(pixels, network), codes))
+        return to_pixels(self._call(network, to_device(pixels, network), codes))
 
     @torch.inference_mode()
-    def evaluate(self, modules: dict[str, nn.Module]) -> dict[str, float]:
+    def evaluate(self, modules: Modules) -> Figures:
         network = modules["network"]
-        scores = [psnr(self._translate(network, given, code), wanted) for given, wanted, code in self._held]
+        scores = [psnr(self._translate(network, source, code), target) for source, target, code in self._held]
         return {"psnr_db": float(np.mean(scores))}
 
     @torch.inference_mode()
-    def sheet(self, modules: dict[str, nn.Module]) -> np.ndarray:
-        """Two a row of (given, made, truth), and with colours what is made untold before the truth; uint8 (H, W, 3)."""
-        cells: Pictures = []
-        for given, wanted, code in self._held[:24]:
-            made = [self._translate(modules["network"], given, one) for one in ({code: 0, 0: 0} if code else {0: 0})]
-            cells.append(np.concatenate([given, *made, wanted], 1))
-        cells += [np.zeros_like(cells[-1])] * (len(cells) % 2)
-        return np.concatenate([np.concatenate(cells[i : i + 2], 1) for i in range(0, len(cells), 2)], 0)
+    def sheet(self, modules: Modules) -> np.ndarray:
+        """Two a row of (source, result, target), and with colours the result without the name before the target; uint8
+        (H, W, 3)."""
+        rows = []
+        for source, target, code in self._held[:24]:
+            results = [self._translate(modules["network"], source, each) for each in ([code, 0] if code else [0])]
+            rows.append(np.concatenate([source, *results, target], 1))
+        return grid(rows, 2)
 
-    def export(self, modules: dict[str, nn.Module]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def export(self, modules: Modules) -> tuple[dict[str, Tensor], dict[str, Any]]:
         params = dict(self.network_params)
         if self.options.make != "sketch":
             params["size"] = self.options.side
@@ -223,6 +213,3 @@ class PairedJob:
         if self.options.colours:
             params["domain_optional"] = True
         return dict(modules["network"].state_dict()), params
-
-    def card_fields(self) -> dict[str, Any]:
-        return {"dtypes": ["float32", "bfloat16"]}

@@ -7,22 +7,26 @@ generators, there and back, and two discriminators with least-squares losses; wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from genkit.data.pictures import list_pictures, read_pictures, split_names
+from genkit.data.names import split_names
+from genkit.data.pictures import list_pictures, read_pictures
 from genkit.data.squares import centre_square
+from genkit.data.tensors import stack, to_pixels
 from genkit.errors import UsageError
-from genkit.train.config import TrainConfig
-from genkit.train.feed import feed
-from genkit.train.translate.discriminators import PatchRival, squared
-from genkit.train.translate.networks import Pictures, adapt, cut_square, matrices, network_of, to_pixels, to_tensor
+from genkit.train.config import TrainConfig, options_of
+from genkit.train.discriminators import PictureDiscriminator, least_squares_loss
+from genkit.train.feed import Batch
+from genkit.train.job import Figures, Job, Modules, figures_of, hidden_convolutions
+from genkit.train.translate.networks import Pictures, call, cut_square, network_of, to_device
 
 
 @dataclass(frozen=True)
@@ -39,94 +43,79 @@ class DataOptions:
     validate: int = 8
 
 
-class UnpairedJob:
-    """What the loop asks of a task: its modules, its batches, its losses, its held-out metric and its sheet."""
-
+class UnpairedJob(Job):
     protocol = "mean absolute difference, in 8-bit steps, of held-out pictures of the first kind that went there and back"
-    averaged: tuple[str, ...] = ("there", "back")
-    rivals: tuple[str, ...] = ("second", "first")
+    averaged = ("there", "back")
+    dtypes = ("float32", "bfloat16")
+    discriminators = ("first", "second")
 
     def __init__(self, config: TrainConfig, data: Sequence[Path], holdout: Path | None):
-        given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in config.data.items()}
-        self.options = chosen = DataOptions(**given)
+        self.options = chosen = options_of(DataOptions, config.data)
         if len(chosen.unpaired) != 2:
             raise UsageError("data.unpaired: expected two folders or zips", "genkit train translate --unpaired A B")
-        self.family, self.network_params = config.family, dict(config.network)
-        self.modules: dict[str, nn.Module] = {"there": network_of(config), "back": network_of(config)}
-        self.modules |= {"second": PatchRival(3), "first": PatchRival(3)}
+        self.network_params = dict(config.network)
+        self.modules: Modules = {"there": network_of(config), "back": network_of(config)}
+        self.modules |= {"first": PictureDiscriminator(), "second": PictureDiscriminator()}
+        self._call = partial(call, config.family)
         self._pictures: list[Pictures] = []
-        self._held: list[Pictures] = []
+        self._held: Pictures = []
         for source in map(Path, chosen.unpaired):
-            training, held = split_names(list_pictures(source), holdout if not self._pictures else None)
+            training, held = split_names(list_pictures(source), None if self._pictures else holdout)
+            if not self._pictures:
+                self._held = [centre_square(p, chosen.side, 1) for _, p in read_pictures(source, held[: chosen.validate])]
             self._pictures.append([pixels for _, pixels in read_pictures(source, training) if min(pixels.shape[:2]) >= 16])
-            side = chosen.side
-            self._held.append([centre_square(p, side, 1) for _, p in read_pictures(source, held[: chosen.validate])])
             if not self._pictures[-1]:
                 raise UsageError(f"{source}: no picture that can be read")
-        self._made: dict[str, Tensor] = {}
-
-    def adopt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        return state
+        self._fake: dict[str, Tensor] = {}
 
     def matrices(self) -> list[Tensor]:
-        return matrices(self.modules["there"]) + matrices(self.modules["back"])
+        return hidden_convolutions(self.modules["there"]) + hidden_convolutions(self.modules["back"])
 
-    def batches(self, seed: int) -> Iterator[dict[str, Tensor]]:
-        return feed(self._batch, seed)
-
-    def _batch(self, rng: np.random.Generator) -> dict[str, Tensor]:
-        def some(pictures: Pictures) -> Tensor:
+    def batch(self, rng: np.random.Generator) -> Batch:
+        def squares(pictures: Pictures) -> Tensor:
             drawn = [pictures[int(rng.integers(len(pictures)))] for _ in range(self.options.batch)]
-            squares = [cut_square(one, self.options.side, self.options.reduction, rng) for one in drawn]
-            return torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2).contiguous()
+            return stack([cut_square(pixels, self.options.side, self.options.reduction, rng) for pixels in drawn])
 
-        return {"first": some(self._pictures[0]), "second": some(self._pictures[1])}
+        return {"first": squares(self._pictures[0]), "second": squares(self._pictures[1])}
 
-    def loss(
-        self, modules: dict[str, nn.Module], batch: dict[str, Tensor], *, finishing: bool
-    ) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, modules: Modules, batch: Batch, *, finishing: bool) -> tuple[Tensor, Figures]:
         first, second = batch["first"].float() / 255, batch["second"].float() / 255
-        there, back = modules["there"], modules["back"]
-        made_second, made_first = adapt(self.family, there, first), adapt(self.family, back, second)
-        figures = {
-            "adversarial": (modules["second"](made_second) - 1).square().mean()
-            + (modules["first"](made_first) - 1).square().mean(),
-            "cycle": (adapt(self.family, back, made_second) - first).abs().mean()
-            + (adapt(self.family, there, made_first) - second).abs().mean(),
+        there, back = partial(self._call, modules["there"]), partial(self._call, modules["back"])
+        fake_second, fake_first = there(first), back(second)
+        logits = modules["second"](fake_second), modules["first"](fake_first)
+        losses = {
+            "adversarial": (logits[0] - 1).square().mean() + (logits[1] - 1).square().mean(),
+            "cycle": (back(fake_second) - first).abs().mean() + (there(fake_first) - second).abs().mean(),
         }
-        loss = figures["adversarial"] + self.options.cycle * figures["cycle"]
+        loss = losses["adversarial"] + self.options.cycle * losses["cycle"]
         if self.options.identity:
-            figures["identity"] = (adapt(self.family, there, second) - second).abs().mean()
-            figures["identity"] = figures["identity"] + (adapt(self.family, back, first) - first).abs().mean()
-            loss = loss + self.options.identity * figures["identity"]
-        self._made = {"first": made_first.detach(), "second": made_second.detach()}
-        return loss, {name: float(figure.detach()) for name, figure in figures.items()}
+            losses["identity"] = (there(second) - second).abs().mean() + (back(first) - first).abs().mean()
+            loss = loss + self.options.identity * losses["identity"]
+        self._fake = {"first": fake_first.detach(), "second": fake_second.detach()}
+        return loss, figures_of(losses)
 
-    def rival_loss(self, modules: dict[str, nn.Module], batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]] | None:
-        losses = [squared(modules[kind](batch[kind].float() / 255), modules[kind](made)) for kind, made in self._made.items()]
-        loss = torch.stack(losses).sum()
-        return loss, {"discriminators": float(loss.detach())}
+    def discriminator_loss(self, modules: Modules, batch: Batch) -> tuple[Tensor, Figures]:
+        logits = [(modules[kind](batch[kind].float() / 255), modules[kind](fake)) for kind, fake in self._fake.items()]
+        loss = torch.stack([least_squares_loss(real, fake) for real, fake in logits]).sum()
+        return loss, figures_of({"discriminators": loss})
 
     @torch.inference_mode()
-    def evaluate(self, modules: dict[str, nn.Module]) -> dict[str, float]:
+    def evaluate(self, modules: Modules) -> Figures:
         errors = []
-        for pixels in self._held[0]:
-            made = adapt(self.family, modules["there"], to_tensor(pixels, modules["there"])).clamp(0, 1)
-            again = to_pixels(adapt(self.family, modules["back"], made))
+        for pixels in self._held:
+            again = to_pixels(self._there_and_back(modules, pixels)[1])
             errors.append(np.abs(again.astype(np.int16) - pixels).mean())
         return {"cycle_error": float(np.mean(errors))}
 
+    def _there_and_back(self, modules: Modules, pixels: np.ndarray) -> tuple[Tensor, Tensor]:
+        fake = self._call(modules["there"], to_device(pixels, modules["there"])).clamp(0, 1)
+        return fake, self._call(modules["back"], fake)
+
     @torch.inference_mode()
-    def sheet(self, modules: dict[str, nn.Module]) -> np.ndarray:
-        """Rows of (first kind, made second, there and back), uint8 (H, W, 3)."""
-        rows: Pictures = []
-        for pixels in self._held[0]:
-            made = adapt(self.family, modules["there"], to_tensor(pixels, modules["there"])).clamp(0, 1)
-            rows.append(np.concatenate([pixels, to_pixels(made), to_pixels(adapt(self.family, modules["back"], made))], 1))
-        return np.concatenate(rows, 0)
+    def sheet(self, modules: Modules) -> np.ndarray:
+        """Rows of (first kind, fake second, there and back), uint8 (H, W, 3)."""
+        each = [[pixels, *map(to_pixels, self._there_and_back(modules, pixels))] for pixels in self._held]
+        return np.concatenate([np.concatenate(row, 1) for row in each], 0)
 
-    def export(self, modules: dict[str, nn.Module]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def export(self, modules: Modules) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return dict(modules["there"].state_dict()), self.network_params
-
-    def card_fields(self) -> dict[str, Any]:
-        return {"dtypes": ["float32", "bfloat16"]}

@@ -3,13 +3,13 @@ energies.
 
 The loss is the network's own: mean absolute difference of the features before and after the last layers, and mean squared
 differences of log lengths, pitches and energies. What that leaves is the mean of what might have been said, without the quick
-changes that consonants are known by; so from `adversary_from` on a discriminator of parts of the features joins it (Yang and
+changes that consonants are known by; so from `discriminator_from` on one of parts of the features joins it (Yang and
 others 2021, "GANSpeech", arXiv 2106.15153). Batches are of recordings of about one length.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,48 +21,47 @@ from torch import Tensor, nn
 from genkit.errors import UsageError
 from genkit.models.tts import fastspeech2, vocos
 from genkit.nets.mel import MelScale
-from genkit.train.config import TrainConfig
-from genkit.train.feed import feed
-from genkit.train.tts.corpus import Corpus, Spoken
-from genkit.train.tts.discriminators import Contest, MelRival
+from genkit.train.config import TrainConfig, options_of
+from genkit.train.feed import Batch
+from genkit.train.job import Figures, Modules
+from genkit.train.tts.corpus import AlignedUtterance, Corpus
+from genkit.train.tts.discriminators import AdversarialJob, MelDiscriminator
 from genkit.train.tts.sheets import framed, write_samples
-from genkit.train.tts.voice import Ledger, Units, corpus_of, forced_features, options_of, voice_fields
+from genkit.train.tts.voice import Units, corpus_of, forced_features, voice_fields
 
 IGNORED = -100.0  # what transformers' loss takes for padding
-PACED = 128  # recordings by which the pace is found
+PACED = 128  # recordings by which the pace is measured
 
 
 @dataclass(frozen=True)
 class AcousticOptions:
-    """`batch` recordings of about one length a step; from step `adversary_from` on (below 0: never) the opinion of a
-    discriminator of `rival_width` channels joins, and the loss has `opinion_weight` x opinion + `match_weight` x features;
-    `vocoder` is the file of a trained vocoder, which goes with the card and writes samples; `measured` recordings are measured
-    on."""
+    """`batch` recordings of about one length a step; from step `discriminator_from` on (below 0: never) a discriminator of
+    `discriminator_width` channels joins, and the loss has `adversarial_weight` x its adversarial term + `match_weight` x
+    feature matching; `vocoder` is the file of a trained vocoder, which goes with the card and writes samples; `measured`
+    recordings are measured on."""
 
     batch: int = 16
-    adversary_from: int = -1
-    opinion_weight: float = 0.3
+    discriminator_from: int = -1
+    adversarial_weight: float = 0.3
     match_weight: float = 1.0
-    rival_width: int = 16
+    discriminator_width: int = 16
     vocoder: str = ""
     measured: int = 30
     mel: Any = None
     languages: tuple[str, ...] = ("en-US",)
 
 
-class AcousticJob(Contest):
-    """What the loop asks of a task."""
-
-    averaged: tuple[str, ...] = ("acoustic",)
+class AcousticJob(AdversarialJob):
+    averaged = ("acoustic",)
     protocol = (
-        "held-out recordings: mel is the mean absolute difference of log mel magnitudes (natural logarithm) where the "
-        "recording's lengths, pitches and energies are told, movement how much these change from frame to frame (standard "
-        "deviation) in shares of the recordings' own; length_ms the mean absolute difference of a symbol's length, "
-        "semitones that of voiced symbols' pitches"
+        "held-out recordings: mel is the mean absolute difference of log mel magnitudes (natural logarithm) with the "
+        "recording's lengths, pitches and energies, movement how much these change from frame to frame (standard deviation) in "
+        "shares of the recordings' own; length_ms the mean absolute difference of a symbol's length, semitones that of voiced "
+        "symbols' pitches"
     )
 
     def __init__(self, config: TrainConfig, data: Sequence[Path], holdout: Path | None, *, folder: Path | None = None):
-        self.options = chosen = options_of(AcousticOptions, config)
+        self.options = chosen = options_of(AcousticOptions, config.data)
         self.scale = MelScale.of(chosen.mel or {})
         self.folder = folder or Path("runs") / config.name
         self.corpus: Corpus = corpus_of(data, holdout, self.scale, self.folder)
@@ -71,49 +70,40 @@ class AcousticJob(Contest):
             model = fastspeech2.build(**self.sizes)
         except Exception as error:  # transformers checks settings with errors of its own
             raise UsageError(f"the network of this configuration cannot be built: {' '.join(str(error).split())}") from error
-        self.ledger = Ledger()
-        self.modules: dict[str, nn.Module] = {"acoustic": model.train(), "ledger": self.ledger}
-        self.rivals: tuple[str, ...] = ()
-        if chosen.adversary_from >= 0:
-            self.modules["rival"] = MelRival(chosen.rival_width)
-            self.rivals = ("rival",)
+        self.modules: Modules = {"acoustic": model.train()}
+        self.add_discriminator(MelDiscriminator(chosen.discriminator_width), chosen.discriminator_from)
         self.units = Units.of(self.corpus.training)
         self.vocoder: nn.Module | None = None
         if chosen.vocoder:
             self.vocoder_sizes = _sizes(Path(chosen.vocoder), self.scale)
             self.vocoder = vocos.read(Path(chosen.vocoder), self.vocoder_sizes)
-        self._training = sorted(self.corpus.training, key=lambda one: int(one.frames.sum()))
-        self._features = [self.scale.features(torch.from_numpy(one.waveform())[None])[0].half() for one in self._training]
+        self._training = sorted(self.corpus.training, key=lambda each: int(each.frames.sum()))
+        self._features = [self.scale.features(torch.from_numpy(each.waveform())[None])[0].half() for each in self._training]
 
     @property
-    def _measured(self) -> tuple[Spoken, ...]:
+    def _measured(self) -> tuple[AlignedUtterance, ...]:
         return (self.corpus.held or self.corpus.training)[: self.options.measured]
-
-    def adopt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        return state
 
     def matrices(self) -> list[Tensor]:
         """The layers of the conformer blocks."""
-        named = self.modules["acoustic"].named_parameters()
-        return [
-            one for name, one in named if one.ndim == 2 and ("encoder." in name or "decoder." in name) and "embed" not in name
-        ]
+        hidden = {
+            name: weight
+            for name, weight in self.modules["acoustic"].named_parameters()
+            if ("encoder." in name or "decoder." in name) and "embed" not in name
+        }
+        return [weight for weight in hidden.values() if weight.ndim == 2]
 
-    def batches(self, seed: int) -> Iterator[dict[str, Tensor]]:
-        return feed(self._batch, seed)
-
-    def _batch(self, rng: np.random.Generator) -> dict[str, Tensor]:
+    def batch(self, rng: np.random.Generator) -> Batch:
         count = min(self.options.batch, len(self._training))
         first = int(rng.integers(0, len(self._training) - count + 1 + count // 2)) - count // 4  # so that both ends come up
         first = min(max(first, 0), len(self._training) - count)
         return self._joined(range(first, first + count))
 
-    def _joined(self, places: Sequence[int]) -> dict[str, Tensor]:
+    def _joined(self, places: Sequence[int]) -> Batch:
         chosen = [self._training[place] for place in places]
-        told = [self.units.told(one) for one in chosen]
-        symbols, frames = max(len(one.ids) for one in chosen), max(int(one.frames.sum()) for one in chosen)
+        symbols, frames = max(len(each.ids) for each in chosen), max(int(each.frames.sum()) for each in chosen)
         count = len(chosen)
-        found = {
+        batch = {
             "ids": torch.zeros(count, symbols, dtype=torch.long),
             "frames": torch.zeros(count, symbols, dtype=torch.long),
             "pitch": torch.zeros(count, symbols, 1),
@@ -121,20 +111,19 @@ class AcousticJob(Contest):
             "mask": torch.zeros(count, symbols, dtype=torch.long),
             "features": torch.full((count, frames, self.scale.bands), IGNORED),
         }
-        for row, (place, one, (pitch, energy)) in enumerate(zip(places, chosen, told, strict=True)):
-            length, total = len(one.ids), int(one.frames.sum())
-            found["ids"][row, :length] = torch.from_numpy(one.ids.astype(np.int64))
-            found["frames"][row, :length] = torch.from_numpy(one.frames.astype(np.int64))
-            found["pitch"][row, :length, 0] = torch.from_numpy(pitch)
-            found["energy"][row, :length, 0] = torch.from_numpy(energy)
-            found["mask"][row, :length] = 1
-            found["features"][row, :total] = self._features[place].T.float()
-        return found
+        for row, (place, each) in enumerate(zip(places, chosen, strict=True)):
+            length, total = len(each.ids), int(each.frames.sum())
+            pitch, energy = self.units.normalised(each)
+            batch["ids"][row, :length] = torch.from_numpy(each.ids.astype(np.int64))
+            batch["frames"][row, :length] = torch.from_numpy(each.frames.astype(np.int64))
+            batch["pitch"][row, :length, 0] = torch.from_numpy(pitch)
+            batch["energy"][row, :length, 0] = torch.from_numpy(energy)
+            batch["mask"][row, :length] = 1
+            batch["features"][row, :total] = self._features[place].T.float()
+        return batch
 
-    def loss(
-        self, modules: dict[str, nn.Module], batch: dict[str, Tensor], *, finishing: bool
-    ) -> tuple[Tensor, dict[str, float]]:
-        made = modules["acoustic"](
+    def loss(self, modules: Modules, batch: Batch, *, finishing: bool) -> tuple[Tensor, Figures]:
+        result = modules["acoustic"](
             batch["ids"],
             attention_mask=batch["mask"],
             spectrogram_labels=batch["features"],
@@ -144,58 +133,62 @@ class AcousticJob(Contest):
             return_dict=True,
         )
         with torch.no_grad():
-            said = batch["features"] != IGNORED
-            mel = (made.spectrogram - batch["features"]).abs()[said].mean() * self.scale.scale
-            length = (made.duration_outputs - (batch["frames"].float() + 1).log()).square()[batch["mask"].bool()].mean()
-        figures = {"loss": float(made.loss.detach()), "mel": float(mel), "length": float(length)}
-        loss = made.loss
-        if self.rivals and int(self.ledger.steps) >= self.options.adversary_from:
+            speech = batch["features"] != IGNORED
+            mel = (result.spectrogram - batch["features"]).abs()[speech].mean() * self.scale.scale
+            length = (result.duration_outputs - (batch["frames"].float() + 1).log()).square()[batch["mask"].bool()].mean()
+        figures = {"loss": float(result.loss.detach()), "mel": float(mel), "length": float(length)}
+        loss = result.loss
+        if self.is_adversarial:
             shortest = int(batch["frames"].sum(1).min())  # parts that are speech in all of them
-            parts, theirs = (one[:, :shortest] for one in (made.spectrogram, batch["features"]))
-            opinion, apart = self.contest(modules, parts, theirs)
-            loss = loss + self.options.opinion_weight * opinion + self.options.match_weight * apart
-            figures |= {"opinion": float(opinion.detach()), "features": float(apart.detach())}
-        self.ledger.steps += 1
+            fake, real = (features[:, :shortest] for features in (result.spectrogram, batch["features"]))
+            adversarial, matching = self.adversarial_losses(modules, fake, real)
+            loss = loss + self.options.adversarial_weight * adversarial + self.options.match_weight * matching
+            figures |= {"adversarial": float(adversarial.detach()), "features": float(matching.detach())}
+        self.state.steps += 1
         return loss, figures
 
-    @torch.inference_mode()
-    def evaluate(self, modules: dict[str, nn.Module]) -> dict[str, float]:
-        model, found = modules["acoustic"], []
-        device = next(model.parameters()).device
-        for one in self._measured:
-            real = self.scale.features(torch.from_numpy(one.waveform())[None])[0]
-            told = forced_features(model, one, self.units).cpu()
-            apart = (told - real).abs().mean() * self.scale.scale
-            movement = told.diff(dim=1).std() / real.diff(dim=1).std()
-            free = model(torch.from_numpy(one.ids.astype(np.int64))[None].to(device), return_dict=True)
-            lengths = (free.duration_outputs[0].cpu().numpy() - one.frames) * (1000 * self.scale.hop / self.scale.rate_hz)
-            voiced = one.pitch > 0
-            pitches = free.pitch_outputs[0, :, 0].float().cpu().numpy() * self.units.pitch[1] + self.units.pitch[0]
-            tones = np.abs(pitches - one.pitch)[voiced].mean() * 12 / np.log(2) if voiced.any() else 0.0
-            found.append((float(apart), float(movement), float(np.abs(lengths).mean()), float(tones)))
-        return dict(zip(("held_mel", "movement", "length_ms", "semitones"), np.mean(found, 0).tolist(), strict=True))
+    def _speak(self, model: nn.Module, utterance: AlignedUtterance) -> Any:
+        """What the model says of the text alone."""
+        ids = torch.from_numpy(utterance.ids.astype(np.int64))[None]
+        return model(ids.to(next(model.parameters()).device), return_dict=True)
 
     @torch.inference_mode()
-    def sheet(self, modules: dict[str, nn.Module]) -> np.ndarray:
-        """Three held-out recordings: as they are, with everything told, and from the text alone; with a vocoder the
-        sounds are written into the run folder."""
+    def evaluate(self, modules: Modules) -> Figures:
         model, rows = modules["acoustic"], []
-        device = next(model.parameters()).device
-        for one in self._measured[:3]:
-            real = torch.from_numpy(one.waveform())
-            free = model(torch.from_numpy(one.ids.astype(np.int64))[None].to(device), return_dict=True)
-            features = free.spectrogram[0].T.float().cpu()
-            told = forced_features(model, one, self.units).cpu()
-            rows += [framed(part.numpy()) for part in (self.scale.features(real[None])[0], told, features)]
-            if self.vocoder is not None and features.shape[1] > 1:
-                said = self.vocoder(features[None])[0]
-                write_samples(self.folder, one.name, self.scale.rate_hz, recorded=real, said=said)
+        for utterance in self._measured:
+            real = self.scale.features(torch.from_numpy(utterance.waveform())[None])[0]
+            forced = forced_features(model, utterance, self.units).cpu()
+            mel = (forced - real).abs().mean() * self.scale.scale
+            movement = forced.diff(dim=1).std() / real.diff(dim=1).std()
+            free = self._speak(model, utterance)
+            frames = free.duration_outputs[0].cpu().numpy() - utterance.frames
+            lengths = frames * (1000 * self.scale.hop / self.scale.rate_hz)
+            voiced = utterance.pitch > 0
+            pitches = free.pitch_outputs[0, :, 0].float().cpu().numpy() * self.units.pitch[1] + self.units.pitch[0]
+            tones = np.abs(pitches - utterance.pitch)[voiced].mean() * 12 / np.log(2) if voiced.any() else 0.0
+            rows.append((float(mel), float(movement), float(np.abs(lengths).mean()), float(tones)))
+        return dict(zip(("held_mel", "movement", "length_ms", "semitones"), np.mean(rows, 0).tolist(), strict=True))
+
+    @torch.inference_mode()
+    def sheet(self, modules: Modules) -> np.ndarray:
+        """Three held-out recordings: as they are, with their own lengths, pitches and energies, and from the text alone; with a
+        vocoder the sounds are written into the run folder."""
+        model, rows = modules["acoustic"], []
+        for utterance in self._measured[:3]:
+            real = torch.from_numpy(utterance.waveform())
+            free = self._speak(model, utterance).spectrogram[0].T.float().cpu()
+            forced = forced_features(model, utterance, self.units).cpu()
+            rows += [framed(features.numpy()) for features in (self.scale.features(real[None])[0], forced, free)]
+            if self.vocoder is not None and free.shape[1] > 1:
+                said = self.vocoder(free[None])[0]
+                write_samples(self.folder, utterance.name, self.scale.rate_hz, recorded=real, said=said)
         return np.concatenate(rows)
 
-    def export(self, modules: dict[str, nn.Module]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        state = {key: one for key, one in modules["acoustic"].state_dict().items() if not key.endswith("num_batches_tracked")}
+    def export(self, modules: Modules) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        tensors = modules["acoustic"].state_dict()
+        state = {key: tensor for key, tensor in tensors.items() if not key.endswith("num_batches_tracked")}
         units = self.units.params()
-        heard = {int(one) for each in self.corpus.training for one in each.ids}
+        heard = {int(symbol) for utterance in self.corpus.training for symbol in utterance.ids}
         params: dict[str, Any] = {
             "acoustic": self.sizes,
             "symbols": list(self.corpus.symbols),
@@ -203,7 +196,7 @@ class AcousticJob(Contest):
             "sample_rate": self.scale.rate_hz,
             "languages": list(self.options.languages),
             "can": ["speed", "pitch", "words", "phonemes"],
-            "unheard": [one for place, one in enumerate(self.corpus.symbols) if place and place not in heard],
+            "unheard": [symbol for place, symbol in enumerate(self.corpus.symbols) if place and place not in heard],
             "pitch_per_semitone": units.pop("pitch_per_semitone"),
             "units": units,
             "pace": self._pace(modules["acoustic"]),
@@ -214,12 +207,12 @@ class AcousticJob(Contest):
     def _pace(self, model: nn.Module) -> float:
         """How long what it says is, in shares of the recordings' lengths: lengths that are learnt as logarithms come out too
         short, which the family makes good for. Over up to `PACED` recordings of the training set."""
-        device, before = next(model.parameters()).device, model.training
+        before = model.training
         model.eval()
         said = real = 0.0
-        for one in self._training[:: -(-len(self._training) // PACED)]:
-            free = model(torch.from_numpy(one.ids.astype(np.int64))[None].to(device), return_dict=True)
-            said, real = said + float(free.duration_outputs.sum()), real + float(one.frames.sum())
+        for utterance in self._training[:: -(-len(self._training) // PACED)]:
+            said += float(self._speak(model, utterance).duration_outputs.sum())
+            real += float(utterance.frames.sum())
         model.train(before)
         return round(min(max(said / real, 0.5), 2.0), 3)
 
@@ -240,9 +233,9 @@ def _sizes(path: Path, scale: MelScale) -> dict[str, Any]:
     """
     from genkit.weights import read_state_dict
 
-    found = vocos.recognise(read_state_dict(path))
-    if found is None:
+    sizes = vocos.recognise(read_state_dict(path))
+    if sizes is None:
         raise UsageError(f"data.vocoder={path}: no vocoder of this kind")
-    if (found["bands"], found["window"]) != (scale.bands, scale.window):
+    if (sizes["bands"], sizes["window"]) != (scale.bands, scale.window):
         raise UsageError(f"data.vocoder={path}: reads other mel features than data.mel says")
-    return found | {"hop": scale.hop}
+    return sizes | {"hop": scale.hop}

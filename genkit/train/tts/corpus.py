@@ -7,7 +7,6 @@ recording, and an hour takes about 60 MB.
 from __future__ import annotations
 
 import io
-import os
 import random
 import zipfile
 import zlib
@@ -18,13 +17,15 @@ from pathlib import Path
 import numpy as np
 
 from genkit.errors import UsageError
+from genkit.media.atomic import temporary_beside
 
 BITS = 12
 VERSION = 1
+ROWS = ("ids", "frames", "pitch", "energy")  # a number for each symbol
 
 
 @dataclass(frozen=True)
-class Spoken:
+class AlignedUtterance:
     """One utterance: `audio` (T,) int16 of BITS bits; for each symbol its index `ids`, its `frames` (which add up to the mel
     spectrogram's), `pitch` (natural logarithm of hertz, 0 where nothing is voiced) and `energy` (logarithm)."""
 
@@ -49,17 +50,17 @@ class Corpus:
     rate_hz: int
     hop: int
     symbols: tuple[str, ...]
-    utterances: tuple[Spoken, ...]
+    utterances: tuple[AlignedUtterance, ...]
     unaligned: tuple[str, ...] = ()
     source: str = ""
-    training: tuple[Spoken, ...] = field(init=False, default=())
-    held: tuple[Spoken, ...] = field(init=False, default=())
+    training: tuple[AlignedUtterance, ...] = field(init=False, default=())
+    held: tuple[AlignedUtterance, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
         """Divide the utterances. One that says what a held-out one says is in neither part: a voice is tested on new texts."""
-        texts = {plain(one.text) for one in self.utterances if one.held}
-        object.__setattr__(self, "held", tuple(one for one in self.utterances if one.held))
-        object.__setattr__(self, "training", tuple(one for one in self.utterances if plain(one.text) not in texts))
+        texts = {plain(each.text) for each in self.utterances if each.held}
+        object.__setattr__(self, "held", tuple(each for each in self.utterances if each.held))
+        object.__setattr__(self, "training", tuple(each for each in self.utterances if plain(each.text) not in texts))
 
     def divided(self, holdout: frozenset[str] | None) -> Corpus:
         """With other recordings held out: those of these names, or with None as it is, or one in twenty if none is.
@@ -71,14 +72,14 @@ class Corpus:
             return self
         names = holdout
         if names is None:
-            known = sorted(one.name for one in self.utterances)
+            known = sorted(each.name for each in self.utterances)
             names = frozenset(random.Random(0).sample(known, min(20, max(1, len(known) // 20))))
-        found = replace(self, utterances=tuple(replace(one, held=one.name in names) for one in self.utterances))
-        if not found.held:
+        corpus = replace(self, utterances=tuple(replace(each, held=each.name in names) for each in self.utterances))
+        if not corpus.held:
             raise UsageError("none of the held-out names is among the recordings")
-        if not found.training:
+        if not corpus.training:
             raise UsageError("every recording is held out: nothing is left to train on")
-        return found
+        return corpus
 
 
 def plain(text: str) -> str:
@@ -94,30 +95,27 @@ def quantised(audio: np.ndarray) -> np.ndarray:
 
 def write_corpus(corpus: Corpus, target: Path) -> None:
     """Write it whole or not at all."""
-    each = corpus.utterances
-    sizes = np.array([(len(one.audio), len(one.ids)) for one in each], np.int32).reshape(-1, 2)
-    steps = [np.diff(one.audio, prepend=np.int16(0)) for one in each]
+    utterances = corpus.utterances
+    sizes = np.array([(len(each.audio), len(each.ids)) for each in utterances], np.int32).reshape(-1, 2)
+    steps = [np.diff(each.audio, prepend=np.int16(0)) for each in utterances]
     audio = np.concatenate(steps) if steps else np.zeros(0, np.int16)
-    told = [str(VERSION), str(corpus.rate_hz), str(corpus.hop), corpus.source]
     arrays = {
-        "about": np.array(told),
+        "about": np.array([str(VERSION), str(corpus.rate_hz), str(corpus.hop), corpus.source]),
         "symbols": np.array(corpus.symbols),
         "unaligned": np.array(corpus.unaligned, np.str_),
-        "names": np.array([one.name for one in each]),
-        "texts": np.array([one.text for one in each]),
-        "held": np.array([one.held for one in each]),
+        "names": np.array([each.name for each in utterances]),
+        "texts": np.array([each.text for each in utterances]),
+        "held": np.array([each.held for each in utterances]),
         "sizes": sizes,
         "audio": audio.view(np.uint8).reshape(-1, 2).T.copy(),  # low bytes, then high ones: they pack better apart
-        **{key: np.concatenate([getattr(one, key) for one in each]) for key in ("ids", "frames", "pitch", "energy")},
+        **{key: np.concatenate([getattr(each, key) for each in utterances]) for key in ROWS},
     }
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(target.name + ".part")
-    with zipfile.ZipFile(partial, "w", zipfile.ZIP_LZMA) as archive:
+    with temporary_beside(target) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_LZMA) as archive:
         for key, value in arrays.items():
             member = io.BytesIO()
             np.lib.format.write_array(member, value, allow_pickle=False)
             archive.writestr(f"{key}.npy", member.getvalue())
-    os.replace(partial, target)
 
 
 def is_corpus(path: Path) -> bool:
@@ -135,31 +133,31 @@ def read_corpus(source: Path) -> Corpus:
     """
     try:
         with np.load(source, allow_pickle=False) as arrays:
-            found = {key: arrays[key] for key in arrays.files}
-        version, rate, hop, origin = (str(one) for one in found["about"])
+            members = {key: arrays[key] for key in arrays.files}
+        version, rate, hop, origin = map(str, members["about"])
         if int(version) != VERSION:
             raise UsageError(f"{source}: made by another version of genkit", "prepare it again from the recordings")
-        return _corpus(found, int(rate), int(hop), origin)
+        return _corpus(members, int(rate), int(hop), origin)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise UsageError(f"{source}: not a prepared set of recordings ({error})") from error
 
 
-def _corpus(found: dict[str, np.ndarray], rate: int, hop: int, origin: str) -> Corpus:
-    steps = np.ascontiguousarray(found["audio"].T).view(np.int16).reshape(-1)
-    audio_ends, symbol_ends = np.cumsum(found["sizes"], 0).T if len(found["sizes"]) else (np.zeros(0), np.zeros(0))
+def _corpus(arrays: dict[str, np.ndarray], rate: int, hop: int, origin: str) -> Corpus:
+    steps = np.ascontiguousarray(arrays["audio"].T).view(np.int16).reshape(-1)
+    audio_ends, symbol_ends = np.cumsum(arrays["sizes"], 0).T if len(arrays["sizes"]) else (np.zeros(0), np.zeros(0))
     audio = _parts(steps, audio_ends)
-    rows = {key: _parts(found[key], symbol_ends) for key in ("ids", "frames", "pitch", "energy")}
+    rows = {key: _parts(arrays[key], symbol_ends) for key in ROWS}
     utterances = tuple(
-        Spoken(
-            name=str(found["names"][place]),
-            text=str(found["texts"][place]),
+        AlignedUtterance(
+            name=str(arrays["names"][place]),
+            text=str(arrays["texts"][place]),
             audio=np.cumsum(audio[place], dtype=np.int16),
-            held=bool(found["held"][place]),
+            held=bool(arrays["held"][place]),
             **{key: parts[place] for key, parts in rows.items()},
         )
-        for place in range(len(found["names"]))
+        for place in range(len(arrays["names"]))
     )
-    symbols, unaligned = (tuple(str(one) for one in found[key]) for key in ("symbols", "unaligned"))
+    symbols, unaligned = (tuple(map(str, arrays[key])) for key in ("symbols", "unaligned"))
     return Corpus(rate, hop, symbols, utterances, unaligned, origin)
 
 

@@ -19,8 +19,9 @@ import time
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from genkit.errors import InputError
+from genkit.evaluate.recognising import edit_distance
 from genkit.text.english.alignment import align, learn
 from genkit.text.english.endings import stems
 from genkit.text.english.g2p import ALPHABET, Network, letters_of
@@ -36,6 +38,7 @@ from genkit.text.english.packing import Known, Model, eight_bits, network_of, sa
 from genkit.text.english.phonemes import say
 
 Dictionary = dict[str, list[tuple[str, ...]]]
+Part = tuple[int, torch.Tensor]  # words of one length: how long they are, and which
 
 WIDTH, BLOCKS, KERNEL = 128, 5, 5
 EPOCHS, BATCH, PEAK_RATE = 7, 256, 4e-3
@@ -71,15 +74,15 @@ def read_dictionary(path: Path) -> Dictionary:
             text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: cannot be read ({error})") from error
-    found: Dictionary = {}
+    dictionary: Dictionary = {}
     for number, line in enumerate(text.splitlines(), 1):
         fields = line.split("#")[0].split()
         if not fields or fields[0].startswith(";;;"):
             continue
         if len(fields) < 2:
             raise InputError(f"{path}, line {number}: a word without phonemes")
-        found.setdefault(fields[0].partition("(")[0].lower(), []).append(tuple(fields[1:]))
-    return {word: said for word, said in found.items() if set(word) <= set(ALPHABET)}
+        dictionary.setdefault(fields[0].partition("(")[0].lower(), []).append(tuple(fields[1:]))
+    return {word: said for word, said in dictionary.items() if set(word) <= set(ALPHABET)}
 
 
 def held_out(word: str) -> bool:
@@ -87,7 +90,7 @@ def held_out(word: str) -> bool:
 
 
 def without_stress(phonemes: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(one.rstrip("012") for one in phonemes)
+    return tuple(phoneme.rstrip("012") for phoneme in phonemes)
 
 
 def chunks_of(dictionary: Dictionary, seed: int = 0) -> dict[str, list[tuple[str, ...]]]:
@@ -151,7 +154,7 @@ def train(
             by_length.setdefault(len(word), []).append((letters_of(word), [ids[chunk] for chunk in labels[word]]))
     data = {n: (torch.tensor([x for x, _ in rows]), torch.tensor([y for _, y in rows])) for n, rows in by_length.items()}
 
-    def batches() -> list[tuple[int, torch.Tensor]]:
+    def batches() -> list[Part]:
         cut = [(n, part) for n, (x, _) in data.items() for part in torch.randperm(len(x)).split(BATCH)]
         rng.shuffle(cut)
         return cut
@@ -181,24 +184,9 @@ def train(
     return net.eval(), kinds
 
 
-def _first(batches, total: int) -> Iterator[tuple[int, torch.Tensor]]:  # type: ignore[no-untyped-def]
-    given = 0
-    while True:
-        for one in batches():
-            if given == total:
-                return
-            given += 1
-            yield one
-
-
-def distance(one: tuple[str, ...], other: tuple[str, ...]) -> int:
-    """Insertions, deletions and substitutions between two pronunciations."""
-    row = list(range(len(other) + 1))
-    for i, a in enumerate(one, 1):
-        before, row[0] = row[0], i
-        for j, b in enumerate(other, 1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (a != b))
-    return row[-1]
+def _first(batches: Callable[[], list[Part]], total: int) -> Iterator[Part]:
+    """`total` batches, round after round."""
+    return islice(chain.from_iterable(batches() for _ in count()), total)
 
 
 def measure(guesses: dict[str, tuple[str, ...]], dictionary: Dictionary) -> dict[str, float]:
@@ -207,7 +195,7 @@ def measure(guesses: dict[str, tuple[str, ...]], dictionary: Dictionary) -> dict
     for name, view in (("", tuple), ("_without_stress", without_stress)):
         wrong = edits = of = 0
         for word, guess in guesses.items():
-            near, length = min((distance(view(guess), view(said)), len(said)) for said in dictionary[word])
+            near, length = min((edit_distance(view(guess), view(said)), len(said)) for said in dictionary[word])
             wrong += near > 0
             edits += near
             of += length
@@ -284,13 +272,13 @@ def main() -> None:
     parser.add_argument("--epochs", type=float, default=EPOCHS)
     parser.add_argument("--width", type=int, default=WIDTH, help="channels of the network")
     parser.add_argument("--blocks", type=int, default=BLOCKS, help="convolutions of the network")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     torch.set_num_threads(1)
-    dictionary = read_dictionary(given.data)
+    dictionary = read_dictionary(arguments.data)
     labels = chunks_of(dictionary)
     print(f"{len(labels)} of {len(dictionary)} words aligned", file=sys.stderr, flush=True)
-    net, kinds = train(labels, epochs=given.epochs, width=given.width, blocks=given.blocks)
-    facts = pack(net.folded(kinds), dictionary, given.out)
+    net, kinds = train(labels, epochs=arguments.epochs, width=arguments.width, blocks=arguments.blocks)
+    facts = pack(net.folded(kinds), dictionary, arguments.out)
     print(json.dumps(facts, indent=2))
 
 

@@ -1,7 +1,7 @@
 """Where each phoneme of a recording lies, by PocketSphinx's forced alignment with pronunciations that are ours.
 
-Every pronunciation is put into the recogniser's dictionary as a word of its own, so that what comes back is exactly what was
-given, and silences that the speaker made between words. Times come in steps of 10 ms, and no phoneme is shorter than 30 ms:
+Every pronunciation is put into the recogniser's dictionary as a word of its own, so that what comes back is exactly what went
+in, and silences that the speaker made between words. Times come in steps of 10 ms, and no phoneme is shorter than 30 ms:
 both are the recogniser's.
 """
 
@@ -48,16 +48,14 @@ class Aligner:
         """
         for gain, before_s in ATTEMPTS:
             edge = np.zeros(round(before_s * RATE_HZ), np.float32)
-            found = self._attempt(np.concatenate([edge, audio * gain, edge]), words)
-            if found is None:
+            spans = self._attempt(np.concatenate([edge, audio * gain, edge]), words)
+            if spans is None:
                 continue
             end = len(audio) / RATE_HZ
-            moved = [
-                replace(one, start_s=max(0.0, one.start_s - before_s), end_s=min(end, one.end_s - before_s)) for one in found
-            ]
-            spoken = [one for one in moved if one.word >= 0]
-            if all(one.end_s > one.start_s for one in spoken):  # else a phoneme lies in the edge, and this was no fit
-                return [one for one in moved if one.end_s > one.start_s]
+            moved = [replace(s, start_s=max(0.0, s.start_s - before_s), end_s=min(end, s.end_s - before_s)) for s in spans]
+            spoken = [span for span in moved if span.word >= 0]
+            if all(span.end_s > span.start_s for span in spoken):  # else a phoneme lies in the edge, and this was no fit
+                return [span for span in moved if span.end_s > span.start_s]
         return None
 
     def _attempt(self, audio: np.ndarray, words: Sequence[Sequence[str]]) -> list[Span] | None:
@@ -88,15 +86,15 @@ class Aligner:
 
     @staticmethod
     def _spans(alignment: Any, words: Sequence[Sequence[str]]) -> list[Span] | None:
-        found: list[Span] = []
+        spans: list[Span] = []
         place = 0
         for word in alignment:
-            phones = [(one.name, one.start * FRAME_S, (one.start + one.duration) * FRAME_S) for one in word]
+            phones = [(phone.name, phone.start * FRAME_S, (phone.start + phone.duration) * FRAME_S) for phone in word]
             if all(name == SILENCE or name.startswith("+") for name, _, _ in phones):
-                found += [Span(SILENCE, -1, start, end) for _, start, end in phones]
+                spans += [Span(SILENCE, -1, start, end) for _, start, end in phones]
                 continue
-            if place >= len(words) or [name for name, _, _ in phones] != [one.rstrip("012") for one in words[place]]:
+            if place >= len(words) or [name for name, _, _ in phones] != [phone.rstrip("012") for phone in words[place]]:
                 return None
-            found += [Span(name, place, start, end) for name, start, end in phones]
+            spans += [Span(name, place, start, end) for name, start, end in phones]
             place += 1
-        return found if place == len(words) else None
+        return spans if place == len(words) else None

@@ -16,14 +16,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from genkit.data.utterances import Recordings, Utterance
+from genkit.data.utterances import Recordings, Utterance, resample
 from genkit.errors import GenkitError, UsageError
 from genkit.nets.mel import MelScale, magnitudes
 from genkit.text.english.phonemes import SYMBOLS as PHONEMES
 from genkit.text.english.phonemes import words_of
 from genkit.text.front import MARKS, sentences
 from genkit.text.lexicon import Lexicon
-from genkit.train.tts.corpus import Corpus, Spoken, quantised
+from genkit.train.tts.corpus import AlignedUtterance, Corpus, quantised
 from genkit.train.tts.phone_alignment import RATE_HZ, SILENCE, Aligner, Span
 
 SYMBOLS = ("", *PHONEMES, *MARKS, SILENCE)  # the indices that a voice reads; the first is padding
@@ -39,12 +39,12 @@ Reader = Callable[[str], Said]
 
 def read_aloud(text: str, lexicon: Lexicon | None = None) -> Said:
     """What the front end says of a text."""
-    found: Said = []
+    said: Said = []
     for sentence in sentences(text, lexicon=lexicon):
         for piece in sentence.pieces:
-            found += [phonemes for _, phonemes in words_of(piece, lexicon) if phonemes]
-            found += [piece.mark] if piece.mark else []
-    return found
+            said += [phonemes for _, phonemes in words_of(piece, lexicon) if phonemes]
+            said += [piece.mark] if piece.mark else []
+    return said
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def prepare(
     read: Reader = read_aloud,
     report: Callable[[int, int, int], None] = lambda done, of, lost: None,
 ) -> Corpus:
-    """Prepare all utterances of LJSpeech folders or zips; `report(done, of, lost)` is told of the progress.
+    """Prepare all utterances of LJSpeech folders or zips; `report(done, of, lost)` follows the progress.
 
     Raises:
         UsageError: a source that cannot be read, a library that is missing, or not one recording that fits its text.
@@ -73,11 +73,11 @@ def prepare(
     for _, recordings in with_names:
         with recordings:
             for utterance in recordings.utterances:
-                found = _prepare_one(recordings, utterance, aligner, scale, read)
-                if found is None:
+                aligned = _align(recordings, utterance, aligner, scale, read)
+                if aligned is None:
                     lost.append(utterance.name)
                 else:
-                    kept.append(replace(found, held=utterance.name in holdout))
+                    kept.append(replace(aligned, held=utterance.name in holdout))
                 report(len(kept) + len(lost), total, len(lost))
     if not kept:
         raise UsageError("not one recording fits its text", "is metadata.csv that of these recordings?")
@@ -85,36 +85,26 @@ def prepare(
     return Corpus(scale.rate_hz, scale.hop, SYMBOLS, tuple(kept), tuple(lost), origin)
 
 
-def _prepare_one(
+def _align(
     recordings: Recordings, utterance: Utterance, aligner: Aligner, scale: MelScale, read: Reader
-) -> Spoken | None:
+) -> AlignedUtterance | None:
     try:
         audio, rate = recordings.read(utterance)
         said = read(utterance.text)
     except GenkitError:
         return None  # one damaged file or one odd line does not end the work of an hour; it is counted
-    words = [one for one in said if not isinstance(one, str)]
+    words = [word for word in said if not isinstance(word, str)]
     if not words or len(audio) < rate // 10:
         return None
     audio = levelled(resample(audio, rate, scale.rate_hz))
     spans = aligner.align(resample(audio, scale.rate_hz, RATE_HZ), words)
     if spans is None:
         return None
-    first, last = next(one for one in spans if one.word >= 0), [one for one in spans if one.word >= 0][-1]
-    begin = max(0.0, first.start_s - BEFORE_S)
-    end = min(len(audio) / scale.rate_hz, last.end_s + AFTER_S)
+    spoken = [span for span in spans if span.word >= 0]
+    begin = max(0.0, spoken[0].start_s - BEFORE_S)
+    end = min(len(audio) / scale.rate_hz, spoken[-1].end_s + AFTER_S)
     audio = audio[round(begin * scale.rate_hz) : round(end * scale.rate_hz)]
-    placed = symbols_of(said, spans, begin, end)
-    packed = quantised(audio)
-    return _measured(utterance, packed, placed, scale)
-
-
-def resample(audio: np.ndarray, rate: int, wanted: int) -> np.ndarray:
-    if rate == wanted:
-        return audio
-    import soxr
-
-    return soxr.resample(audio, rate, wanted).astype(np.float32)
+    return _measured(utterance, quantised(audio), symbols_of(said, spans, begin, end), scale)
 
 
 def levelled(audio: np.ndarray) -> np.ndarray:
@@ -143,17 +133,17 @@ def symbols_of(said: Said, spans: Sequence[Span], begin_s: float, end_s: float) 
         by_word.setdefault(span.word, []).append(span)
     starts: list[tuple[str, float]] = []
     number, marked = -1, True
-    for one in said:
-        if isinstance(one, str):
+    for part in said:
+        if isinstance(part, str):
             if not marked and number >= 0:
                 rest = silences.get(number)
-                starts.append((one, rest[0] if rest else by_word[number][-1].end_s))
+                starts.append((part, rest[0] if rest else by_word[number][-1].end_s))
             marked = True
             continue
         if not marked and number in silences:
             starts.append((SILENCE, silences[number][0]))
         number, marked = number + 1, False
-        starts += [(symbol, span.start_s) for symbol, span in zip(one, by_word[number], strict=True)]
+        starts += [(symbol, span.start_s) for symbol, span in zip(part, by_word[number], strict=True)]
     if not marked:
         starts.append((SILENCE, by_word[number][-1].end_s))
     starts[0] = starts[0][0], begin_s
@@ -161,27 +151,27 @@ def symbols_of(said: Said, spans: Sequence[Span], begin_s: float, end_s: float) 
     return [Symbol(name, start - begin_s, end - begin_s) for (name, start), end in zip(starts, ends, strict=True)]
 
 
-def _measured(utterance: Utterance, audio: np.ndarray, placed: Sequence[Symbol], scale: MelScale) -> Spoken:
+def _measured(utterance: Utterance, audio: np.ndarray, symbols: Sequence[Symbol], scale: MelScale) -> AlignedUtterance:
     wave = audio.astype(np.float32) / 2048
     total = scale.frames(len(wave))
-    bounds = np.array([round(one.start_s * scale.rate_hz / scale.hop) for one in placed] + [total]).clip(0, total)
+    bounds = np.array([round(each.start_s * scale.rate_hz / scale.hop) for each in symbols] + [total]).clip(0, total)
     frames = np.diff(np.maximum.accumulate(bounds))
     hertz, voiced = pitch_of(wave, scale)
     energy = magnitudes(torch.from_numpy(wave)[None], scale.window, scale.hop)[0].square().sum(0).sqrt().log().numpy()
     starts = bounds[:-1]
-    pitch = np.zeros(len(placed), np.float32)
-    loud = np.zeros(len(placed), np.float32)
+    pitch = np.zeros(len(symbols), np.float32)
+    loud = np.zeros(len(symbols), np.float32)
     for place, (start, count) in enumerate(zip(starts, frames, strict=True)):
         inside = slice(int(start), int(start + max(1, count)))
         if voiced[inside].any():
             pitch[place] = np.log(hertz[inside][voiced[inside]]).mean()
         loud[place] = energy[min(int(start), total - 1) : int(start + max(1, count))].mean()
     index = {symbol: place for place, symbol in enumerate(SYMBOLS)}
-    return Spoken(
+    return AlignedUtterance(
         utterance.name,
         utterance.text,
         audio,
-        np.array([index[one.symbol] for one in placed], np.int16),
+        np.array([index[each.symbol] for each in symbols], np.int16),
         frames.astype(np.int16),
         pitch,
         loud,

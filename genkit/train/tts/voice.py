@@ -5,34 +5,21 @@ from __future__ import annotations
 import sys
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from genkit.data.names import read_names
 from genkit.errors import UsageError
 from genkit.models.tts import fastspeech2
 from genkit.nets.mel import MelScale
-from genkit.train.config import TrainConfig
-from genkit.train.tts.corpus import Corpus, Spoken, is_corpus, read_corpus, write_corpus
+from genkit.train.tts.corpus import AlignedUtterance, Corpus, is_corpus, read_corpus, write_corpus
 
-Options = TypeVar("Options")
 PREPARED = "prepared.npz"
-
-
-def options_of(kind: type[Options], config: TrainConfig) -> Options:
-    """The [data] table as `kind`.
-
-    Raises:
-        UsageError: an unknown field.
-    """
-    known = {one.name for one in fields(kind)}  # type: ignore[arg-type]
-    if unknown := sorted(set(config.data) - known):
-        raise UsageError(f"[data]: unknown field {', '.join(unknown)}", f"known fields: {', '.join(sorted(known))}")
-    return kind(**config.data)
 
 
 def corpus_of(data: Sequence[Path], holdout: Path | None, scale: MelScale, folder: Path) -> Corpus:
@@ -43,7 +30,8 @@ def corpus_of(data: Sequence[Path], holdout: Path | None, scale: MelScale, folde
     """
     if not data:
         raise UsageError("there is nothing to train on", "--data FOLDER or ZIP with metadata.csv")
-    names, prepared = _listed(holdout), folder / PREPARED
+    names = None if holdout is None else frozenset(read_names(holdout))
+    prepared = folder / PREPARED
     if len(data) == 1 and is_corpus(data[0]):
         corpus = read_corpus(data[0])
     elif prepared.is_file():
@@ -51,56 +39,41 @@ def corpus_of(data: Sequence[Path], holdout: Path | None, scale: MelScale, folde
     else:
         from genkit.train.tts.preparation import prepare
 
-        corpus = prepare(data, scale, holdout=names or frozenset(), report=_tell)
+        corpus = prepare(data, scale, holdout=names or frozenset(), report=_report)
         write_corpus(corpus, prepared)
     if (corpus.rate_hz, corpus.hop) != (scale.rate_hz, scale.hop):
         raise UsageError(f"prepared at {corpus.rate_hz} Hz, hop {corpus.hop}: data.mel asks for {scale.rate_hz}, {scale.hop}")
     return corpus.divided(names)
 
 
-def _listed(holdout: Path | None) -> frozenset[str] | None:
-    if holdout is None:
-        return None
-    return frozenset(line.strip() for line in holdout.read_text(encoding="utf-8").splitlines() if line.strip())
-
-
-def _tell(done: int, of: int, lost: int) -> None:
+def _report(done: int, of: int, lost: int) -> None:
     if done % 50 == 0 or done == of:
         print(f"prepared {done}/{of}, {lost} do not fit their texts", file=sys.stderr)
 
 
-class Ledger(nn.Module):
-    """How many steps were made; saved with the run."""
-
-    steps: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("steps", torch.zeros((), dtype=torch.long))
-
-
 @dataclass(frozen=True)
 class Units:
-    """Mean and spread of pitches (logarithms of hertz) and energies, by which a voice's own are told."""
+    """Mean and spread of pitches (logarithms of hertz) and energies, in which a voice has its own."""
 
     pitch: tuple[float, float]
     energy: tuple[float, float]
 
     @classmethod
-    def of(cls, utterances: Sequence[Spoken]) -> Units:
-        pitches = np.concatenate([one.pitch[one.pitch > 0] for one in utterances] or [np.zeros(1)])
-        energies = np.concatenate([one.energy for one in utterances])
+    def of(cls, utterances: Sequence[AlignedUtterance]) -> Units:
+        pitches = np.concatenate([each.pitch[each.pitch > 0] for each in utterances] or [np.zeros(1)])
+        energies = np.concatenate([each.energy for each in utterances])
         if not len(pitches):
             pitches = np.zeros(1)
         return cls((float(pitches.mean()), float(pitches.std()) or 1.0), (float(energies.mean()), float(energies.std()) or 1.0))
 
-    def told(self, one: Spoken) -> tuple[np.ndarray, np.ndarray]:
+    def normalised(self, utterance: AlignedUtterance) -> tuple[np.ndarray, np.ndarray]:
         """Pitch and energy (L,) in these units; what is not voiced gets a pitch between its neighbours'."""
-        places = np.arange(len(one.pitch))
-        voiced = one.pitch > 0
-        level = np.full(len(places), self.pitch[0])
-        line = np.interp(places, places[voiced], one.pitch[voiced]) if voiced.any() else level
-        pitch, energy = (line - self.pitch[0]) / self.pitch[1], (one.energy - self.energy[0]) / self.energy[1]
+        places = np.arange(len(utterance.pitch))
+        voiced = utterance.pitch > 0
+        line = np.full(len(places), self.pitch[0])
+        if voiced.any():
+            line = np.interp(places, places[voiced], utterance.pitch[voiced])
+        pitch, energy = (line - self.pitch[0]) / self.pitch[1], (utterance.energy - self.energy[0]) / self.energy[1]
         return pitch.astype(np.float32), energy.astype(np.float32)
 
     def params(self) -> dict[str, Any]:
@@ -112,7 +85,7 @@ class Units:
 
 
 def forced(model: Any, ids: Tensor, frames: Tensor, pitch: Tensor, energy: Tensor) -> Tensor:
-    """The mel features (1, F, bands) of symbols (1, L) whose lengths, pitches and energies are told, without dropout.
+    """The mel features (1, F, bands) of symbols (1, L) with these lengths, pitches and energies (teacher forcing), no dropout.
 
     transformers' own forward takes them in training mode alone.
     """
@@ -124,11 +97,11 @@ def forced(model: Any, ids: Tensor, frames: Tensor, pitch: Tensor, energy: Tenso
 
 
 @torch.inference_mode()
-def forced_features(model: nn.Module, one: Spoken, units: Units) -> Tensor:
+def forced_features(model: nn.Module, utterance: AlignedUtterance, units: Units) -> Tensor:
     """The same for a recording: (bands, F) float32."""
     device = next(model.parameters()).device
-    pitch, energy = (torch.from_numpy(row)[None].to(device) for row in units.told(one))
-    ids, frames = (torch.from_numpy(row.astype(np.int64))[None].to(device) for row in (one.ids, one.frames))
+    pitch, energy = (torch.from_numpy(row)[None].to(device) for row in units.normalised(utterance))
+    ids, frames = (torch.from_numpy(row.astype(np.int64))[None].to(device) for row in (utterance.ids, utterance.frames))
     return forced(model, ids, frames, pitch, energy)[0].T.float()
 
 
@@ -155,19 +128,20 @@ class Voice:
             params, path = table["params"], Path(card).parent / table["files"]["acoustic"]["path"]
             units = Units(tuple(params["units"]["pitch"]), tuple(params["units"]["energy"]))
             model = fastspeech2.build(**params["acoustic"])
-            found = model.load_state_dict({key: one.float() for key, one in read_state_dict(path).items()}, strict=False)
-            if lost := [key for key in found.missing_keys if not key.endswith("num_batches_tracked")] + found.unexpected_keys:
-                raise ValueError(f"{lost[0]} is missing or unknown")
+            tensors = {key: tensor.float() for key, tensor in read_state_dict(path).items()}
+            missing, unexpected = model.load_state_dict(tensors, strict=False)
+            if wrong := [key for key in missing if not key.endswith("num_batches_tracked")] + unexpected:
+                raise ValueError(f"{wrong[0]} is missing or unknown")
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             raise UsageError(f"data.acoustic={card}: not the card of an acoustic model ({error})") from error
         device = "cuda" if torch.cuda.is_available() else "cpu"
         return cls(params, path, model.eval().requires_grad_(False).to(device), units)
 
-    def forced(self, one: Spoken, corpus: Corpus) -> np.ndarray:
+    def forced(self, utterance: AlignedUtterance, corpus: Corpus) -> np.ndarray:
         """Features (bands, F) in half precision."""
         if list(corpus.symbols) != self.params["symbols"]:
             raise UsageError("the acoustic model reads other symbols than the prepared recordings have", "prepare them again")
-        return forced_features(self.model, one, self.units).half().cpu().numpy()
+        return forced_features(self.model, utterance, self.units).half().cpu().numpy()
 
 
 def voice_fields() -> dict[str, Any]:

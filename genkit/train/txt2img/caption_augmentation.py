@@ -1,5 +1,5 @@
-"""Words and pictures that teach how words are put together: colours by name, pictures in another colour, two things in one
-picture, things that wear hats. Every caption stays true of its picture, so left and right are never said.
+"""Augmentation of captioned pictures that teaches how words are put together: colours by name, pictures in another colour, two
+things in one picture, things that wear hats. Every caption stays true of its picture, so left and right are never said.
 
 Pictures are RGBA, uint8 (side, side, 4).
 """
@@ -7,7 +7,7 @@ Pictures are RGBA, uint8 (side, side, 4).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -34,7 +34,7 @@ NEAR = 32  # degrees around a picture's own hue that take another colour
 LEAST = 0.35  # share of what is to be seen that must have that hue
 
 
-def of_colour(hue: float, saturation: float, value: float) -> str:
+def colour_name(hue: float, saturation: float, value: float) -> str:
     """The word for one colour; hue in degrees, the others 0 to 1."""
     if value < 0.22:
         return "black"
@@ -59,7 +59,7 @@ def main_colour(pixels: np.ndarray) -> tuple[str, float] | None:
     if seen.sum() < 16:
         return None
     hsv = to_hsv(pixels[seen][:, :3])
-    words = np.array([of_colour(*one) for one in hsv[:: max(1, len(hsv) // 256)]])
+    words = np.array([colour_name(*colour) for colour in hsv[:: max(1, len(hsv) // 256)]])
     names, counts = np.unique(words, return_counts=True)
     best = int(counts.argmax())
     if counts[best] < 0.55 * len(words):
@@ -79,44 +79,43 @@ def main_hue(pixels: np.ndarray) -> float | None:
     counts = np.histogram(strong[:, 0], 36, (0, 360))[0]
     wide = counts + np.roll(counts, 1) + np.roll(counts, -1)
     peak = int(wide.argmax()) * 10 + 5.0
-    return peak if (_apart(strong[:, 0], peak) < NEAR).sum() > LEAST * len(hsv) else None
+    return peak if (_hue_distance(strong[:, 0], peak) < NEAR).sum() > LEAST * len(hsv) else None
 
 
 def recolour(pixels: np.ndarray, hue: float, word: str) -> np.ndarray:
     """The picture with what is near `hue` in the colour of that name."""
     target, strength, light, least = COLOURS[word]
     hsv = to_hsv(pixels[..., :3].reshape(-1, 3))
-    apart = _apart(hsv[:, 0], hue)
-    share = np.clip((NEAR + 12 - apart) / 12, 0, 1) * np.clip((hsv[:, 1] - 0.08) / 0.12, 0, 1)
+    share = np.clip((NEAR + 12 - _hue_distance(hsv[:, 0], hue)) / 12, 0, 1) * np.clip((hsv[:, 1] - 0.08) / 0.12, 0, 1)
     turned = hsv.copy()
     offset = ((hsv[:, 0] - hue + 180) % 360 - 180) * 0.35
     turned[:, 0] = (target + offset) % 360
     turned[:, 1] = np.clip(hsv[:, 1] * strength, 0, 1)
     turned[:, 2] = np.clip(least + (1 - least) * hsv[:, 2] * light if least else hsv[:, 2] * light, 0, 1)
-    made = from_hsv(turned).reshape((*pixels.shape[:2], 3)).astype(np.float32)
+    rgb = from_hsv(turned).reshape((*pixels.shape[:2], 3)).astype(np.float32)
     share = share.reshape((*pixels.shape[:2], 1))
-    colours = np.round(made * share + pixels[..., :3] * (1 - share)).clip(0, 255).astype(np.uint8)
+    colours = np.round(rgb * share + pixels[..., :3] * (1 - share)).clip(0, 255).astype(np.uint8)
     return np.concatenate([np.where(pixels[..., 3:] > 0, colours, 0).astype(np.uint8), pixels[..., 3:]], 2)
 
 
-def plain(caption: Caption) -> Caption:
+def without_colour(caption: Caption) -> Caption:
     """The caption without any word for a colour."""
-    keywords = tuple(one for one in caption.keywords if not WORDS.search(one))
+    keywords = tuple(keyword for keyword in caption.keywords if not WORDS.search(keyword))
     return Caption(WORDS.sub("", caption.name).strip(" ,:-"), keywords, caption.style)
 
 
-def beside(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def side_by_side(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Two pictures next to each other, each at about half its size."""
     side = len(first)
-    made = np.zeros_like(first)
+    pair = np.zeros_like(first)
     half = side // 2
     top = (side - half) // 2
-    made[top : top + half, :half] = resize(first, half)
-    made[top : top + half, half : 2 * half] = resize(second, half)
-    return made
+    pair[top : top + half, :half] = resize(first, half)
+    pair[top : top + half, half : 2 * half] = resize(second, half)
+    return pair
 
 
-def worn(wearer: np.ndarray, hat: np.ndarray) -> np.ndarray | None:
+def with_hat(wearer: np.ndarray, hat: np.ndarray) -> np.ndarray | None:
     """The wearer, a little smaller, with the hat on top of it; None where the wearer is too wide or the hat has no shape."""
     body, top = cut_out(wearer), cut_out(hat)
     side = len(wearer)
@@ -127,12 +126,12 @@ def worn(wearer: np.ndarray, hat: np.ndarray) -> np.ndarray | None:
     overlap = round(0.3 * top.shape[0])
     if body.shape[0] + top.shape[0] - overlap > side:
         body = fit(body, side - top.shape[0] + overlap, side)
-    made = np.zeros_like(wearer)
+    picture = np.zeros_like(wearer)
     start = (side - body.shape[0] - top.shape[0] + overlap) // 2 + top.shape[0] - overlap
     left = (side - body.shape[1]) // 2
-    made[start : start + body.shape[0], left : left + body.shape[1]] = body
+    picture[start : start + body.shape[0], left : left + body.shape[1]] = body
     above, across = start + overlap - top.shape[0], (side - top.shape[1]) // 2
-    return over(made, top, above, across)
+    return composite(picture, top, above, across)
 
 
 def cut_out(pixels: np.ndarray) -> np.ndarray | None:
@@ -156,15 +155,15 @@ def resize(pixels: np.ndarray, height: int, width: int | None = None) -> np.ndar
     return np.asarray(Image.fromarray(np.ascontiguousarray(pixels)).resize(wanted, Image.Resampling.BOX))
 
 
-def over(ground: np.ndarray, picture: np.ndarray, top: int, left: int) -> np.ndarray:
+def composite(ground: np.ndarray, picture: np.ndarray, top: int, left: int) -> np.ndarray:
     """`picture` laid over `ground` (Porter and Duff's over)."""
-    made = ground.astype(np.float32) / 255
+    result = ground.astype(np.float32) / 255
     part = (slice(top, top + picture.shape[0]), slice(left, left + picture.shape[1]))
-    above, below = picture.astype(np.float32) / 255, made[part]
+    above, below = picture.astype(np.float32) / 255, result[part]
     alpha = above[..., 3:] + below[..., 3:] * (1 - above[..., 3:])
     colour = above[..., :3] * above[..., 3:] + below[..., :3] * below[..., 3:] * (1 - above[..., 3:])
-    made[part] = np.concatenate([colour / np.maximum(alpha, 1e-6), alpha], 2)
-    return np.round(made * 255).clip(0, 255).astype(np.uint8)
+    result[part] = np.concatenate([colour / np.maximum(alpha, 1e-6), alpha], 2)
+    return np.round(result * 255).clip(0, 255).astype(np.uint8)
 
 
 def to_hsv(colours: np.ndarray) -> np.ndarray:
@@ -186,7 +185,7 @@ def from_hsv(hsv: np.ndarray) -> np.ndarray:
     return 255 * value[:, None] * (1 - saturation[:, None] * np.clip(np.minimum(places, 4 - places), 0, 1))
 
 
-def _apart(hues: np.ndarray, hue: float) -> np.ndarray:
+def _hue_distance(hues: np.ndarray, hue: float) -> np.ndarray:
     return np.abs((hues - hue + 180) % 360 - 180)
 
 
@@ -199,58 +198,65 @@ def article(name: str) -> str:
     return ("an " if name[:1].lower() in "aeiou" else "a ") + name
 
 
-def further(
-    pictures: CaptionedPictures,
-    *,
-    recoloured: int,
-    pairs: int,
-    hats: int,
-    worn_by: Sequence[str],
-    hat_names: Sequence[str],
-    kept: Sequence[str],
-    seed: int,
+@dataclass(frozen=True)
+class AugmentationOptions:
+    """Pictures to make of those without a style: up to `recoloured` of each that has a hue and none of the keywords `kept`, so
+    many `pairs` of two, and so many `hats`: things of the keywords `hat_wearers` in one of `hat_names`."""
+
+    recoloured: int = 0
+    kept: tuple[str, ...] = ()
+    pairs: int = 0
+    hats: int = 0
+    hat_wearers: tuple[str, ...] = ()
+    hat_names: tuple[str, ...] = ()
+
+
+Captioned = tuple[np.ndarray, Caption]
+
+
+def augment_pictures(
+    pictures: CaptionedPictures, options: AugmentationOptions, seed: int = 0
 ) -> tuple[list[np.ndarray], list[Caption]]:
-    """New pictures from those without a style: up to `recoloured` of each that has a hue and none of the keywords `kept`, so
-    many `pairs`, and so many things of the keywords `worn_by` in the `hat_names`."""
+    """New pictures and their captions."""
     rng = np.random.default_rng(seed)
-    pixels: list[np.ndarray] = []
-    captions: list[Caption] = []
-    pool: list[tuple[np.ndarray, Caption]] = []
-    as_it_is = set(kept)
-    for place in pictures.of_style(""):
-        picture, caption = pictures.pixels[place], pictures.captions[place]
-        pool.append((picture, caption))
-        hue, name = main_hue(picture), plain(caption)
-        if hue is None or not name.name or not recoloured or as_it_is & {*caption.keywords, *caption.name.split(" ")}:
-            continue
-        own = main_colour(picture)
-        others = [word for word in COLOURS if own is None or word != own[0]]
-        for word in rng.choice(others, min(recoloured, len(others)), replace=False):
-            made = recolour(picture, hue, str(word))
-            told = Caption(f"{word} {name.name}", name.keywords, caption.style)
-            pixels.append(made)
-            captions.append(told)
-            pool.append((made, told))
-    usable = [one for one in pool if short(one[1])]
-    for _ in range(pairs if len(usable) > 1 else 0):
-        one, other = (usable[int(place)] for place in rng.choice(len(usable), 2, replace=False))
-        pixels.append(beside(one[0], other[0]))
+    own = [(pictures.pixels[place], pictures.captions[place]) for place in pictures.of_style("")]
+    augmented: list[Captioned] = []
+    pool: list[Captioned] = []
+    for picture, caption in own:
+        recoloured = _recoloured(picture, caption, options, rng)
+        augmented += recoloured
+        pool += [(picture, caption), *recoloured]
+    usable = [each for each in pool if short(each[1])]
+    for _ in range(options.pairs if len(usable) > 1 else 0):
+        (first, name), (second, other) = (usable[int(place)] for place in rng.choice(len(usable), 2, replace=False))
         joint = str(rng.choice([" and ", " with ", " next to "]))
-        captions.append(Caption(article(one[1].name) + joint + article(other[1].name)))
-    tops = [one for one in pool if one[1].name in hat_names]
-    bodies = [one for one in usable if set(one[1].keywords) & set(worn_by)]
-    for _ in range(hats if tops and bodies else 0):
-        body, top = bodies[int(rng.integers(len(bodies)))], tops[int(rng.integers(len(tops)))]
-        made_hat = worn(body[0], top[0])
-        if made_hat is None:
+        augmented.append((side_by_side(first, second), Caption(article(name.name) + joint + article(other.name))))
+    hats = [each for each in pool if each[1].name in options.hat_names]
+    wearers = [each for each in usable if set(each[1].keywords) & set(options.hat_wearers)]
+    for _ in range(options.hats if hats and wearers else 0):
+        (body, name), (hat, hat_name) = wearers[int(rng.integers(len(wearers)))], hats[int(rng.integers(len(hats)))]
+        if (picture := with_hat(body, hat)) is None:
             continue
-        pixels.append(made_hat)
-        word = "hat" if rng.random() < 0.4 and "crown" not in top[1].name else top[1].name
-        captions.append(Caption(article(body[1].name) + str(rng.choice([" with ", " wearing "])) + article(word)))
-    return pixels, captions
+        word = "hat" if rng.random() < 0.4 and "crown" not in hat_name.name else hat_name.name
+        augmented.append((picture, Caption(article(name.name) + str(rng.choice([" with ", " wearing "])) + article(word))))
+    return [picture for picture, _ in augmented], [caption for _, caption in augmented]
 
 
-def worded(caption: Caption, colour: str | None, rng: np.random.Generator) -> str:
+def _recoloured(
+    picture: np.ndarray, caption: Caption, options: AugmentationOptions, rng: np.random.Generator
+) -> list[Captioned]:
+    hue, plain = main_hue(picture), without_colour(caption)
+    if hue is None or not plain.name or not options.recoloured:
+        return []
+    if set(options.kept) & {*caption.keywords, *caption.name.split(" ")}:
+        return []
+    own = main_colour(picture)
+    others = [word for word in COLOURS if own is None or word != own[0]]
+    chosen = map(str, rng.choice(others, min(options.recoloured, len(others)), replace=False))
+    return [(recolour(picture, hue, word), Caption(f"{word} {plain.name}", plain.keywords, caption.style)) for word in chosen]
+
+
+def augment_caption(caption: Caption, colour: str | None, rng: np.random.Generator) -> str:
     """One of the ways to say what is to be seen; `colour` is the picture's own, if it has one."""
     chance, name = rng.random(), caption.name
     if colour is not None and rng.random() < 0.2 and not WORDS.search(name):

@@ -1,14 +1,13 @@
-"""The second stage of training a text-to-image network: words, and the network that takes noise off latents.
+"""The last stage of training a text-to-image network: a text encoder, and the network that takes noise off latents.
 
-Latents of all pictures are made once. Words are trained from nothing with the network; a share of captions is left empty, so
-that guidance (Ho and Salimans 2022, arXiv 2207.12598) has something to compare with.
+Latents of all pictures are made once. The encoder is trained from nothing with the network; a share of captions is left empty,
+so that guidance (Ho and Salimans 2022, arXiv 2207.12598) has something to compare with.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from genkit.data.captions import Caption, CaptionedPictures
+from genkit.data.labels import opaque
+from genkit.evaluate.distribution import Features, distances
+from genkit.evaluate.txt2img import GROUND, names_to_draw, ranks
+from genkit.media.atomic import temporary_beside
 from genkit.models.txt2img.latent_diffusion import (
     TRAIN_STEPS,
     Parts,
@@ -32,23 +35,24 @@ from genkit.models.txt2img.latent_diffusion import (
     tokens_of,
 )
 from genkit.train.config import TrainConfig
-from genkit.train.feed import feed
+from genkit.train.feed import Batch
+from genkit.train.job import Figures, Job, Modules, figures_of
 from genkit.train.txt2img.autoencoder import before, lay_out
-from genkit.train.txt2img.caption_augmentation import main_colour, worded
-from genkit.train.txt2img.text_to_latent import WordsJob, WordsOptions
+from genkit.train.txt2img.caption_augmentation import augment_caption, main_colour
+from genkit.train.txt2img.text_to_latent import PriorJob, PriorOptions
 
 CHUNK = 64
 
 
 @dataclass(frozen=True)
 class DenoiserOptions:
-    """`empty` is the share of captions left out for guidance, `further` that of made pictures in a batch. Times are evenly
-    spread numbers from 0 to 1 to the power of `time_power`: below 1, there is more of much noise. `steps` and `guidance` are
-    those of sheets and of the card; `count` names are drawn for `retrieval`, if features are given."""
+    """`empty` is the share of captions left out for guidance, `augmented` that of augmented pictures in a batch. Times are
+    evenly spread numbers from 0 to 1 to the power of `time_power`: below 1, there is more of much noise. `steps` and `guidance`
+    are those of sheets and of the card; `count` names are drawn for `retrieval`, if features are given."""
 
     batch: int = 64
     empty: float = 0.1
-    further: float = 0.3
+    augmented: float = 0.3
     time_power: float = 1.0
     steps: int = 20
     guidance: float = 3.0
@@ -57,84 +61,67 @@ class DenoiserOptions:
     columns: int = 10
 
 
-class DenoiserJob:
-    """What the loop asks of a task. `latents` (N + M, C, h, w) are those of `pictures` and of what was made of them, with
-    `made` captions."""
+class DenoiserJob(Job):
+    """`latents` (N + M, C, h, w) are those of `pictures` and of what was made of them, with `augmented` captions."""
 
-    averaged: tuple[str, ...] = ("words", "denoiser")
-    rivals: tuple[str, ...] = ()
+    averaged = ("text_encoder", "denoiser")
 
     def __init__(
         self,
         config: TrainConfig,
         options: DenoiserOptions,
         pictures: CaptionedPictures,
-        made: Sequence[Caption],
+        augmented: Sequence[Caption],
         autoencoder: nn.Module,
         latents: Tensor,
-        judge: nn.Module | None,
+        perceptual: nn.Module | None,
     ):
         self.options, self.pictures, self.autoencoder = options, pictures, autoencoder
-        self.latents, self.captions = latents, [*pictures.captions, *made]
-        told = dict(config.network)
-        words = dict(told.get("words", {}))
-        vocabulary, window = int(words.pop("vocabulary", 2048)), int(words.pop("window", 24))
-        texts = [text for one in self.captions for text in (one.name, *one.keywords, one.style)]
+        self.latents, self.captions = latents, [*pictures.captions, *augmented]
+        sizes = dict(config.network.get("text_encoder", {}))
+        vocabulary, window = int(sizes.pop("vocabulary", 2048)), int(sizes.pop("window", 24))
+        texts = [text for caption in self.captions for text in (caption.name, *caption.keywords, caption.style)]
         self.tokenizer = tokenizer_of([*texts, "a", "an", "and", "with", "wearing", "next", "to", "icon"], vocabulary, window)
-        encoder = text_encoder_of(self.tokenizer, **words)
+        encoder = text_encoder_of(self.tokenizer, **sizes)
         width = encoder.config.hidden_size
-        self.modules: dict[str, nn.Module] = {
-            "words": encoder,
-            "denoiser": denoiser_of(latents.shape[-1], latents.shape[1], width, **dict(told.get("denoiser", {}))),
+        self.modules: Modules = {
+            "text_encoder": encoder,
+            "denoiser": denoiser_of(latents.shape[-1], latents.shape[1], width, **config.network.get("denoiser", {})),
         }
         self.scheduler = scheduler_of()
         self.kept = self.scheduler.alphas_cumprod.float()
-        self.colours = [found[0] if (found := main_colour(one)) else None for one in pictures.pixels]
-        self._judge = judge
+        self.colours = [colour[0] if (colour := main_colour(pixels)) else None for pixels in pictures.pixels]
+        self.protocol = "error: mean squared error of the velocity on one fixed batch of training pictures"
+        self._features: Features | None = None
+        if perceptual is not None:
+            self._features = Features(perceptual)
+            self.protocol += (
+                f"; retrieval: of {options.count} trained names, drawn once each with {options.steps} steps at guidance "
+                f"{options.guidance:g}, the share whose own picture is among the 5 nearest by VGG-19 relu3_1 over 4 x 4 parts"
+            )
         self._real: Any = None
-        self.fixed = self._batch(np.random.default_rng(0))
+        self.fixed = self.batch(np.random.default_rng(0))
 
-    @property
-    def protocol(self) -> str:
-        said = "error: mean squared error of the velocity on one fixed batch of training pictures"
-        if self._judge is None:
-            return said
-        return (
-            f"{said}; retrieval: of {self.options.count} trained names, drawn once each with {self.options.steps} steps at "
-            f"guidance {self.options.guidance:g}, the share whose own picture is among the 5 nearest by VGG-19 relu3_1 over "
-            "4 x 4 parts"
-        )
-
-    def parts(self, modules: dict[str, nn.Module]) -> Parts:
-        return Parts(self.autoencoder, self.tokenizer, modules["words"], modules["denoiser"], self.scheduler)
-
-    def adopt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        return state
+    def parts(self, modules: Modules) -> Parts:
+        return Parts(self.autoencoder, self.tokenizer, modules["text_encoder"], modules["denoiser"], self.scheduler)
 
     def matrices(self) -> list[Tensor]:
         """Hidden weights of both networks: neither the outermost layers nor the tables of tokens and places."""
-        found: list[Tensor] = []
-        for module in self.modules.values():
-            for name, one in module.named_parameters():
-                outer = "embed" in name or "conv_in" in name or "conv_out" in name
-                if one.ndim in (2, 4) and min(one.shape[:2]) > 16 and not outer:
-                    found.append(one)
-        return found
+        named = [pair for module in self.modules.values() for pair in module.named_parameters()]
+        hidden = [weight for name, weight in named if not any(outer in name for outer in ("embed", "conv_in", "conv_out"))]
+        return [weight for weight in hidden if weight.ndim in (2, 4) and min(weight.shape[:2]) > 16]
 
-    def batches(self, seed: int) -> Iterator[dict[str, Tensor]]:
-        return feed(self._batch, seed)
-
-    def captioned(self, rng: np.random.Generator, count: int, further: float) -> tuple[np.ndarray, list[str]]:
-        """Places of `count` pictures, a share `further` of them made ones, and words for each."""
+    def captioned(self, rng: np.random.Generator, count: int, augmented: float) -> tuple[np.ndarray, list[str]]:
+        """Places of `count` pictures, a share `augmented` of them augmented ones, and words for each."""
         own = len(self.pictures.captions)
-        others = round(count * further) if len(self.captions) > own else 0
+        others = round(count * augmented) if len(self.captions) > own else 0
         places = rng.choice(own, count - others, p=self.pictures.shares)
         places = np.concatenate([places, rng.integers(own, len(self.captions), others)]) if others else places
-        return places, [worded(self.captions[one], self.colours[one] if one < own else None, rng) for one in places]
+        return places, [augment_caption(self.captions[n], self.colours[n] if n < own else None, rng) for n in places]
 
-    def _batch(self, rng: np.random.Generator) -> dict[str, Tensor]:
+    def batch(self, rng: np.random.Generator) -> Batch:
         chosen = self.options
-        places, texts = self.captioned(rng, chosen.batch, chosen.further)
+        places, texts = self.captioned(rng, chosen.batch, chosen.augmented)
         texts = ["" if rng.random() < chosen.empty else text for text in texts]
         # one time from each of `batch` equal parts: a steadier loss than times that may crowd
         times = ((np.arange(chosen.batch) + rng.random(chosen.batch)) / chosen.batch) ** chosen.time_power * TRAIN_STEPS
@@ -146,13 +133,13 @@ class DenoiserJob:
             "noise": torch.from_numpy(rng.standard_normal(latents.shape, np.float32)),
         }
 
-    def words_job(self, options: WordsOptions) -> WordsJob:
+    def prior_job(self, options: PriorOptions) -> PriorJob:
         """The stage before this one, on the same text encoder."""
         own = self.pictures.of_style("")
-        names = tokens_of(self.tokenizer, [self.captions[one].name for one in own])
+        names = tokens_of(self.tokenizer, [self.captions[place].name for place in own])
 
-        def draw(rng: np.random.Generator, count: int, further: float) -> tuple[np.ndarray, Tensor]:
-            places, texts = self.captioned(rng, count, further)
+        def draw(rng: np.random.Generator, count: int, augmented: float) -> tuple[np.ndarray, Tensor]:
+            places, texts = self.captioned(rng, count, augmented)
             return places, tokens_of(self.tokenizer, texts)
 
         def show(latents: Tensor) -> np.ndarray:
@@ -162,43 +149,33 @@ class DenoiserJob:
             return lay_out(before(images, torch.ones(3, 1, 1)), self.options.columns)
 
         end = self.tokenizer.eos_token_id
-        return WordsJob(options, self.modules["words"], end, self.latents, draw, (own, names), show)
+        return PriorJob(options, self.modules["text_encoder"], end, self.latents, draw, (own, names), show)
 
-    def loss(
-        self, modules: dict[str, nn.Module], batch: dict[str, Tensor], *, finishing: bool
-    ) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, modules: Modules, batch: Batch, *, finishing: bool) -> tuple[Tensor, Figures]:
         inputs, target = noisy(batch["latents"], batch["noise"], batch["times"], self.kept)
-        said = modules["words"](batch["tokens"])[0]
-        found = modules["denoiser"](inputs.to(memory_format=torch.channels_last), batch["times"], said).sample
-        loss = (found.float() - target).square().mean()
-        return loss, {"loss": float(loss.detach())}
-
-    def rival_loss(self, modules: dict[str, nn.Module], batch: dict[str, Tensor]) -> None:
-        return None
+        states = modules["text_encoder"](batch["tokens"])[0]
+        velocity = modules["denoiser"](inputs.to(memory_format=torch.channels_last), batch["times"], states).sample
+        loss = (velocity.float() - target).square().mean()
+        return loss, figures_of({"loss": loss})
 
     @torch.inference_mode()
-    def evaluate(self, modules: dict[str, nn.Module]) -> dict[str, float]:
+    def evaluate(self, modules: Modules) -> Figures:
         device = next(modules["denoiser"].parameters()).device
-        fixed = {key: one.to(device) for key, one in self.fixed.items()}
-        found = {"error": self.loss(modules, fixed, finishing=False)[1]["loss"]}
-        if self._judge is not None:
-            found["retrieval"] = self._retrieval(modules)
-        return found
+        fixed = {key: value.to(device) for key, value in self.fixed.items()}
+        figures = {"error": self.loss(modules, fixed, finishing=False)[1]["loss"]}
+        if self._features is not None:
+            figures["retrieval"] = self._retrieval(modules, self._features)
+        return figures
 
-    def _retrieval(self, modules: dict[str, nn.Module]) -> float:
-        from genkit.evaluate.distribution import Features
-        from genkit.evaluate.txt2img import names_to_draw, ranks, shown
-
-        places = names_to_draw(self.pictures, self.options.count)
-        features = Features(self._judge)
+    def _retrieval(self, modules: Modules, features: Features) -> float:
+        drawn, members = names_to_draw(self.pictures, self.options.count), self.pictures.of_style("")
         device = next(modules["denoiser"].parameters()).device
         if self._real is None:
-            self._real = features.places(shown(self.pictures.pixels[self.pictures.of_style("")]), device)
-        names = [self.pictures.captions[one].name for one in places]
-        drawn = self._draw(modules, names)
-        pixels = (drawn * 255).round().byte().permute(0, 2, 3, 1).numpy()
-        own = np.searchsorted(self.pictures.of_style(""), places)
-        return float((ranks(features.places(shown(pixels), device), self._real, own) <= 5).mean())
+            self._real = features.spatial(opaque(self.pictures.pixels[members], GROUND), device)
+        images = self._draw(modules, [self.pictures.captions[place].name for place in drawn])
+        pixels = (images * 255).round().byte().permute(0, 2, 3, 1).numpy()
+        away = distances(features.spatial(opaque(pixels, GROUND), device), self._real)
+        return float((ranks(away, np.searchsorted(members, drawn)) <= 5).mean())
 
     def _draw(self, modules: dict[str, nn.Module], prompts: Sequence[str]) -> Tensor:
         device = next(modules["denoiser"].parameters()).device
@@ -207,35 +184,29 @@ class DenoiserJob:
             prompts, range(len(prompts)), steps=self.options.steps, guidance=self.options.guidance, batch=CHUNK
         )
 
-    def sheet(self, modules: dict[str, nn.Module]) -> np.ndarray:
+    def sheet(self, modules: Modules) -> np.ndarray:
         """The fixed prompts in rows before white, uint8 (H, W, 3)."""
-        prompts = self.options.prompts or tuple(one.name for one in self.pictures.captions[: self.options.columns])
+        prompts = self.options.prompts or tuple(caption.name for caption in self.pictures.captions[: self.options.columns])
         return lay_out(before(self._draw(modules, prompts) * 2 - 1, torch.ones(3, 1, 1)), self.options.columns)
-
-    def export(self, modules: dict[str, nn.Module]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        return {}, {}
-
-    def card_fields(self) -> dict[str, Any]:
-        return {}
 
 
 @torch.inference_mode()
 def latents_of(autoencoder: nn.Module, pixels: np.ndarray, device: Any) -> Tensor:
     """Latents (N, C, h, w), half precision on the CPU, of uint8 (N, side, side, 4)."""
-    found = []
+    chunks = []
     for first in range(0, len(pixels), CHUNK):
         part = np.ascontiguousarray(pixels[first : first + CHUNK].transpose(0, 3, 1, 2))
         images = torch.from_numpy(part).to(device).float() / 127.5 - 1
-        found.append(moments(autoencoder, images)[0].float().cpu())
-    return torch.cat(found)
+        chunks.append(moments(autoencoder, images)[0].float().cpu())
+    return torch.cat(chunks)
 
 
-def settle(autoencoder: Any, pixels: np.ndarray, file: Path, device: Any) -> Tensor:
+def unit_latents(autoencoder: Any, pixels: np.ndarray, file: Path, device: Any) -> Tensor:
     """Bring the autoencoder's latents to unit spread, for good, and return those of all pictures; from `file` if it holds those
     of this very autoencoder and these pictures."""
     mark = hashlib.sha256(pixels.tobytes())
-    for one in autoencoder.state_dict().values():
-        mark.update(one.detach().cpu().contiguous().numpy().tobytes())
+    for tensor in autoencoder.state_dict().values():
+        mark.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     if file.exists():
         kept = torch.load(file, map_location="cpu", weights_only=True)
         if kept["mark"] == mark.hexdigest():
@@ -245,7 +216,6 @@ def settle(autoencoder: Any, pixels: np.ndarray, file: Path, device: Any) -> Ten
     mean, spread = latents.mean((0, 2, 3)), latents.std((0, 2, 3)).clamp_min(1e-4)
     normalise(autoencoder, mean.to(device), spread.to(device))
     latents = ((latents - mean[:, None, None]) / spread[:, None, None]).half()
-    partial = file.with_suffix(".part")
-    torch.save({"mark": mark.hexdigest(), "mean": mean, "spread": spread, "latents": latents}, partial)
-    os.replace(partial, file)
+    with temporary_beside(file) as partial:
+        torch.save({"mark": mark.hexdigest(), "mean": mean, "spread": spread, "latents": latents}, partial)
     return latents

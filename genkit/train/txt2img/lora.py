@@ -6,23 +6,23 @@ Latents and texts are made once; only the adapters are learnt (`genkit.models.tx
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from genkit.data.captions import Choice, read_captioned
+from genkit.data.captions import Selection, read_captioned
 from genkit.errors import UsageError
 from genkit.models.txt2img.lora import ADAPTED, Adapted
-from genkit.train.config import TrainConfig, read_config
-from genkit.train.feed import feed
-from genkit.train.loop import Report, train
-from genkit.train.run import Request
-from genkit.train.txt2img.autoencoder import before, lay_out, options_of
+from genkit.train.config import TrainConfig, options_of
+from genkit.train.feed import Batch
+from genkit.train.job import Figures, Job, Modules, figures_of
+from genkit.train.loop import Report, refuse_begun, train
+from genkit.train.run import Request, config_of
+from genkit.train.txt2img.autoencoder import before, lay_out
 
 CHUNK = 4
 WATCHED = 64
@@ -41,11 +41,8 @@ class LoraOptions:
     shown: tuple[str, ...] = ()
 
 
-class LoraJob:
-    """What the loop asks of a task."""
-
-    averaged: tuple[str, ...] = ("adapters",)
-    rivals: tuple[str, ...] = ()
+class LoraJob(Job):
+    averaged = ("adapters",)
     protocol = "error: mean squared error of what the network says, on fixed noise of the training pictures"
 
     def __init__(self, draw: Any, options: LoraOptions, request: Request, captions: Path | None, device: torch.device):
@@ -53,43 +50,37 @@ class LoraJob:
         side = options.side or int(draw.native_size[0])
         if side % draw.multiple:
             raise UsageError(f"data.side = {side}: must be a multiple of {draw.multiple}")
-        pictures = read_captioned(request.data, captions, Choice(side=side))
+        pictures = read_captioned(request.data, captions, Selection(side=side))
         self.model = Adapted(draw.pipeline, options.rank, options.layers)
         self.model.to(device)
         self.device = device
-        self.words = [one.name for one in pictures.captions]
-        if cut := sum(draw.count_tokens(one) > draw.window for one in self.words):
-            told = f"{cut} of {len(self.words)} captions have more than the {draw.window} tokens that the model reads"
-            print(f"{told}: what is beyond is not learnt", file=sys.stderr)
+        self.words = [caption.name for caption in pictures.captions]
+        if cut := sum(draw.count_tokens(words) > draw.window for words in self.words):
+            notice = f"{cut} of {len(self.words)} captions have more than the {draw.window} tokens that the model reads"
+            print(f"{notice}: what is beyond is not learnt", file=sys.stderr)
         pixels = pictures.pixels
         if options.flip:
             pixels, self.words = np.concatenate([pixels, pixels[:, :, ::-1]]), self.words * 2
         self.latents = self._latents(pixels)
         self.texts = self._texts()
-        self.modules: dict[str, nn.Module] = {"adapters": self.model.adapters}
-        self.fixed = self._batch(np.random.default_rng(0), min(WATCHED, len(self.words)))
+        self.modules: Modules = {"adapters": self.model.adapters}
+        self.fixed = self._some(np.random.default_rng(0), min(WATCHED, len(self.words)))
 
     def _latents(self, pixels: np.ndarray) -> Tensor:
-        found = []
+        chunks = []
         for first in range(0, len(pixels), CHUNK):
             part = np.ascontiguousarray(pixels[first : first + CHUNK].transpose(0, 3, 1, 2))
-            found.append(self.model.latents(torch.from_numpy(part).float() / 127.5 - 1))
-        return torch.cat(found)
+            chunks.append(self.model.latents(torch.from_numpy(part).float() / 127.5 - 1))
+        return torch.cat(chunks)
 
     def _texts(self) -> dict[str, Tensor]:
         parts = [self.model.text(self.words[first : first + CHUNK]) for first in range(0, len(self.words), CHUNK)]
         return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
 
-    def adopt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        return state
+    def batch(self, rng: np.random.Generator) -> Batch:
+        return self._some(rng, self.options.batch)
 
-    def matrices(self) -> list[Tensor]:
-        return []
-
-    def batches(self, seed: int) -> Iterator[dict[str, Tensor]]:
-        return feed(lambda rng: self._batch(rng, self.options.batch), seed)
-
-    def _batch(self, rng: np.random.Generator, count: int) -> dict[str, Tensor]:
+    def _some(self, rng: np.random.Generator, count: int) -> Batch:
         places = torch.from_numpy(rng.integers(len(self.words), size=count))
         latents = self.latents[places]
         times = (np.arange(count) + rng.random(count)) / count * len(self.model.kept)
@@ -97,22 +88,17 @@ class LoraJob:
             "latents": latents,
             "times": torch.from_numpy(times.astype(np.int64)),
             "noise": torch.from_numpy(rng.standard_normal(latents.shape, np.float32)),
-            **{key: one[places] for key, one in self.texts.items()},
+            **{key: states[places] for key, states in self.texts.items()},
         }
 
-    def loss(
-        self, modules: dict[str, nn.Module], batch: dict[str, Tensor], *, finishing: bool
-    ) -> tuple[Tensor, dict[str, float]]:
-        told = {key: batch[key] for key in self.texts}
-        loss = self.model.error(batch["latents"], batch["noise"], batch["times"], told)
-        return loss, {"loss": float(loss.detach())}
-
-    def rival_loss(self, modules: dict[str, nn.Module], batch: dict[str, Tensor]) -> None:
-        return None
+    def loss(self, modules: Modules, batch: Batch, *, finishing: bool) -> tuple[Tensor, Figures]:
+        texts = {key: batch[key] for key in self.texts}
+        loss = self.model.error(batch["latents"], batch["noise"], batch["times"], texts)
+        return loss, figures_of({"loss": loss})
 
     def _with(self, adapters: Any, what: Any) -> Any:
         """`what()` while the network has the averaged adapters."""
-        own = [one.detach().clone() for one in self.model.adapters.parameters()]
+        own = [weight.detach().clone() for weight in self.model.adapters.parameters()]
         self.model.adapters.put(adapters)
         try:
             with torch.no_grad():
@@ -122,17 +108,17 @@ class LoraJob:
                 for mine, kept in zip(self.model.adapters.parameters(), own, strict=True):
                     mine.copy_(kept)
 
-    def evaluate(self, modules: dict[str, nn.Module]) -> dict[str, float]:
+    def evaluate(self, modules: Modules) -> Figures:
         def errors() -> float:
-            found = []
+            each = []
             for first in range(0, len(self.fixed["times"]), CHUNK):
-                part = {key: one[first : first + CHUNK].to(self.device) for key, one in self.fixed.items()}
-                found.append(self.loss(modules, part, finishing=False)[1]["loss"])
-            return float(np.mean(found))
+                part = {key: values[first : first + CHUNK].to(self.device) for key, values in self.fixed.items()}
+                each.append(self.loss(modules, part, finishing=False)[1]["loss"])
+            return float(np.mean(each))
 
         return {"error": self._with(modules["adapters"], errors)}
 
-    def sheet(self, modules: dict[str, nn.Module]) -> np.ndarray:
+    def sheet(self, modules: Modules) -> np.ndarray:
         """Four prompts, uint8 (H, W, 3)."""
         prompts = list(self.options.shown or dict.fromkeys(self.words))[:4]
 
@@ -142,12 +128,6 @@ class LoraJob:
         images = self._with(modules["adapters"], drawn)
         return lay_out(before(images, torch.ones(3, 1, 1)) if images.shape[1] == 4 else images, len(prompts))
 
-    def export(self, modules: dict[str, nn.Module]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        return modules["adapters"].state_dict(), {}
-
-    def card_fields(self) -> dict[str, Any]:
-        return {}
-
 
 def run(request: Request, model: str, captions: Path | None, report: Report) -> dict[str, Any]:
     """Train and return the loop's outcome, with the adapters' file under `lora`.
@@ -155,18 +135,15 @@ def run(request: Request, model: str, captions: Path | None, report: Report) -> 
     Raises:
         UsageError: a configuration for something else, a model whose pipeline takes no adapters, pictures without words.
     """
-    config = read_config(request.config, request.overrides)
-    if config.task != request.task:
-        raise UsageError(f"{request.config}: trains {config.task}, not {request.task}", f"genkit train {config.task} …")
-    if (request.out / "state.pt").exists() and not request.resume:
-        raise UsageError(f"{request.out}: holds a run already", "continue it with --resume, or give another --out")
+    config = config_of(request)
+    refuse_begun(request.out, request.resume, request.out / "state.pt")  # before the model is loaded
     job = make_job(config, request, model, captions)
     outcome = train(
         config,
         job,
         request.out,
         max_minutes=request.max_minutes,
-        resume=request.resume and (request.out / "state.pt").exists(),
+        resume=request.resume,
         cpu=request.cpu,
         report=report,
     )
@@ -188,4 +165,4 @@ def make_job(config: TrainConfig, request: Request, model: str, captions: Path |
     if not hasattr(draw, "pipeline"):
         raise UsageError(f"{card.name} is no diffusion pipeline", "genkit models list txt2img")
     draw.to(place.device, place.dtype)
-    return LoraJob(draw, options_of(config.data, LoraOptions, "[data]"), request, captions, place.device)
+    return LoraJob(draw, options_of(LoraOptions, config.data), request, captions, place.device)

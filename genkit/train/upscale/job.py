@@ -10,20 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from genkit.data.degradation import clean, web_photo
-from genkit.data.pictures import read_pictures, split_sources
+from genkit.data.degradation import clean, random_web_photo, web_photo
+from genkit.data.pictures import split_sources
+from genkit.data.tensors import to_pixels, to_tensor
 from genkit.errors import UsageError
 from genkit.evaluate.fidelity import crop_border, luma, psnr
 from genkit.models.upscale import compact
-from genkit.train.config import TrainConfig
-from genkit.train.feed import feed
-from genkit.train.upscale.degradation import photo
+from genkit.train.config import TrainConfig, options_of
+from genkit.train.feed import Batch
+from genkit.train.job import Figures, Job, Modules, hidden_convolutions
 
 LUMA = (65.481 / 255, 128.553 / 255, 24.966 / 255)
 
@@ -43,20 +43,20 @@ class DataOptions:
     validate_side: int = 256
 
 
-class UpscaleJob:
-    """What the loop asks of a task: its modules, its batches, its loss, its held-out metric and its sheet."""
+class UpscaleJob(Job):
+    averaged = ("network",)
 
     def __init__(self, config: TrainConfig, data: Sequence[Path], holdout: Path | None):
-        self.options = DataOptions(**{**config.data, "sizes": tuple(config.data.get("sizes", (1.0,)))})
+        self.options = options_of(DataOptions, config.data)
         self.scale = int(config.network.get("scale", 4))
         self.network_params = dict(config.network)
-        self.modules: dict[str, nn.Module] = {"network": compact.build(**config.network)}
-        self.averaged, self.rivals = ("network",), ()
+        self.modules: Modules = {"network": compact.build(**config.network)}
+        self.averaged, self.discriminators = ("network",), ()
         self.protocol = f"PSNR on Y of held-out pictures, centre {self.options.validate_side} square, border {self.scale}, " + (
             "Pillow bicubic reduction" if self.options.degradation == "clean" else "the web-photo degradation"
         )
         sources = split_sources(data, holdout)
-        self._pairs = [pair for s in sources for _, sharp in read_pictures(s.path, s.training) for pair in self._prepare(sharp)]
+        self._pairs = [pair for source in sources for sharp in source.training_pictures() for pair in self._prepare(sharp)]
         if not self._pairs:
             least = (self.options.patch + 2) * self.scale
             raise UsageError(
@@ -65,8 +65,7 @@ class UpscaleJob:
             )
         rng = np.random.default_rng(0)
         self._held: list[tuple[np.ndarray, np.ndarray]] = []
-        held = [pair for s in sources for pair in read_pictures(s.path, s.held[: self.options.validate])]
-        for _, sharp in held:
+        for sharp in [pixels for source in sources for pixels in source.held_pictures(self.options.validate)]:
             side = min(self.options.validate_side, *sharp.shape[:2]) // self.scale * self.scale
             top, left = (sharp.shape[0] - side) // 2, (sharp.shape[1] - side) // 2
             crop = np.ascontiguousarray(sharp[top : top + side, left : left + side])
@@ -97,34 +96,27 @@ class UpscaleJob:
         truth = sharp[top * scale : (top + patch) * scale, left * scale : (left + patch) * scale]
         return truth, None if small is None else small[top : top + patch, left : left + patch]
 
-    def adopt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """What a first checkpoint gives this network: a shallower one is grown."""
+    def adapt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """A shallower network is grown."""
         return compact.grow(state, int(self.network_params.get("num_conv", 8)))
 
     def matrices(self) -> list[Tensor]:
-        """The hidden convolutions; the first and the last one meet pixels, for which Muon is not made."""
-        convolutions = [layer for layer in self.modules["network"].modules() if isinstance(layer, nn.Conv2d)]
-        return [layer.weight for layer in convolutions[1:-1]]
+        return hidden_convolutions(self.modules["network"])
 
-    def batches(self, seed: int) -> Iterator[dict[str, Tensor]]:
-        return feed(self._batch, seed)
-
-    def _batch(self, rng: np.random.Generator) -> dict[str, Tensor]:
+    def batch(self, rng: np.random.Generator) -> Batch:
         small_patches: list[np.ndarray] = []
         sharp_patches: list[np.ndarray] = []
         for _ in range(self.options.batch):
             cuts = [self._cut(rng) for _ in range(self.options.candidates)]
             truth, small = max(cuts, key=lambda cut: _detail(cut[0])) if len(cuts) > 1 else cuts[0]
-            given = photo(truth, self.scale, rng) if small is None else small
+            source = random_web_photo(truth, self.scale, rng) if small is None else small
             turn, mirror = int(rng.integers(4)), bool(rng.integers(2))
-            for pixels, patches in ((given, small_patches), (truth, sharp_patches)):
+            for pixels, patches in ((source, small_patches), (truth, sharp_patches)):
                 turned = np.rot90(pixels, turn)
                 patches.append(np.ascontiguousarray((turned[:, ::-1] if mirror else turned).transpose(2, 0, 1)))
         return {"small": torch.from_numpy(np.stack(small_patches)), "sharp": torch.from_numpy(np.stack(sharp_patches))}
 
-    def loss(
-        self, modules: dict[str, nn.Module], batch: dict[str, Tensor], *, finishing: bool
-    ) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, modules: Modules, batch: Batch, *, finishing: bool) -> tuple[Tensor, Figures]:
         small = batch["small"].to(memory_format=torch.channels_last).float() / 255  # (N, 3, P, P)
         error = modules["network"](small) - batch["sharp"].float() / 255  # (N, 3, scale*P, scale*P)
         luma_error = (error * torch.tensor(LUMA, device=error.device).view(1, 3, 1, 1)).sum(1)  # (N, scale*P, scale*P)
@@ -132,11 +124,8 @@ class UpscaleJob:
         loss = size(error).mean() + size(luma_error).mean()
         return loss, {"loss": float(loss.detach())}
 
-    def rival_loss(self, modules: dict[str, nn.Module], batch: dict[str, Tensor]) -> None:
-        return None
-
     @torch.inference_mode()
-    def evaluate(self, modules: dict[str, nn.Module]) -> dict[str, float]:
+    def evaluate(self, modules: Modules) -> Figures:
         """PSNR on luma over the held-out pictures' centres, border of `scale` pixels left out."""
         scores = []
         for sharp, small in self._held:
@@ -145,7 +134,7 @@ class UpscaleJob:
         return {"psnr_y_db": float(np.mean(scores))}
 
     @torch.inference_mode()
-    def sheet(self, modules: dict[str, nn.Module]) -> np.ndarray:
+    def sheet(self, modules: Modules) -> np.ndarray:
         """Rows of (nearest, result, original), uint8 (H, W, 3)."""
         rows = []
         for sharp, small in self._held[:6]:
@@ -154,19 +143,13 @@ class UpscaleJob:
         width = max(row.shape[1] for row in rows)
         return np.concatenate([np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0))) for row in rows], 0)
 
-    def export(self, modules: dict[str, nn.Module]) -> tuple[dict[str, Tensor], dict[str, int]]:
+    def export(self, modules: Modules) -> tuple[dict[str, Tensor], dict[str, int]]:
         """The tensors and the card parameters of the finished model."""
         return dict(modules["network"].state_dict()), self.network_params
 
-    def card_fields(self) -> dict[str, Any]:
-        return {}
-
     @staticmethod
     def _enlarge(network: nn.Module, small: np.ndarray) -> np.ndarray:
-        device = next(network.parameters()).device
-        images = torch.from_numpy(small.copy()).to(device).permute(2, 0, 1)[None].float() / 255
-        result = network(images).clamp(0, 1)[0].permute(1, 2, 0) * 255  # (scale*H, scale*W, 3)
-        return result.round().byte().cpu().numpy()
+        return to_pixels(network(to_tensor(small, next(network.parameters()).device)))
 
 
 def _detail(pixels: np.ndarray) -> float:

@@ -30,7 +30,7 @@ def per_line() -> Mapping[str, Declared]:
 @lru_cache(maxsize=1)
 def of_the_run() -> Mapping[str, Declared]:
     """Those that hold for a whole run, by the name that a line or a recipe would give them."""
-    every = [each for each in (*option.declared(Txt2img), *option.declared(Txt2img.Run)) if not each.option.per_line]
+    every = [each for each in (*option.declared(Txt2img), *option.declared(Txt2img.run_type)) if not each.option.per_line]
     return {each.flag[2:].replace("-", "_"): each for each in every if each.flag.startswith("--") and not each.option.argument}
 
 
