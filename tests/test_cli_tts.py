@@ -356,11 +356,11 @@ def test_the_python_function(tts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_call_made_of_values_writes_what_the_command_writes(tts: Any) -> None:
     from genkit.run.call import Call, carry_out, from_values
-    from genkit.run.report import Reporter
+    from genkit.run.report import StreamReporter
     from genkit.verbs.tts.verb import Tts
 
-    def reporter() -> Reporter:
-        return Reporter(as_json=False, quiet=True, verbose=False)
+    def reporter() -> StreamReporter:
+        return StreamReporter(as_json=False, quiet=True, verbose=False)
 
     assert tts(TEXT, "-o", "a.wav", "--seed", 3, "--speed", 1.5, "--lufs", -20).code == 0
     values = {"text": TEXT, "output": "b.wav", "model": "tiny", "device": "cpu", "seed": 3, "speed": 1.5, "lufs": -20}

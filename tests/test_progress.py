@@ -12,7 +12,7 @@ import pytest
 from conftest import Run, Terminal
 
 from genkit import models
-from genkit.run.report import Reporter
+from genkit.run.report import StreamReporter
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,8 +20,8 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", Terminal(io.BytesIO(), encoding="utf-8", write_through=True))
 
 
-def reporter(**options: bool) -> Reporter:
-    return Reporter(**({"as_json": False, "quiet": False, "verbose": False} | options))
+def reporter(**options: bool) -> StreamReporter:
+    return StreamReporter(**({"as_json": False, "quiet": False, "verbose": False} | options))
 
 
 def test_steps_have_a_bar_under_that_of_the_pictures(monkeypatch: pytest.MonkeyPatch) -> None:

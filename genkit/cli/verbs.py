@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import types
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -70,16 +71,17 @@ def run(verb: Verb, settings: Any) -> int:
 
 def _parameter(each: option.Declared) -> inspect.Parameter:
     facts = each.option
-    kind: Any = list[each.kind] if each.several else each.kind
+    kind: Any = types.GenericAlias(list, (each.kind,)) if each.several else each.kind
     kind = kind | None if each.optional else kind
     settings: dict[str, Any] = {"metavar": facts.metavar, "help": facts.help or None, "show_default": facts.shown}
     if facts.argument:
-        info = typer.Argument(**settings)
+        info: Any = typer.Argument(**settings)
     else:
         # bounds in words of the option's own are checked with the option's other conditions, and said in those words
         limits: dict[str, Any] = {} if facts.bounds else {"min": _whole(each, facts.least), "max": _whole(each, facts.most)}
+        make: Any = typer.Option
         complete = {"model": complete_model, "model option": complete_option}.get(facts.completes)
-        info = typer.Option(*each.flags, rich_help_panel=facts.panel, autocompletion=complete, **settings, **limits)
+        info = make(*each.flags, rich_help_panel=facts.panel, autocompletion=complete, **settings, **limits)
     default = inspect.Parameter.empty if each.required else each.default
     return inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, info])
 

@@ -6,15 +6,13 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from genkit.run.report import Reporter
+
 Events = Callable[[dict[str, Any]], None]
 
 
-class Listener:
-    """A reporter for callers from Python: events go to `events`; without it, what is worth knowing becomes a warning."""
-
-    as_json = False
-    quiet = True
-    hints = False
+class Listener(Reporter):
+    """Tells a caller from Python: events go to `events`; without it, what is worth knowing becomes a warning."""
 
     def __init__(self, events: Events | None = None):
         self._events = events
@@ -25,15 +23,3 @@ class Listener:
         elif event == "notice":
             about = f"{fields['input']}: " if fields.get("input") else ""
             warnings.warn(f"{about}{fields['message']}", stacklevel=2)
-
-    def say(self, message: str) -> None:
-        self("notice", message=message)
-
-    def steps(self) -> None:
-        return None
-
-    def preview(self) -> None:
-        return None
-
-    def close(self) -> None:
-        """Nothing is open."""

@@ -93,14 +93,14 @@ def reporting(call: Call) -> Iterator[Reporter]:
     Raises:
         UsageError: standard output cannot carry what is asked of it.
     """
-    from genkit.run.report import Reporter, quiet_libraries
+    from genkit.run.report import StreamReporter, quiet_libraries
 
     run, pipe = call.run, call.pipes
     if pipe and run.json:
         raise UsageError("--json and -o - both want standard output", "write to a file: -o FILE")
     if pipe and not run.dry_run and sys.stdout.isatty():
         raise UsageError("a picture would be written to the terminal", "redirect it (> FILE), or give -o FILE")
-    reporter = Reporter(as_json=run.json, quiet=run.quiet, verbose=run.verbose, pipe=pipe)
+    reporter = StreamReporter(as_json=run.json, quiet=run.quiet, verbose=run.verbose, pipe=pipe)
     with quiet_libraries(run.verbose):
         try:
             yield reporter

@@ -13,9 +13,8 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -191,9 +190,17 @@ class Declared:
 WORDS: Mapping[type, str] = {int: "a whole number", float: "a number", str: "text", Path: "a path", bool: "yes or no"}
 
 
-@cache
-def declared(owner: Hashable) -> tuple[Declared, ...]:
+def declared(owner: type) -> tuple[Declared, ...]:
     """The options of a dataclass, in the order in which they are declared."""
+    if owner not in _DECLARED:
+        _DECLARED[owner] = _read(owner)
+    return _DECLARED[owner]
+
+
+_DECLARED: dict[type, tuple[Declared, ...]] = {}  # types are looked up once
+
+
+def _read(owner: type) -> tuple[Declared, ...]:
     hints = typing.get_type_hints(owner)
     return tuple(_declared(field, hints[field.name]) for field in dataclasses.fields(owner) if "option" in field.metadata)
 

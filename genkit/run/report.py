@@ -25,9 +25,34 @@ def write_event(event: str, /, **fields: Any) -> None:
 
 
 class Reporter:
-    """Takes events. `pipe` says that stdout carries the output itself."""
+    """Who is told what happens. This one is deaf: others take what they show. `hints`: stronger models may be named."""
 
-    hints = True  # whoever reads it may be told of stronger models
+    as_json = False
+    quiet = True
+    hints = False
+
+    def __call__(self, event: str, /, **fields: Any) -> None:
+        """Take an event."""
+
+    def say(self, message: str) -> None:
+        self("notice", message=message)
+
+    def steps(self) -> Callable[[int, int], None] | None:
+        """Where a model that works in steps may tell `(done, of)` after each; None where no bar is drawn."""
+        return None
+
+    def preview(self) -> Callable[[Any], None] | None:
+        """Where a model may show what it is at, pixels (H, W, 3) uint8; None where nothing can be shown."""
+        return None
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class StreamReporter(Reporter):
+    """Tells people on a terminal, or programs by JSON events. `pipe` says that stdout carries the output itself."""
+
+    hints = True
 
     def __init__(self, *, as_json: bool, quiet: bool, verbose: bool, pipe: bool = False):
         self.as_json, self.quiet, self._verbose, self._pipe = as_json, quiet, verbose, pipe
@@ -49,16 +74,12 @@ class Reporter:
             if tell is not None:
                 tell(**fields)
 
-    def say(self, message: str) -> None:
-        self("notice", message=message)
-
     def close(self) -> None:
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
 
     def steps(self) -> Callable[[int, int], None] | None:
-        """Where a model that works in steps may tell `(done, of)` after each; None where no bar is drawn."""
         return self._show_step if self._draws() else None
 
     def preview(self) -> Callable[[Any], None] | None:

@@ -231,6 +231,7 @@ class Txt2img(DrawingVerb):
     )
 
     name = "txt2img"
+    first = "prompts"
 
     @classmethod
     def adopt(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
