@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from genkit.verbs.style.verb import Style
 
 OF_OPTIMIZE = ("steps", "start", "style_weight", "optimizer", "optimize_size", "save_steps")
+PUBLISHED = "vgg19"  # the features that optimisation was published with
 PHOTOREAL_SIDE = 1024  # longest side of the picture that --photoreal takes colours from
 
 
@@ -133,7 +134,6 @@ class Painter:
         from genkit.run.session import features_of
         from genkit.verbs.style.doodle import is_flat
         from genkit.verbs.style.optimize import optimize
-        from genkit.verbs.style.verb import PUBLISHED
 
         context, styles, steps = self.context, self.options.styles, self.context.steps
         features = features_of(self.model)

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 STYLE, RESULT, METHOD = "Style", "Result", "Method"
 FAST, OPTIMIZE = "fast", "optimize"
-PUBLISHED = "vgg19"  # the features that optimisation was published with
 OF_STYLES = ("style", "weight", "style_size", "semantic")  # options that a model of one style has no use for
 
 
@@ -197,6 +196,7 @@ class Style(PictureVerb):
         """For optimisation the published features where they are here, else the encoder of the model that ships."""
         from genkit import cards
         from genkit.run.call import not_here
+        from genkit.verbs.style.methods import PUBLISHED
 
         if self.optimizes and run.model is None and not_here(published := cards.find(PUBLISHED, "style")) is None:
             return published
