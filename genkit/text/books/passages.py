@@ -84,11 +84,11 @@ def _markdown(path: Path) -> Iterator[Passage]:
         if level in (1, 2):
             if chapter:
                 number += 1
-                yield Passage(f"{number:04d}", "\n\n".join(chapter), title)
+                yield Passage(f"{number:04d}", "\n\n".join(chapter).strip(), title)
             title, chapter = text, []
-        chapter.append(text)
+        chapter.append(text + "\n" * bool(level))  # a line more behind a heading: recipes hold the texts of chapters
     if chapter:
-        yield Passage(f"{number + 1:04d}", "\n\n".join(chapter), title)
+        yield Passage(f"{number + 1:04d}", "\n\n".join(chapter).strip(), title)
 
 
 def _table(path: Path) -> Iterator[Passage]:
