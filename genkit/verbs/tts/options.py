@@ -50,7 +50,8 @@ class TextOptions:
             "--from",
             panel=TEXT,
             metavar="PATH",
-            help="A text to read, again for each: txt, md, csv, jsonl (id and text), srt (in its times), epub; a folder; -.",
+            help="A text to read, again for each: txt, md, csv, jsonl (id and text), srt, vtt, ass (in their times), epub; "
+            "a folder; -.",
         ),
     ] = None
     split: Annotated[
