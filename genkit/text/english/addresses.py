@@ -9,12 +9,9 @@ from __future__ import annotations
 import re
 
 from genkit.text.english.numbers import DIGITS, cardinal, digits
+from genkit.text.tables import table
 
-_SIGNS = {
-    ".": "dot", "/": "slash", "-": "dash", "_": "underscore", "@": "at", "?": "question mark", "=": "equals", "&": "and",
-    "#": "hash", "%": "percent", "~": "tilde", ":": "colon", "+": "plus", ",": "comma", ";": "semicolon",
-    "!": "exclamation mark", "\\": "backslash",
-}  # fmt: skip
+_SIGNS: dict[str, str] = table("english/words")["address_signs"]
 _TLD = r"(?:com|org|net|edu|gov|mil|int|info|io|dev|app|ai|co|uk|de|fr|ru|eu|us|ca|au|jp|ch|nl|se|it|es|pl|tv|me|biz)"
 _END = r"[^\s<>\"“”«»]*[^\s<>\"“”«».,;:!?()\[\]{}'’*_…]/?"
 URL = re.compile(rf"(?:https?://|ftp://|www\.){_END}|(?:[A-Za-z0-9-]+\.)+{_TLD}(?![\w-]|\.\w)(?:[/?#]{_END})?/?", re.IGNORECASE)

@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 from genkit.text.english.numbers import cardinal, decimal, digits, fraction, many, ordinal, pairs, year
-from genkit.text.english.units import CODES, CURRENCIES, MAGNITUDES, UNITS, plural_of
+from genkit.text.english.units import CODES, CURRENCIES, MAGNITUDES, UNITS
 
 NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d,]*\d)|\d+(?:\.\d+)?|\.\d+)"
 _SIGN = r"(?:(?<![\w.,)%°])[-−+]|(?<![\w.,)%°])±)?"
@@ -137,7 +137,7 @@ def measure(found: re.Match[str]) -> list[str] | None:
     name = (
         one
         if (_is_one(number) or re.fullmatch(r"\d/\d+|[½⅓⅔¼¾⅛⅜⅝⅞]", number.strip()) or adjective) and not to
-        else plural_of(unit)
+        else UNITS[unit][1]
     )
     if found["power"]:
         name = {"²": "square ", "³": "cubic "}[found["power"]] + name

@@ -21,9 +21,9 @@ from genkit.text.english.abbreviations import (
     STARTERS,
     TITLES,
     WEEKDAYS,
-    word_set,
 )
 from genkit.text.english.numbers import cardinal, digits, many, ordinal, pairs, roman
+from genkit.text.tables import table, word_set
 
 Said = list[str]
 
@@ -40,12 +40,6 @@ _INITIAL = re.compile(r"(?P<letter>[A-Z])\.(?=\s?[A-Z])")
 _SLASHED = re.compile(
     r"(?P<word>and/or|w/o|w/(?=\s)|b/c|n/a|c/o|he/she|she/he|his/her|him/her|s/he|y/o|km/h|m/s)(?![\w/])", re.IGNORECASE
 )
-_SLASHES = {
-    "and/or": "and or", "w/o": "without", "w/": "with", "b/c": "because", "n/a": "not applicable", "c/o": "care of",
-    "he/she": "he or she", "she/he": "she or he", "his/her": "his or her", "him/her": "him or her", "s/he": "she or he",
-    "y/o": "year old", "km/h": "kilometers per hour",
-    "m/s": "meters per second",
-}  # fmt: skip
 _BOTH = re.compile(r"(?P<one>[A-Z]{1,3})&(?P<other>[A-Z]{1,3})(?P<more>s)?(?![\w&])")  # AT&T, M&Ms
 _DAY = r"(?:Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)"
 _DAYS = re.compile(rf"(?P<one>{_DAY})\.?[-–](?P<other>{_DAY})\b\.?(?=[\s,;:)]|$)")
@@ -58,29 +52,12 @@ MODELS = re.compile(r"\b(?:iphone|ipad|galaxy|pixel|nexus|xbox|series|model|moto
 _ZONE = re.compile(r"(?P<zone>GMT|UTC)\s?(?P<sign>[-−+])(?P<hours>\d{1,2})(?::(?P<minutes>\d{2}))?(?!\w)")
 _LANGUAGE = re.compile(r"(?P<letter>[CFJ])(?P<sign>\+\+|#)(?!\w)")
 _VOWELS = set("aeiouy")
-_ONSETS = word_set(
-    "b c d f g h j k l m n p qu r s t v w x y z bl br ch cl cr dr dw fl fr gl gr kl kn kr ph pl pr rh sc sch scr sh shr "
-    "sk sl sm sn sp sph spl spr squ st str sw th thr tr tw wh wr"
-)
-_CODAS = word_set(
-    "b c d f g h k l m n p r s t v w x y z ch ck ct ds dth ff ft gh ght ks ld lf lk ll lls lm lp ls lt mb mp mps ms nc "
-    "nch nd nds ng ngs nk ns nt nts ph ps pt rb rc rch rd rds rf rg rk rks rl rm rms rn rns rp rs rt rts sh sk sm sp ss "
-    "st sts th ths tch ts tt ws zz"
-)
-_SIGNS = {
-    "&": "and", "@": "at", "%": "percent", "=": "equals", "$": "dollars", "£": "pounds", "€": "euros", "¥": "yen",
-    "°": "degrees", "≤": "less than or equal to", "≥": "greater than or equal to", "≠": "not equal to", "≈": "approximately",
-    "×": "times", "÷": "divided by", "±": "plus or minus", "√": "square root of", "∞": "infinity", "§": "section",
-    "¶": "paragraph", "©": "copyright", "→": "to", "−": "minus", "µ": "micro", "№": "number", "‰": "per mille",
-    "♯": "sharp", "²": "squared", "³": "cubed", "♭": "flat",
-}  # fmt: skip
-_GREEK_NAMES = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon phi "
-    "chi psi omega"
-)
-_GREEK = dict(zip("αβγδεζηθικλμνξοπρστυφχψω", re.findall(r"\w+", _GREEK_NAMES), strict=True))
 ABBREVIATIONS = TITLES | INSIDE | EITHER
-_LETTERED = word_set("vitamin grade plan hepatitis type group section an letter point level class team option side model")
+_WORDS = table("english/words")
+_ONSETS, _CODAS, _LETTERED = (word_set(_WORDS[name]) for name in ("onsets", "codas", "lettered"))
+_SIGNS: dict[str, str] = _WORDS["signs"]
+_SLASHES: dict[str, str] = _WORDS["slashes"]
+_GREEK: dict[str, str] = _WORDS["greek"]
 
 
 def shouted(part: str) -> bool:
