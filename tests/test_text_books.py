@@ -71,13 +71,13 @@ def test_markdown_is_read_without_its_signs(tmp_path):
     assert [(one.id, one.title) for one in found] == [("0001", None), ("0002", "One and only"), ("0003", "Two")]
     assert found[0].text == "Before all."
     said = found[1].text
-    assert said.startswith("One and only\n\nSome bold, slanted and code in snake_case; a link,\npicture, a note & tag.")
+    assert said.startswith("One and only\n\n\nSome bold, slanted and code in snake_case; a link,\npicture, a note & tag.")
     assert "first *star*" in said and "\n\nsecond" in said and "1. third" in said and "quoted" in said
     assert not {"hidden", "still", "no =", "```", "](", "**"} & {
         one for one in ("hidden", "still", "no =", "```", "](", "**") if one in said
     }
-    assert found[2].text.split("\n\n")[:2] == ["Two", "a, b"] and "c, d" in found[2].text and "https" not in found[2].text
-    assert "\nThree\n\nend" in found[2].text
+    assert found[2].text.split("\n\n")[:2] == ["Two", "\na, b"] and "c, d" in found[2].text and "https" not in found[2].text
+    assert "\nThree\n\n\nend" in found[2].text
 
 
 @pytest.mark.parametrize(
@@ -139,9 +139,71 @@ def test_subtitles_keep_their_times(tmp_path):
     assert found == [Passage("1", "Hello you.", None, 1.0, 2.5), Passage("2", "Bye.", None, 3600.5, 3601.0)]
 
 
+VTT = """WEBVTT - a film
+STYLE
+::cue { color: red }
+
+NOTE nobody
+reads this
+
+intro
+00:01.000 --> 00:02.500 position:10%
+<v Ann>Hello &amp; <00:01.200>good <00:01.900>day.</v>
+NOTE not a note, but a line
+
+NOTE between
+
+second
+01:00:00.500 --> 01:00:01.000
+- Bye.
+- <c.red>Bye.</c>
+"""
+ASS = """[Script Info]
+Title: x
+
+[V4+ Styles]
+Format: Name, Fontname, Fontsize
+Style: Default,Arial,20
+
+[Events]
+Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
+Dialogue: 0,0:00:05.00,0:00:06.50,Default,,0,0,0,,{\\i1}Second{\\i0}, with\\Na comma
+Comment: 0,0:00:00.00,0:00:01.00,Default,,0,0,0,,not said
+Dialogue: 0,0:00:01.00,0:00:02.00,Default,Ann,0,0,0,,First
+Dialogue: 0,0:00:01.00,0:00:02.00,Default,,0,0,0,,{\\p1}m 0 0 l 100 0{\\p0}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("a.vtt", VTT, [
+            ("1", "Hello & good day. NOTE not a note, but a line", 1.0, 2.5), ("2", "- Bye. - Bye.", 3600.5, 3601.0)]),
+        ("b.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\nIt was\n1984\n\n00:03.000 --> 00:04.000\n\n00:05.000 --> 00:06.000\n7", [
+            ("1", "It was 1984", 1.0, 2.0), ("3", "7", 5.0, 6.0),
+        ]),
+        ("b.srt", "1\n00:00:01,000 --> 00:00:02,000\nA {b}\n\nstill\n00:00:03,000 --> 00:00:04,000\nin\n1984", [
+            ("1", "A {b} still", 1.0, 2.0), ("2", "in 1984", 3.0, 4.0),
+        ]),
+        ("a.ass", ASS, [("3", "First", 1.0, 2.0), ("1", "Second, with a comma", 5.0, 6.5)]),
+        ("a.srt", "7\n00:00:09,000 --> 00:00:10,000\nB\n\n8\n00:00:01,000 --> 00:00:02,000\nA <3\n", [
+            ("2", "A <3", 1.0, 2.0), ("1", "B", 9.0, 10.0),
+        ]),
+    ],
+)  # fmt: skip
+def test_subtitles_of_three_kinds_come_in_order(tmp_path, name: str, text: str, expected: list):
+    found = passages(write(tmp_path / name, text))
+    assert [(one.id, one.text, one.start, one.end) for one in found] == expected
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
+        ("a.vtt", "WEBVTT\n\n00:01 --> 00:02\nHi\n", r"a\.vtt, line 3: no times"),
+        ("a.vtt", "WEBVTT\n\nx\n00:03.000 --> 00:02.500\nHi\n", r"a\.vtt, line 4: ends before"),
+        ("a.srt", "nothing of the kind\n", r"a\.srt: no times in it"),
+        ("a.ass", "[Events]\nDialogue: 0,soon,0:00:01.00,D,,0,0,0,,x\n", r"a\.ass: no readable subtitles .*'soon'"),
+        ("a.srt", "1\n00:00:01,000 --> 00:00:02,500\n" + "{<" * 100_000, r"a\.srt, line 3: no subtitle is that long"),
         ("a.csv", "id,text\n1,ok\n2,\n", r"a\.csv, line 3: no text"),
         ("a.jsonl", '{"text": "a"}\nnope\n', r"a\.jsonl, line 2: no JSON"),
         ("a.jsonl", '{"text": ""}\n', r"a\.jsonl, line 1: no text"),

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from genkit.errors import InputError
-from genkit.text.english.normalise import INLINE, WRITE_ARPABET, Token, stronger, tokens
 from genkit.text.english.numbers import digits, ordinal
 from genkit.text.front import Piece, Sentence, Word
 from genkit.text.lexicon import Lexicon, phonemes_from
+from genkit.text.reading import INLINE, WRITE_ARPABET, Token, stronger, tokens
 from genkit.text.splitting import spans
 from genkit.text.ssml import Atom, Plain, read_ssml
 from genkit.text.ssml import place as place_in
@@ -66,7 +66,7 @@ class _Pieces:
 def compose(text: str, language: str, lexicon: Lexicon | None, start: int) -> Iterator[Sentence]:
     """The sentences of plain text."""
     known = lexicon or ()
-    for first, last, ends in spans(text, start):
+    for first, last, ends in spans(text, start, language=language):
         pieces = _Pieces()
         for token in tokens(text, first, last, language=language, known=known):
             pieces.add(token)
@@ -84,7 +84,7 @@ def compose_ssml(markup: str, language: str, lexicon: Lexicon | None, start: int
         return place >= 0 and plain.atoms[place].start < offset < plain.atoms[place].end
 
     begin = plain.plain(start) if start else 0
-    coming = spans(plain.text, begin, within)
+    coming = spans(plain.text, begin, within, language)
     span = next(coming, None)
     state = [1.0, 0.0]
     event = 0
@@ -208,7 +208,7 @@ def said_as(text: str, kind: str, form: str) -> list[str] | None:
 
     Raises: InputError where the text is nothing of that kind.
     """
-    from genkit.text.english import dates, measures
+    from genkit.text.english import dates, measures, times
     from genkit.text.english.addresses import spoken_runs
 
     if kind in ("characters", "spell-out"):
@@ -224,7 +224,7 @@ def said_as(text: str, kind: str, form: str) -> list[str] | None:
         return measures.fraction(int(found["top"]), int(found["bottom"]))
     if kind == "date" and (said := dates.formatted(text, form)):
         return said
-    if kind == "time" and (found := dates.CLOCK.fullmatch(text)) and (said := dates.clock(found)):
+    if kind == "time" and (found := times.CLOCK.fullmatch(text)) and (said := times.clock(found)):
         return said
     if kind in ("currency", "unit", "date", "time") and any(one.isdigit() for one in text):
         return None

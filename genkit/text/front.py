@@ -33,6 +33,7 @@ class Word:
     end: int
     phonemes: tuple[str, ...] = ()
     letter: bool = False  # a letter by its name: "a" is then EY1
+    capital: bool = False  # it has one that is not the sentence's: Polish, and polish
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def sentences(
     Raises: InputError where `ssml` is wrong or `[[...]]` holds no phonemes; its message names the tag and its place.
     """
     from genkit.text.composing import compose, compose_ssml
-    from genkit.text.english.numbers import language_code
+    from genkit.text.others.numbers import language_tag
 
-    language = language_code(language)
+    language = language_tag(language)
     return compose_ssml(text, language, lexicon, start) if ssml else compose(text, language, lexicon, start)

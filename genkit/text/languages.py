@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Sequence
 from functools import lru_cache
 
-from genkit.text.english.abbreviations import word_set
+from genkit.text.tables import word_set
 
 SURE, LIKELY = 0.9, 0.3  # of a language's probability: to refuse a text, and to say what it may be
 MARGIN = 10  # times as probable as what a voice speaks

@@ -27,7 +27,21 @@ _SCRIPTS: dict[str, tuple[str, ...]] = {
     "TIBETAN": ("bo", "bod"), "LATIN": ("sr", "srp", "uz", "az"),
 }  # fmt: skip
 _BOTH = ("sr", "srp", "uz", "uzb", "az", "aze")  # written in Latin and in Cyrillic
-_WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|[\u0300-\u036f'’])*")
+_PLANES = ((0x300, 0x3400), (0xA4D0, 0xAC00), (0xFB00, 0xFF00), (0x10000, 0x12000), (0x16A00, 0x17000), (0x1CF00, 0x1D300),
+           (0x1E000, 0x1F000))  # fmt: skip
+
+
+def _marks() -> str:
+    """All combining marks, as ranges for a class of a regular expression: they belong to the letter before them."""
+    codes = [one for first, end in _PLANES for one in range(first, end) if unicodedata.category(chr(one)) in ("Mn", "Mc")]
+    firsts = [one for place, one in enumerate(codes) if not place or codes[place - 1] != one - 1]
+    lasts = [one for place, one in enumerate(codes) if place + 1 == len(codes) or codes[place + 1] != one + 1]
+    return "".join(f"{chr(first)}-{chr(last)}" for first, last in zip(firsts, lasts, strict=True))
+
+
+# one letter of a word with what belongs to it: vowel signs, and the joiners of Indian and Persian writing
+LETTER = rf"(?:[^\W\d_²³¹⁰-₉½⅓⅔¼¾⅕-⅞]|[{_marks()}\u200c\u200d])"
+_WORD = re.compile(rf"[^\W\d_](?:{LETTER}|['’])*")
 _FOREIGN = re.compile(r"[^\x00-\u024f\u1e00-\u1eff\u2000-\u206f\u20a0-\u20cf]")
 EXAMPLES = 5  # words that a message names
 _ANYWHERE = {

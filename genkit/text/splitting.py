@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from genkit.text.english.abbreviations import (
     BEFORE_NUMBER,
@@ -21,7 +22,9 @@ from genkit.text.english.abbreviations import (
     TIME_ZONES,
     WEEKDAYS,
 )
+from genkit.text.english.postal import STREETS, UNITS
 from genkit.text.english.scripture import BOOKS
+from genkit.text.scripts import LETTER
 
 LONGEST = 500  # characters: a longer sentence is cut at a comma or a space, so that no text can fill the memory
 SHORT_LINE = 60  # characters: lines of running text are longer where they are broken by hand
@@ -33,7 +36,7 @@ _BOUNDARY = re.compile(
     rf"(?P<mark>[.?!…]+)[{re.escape(_CLOSING)}]*(?=\s|$)|(?P<wide>[。！？।॥؟]+[”’」』）]*)|(?P<forced>\u2028)|(?P<line>[^\S\n]*\n)"
 )
 _LAST_TOKEN = re.compile(r"[^\s\"'“‘„«‹(\[{]+$")
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+_WORD = re.compile(rf"(?:{LETTER}|\d)+(?:['’](?:{LETTER}|\d)+)?")
 _DOTTED = re.compile(r"(?:[A-Za-z]\.)+[A-Za-z]$")
 _COMMA = re.compile(r"[,;:—–)](?=\s)|—")
 _VERSE = re.compile(r"\s+\d{1,3}:\d")
@@ -41,14 +44,17 @@ _AFTER_HOURS = TIME_ZONES | set(FULL_MONTHS) | set(MONTHS) | set(WEEKDAYS) | set
 _BULLET = re.compile(r"(?:[-*•–—]|\d{1,3}[.)])\s")
 
 
-def spans(text: str, start: int = 0, inside: Callable[[int], bool] | None = None) -> Iterator[tuple[int, int, bool]]:
+def spans(
+    text: str, start: int = 0, inside: Callable[[int], bool] | None = None, language: str = "en"
+) -> Iterator[tuple[int, int, bool]]:
     """(start, end, paragraph ends here) of each sentence from `start` on; `inside(offset)` says where no sentence may end."""
+    ends = partial(_ends, ends_word=_ends_word if language.partition("-")[0] == "en" else _ends_foreign_word(language))
     at, length = start, len(text)
     while at < length:
         found = _PARAGRAPH.search(text, at)
         stop, after = (found.start(), found.end()) if found else (length, length)
         pending: tuple[int, int] | None = None
-        for span in _sentences(text, at, stop, inside):
+        for span in _sentences(text, at, stop, inside, ends):
             if pending:
                 yield *pending, False
             pending = span
@@ -57,13 +63,15 @@ def spans(text: str, start: int = 0, inside: Callable[[int], bool] | None = None
         at = after
 
 
-def _sentences(text: str, at: int, stop: int, inside: Callable[[int], bool] | None) -> Iterator[tuple[int, int]]:
+def _sentences(
+    text: str, at: int, stop: int, inside: Callable[[int], bool] | None, ends: Callable[..., bool]
+) -> Iterator[tuple[int, int]]:
     first = at
     for found in _BOUNDARY.finditer(text, at, stop):
         end = found.end()
         if found.start() < first or (inside is not None and inside(end)):
             continue
-        if found["mark"] and not _ends(text, found.start("mark"), found.end("mark"), end, stop, first):
+        if found["mark"] and not ends(text, found.start("mark"), found.end("mark"), end, stop, first):
             continue
         if found["line"] and not _line_ends(text, found.start(), end, stop, first):
             continue
@@ -99,7 +107,9 @@ def _following(text: str, at: int, stop: int) -> str:
     return found[0] if found else text[at : at + 1] if at < stop else ""
 
 
-def _ends(text: str, start: int, mark_end: int, end: int, stop: int, first: int) -> bool:
+def _ends(
+    text: str, start: int, mark_end: int, end: int, stop: int, first: int, ends_word: Callable[[str, int, int, int, str], bool]
+) -> bool:
     following = _following(text, end, stop)
     if not following:
         return True
@@ -111,26 +121,52 @@ def _ends(text: str, start: int, mark_end: int, end: int, stop: int, first: int)
     token = _LAST_TOKEN.search(text, max(first, start - 40), start)
     if token is None:
         return True
-    word = token[0]
+    if token[0].isdigit() and len(token[0]) <= 3 and _begins_line(text, token.start(), first):
+        return False
+    return ends_word(text, token.start(), end, first, following)
+
+
+def _ends_word(text: str, start: int, end: int, first: int, following: str) -> bool:
+    """Whether the English word from `start` to the full stop before `end` ends its sentence."""
+    word = re.split(r"[-–—/]", text[start:end].rstrip(_CLOSING).removesuffix("."))[-1]
     low = word.lower()
     starter = following.lower() in STARTERS and following[:1].isupper()
     if word.isdigit():
-        return not (len(word) <= 3 and _begins_line(text, token.start(), first))
+        return True
     if low == "c" and following[0].isdigit():  # c. 1450
         return False
     if low == "st":  # Saint before a name; Street at an end
-        return starter and _capital_before(text, token.start(), first)
+        return starter and _capital_before(text, start, first)
     if low in BOOKS and following[0].isdigit() and _VERSE.match(text, end):  # 1 Cor. 13:4
         return False
     if low in NEVER_LAST:
         return low in BEFORE_NUMBER and not following[0].isdigit() and low in ("no", "art", "est", "ch")
     if low in ("a.m", "p.m"):
         return following[0].isupper() and following.lower() not in _AFTER_HOURS
-    if low in MAYBE_LAST or _DOTTED.fullmatch(word):
+    if low in UNITS and following[0].isdigit():  # Bldg. 4
+        return False
+    if low in MAYBE_LAST or low in STREETS or _DOTTED.fullmatch(word):
         return starter
     if len(word) == 1 and word.isalpha() and word.isupper():
-        return (starter or word == "I") and not _capital_before(text, token.start(), first)
+        return (starter or word == "I") and not _capital_before(text, start, first)
     return True
+
+
+def _ends_foreign_word(language: str) -> Callable[[str, int, int, int, str], bool]:
+    """The same of another language, by its own abbreviations and ordinal numbers."""
+    from genkit.text.others.reading import unended
+
+    short, ordinal_ahead = unended(language.partition("-")[0])
+
+    def ends_word(text: str, start: int, end: int, first: int, following: str) -> bool:
+        word = text[start:end].rstrip(_CLOSING).removesuffix(".")
+        if word.isdigit():
+            return not (ordinal_ahead and len(word) < 3 and ordinal_ahead.match(text, end))
+        if word.lower() in short or word.rpartition(".")[2].lower() in short:
+            return False
+        return not (len(word) == 1 and word.isalpha() and word.isupper())
+
+    return ends_word
 
 
 def _capital_before(text: str, at: int, first: int) -> bool:

@@ -1,20 +1,17 @@
-"""Files to passages: text, Markdown, tables, subtitles and e-books. Standard library only."""
+"""Files to passages: text, Markdown, tables, subtitles and e-books."""
 
 from __future__ import annotations
 
 import csv
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from genkit.errors import InputError
 
-KINDS = (".txt", ".md", ".csv", ".jsonl", ".srt", ".epub")
-_TIME = r"(\d{1,3}):(\d{2}):(\d{2})[,.](\d{1,3})"
-_TIMES = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}")
-_TAGS = re.compile(r"</?[a-zA-Z][^>\n]*>|\{\\[^}\n]*\}")
+SUBTITLES = (".srt", ".vtt", ".ass", ".ssa")
+KINDS = (".txt", ".md", ".csv", ".jsonl", *SUBTITLES, ".epub")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +38,10 @@ def passages(path: Path, *, kind: str | None = None) -> Iterator[Passage]:
         from genkit.text.books.epub import chapters
 
         return chapters(path)
+    if kind in SUBTITLES:
+        from genkit.text.books.subtitles import subtitles
+
+        return _guarded(subtitles(path, kind), path)
     readers = {
         ".txt": _text,
         ".md": _markdown,
@@ -48,7 +49,6 @@ def passages(path: Path, *, kind: str | None = None) -> Iterator[Passage]:
         ".csv": _table,
         ".tsv": _table,
         ".jsonl": _json_lines,
-        ".srt": _subtitles,
     }
     if kind not in readers:
         raise InputError(f"{path}: {kind or 'a name without a suffix'} is no kind of text", f"read are {', '.join(KINDS)}")
@@ -64,13 +64,14 @@ def _guarded(found: Iterator[Passage], path: Path) -> Iterator[Passage]:
         raise InputError(f"{path}: {error.strerror or error}", "check the file and its permissions") from error
 
 
-def _encoding(path: Path) -> str:
+def encoding_of(path: Path) -> str:
+    """UTF-16 by its mark, else UTF-8."""
     with path.open("rb") as opened:
         return "utf-16" if opened.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
 
 
 def _text(path: Path) -> Iterator[Passage]:
-    text = path.read_text(encoding=_encoding(path))
+    text = path.read_text(encoding=encoding_of(path))
     if text.strip():
         yield Passage("0001", text)
 
@@ -80,21 +81,21 @@ def _markdown(path: Path) -> Iterator[Passage]:
     from genkit.text.books.markdown import paragraphs
 
     number, title, chapter = 0, None, []  # type: int, str | None, list[str]
-    for level, text in paragraphs(path.read_text(encoding=_encoding(path))):
+    for level, text in paragraphs(path.read_text(encoding=encoding_of(path))):
         if level in (1, 2):
             if chapter:
                 number += 1
-                yield Passage(f"{number:04d}", "\n\n".join(chapter), title)
+                yield Passage(f"{number:04d}", "\n\n".join(chapter).strip(), title)
             title, chapter = text, []
-        chapter.append(text)
+        chapter.append(text + "\n" * bool(level))  # a line more behind a heading: recipes hold the texts of chapters
     if chapter:
-        yield Passage(f"{number + 1:04d}", "\n\n".join(chapter), title)
+        yield Passage(f"{number + 1:04d}", "\n\n".join(chapter).strip(), title)
 
 
 def _table(path: Path) -> Iterator[Passage]:
     """Rows under a header that names id and text (any order, title allowed), or id and text alone (LJSpeech: id|text), or one
     column of texts."""
-    with path.open(encoding=_encoding(path), newline="") as opened:
+    with path.open(encoding=encoding_of(path), newline="") as opened:
         first = opened.readline()
         opened.seek(0)
         sign = (
@@ -129,7 +130,7 @@ def _row(row: list[str], columns: dict[str, int], path: Path, line: int) -> Pass
 
 
 def _json_lines(path: Path) -> Iterator[Passage]:
-    with path.open(encoding=_encoding(path)) as opened:
+    with path.open(encoding=encoding_of(path)) as opened:
         for number, line in enumerate(opened, 1):
             if not line.strip():
                 continue
@@ -144,34 +145,3 @@ def _json_lines(path: Path) -> Iterator[Passage]:
                 raise InputError(f"{path}, line {number}: start and end must be seconds")
             title = found.get("title")
             yield Passage(str(found.get("id") or f"{number:04d}"), found["text"], None if title is None else str(title), *times)
-
-
-def _subtitles(path: Path) -> Iterator[Passage]:
-    """One passage a subtitle, with its times; tags of style are taken off."""
-    with path.open(encoding=_encoding(path)) as opened:
-        block: list[str] = []
-        number = 0
-        for number, line in enumerate(opened, 1):
-            if line.strip():
-                block.append(line.strip())
-            elif block:
-                yield from _subtitle(block, path, number - len(block))
-                block = []
-        if block:
-            yield from _subtitle(block, path, number - len(block) + 1)
-
-
-def _subtitle(block: list[str], path: Path, line: int) -> Iterator[Passage]:
-    place = 0 if "-->" in block[0] else 1
-    found = _TIMES.match(block[place]) if place < len(block) else None
-    if found is None:
-        raise InputError(f"{path}, line {line + place}: no times", "write 00:00:01,000 --> 00:00:02,500")
-    times = [
-        int(h) * 3600 + int(m) * 60 + int(s) + int(f.ljust(3, "0")) / 1000
-        for h, m, s, f in (found.groups()[:4], found.groups()[4:])
-    ]
-    if times[1] < times[0]:
-        raise InputError(f"{path}, line {line + place}: ends before it begins")
-    text = _TAGS.sub("", " ".join(block[place + 1 :])).strip()
-    if text:
-        yield Passage(block[0] if place else f"{line:04d}", text, None, *times)

@@ -8,31 +8,36 @@ from __future__ import annotations
 
 import re
 
-from genkit.text.english.numbers import DIGITS, cardinal, digits
+from genkit.text.english.numbers import DIGITS, cardinal, digits, pairs
+from genkit.text.tables import table
 
-_SIGNS = {
-    ".": "dot", "/": "slash", "-": "dash", "_": "underscore", "@": "at", "?": "question mark", "=": "equals", "&": "and",
-    "#": "hash", "%": "percent", "~": "tilde", ":": "colon", "+": "plus", ",": "comma", ";": "semicolon",
-    "!": "exclamation mark", "\\": "backslash",
-}  # fmt: skip
+_SIGNS: dict[str, str] = table("english/words")["address_signs"]
 _TLD = r"(?:com|org|net|edu|gov|mil|int|info|io|dev|app|ai|co|uk|de|fr|ru|eu|us|ca|au|jp|ch|nl|se|it|es|pl|tv|me|biz)"
 _END = r"[^\s<>\"“”«»]*[^\s<>\"“”«».,;:!?()\[\]{}'’*_…]/?"
 URL = re.compile(rf"(?:https?://|ftp://|www\.){_END}|(?:[A-Za-z0-9-]+\.)+{_TLD}(?![\w-]|\.\w)(?:[/?#]{_END})?/?", re.IGNORECASE)
 MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
-HANDLE = re.compile(r"(?P<sign>[@#])(?P<name>[A-Za-z]\w+)")
+HANDLE = re.compile(r"(?P<sign>[@#])(?P<name>[A-Za-z]\w+|\d+[A-Za-z]\w+)")
 _KINDS = (
     "txt|pdf|docx?|xlsx?|pptx?|csv|tsv|json|xml|html?|css|js|ts|py|md|rst|jpe?g|png|gif|svg|mp3|mp4|wav|flac|zip|tar|gz|exe|dll|"
     "sh|bat|toml|ya?ml|cfg|ini|log|sql|cpp|java|epub|iso|bin|dat"
 )
 FILE = re.compile(rf"[\w-]+(?:\.[\w-]+)*\.(?:{_KINDS})(?![\w.]*\w)")
 PATH = re.compile(r"(?:[A-Za-z]:|~|\.{1,2})?(?:[/\\][\w.-]*\w){2,}[/\\]?|~/[\w.-]*\w|[A-Za-z]:\\(?:[\w.-]*\w)?")
-IP = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}(?![\w.]*\w)")
+IP = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}(?:/\d{1,2})?(?![\w.]*\w)")
+MAC = re.compile(r"[\dA-Fa-f]{2}(?::[\dA-Fa-f]{2}){5}(?!\w)")
 VERSION = re.compile(r"(?P<v>[vV]\.?\s?)?(?P<number>\d+(?:\.\d+){2,}|(?<=[vV])\d+(?:\.\d+)*)(?!\w)")
+_EXTENSION = r"(?:,?\s?(?:x|ext\.?|extension)\s?(?P<ext>\d{1,6}))?"
 PHONE = re.compile(
-    r"(?:(?:\+?1[-.\s])?(?:\(\d{3}\)\s?|\d{3}[-.\s])\d{3}[-.]\d{4}|\+\d{1,3}(?:[\s-]\(?\d{1,8}\)?){2,5}|0\d{2,5}/\d{3,9}(?:-\d{1,5})?|0\d{2,4}(?:\s\d{3,4}){1,2}|1[38]00\s\d{3}\s\d{3}|\d{3}-\d{4}"
-    r"|1-\d{3}-\d{3}-\d{4}|\+\d{8,15})(?![\w-])"
+    r"(?:(?:\+?\d{1,2}[-.\s]?)?\(\d{3}\)[-.\s]?\d{3}[-.\s]\d{4}|(?:\+?1[-.\s])?\d{3}([-.\s])\d{3}(?:\1|[-.])\d{4}"
+    r"|\+\d{1,3}(?:[\s.-]?\(?\d{1,8}\)?){2,5}|0\d{2,5}/\d{3,9}(?:-\d{1,5})?|0\d{4}\s\d{6}|0\d{2,4}(?:\s\d{3,4}){1,2}|1[38]00\s\d{3}\s\d{3}"
+    r"|\d{3}-\d{4}|\+\d{8,15})" + _EXTENSION + r"(?![\w-])"
 )
-GROUPS = re.compile(r"\d{1,7}(?:-\d{1,7}){3,}(?![\w-])")  # ISBN and other numbers in groups
+PHONE_WORD = re.compile(r"1-(?P<code>[89]\d\d)-(?P<word>[A-Z]{4,8}|[A-Z]{3}-[A-Z]{4})(?![\w-])")  # 1-800-FLOWERS
+# ISBN and other numbers in groups; social security; cards of four fours
+GROUPS = re.compile(r"(?:\d{1,7}(?:-\d{1,7}){3,}|\d{2}-\d{7}|\d{3}-\d{2}-\d{4}|\d{4}(?:[ -]\d{4}){3})(?![\w-])")
+PLAN = re.compile(r"(?P<number>\d{3})\((?P<letter>[a-zA-Z])\)(?:\((?P<sub>\d{1,2})\))?(?P<more>s\b)?")  # 401(k), 501(c)(3)
+CODE = re.compile(r"(?P<letters>[A-Z]{1,4})-(?P<number>\d{3,4})(?P<more>[A-Z]?)(?![\w-]|[.,]\d)")  # ABC-123
+COLOUR = re.compile(r"#(?P<code>(?=[\da-fA-F]*\d)[\da-fA-F]{6})(?!\w)")
 _RUNS = re.compile(r"[^\W\d_]+|\d+|.")
 _SAID = frozenset(["com", "org", "net", "edu", "gov", "info", "dev", "app", "biz", "co"])
 
@@ -70,7 +75,7 @@ def mail(found: re.Match[str]) -> list[str]:
 
 
 def handle(found: re.Match[str]) -> list[str]:
-    from genkit.text.english.words import spelt
+    from genkit.text.english.acronyms import spelt
 
     parts = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", found["name"])
     words = [
@@ -80,10 +85,21 @@ def handle(found: re.Match[str]) -> list[str]:
 
 
 def ip(found: re.Match[str]) -> list[str]:
-    return [word for one in found[0] for word in (["dot"] if one == "." else [DIGITS[int(one)]])]
+    address, _, width = found[0].partition("/")
+    words = [word for one in address for word in (["dot"] if one == "." else [DIGITS[int(one)]])]
+    return words + (["slash", *cardinal(width)] if width else [])
 
 
-def version(found: re.Match[str]) -> list[str]:
+def mac(found: re.Match[str]) -> list[str]:
+    words: list[str] = []
+    for pair in found[0].split(":"):
+        words += ([","] if words else []) + [DIGITS[int(one)] if one.isdigit() else one.upper() for one in pair]
+    return words
+
+
+def version(found: re.Match[str]) -> list[str] | None:
+    if not found["v"] and re.fullmatch(r"[1-9]\d{0,2}(?:\.\d{3}){2,}", found["number"]):
+        return None  # 1.000.000
     words = ["version"] if found["v"] else []
     for place, part in enumerate(found["number"].split(".")):
         words += (["point"] if place else []) + cardinal(part)
@@ -92,15 +108,42 @@ def version(found: re.Match[str]) -> list[str]:
 
 def phone(found: re.Match[str]) -> list[str]:
     """Digit by digit, with a rest between the groups."""
-    words = ["plus"] if found[0].startswith("+") else []
-    for place, group in enumerate(re.findall(r"\d+", found[0])):
+    extension = found["ext"]
+    text = found[0][: found.start("ext") - found.start()] if extension else found[0]
+    words = ["plus"] if text.startswith("+") else []
+    for place, group in enumerate(re.findall(r"\d+", text)):
         words += ([","] if place else []) + (["eight", "hundred"] if group == "800" and place == 1 else digits(group))
-    return words
+    return words + ([",", "extension", *digits(extension)] if extension else [])
+
+
+def phone_word(found: re.Match[str]) -> list[str]:
+    code = ["eight", "hundred"] if found["code"] == "800" else digits(found["code"])
+    return ["one", ",", *code, ",", *found["word"].lower().replace("-", " ").split()]
+
+
+def plan(found: re.Match[str]) -> list[str]:
+    words = [*pairs(found["number"]), found["letter"].upper() + ("'s" if found["more"] else "")]
+    return words + (cardinal(found["sub"]) if found["sub"] else [])
+
+
+def code(found: re.Match[str]) -> list[str] | None:
+    """Letters and the number behind them in twos; COVID and what else is a word has its own reading."""
+    from genkit.text.english.acronyms import spelt
+
+    letters_said = (
+        [*found["letters"]] if spelt(found["letters"].lower()) or len(found["letters"]) == 1 else [found["letters"].lower()]
+    )
+    number = digits(found["number"]) if found["number"][0] == "0" else pairs(found["number"])
+    return [*letters_said, *number, *found["more"]]
+
+
+def colour(found: re.Match[str]) -> list[str]:
+    return ["hash", *(word for one in found["code"] for word in (digits(one) if one.isdigit() else [one.upper()]))]
 
 
 def groups(found: re.Match[str]) -> list[str]:
-    """Digit by digit, with a rest at each hyphen."""
+    """Digit by digit, with a rest between the groups."""
     words: list[str] = []
-    for group in found[0].split("-"):
+    for group in re.split(r"[ -]", found[0]):
         words += ([","] if words else []) + digits(group)
     return words

@@ -1,4 +1,4 @@
-"""Dates, times of day, decades: to words (see addresses.py for what a reader gives)."""
+"""Dates, months, years, decades: to words (see addresses.py for what a reader gives)."""
 
 from __future__ import annotations
 
@@ -7,29 +7,47 @@ import re
 from genkit.text.english.abbreviations import FULL_MONTHS, MONTHS
 from genkit.text.english.numbers import cardinal, decade, ordinal, year
 
-_NAMES = "|".join([*(name.title() for name in FULL_MONTHS), *(name.title() + r"\.?" for name in MONTHS)])
-_MONTH = rf"(?P<month>{_NAMES})"
-_YEAR = r"(?:,?\s+(?P<year>[12]\d{3})(?!\d|[,.:]\d|%))?"
-_HALF = r"(?:\s?(?P<half>[AaPp]\.?[Mm]\b\.?))"
+_MONTH = rf"(?P<month>(?i:{'|'.join([*FULL_MONTHS, *(name + '[.]?' for name in MONTHS)])}))"
+_LAST_MONTH = _MONTH.replace("<month>", "<last>")
+_ORDINAL = r"(?:st|nd|rd|th)?"
+_YEAR = r"(?:(?:,\s?|\s|\s?[-/]\s?)(?P<year>[12]\d{3})(?!\d|[-–,.:]\d|%|\s?(?:a\.?m|p\.?m)\b)|,?\s['’](?P<short>\d\d)\b)?"
+_END = r"(?![\d:%/]|[.,]\d|[-–]\d|\s?[ap]\.?m\b)"
 
+# Jan. 5, 2020; JAN 15 2020; jan-15-2020; May 3-5
 MONTH_DAY = re.compile(
-    rf"{_MONTH}\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?:\s?[-–]\s?(?P<last>\d{{1,2}}))?(?![\d:%/]|[.,]\d|\s?[ap]\.?m\b){_YEAR}"
+    rf"{_MONTH}(?:\s+(?:the\s+)?|-)(?P<day>\d{{1,2}})(?P<th>{_ORDINAL})\b(?:\s?[-–]\s?(?P<to>\d{{1,2}}){_ORDINAL}\b(?!\d|\s?[-–]))?"
+    rf"(?:{_YEAR}){_END}"
 )
-MONTH_YEAR = re.compile(rf"{_MONTH},?\s+(?P<year>[12]\d{{3}})(?![\d,%])")
-DAY_MONTH = re.compile(rf"(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}(?:\b|(?<=\.)){_YEAR}")
+MONTH_YEAR = re.compile(rf"{_MONTH}(?:,?\s+|[-/])(?:(?P<year>[12]\d{{3}})(?![\d%]|,\d|[-–]\d)|['’](?P<short>\d\d)\b)")
+# May-June 2020
+MONTHS_TO = re.compile(rf"{_MONTH}\s?[-–]\s?{_LAST_MONTH}(?!\w|-|\s\d{{1,2}}\b)(?:,?\s+(?P<year>[12]\d{{3}})(?![\d,%]))?")
+# 15 January 2020, 5th of May, 15-Jan-2020, 3-5 May
+DAY_MONTH = re.compile(
+    rf"(?:(?P<from>\d{{1,2}}){_ORDINAL}\s?[-–]\s?)?(?P<day>\d{{1,2}})(?P<th>{_ORDINAL})(?:\s+(?:of\s+)?|[-/.])"
+    rf"{_MONTH}(?:\b|(?<=\.))(?:{_YEAR}|[-/.](?P<two>\d\d)(?!\d))(?!\w|-\w)"
+)
+# 2020-01-15T10:30:00Z
 ISO = re.compile(
-    r"(?P<year>\d{4})(?P<sign>[-/])(?P<month>\d{2})(?P=sign)(?P<day>\d{2})"
-    r"(?:[T ](?P<time>\d{2}:\d{2})(?::\d{2}(?:\.\d+)?)?Z?)?(?![\w-])"
+    r"(?P<year>\d{4})(?P<sign>[-/])(?P<month>\d{1,2})(?P=sign)(?P<day>\d{1,2})"
+    r"(?:[T ](?P<time>\d{2}:\d{2})(?::\d{2}(?:[.,]\d+)?)?(?P<zone>Z|[-+−]\d{2}:?\d{2})?)?(?![\w-]|\.\d)"
 )
-SLASHED = re.compile(r"(?P<a>\d{1,2})(?P<sign>[/.-])(?P<b>\d{1,2})(?P=sign)(?P<year>\d{4}|\d{2})(?![\w/.-]*\d)")
-_UNTIL = r"(?P<until>\s?[-–—]\s?(?=\d{1,2}(?::\d{2}|\s?[AaPp]\.?[Mm]\b)))?"  # 9 a.m.-5 p.m.
-CLOCK = re.compile(rf"(?P<hour>\d{{1,2}}):(?P<minute>\d{{2}})(?::(?P<second>\d{{2}}))?(?![\d:]|,\d{{3}}){_HALF}?{_UNTIL}")
-HOUR = re.compile(rf"(?P<hour>\d{{1,2}}){_HALF}{_UNTIL}")
-DURATION = re.compile(
-    r"(?:(?P<hours>\d{1,3})\s?h\s?)?(?P<minutes>\d{1,2})\s?m(?:in)?(?:\s?(?P<seconds>\d{1,2})\s?s)?(?![\w/²³])"
+ISO_NAMED = re.compile(rf"(?P<year>\d{{4}})-{_MONTH}-(?P<day>\d{{1,2}})(?!\w)")
+SLASHED = re.compile(
+    r"(?P<a>\d{1,2})(?P<sign>[/.-])(?P<b>\d{1,2})(?P=sign)(?P<year>\d{4}|\d{2})(?!\w|[/.]\d|[-–]\d+(?!\d*[/.-]))"
 )
+SLASHED_MONTH = re.compile(r"(?P<month>0?[1-9]|1[0-2])/(?P<year>(?:19|20)\d{2})(?![\d/])")
+SLASHED_DAY = re.compile(r"(?P<a>\d{1,2})/(?P<b>\d{1,2})(?![\d/]|\.\d)")  # on 12/25
+_DATED = re.compile(
+    r"\b(?:on|dated|due|since|until|(?:mon|tues?|wednes|thurs?|fri|satur|sun)day|mon|tue|wed|thu|fri|sat|sun),?\s$", re.I
+)
+SEASON = re.compile(r"(?P<first>(?:1[1-9]|20)\d\d)/(?P<last>\d{2}|(?:1[1-9]|20)\d\d)(?![\d/])")  # 2024/25
 DECADE = re.compile(r"(?P<mark>['’])?(?P<year>\d{3}0|\d0)['’]?s\b")
 SHORT_YEAR = re.compile(r"['’](?P<year>\d{2})(?![\d\w'’])")
+# months that are words too, in small letters: they need more of a date beside them
+_WORDS = ("may", "march", "mar")
+_DATE_BEFORE = re.compile(
+    r"\b(?:on|in|of|by|until|till|from|since|before|after|this|next|last|every|through|due|dated|the)\s$", re.I
+)
 
 
 def _month(name: str) -> str:
@@ -37,111 +55,144 @@ def _month(name: str) -> str:
     return MONTHS.get(low, low)
 
 
-def _date(day: int, month: int, in_year: str | None) -> list[str] | None:
+def _is_word(found: re.Match[str]) -> bool:
+    """Whether a month in small letters is a verb more likely: you may 5 times, they march 20 miles."""
+    if found["month"][0].isupper() or found["month"].lower() not in _WORDS:
+        return False
+    groups = found.groupdict()
+    if groups.get("th") or groups.get("year") or groups.get("short") or groups.get("two"):
+        return False
+    return not _DATE_BEFORE.search(found.string[max(found.start() - 10, 0) : found.start()])
+
+
+def _in_year(found: re.Match[str]) -> list[str]:
+    groups = found.groupdict()
+    if groups.get("year"):
+        return year(int(groups["year"]))
+    if groups.get("short"):
+        return two_digits(groups["short"])
+    return year(int(_century(groups["two"]))) if groups.get("two") else []
+
+
+def _century(text: str) -> str:
+    return ("20" if int(text) < 50 else "19") + text
+
+
+def two_digits(text: str) -> list[str]:
+    return ["oh", *(["oh"] if text == "00" else cardinal(int(text)))] if text[0] == "0" else cardinal(int(text))
+
+
+def _date(day: int, month: int, in_year: str | None, british: bool = False) -> list[str] | None:
     if not (1 <= day <= 31 and 1 <= month <= 12):
         return None
     words = [FULL_MONTHS[month - 1], *ordinal(day)]
+    if british:
+        words = ["the", *ordinal(day), "of", FULL_MONTHS[month - 1]]
     return words + (year(int(in_year)) if in_year else [])
 
 
 def month_day(found: re.Match[str]) -> list[str] | None:
-    if not 1 <= int(found["day"]) <= 31:
+    if not 1 <= int(found["day"]) <= 31 or _is_word(found):
         return None
     words = [_month(found["month"]), *ordinal(found["day"])]
-    if found["last"]:
-        words += ["to", *ordinal(found["last"])]
-    return words + (year(int(found["year"])) if found["year"] else [])
+    if found["to"]:
+        words += ["to", *ordinal(found["to"])]
+    return words + _in_year(found)
 
 
-def month_year(found: re.Match[str]) -> list[str]:
-    return [_month(found["month"]), *year(int(found["year"]))]
+def month_year(found: re.Match[str]) -> list[str] | None:
+    return None if _is_word(found) else [_month(found["month"]), *_in_year(found)]
+
+
+def months_to(found: re.Match[str]) -> list[str] | None:
+    if not (found["month"][0].isupper() and found["last"][0].isupper()):
+        return None
+    return [_month(found["month"]), "to", _month(found["last"]), *_in_year(found)]
 
 
 def day_month(found: re.Match[str]) -> list[str] | None:
-    if not 1 <= int(found["day"]) <= 31:
+    if not 1 <= int(found["day"]) <= 31 or _is_word(found):
         return None
     before = found.string[max(found.start() - 4, 0) : found.start()].lower()
     words = [] if before.strip() == "the" else ["the"]
-    words += [*ordinal(found["day"]), "of", _month(found["month"])]
-    return words + (year(int(found["year"])) if found["year"] else [])
+    words += [*ordinal(found["from"]), "to", "the"] if found["from"] else []
+    return [*words, *ordinal(found["day"]), "of", _month(found["month"]), *_in_year(found)]
 
 
 def iso(found: re.Match[str]) -> list[str] | None:
     words = _date(int(found["day"]), int(found["month"]), found["year"])
     if words and found["time"]:
+        from genkit.text.english.times import spoken_time
+
         hour, minute = found["time"].split(":")
-        words += ["at", *_clock(int(hour), int(minute))]
+        words += ["at", *spoken_time(int(hour), int(minute))]
+        if zone := found["zone"]:
+            words += ["U", "T", "C"]
+            if zone != "Z" and int(zone[1:3]):
+                words += ["plus" if zone[0] == "+" else "minus", *cardinal(int(zone[1:3]))]
     return words
 
 
-def slashed(found: re.Match[str]) -> list[str] | None:
-    """Month first with slashes, as in America, day first with full stops, unless there is no such month."""
+def iso_named(found: re.Match[str]) -> list[str] | None:
+    day = int(found["day"])
+    return [_month(found["month"]), *ordinal(day), *year(int(found["year"]))] if 1 <= day <= 31 else None
+
+
+def slashed(found: re.Match[str], day_first: bool = False) -> list[str] | None:
+    """Month first with slashes, as in America, day first with full stops and wherever else English is spoken; the other way
+    round where there is no such month."""
     a, b, in_year = int(found["a"]), int(found["b"]), found["year"]
     if len(in_year) == 2:
         if found["sign"] in ".-":
             return None  # a version, a section, a score
-        in_year = ("20" if int(in_year) < 50 else "19") + in_year
-    day, month = (a, b) if (found["sign"] == "." and b <= 12) or a > 12 else (b, a)
-    return _date(day, month, in_year)
+        in_year = _century(in_year)
+    day, month = (a, b) if (day_first or found["sign"] == ".") else (b, a)
+    if month > 12:
+        day, month = month, day
+    return _date(day, month, in_year, day_first)
 
 
-def _clock(hour: int, minute: int) -> list[str]:
-    if minute == 0:
-        return [*cardinal(hour), *(["o'clock"] if 1 <= hour <= 12 else ["hundred"])]
-    return [*cardinal(hour), *(["oh"] if minute < 10 else []), *cardinal(minute)]
+def slashed_month(found: re.Match[str]) -> list[str]:
+    return [FULL_MONTHS[int(found["month"]) - 1], *year(int(found["year"]))]
 
 
-def _half(text: str) -> list[str]:
-    return [text[0].upper(), "M"]
-
-
-def clock(found: re.Match[str]) -> list[str] | None:
-    hour, minute = int(found["hour"]), int(found["minute"])
-    if hour > 24 or minute > 59:
+def slashed_day(found: re.Match[str], day_first: bool = False) -> list[str] | None:
+    """Where a word before tells that it is a day: on 12/25."""
+    if not _DATED.search(found.string[max(found.start() - 12, 0) : found.start()]):
         return None
-    if found["second"]:
-        parts = [(hour, "hour"), (minute, "minute"), (int(found["second"]), "second")]
-        said = [[*cardinal(n), unit + "s" * (n != 1)] for n, unit in parts if n]
-        words = [word for one in said for word in one] or ["zero", "seconds"]
-    elif found["half"] and minute == 0:
-        words = cardinal(hour)
-    else:
-        words = _clock(hour, minute)
-    return words + (_half(found["half"]) if found["half"] else []) + (["to"] if found["until"] else [])
+    a, b = int(found["a"]), int(found["b"])
+    day, month = (a, b) if (day_first and b <= 12) or a > 12 else (b, a)
+    return _date(day, month, None, day_first)
 
 
-def duration(found: re.Match[str]) -> list[str] | None:
-    """3h 45m, 5m30s; minutes alone are meters more likely."""
-    if not found["hours"] and not found["seconds"]:
+def season(found: re.Match[str]) -> list[str] | None:
+    first, last = found["first"], found["last"]
+    if int(last[-2:]) != (int(first) + 1) % 100:
         return None
-    told = ((found["hours"], "hour"), (found["minutes"], "minute"), (found["seconds"], "second"))
-    return [word for n, unit in told if n for word in (*cardinal(int(n)), unit + "s" * (int(n) != 1))]
-
-
-def hour(found: re.Match[str]) -> list[str] | None:
-    if not 1 <= int(found["hour"]) <= 24:
-        return None
-    return [*cardinal(int(found["hour"])), *_half(found["half"]), *(["to"] if found["until"] else [])]
+    return [*year(int(first)), *(year(int(last)) if len(last) == 4 else two_digits(last))]
 
 
 def decades(found: re.Match[str]) -> list[str] | None:
     number = int(found["year"])
+    if found["mark"] and number < 20:  # the '00s
+        return ["two", "thousands"] if not number else ["tens"]
     return decade(number) if number >= 1000 or 20 <= number <= 90 else None
 
 
 def short_year(found: re.Match[str]) -> list[str]:
-    return (["oh"] if found["year"][0] == "0" else []) + cardinal(int(found["year"]))
+    return two_digits(found["year"])
 
 
 def formatted(text: str, form: str) -> list[str] | None:
     """A date whose order is told: "mdy", "dmy", "ymd", "md", "dm" or "my" (SSML's format); None without a form or a match."""
-    numbers = [int(one) for one in re.findall(r"\d+", text)]
+    numbers = [int(one) for one in re.findall(r"\d{1,4}", text)]
+    form = re.sub(r"(.)\1+", r"\1", form.lower())  # yyyymmdd
     if not form or len(form) != len(numbers) or set(form) - set("dmy"):
         return None
     part = dict(zip(form, numbers, strict=True))
     month = part.get("m", 0)
     if not 1 <= month <= 12:
-        return None
+        return [*year(part["y"])] if form == "y" else None
     words = [FULL_MONTHS[month - 1]]
     if "d" in part:
         words += ordinal(part["d"])

@@ -1,199 +1,93 @@
-"""Words that are written alike and said in two ways, told apart by the words beside them where these make it clear."""
+"""Words that are written alike and said in two ways, told apart by the words beside them where these make it clear.
+
+The words, their sounds and what tells them apart are in heteronyms.toml: rules in order, the first that holds decides.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
-from genkit.text.english.abbreviations import word_set
+from genkit.text.english.endings import plural
+from genkit.text.tables import table
 
-_TO = word_set(
-    "to will would can could should shall may might must cannot can't couldn't won't wouldn't don't didn't doesn't "
-    "shouldn't do does did let's please i'll you'll he'll she'll we'll they'll i'd you'd we'd they'd"
-)
-_PRONOUNS = word_set("i you we they who he she it people")
-_HAVE = word_set("have has had having i've you've we've they've he's she's was were been be being is are got get gets")
-_THE = word_set(
-    "the a an this that these those my your his her its our their no any some every each another first second last next "
-    "new old good bad great same whole world track public of in on with for by"
-)
-_PAST = word_set("yesterday ago already once never ever earlier last")
+EARLIER = 4  # words before: how far `earlier` looks
 
 
-def _noun_or_verb(before: str, after: str, second: str) -> bool:
-    """Whether the verb is meant."""
-    if before in _TO or (before in ("not", "and") and after in _THE):
-        return True
-    if before in _THE:
-        return False
-    return before in _PRONOUNS or (after in _THE and after not in ("of", "in", "on", "with", "for", "by") and before != "")
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Which sound is meant where all conditions hold: sets of words beside (`before`, `after`), among the few `earlier` ones or
+    `anywhere` in the piece, whether it is the `first` or `last` word of it, whether it has a `capital` inside a sentence."""
+
+    say: str
+    words: Mapping[str, frozenset[str]]
+    flags: Mapping[str, bool]
+
+    def holds(self, words: Sequence[str], place: int, capital: bool) -> bool:
+        for name, wanted in self.flags.items():
+            if wanted != {"first": place == 0, "last": place + 1 == len(words), "capital": capital}[name]:
+                return False
+        return all(not some.isdisjoint(_beside(name, words, place)) for name, some in self.words.items())
 
 
-def _pair(noun: str, verb: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    return tuple(noun.split(" ")), tuple(verb.split(" "))
+def _beside(name: str, words: Sequence[str], place: int) -> Sequence[str]:
+    if name == "before":
+        return words[place - 1 : place] if place else ()
+    if name == "after":
+        return words[place + 1 : place + 2]
+    if name == "earlier":
+        return words[max(place - EARLIER, 0) : place]
+    return words
 
 
-# noun (or adjective) first, then verb
-_BY_KIND = {
-    "use": _pair("Y UW1 S", "Y UW1 Z"), "close": _pair("K L OW1 S", "K L OW1 Z"), "house": _pair("HH AW1 S", "HH AW1 Z"),
-    "excuse": _pair("IH0 K S K Y UW1 S", "IH0 K S K Y UW1 Z"), "abuse": _pair("AH0 B Y UW1 S", "AH0 B Y UW1 Z"),
-    "record": _pair("R EH1 K ER0 D", "R IH0 K AO1 R D"), "records": _pair("R EH1 K ER0 D Z", "R IH0 K AO1 R D Z"),
-    "present": _pair("P R EH1 Z AH0 N T", "P R IY0 Z EH1 N T"),
-    "presents": _pair("P R EH1 Z AH0 N T S", "P R IY0 Z EH1 N T S"), "object": _pair("AA1 B JH EH0 K T", "AH0 B JH EH1 K T"),
-    "objects": _pair("AA1 B JH EH0 K T S", "AH0 B JH EH1 K T S"),
-    "subject": _pair("S AH1 B JH IH0 K T", "S AH0 B JH EH1 K T"),
-    "project": _pair("P R AA1 JH EH0 K T", "P R AH0 JH EH1 K T"), "produce": _pair("P R OW1 D UW0 S", "P R AH0 D UW1 S"),
-    "conduct": _pair("K AA1 N D AH0 K T", "K AH0 N D AH1 K T"),
-    "conflict": _pair("K AA1 N F L IH0 K T", "K AH0 N F L IH1 K T"),
-    "contract": _pair("K AA1 N T R AE2 K T", "K AH0 N T R AE1 K T"),
-    "contrast": _pair("K AA1 N T R AE0 S T", "K AH0 N T R AE1 S T"), "desert": _pair("D EH1 Z ER0 T", "D IH0 Z ER1 T"),
-    "increase": _pair("IH1 N K R IY2 S", "IH0 N K R IY1 S"), "decrease": _pair("D IY1 K R IY2 S", "D IH0 K R IY1 S"),
-    "permit": _pair("P ER1 M IH2 T", "P ER0 M IH1 T"), "progress": _pair("P R AA1 G R EH2 S", "P R AH0 G R EH1 S"),
-    "protest": _pair("P R OW1 T EH2 S T", "P R AH0 T EH1 S T"), "rebel": _pair("R EH1 B AH0 L", "R IH0 B EH1 L"),
-    "refuse": _pair("R EH1 F Y UW2 Z", "R AH0 F Y UW1 Z"), "suspect": _pair("S AH1 S P EH2 K T", "S AH0 S P EH1 K T"),
-    "transport": _pair("T R AE1 N S P AO0 R T", "T R AE0 N S P AO1 R T"),
-    "export": _pair("EH1 K S P AO0 R T", "IH0 K S P AO1 R T"), "import": _pair("IH1 M P AO2 R T", "IH2 M P AO1 R T"),
-    "insult": _pair("IH1 N S AH2 L T", "IH2 N S AH1 L T"), "upset": _pair("AH1 P S EH2 T", "AH0 P S EH1 T"),
-    "estimate": _pair("EH1 S T AH0 M AH0 T", "EH1 S T AH0 M EY2 T"),
-    "graduate": _pair("G R AE1 JH AH0 W AH0 T", "G R AE1 JH AH0 W EY2 T"),
-    "separate": _pair("S EH1 P ER0 IH0 T", "S EH1 P ER0 EY2 T"),
-    "duplicate": _pair("D UW1 P L AH0 K AH0 T", "D UW1 P L AH0 K EY2 T"),
-    "alternate": _pair("AO1 L T ER0 N AH0 T", "AO1 L T ER0 N EY2 T"),
-    "moderate": _pair("M AA1 D ER0 AH0 T", "M AA1 D ER0 EY2 T"), "content": _pair("K AA1 N T EH0 N T", "K AH0 N T EH1 N T"),
-    "perfect": _pair("P ER1 F IH2 K T", "P ER0 F EH1 K T"), "address": _pair("AE1 D R EH2 S", "AH0 D R EH1 S"),
-    "convict": _pair("K AA1 N V IH0 K T", "K AH0 N V IH1 K T"),
-    "extract": _pair("EH1 K S T R AE2 K T", "IH0 K S T R AE1 K T"),
-}  # fmt: skip
+@lru_cache(maxsize=1)
+def _entries() -> dict[str, tuple[dict[str, tuple[str, ...]], list[Rule]]]:
+    """Each word's sounds by their names, and its rules; the last one always holds."""
+    tables = table("english/heteronyms")
+    sets = {name: frozenset(words.split()) for name, words in tables["sets"].items()}
 
+    def some(words: str) -> frozenset[str]:
+        found: set[str] = set()
+        for one in words.split():
+            if one.startswith("-"):
+                found -= sets[one[2:]] if one[1] == "@" else {one[1:]}
+            else:
+                found |= sets[one[1:]] if one.startswith("@") else {one}
+        return frozenset(found)
 
-def _read(before: str, earlier: Sequence[str], after: str) -> bool:
-    past = before in _HAVE or bool(set(earlier[-4:]) & _HAVE and before in ("already", "never", "ever", "just", "not", "also"))
-    third = before in ("he", "she", "it")  # not reads: the past
-    return not past and not third and after not in _PAST and not set(earlier) & {"yesterday", "ago"}
-
-
-def choose(words: Sequence[str], place: int) -> tuple[str, ...] | None:
-    """The phonemes of words[place] where it is such a word, else None."""
-    word = words[place]
-    before = words[place - 1] if place else ""
-    after = words[place + 1] if place + 1 < len(words) else ""
-    if word in _BY_KIND:
-        noun, verb = _BY_KIND[word]
-        if word == "close" and (
-            after in ("to", "by", "friend", "friends", "call", "enough", "up")
-            or before in ("so", "very", "too", "is", "was", "were", "are")
-        ):
-            return noun
-        if word == "content" and before in ("is", "was", "were", "are", "be", "not", "feel", "felt"):
-            return verb
-        if word in ("separate", "moderate", "perfect", "duplicate", "alternate", "upset") and before in (
-            "is",
-            "was",
-            "were",
-            "are",
-            "be",
-            "two",
-            "very",
-        ):
-            return verb if word == "upset" else noun
-        if word in ("address", "suspect", "increase", "decrease") and not before:
-            return verb if after in _THE or after == "" else noun
-        if (
-            not before
-            and word
-            in ("use", "close", "record", "present", "separate", "refuse", "excuse", "produce", "conduct", "import", "export")
-            and after
-        ):
-            return verb if after in _THE or after in ("it", "them", "me", "caution", "only") else noun
-        return verb if _noun_or_verb(before, after, word) else noun
-    split = lambda text: tuple(text.split(" "))  # noqa: E731 - said a dozen times below
-    match word:
-        case "read":
-            return split("R IY1 D" if before in _TO or _read(before, words[:place], after) else "R EH1 D")
-        case "lead":
-            metal = after in (
-                "paint",
-                "pipe",
-                "pipes",
-                "poisoning",
-                "shot",
-                "bullet",
-                "bullets",
-                "weight",
-                "weights",
-                "acid",
-            ) or before in ("of", "molten", "like", "liquid")
-            return split("L EH1 D" if metal and after != "to" else "L IY1 D")
-        case "live":
-            adjective = before in _THE - {"that", "who"} or after in (
-                "music",
-                "show",
-                "shows",
-                "concert",
-                "concerts",
-                "broadcast",
-                "audience",
-                "wire",
-                "performance",
-                "stream",
-                "coverage",
-                "video",
+    def rules(found: Sequence[Mapping[str, Any]]) -> list[Rule]:
+        return [
+            Rule(
+                one["say"],
+                {name: some(value) for name, value in one.items() if name != "say" and isinstance(value, str)},
+                {name: value for name, value in one.items() if isinstance(value, bool)},
             )
-            return split("L AY1 V" if adjective and before not in _TO and before not in ("people", "those") else "L IH1 V")
-        case "lives":
-            return split(
-                "L IH1 V Z"
-                if before in ("he", "she", "it", "who", "that")
-                or (after in ("in", "at", "on", "with", "near", "here", "there") and before not in _THE)
-                else "L AY1 V Z"
-            )
-        case "wind":
-            return split(
-                "W AY1 N D" if before in _TO or (after in ("up", "down", "your", "it") and before not in _THE) else "W IH1 N D"
-            )
-        case "tear":
-            torn = before in _TO or before in _PRONOUNS or after in ("up", "down", "apart", "it", "off", "out", "open")
-            return split(
-                "T EH1 R" if torn or before in ("wear",) or (before == "and" and "wear" in words[:place]) else "T IH1 R"
-            )
-        case "tears":
-            return split(
-                "T EH1 R Z" if before in ("he", "she", "it") or after in ("up", "down", "apart", "off") else "T IH1 R Z"
-            )
-        case "bow":
-            tied = (
-                before in ("his", "a", "the", "her") and after in ("and", "tie", "string", "of", "in", "on") and before != "of"
-            ) or after in ("tie", "string")
-            return split("B OW1" if tied or "arrow" in words or "arrows" in words or "violin" in words else "B AW1")
-        case "row":
-            return split("R OW1")
-        case "wound":
-            return split(
-                "W AW1 N D"
-                if after in ("up", "around", "down", "round", "through")
-                or (before in ("had", "has") and after in ("the", "his", "her"))
-                else "W UW1 N D"
-            )
-        case "minute":
-            return split(
-                "M AY0 N UW1 T"
-                if after in ("details", "detail", "amounts", "amount", "quantities", "particles", "traces")
-                else "M IH1 N AH0 T"
-            )
-        case "bass":
-            return split("B AE1 S" if before in ("sea", "caught", "largemouth", "striped") or after == "fishing" else "B EY1 S")
-        case "dove":
-            return split("D OW1 V" if before in _PRONOUNS or after in ("into", "in", "under", "down", "for") else "D AH1 V")
-        case "sow":
-            return split("S OW1" if before in _TO or after in ("the", "seeds", "seed") else "S AW1")
-        case "polish":
-            return None
-        case "used":
-            return split(
-                "Y UW1 S T"
-                if after == "to" and before not in ("is", "was", "are", "were", "be", "been", "being")
-                else "Y UW1 Z D"
-            )
-        case "the":
-            return None
-        case _:
-            return None
+            for one in found
+        ]
+
+    general = {name: rules(found) for name, found in tables["general"].items()}
+    verbs = frozenset(tables["several"]["verbs"].split())
+    entries: dict[str, tuple[dict[str, tuple[str, ...]], list[Rule]]] = {}
+    for kind, name in (("nouns", "noun"), ("adjectives", "adjective")):
+        for word, (one, other) in tables[kind].items():
+            sounds = {name: tuple(one.split()), "verb": tuple(other.split())}
+            entries[word] = sounds, [*rules(tables["rules"].get(word, ())), *general[kind]]
+            if name == "noun" and word != "house":  # whose plural is said as its verb
+                likelier = Rule("verb" if word in verbs else "noun", {}, {})
+                several = {name: plural(said) for name, said in sounds.items()}
+                entries[word + ("es" if word.endswith("s") else "s")] = several, [*general["several"], likelier]
+    for word, entry in tables["words"].items():
+        sounds = {name: tuple(said.split()) for name, said in entry.items() if isinstance(said, str)}
+        entries[word] = sounds, rules(entry["rules"])
+    return entries
+
+
+def choose(words: Sequence[str], place: int, capital: bool = False) -> tuple[str, ...] | None:
+    """The phonemes of words[place] where it is such a word, else None: the dictionary knows. `capital`: it has one that is not
+    the sentence's."""
+    if (entry := _entries().get(words[place])) is None:
+        return None
+    sounds, rules = entry
+    return next(sounds[one.say] for one in rules if one.holds(words, place, capital))

@@ -1,74 +1,87 @@
-"""Money, units, percentages, fractions, ranges and bare numbers: to words (see addresses.py for what a reader gives)."""
+"""Units, percentages, fractions, ranges and bare numbers: to words (see addresses.py for what a reader gives)."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-from genkit.text.english.numbers import cardinal, decimal, digits, fraction, many, ordinal, pairs, year
-from genkit.text.english.units import CODES, CURRENCIES, MAGNITUDES, UNITS, plural_of
+from genkit.text.english.dates import two_digits
+from genkit.text.english.money import DASH, adjectival
+from genkit.text.english.numbers import NUMBER, cardinal, decimal, digits, fraction, many, ordinal, pairs, year
+from genkit.text.english.units import MAGNITUDES, UNITS
+from genkit.text.english.years import is_year, year_like
 
-NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d,]*\d)|\d+(?:\.\d+)?|\.\d+)"
-_SIGN = r"(?:(?<![\w.,)%°])[-−+]|(?<![\w.,)%°])±)?"
-_DASH = r"\s?[-–—]\s?"
+SIGN = r"(?:(?<![\w.,)%°])[-−+]|(?<![\w.,)%°])(?:±|\+/?-))?"
+SIGNS = {"-": ["minus"], "−": ["minus"], "+": ["plus"], "±": ["plus", "or", "minus"]}
+SIGNS |= dict.fromkeys(("+-", "+/-"), SIGNS["±"])
 _UNIT = "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True))
-_MAG = r"(?:thousand|million|billion|trillion|quadrillion|hundred|dozen)"
-_SHORT = r"bn|mn|tn|[kKmMbBT]"
-_PREFIX = "|".join(sorted(map(re.escape, CURRENCIES), key=len, reverse=True))
+_LARGE = r"(?:thousand|million|billion|trillion|dozen)"
 
-MONEY = re.compile(
-    rf"(?P<neg>[-−])?(?P<sign>{_PREFIX})\s?(?P<n>{NUMBER})(?:(?P<first>{_SHORT})?{_DASH}(?:{_PREFIX})?(?P<to>{NUMBER}))?"
-    rf"(?:[\s-]?(?P<mag>{_MAG})\b|\s?(?P<short>{_SHORT})(?![\w]))?(?P<per>/(?P<unit>[A-Za-z]{{1,9}})\b)?"
-)
-MONEY_CODE = re.compile(
-    rf"(?P<sign>{'|'.join(CODES)})\s(?P<n>{NUMBER})(?:{_DASH}(?P<to>{NUMBER}))?(?:\s(?P<mag>{_MAG})\b|\s?(?P<short>{_SHORT})(?!\w))?"
-    r"(?:\.-)?(?![\w%])"
-)
-MONEY_AFTER = re.compile(
-    rf"(?P<n>{NUMBER})(?:{_DASH}(?P<to>{NUMBER}))?(?:[\s-]?(?P<mag>{_MAG}))?\s?(?P<sign>[€£¥₽₹₩₿¢]|(?:{'|'.join(CODES)})\b)"
-)
 MEASURE = re.compile(
-    rf"(?P<minus>{_SIGN})(?P<n>{NUMBER}|\d*\s?[½⅓⅔¼¾⅛⅜⅝⅞]|(?:\d+\s)?\d/\d{{1,2}})(?:(?P<first>%|°[CF]?)?{_DASH}(?P<to>{NUMBER}))?(?P<gap>[\s-]?)"
-    rf"(?P<unit>{_UNIT})(?P<power>[²³])?(?:/(?P<per>{_UNIT}|day|week|month|year|hour|minute|second|person))?(?![\w°]|['’]\w)"
+    rf"(?P<minus>{SIGN})(?P<n>{NUMBER}|\d*\s?[½⅓⅔¼¾⅛⅜⅝⅞]|(?:\d+\s)?\d/\d{{1,2}})(?:(?P<first>%|°[CF]?)?{DASH}(?P<to>{NUMBER}))?"
+    rf"(?:\s(?P<mag>{_LARGE})(?=\s))?(?P<gap>[\s-]?)(?P<unit>{_UNIT})(?P<power>[²³]|(?<=m)[23])?"
+    rf"(?:\s?/\s?(?P<per>{_UNIT}|day|week|month|year|hour|minute|second|person)(?P<per_power>[²³])?)?(?:(?<=°)\s?(?P<side>[NSEW])\b)?(?![\w°]|['’]\w)"
 )
 FEET_INCHES = re.compile(
-    r"(?P<feet>\d{1,3})['′’]\s?(?P<inches>\d{1,2}(?:\.\d+)?)(?:[\"″”]|'')|(?P<ft>\d{1,3})\s?ft\.?\s(?P<in>\d{1,2})\s?in\b\.?"
+    r"(?P<feet>\d{1,3})['′’]\s?(?P<inches>\d{1,2}(?:\.\d+)?)(?:[\"″”]|'')?(?!\w)|"
+    r"(?P<ft>\d{1,3})\s?ft\.?,?\s(?P<in>\d{1,2})\s?in\b\.?"
 )
-ORDINAL = re.compile(r"(?P<n>\d{1,3}(?:,\d{3})+|\d+)(?:st|nd|rd|th)\b", re.IGNORECASE)
-MIXED = re.compile(r"(?P<whole>\d+)[\s-](?P<top>\d)/(?P<bottom>\d{1,2})(?![\d/])")
-FRACTION = re.compile(r"(?P<top>\d+)/(?P<bottom>\d+)(?![\d/]|\.\d)")
-VULGAR = re.compile(r"(?P<whole>\d+)?\s?(?P<part>[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])")
-POWER = re.compile(rf"(?P<n>{_SIGN}{NUMBER})(?:\^(?P<caret>[-−]?\d+)|(?P<super>[⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+))")
-SCIENCE = re.compile(rf"(?P<n>{_SIGN}\d+(?:\.\d+)?)[eE](?P<power>[-−+]?\d{{1,3}})(?!\w)")
-SIZE = re.compile(rf"(?P<a>{NUMBER})\s?[x×]\s?(?P<b>{NUMBER})(?:\s?[x×]\s?(?P<c>{NUMBER}))?(?!\w)")
-RANGE = re.compile(rf"(?P<n>{NUMBER})\s?[-–—−]\s?(?P<to>{NUMBER})(?![\w-])")
+FEET = re.compile(r"(?P<n>\d{1,3}(?:\.\d+)?)['′’](?![\w'’])")
+BY_FEET = re.compile(r"(?P<a>\d{1,3})(?P<unit>['′’\"″])\s?[x×]\s?(?P<b>\d{1,3})['′’\"″](?!\w)")
+ORDINAL = re.compile(rf"(?P<n>{NUMBER})(?:st|nd|rd|th)\b", re.IGNORECASE)
+MIXED = re.compile(
+    rf"(?P<sign>{SIGN})(?P<whole>\d+)(?:\s|-(?=\d/))(?P<top>\d)/(?P<bottom>\d{{1,2}})(?:(?:th|rd|nd)s?\b)?(?![\d/])"
+)
+FRACTION = re.compile(rf"(?P<sign>{SIGN})(?P<top>\d+)/(?P<bottom>\d+)(?P<th>(?:th|rd|nd)s?\b)?(?![\d/]|\.\d)")
+VULGAR = re.compile(rf"(?P<sign>{SIGN})(?P<whole>\d+)?\s?(?P<part>[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])")
+_RAISED = r"(?:(?:\^|\*\*)\{?(?P<caret>[-−+]?\d+|[a-z]\b)\}?|(?P<super>[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+))"
+POWER = re.compile(rf"(?P<n>{SIGN}{NUMBER}){_RAISED}")
+SCIENTIFIC = re.compile(rf"(?P<n>{SIGN}{NUMBER})\s?[x×·*]\s?10{_RAISED}")  # 3.2 × 10^5
+SCIENCE = re.compile(rf"(?P<n>{SIGN}\d+(?:\.\d+)?)[eE](?P<power>[-−+]?\d{{1,3}})(?!\w)")
+SIZE = re.compile(rf"(?P<a>{NUMBER})\s?[x×]\s?(?P<b>{NUMBER})(?:\s?[x×]\s?(?P<c>{NUMBER}))?(?![\w^⁰¹²³⁴⁵⁶⁷⁸⁹⁻]|\.\d)")
+RANGE = re.compile(
+    rf"(?<!\d[-–])(?P<sign>{SIGN})(?P<n>{NUMBER})\s?[-–—−]\s?(?P<minus>(?<!\s)[-−])?(?P<to>{NUMBER})(?P<th>(?:st|nd|rd|th)\b)?(?:(?!\w)|(?=x\b))(?!-\d)"
+)
+UNTIL = re.compile(r"(?P<n>[12]\d{3})\s?[-–—]\s?(?P<to>present|today|now|date)\b")
+MULTIPLE = re.compile(rf"(?P<n>{NUMBER})x(?![\w^])")  # 10x-20x
 PLURAL = re.compile(r"(?P<n>\d{3,}|(?<=[A-Za-z]-)\d+)['’]?s\b")  # 747s, B-52s; 10s are seconds
 SCORE = re.compile(r"(?P<a>\d{1,3}):(?P<b>\d{1,3}(?:,\d{3})*)(?![\d:])")
 ARC = re.compile(
     r"(?P<degrees>\d{1,3})°\s?(?P<minutes>\d{1,2})['′’](?:\s?(?P<seconds>\d{1,2}(?:\.\d+)?)[\"″”])?(?:\s?(?P<side>[NSEW])\b)?"
 )
-BARE = re.compile(rf"(?P<sign>{_SIGN})(?P<n>{NUMBER})(?!\w)")
+BARE = re.compile(rf"(?P<sign>{SIGN})(?P<n>{NUMBER})(?!\w)")
 COUNT = re.compile(
-    r"(?P<n>\d+\.\d+)\s?(?P<short>bn|mn|tn|[kKMB])(?!\w)|(?P<few>(?!10k)\d{2,3})(?P<k>[kK])(?=\s(?:people|users|views|copies|"
-    r"followers|subscribers|jobs|men|women|fans|stars|lines|words|downloads)\b)"
-)  # 2.5M users
+    r"(?P<n>\d+\.\d+)\s?(?P<short>bn|mn|tn|[kKMB])(?!\w)|(?P<few>\d{1,4})(?P<k>k|bn|mn|tn|MM|M|(?<!\b[24568])(?<!\b16)K)(?!\w|['’])|"
+    r"(?P<some>\d{1,3})(?P<big>[KMB])(?=[-–]\d{1,3}[KMB]\b|\s(?:people|users|views|copies|followers|subscribers|jobs|men|women|fans|stars|lines|words|downloads"
+    r"|visitors|customers|members|students|residents|likes)\b)"
+)  # 2.5M users, 10k steps
+_RUN = re.compile(r"\s(?:runs?|race|races|runner|runners|walk|training|event|time|jog)\b")
+_RAN = re.compile(
+    r"\b(?:an?|the|my|his|her|our|first|last|every)\s$|\b(?:ran|run|running|jog|jogged|race|raced)\s$", re.IGNORECASE
+)
 LETTERED = re.compile(r"(?P<n>\d+\.\d+)(?=[A-Za-z])")  # 1.5x
 _LABEL = re.compile(
-    r"\b(?:seat|gate|apt\.?|apartment|room|row|suite|flat|unit|platform|exhibit|section|figure|form|bus|line|sizes?|"
+    r"\b(?:seat|gate|apt\.?|apartment|room|row|suite|flat|unit|platform|exhibit|section|figure|form|bus|line|exit|block|lot|box|class|grade|chapter|version|terminal|track|sizes?|"
     r"iphone|ipad|galaxy|pixel|nexus|xbox|series|model|moto)\s$",
     re.IGNORECASE,
 )
+_NAME_AHEAD = re.compile(r"\.?\s(?:[A-Z]|\d+(?:st|nd|rd|th))")
+_INCHES_AHEAD = re.compile(r"\.?(?:\s[a-z]|\s?[x×,;)]|-[a-z]|\.?$)")
+_POWERS = {"²": "square ", "2": "square ", "³": "cubic ", "3": "cubic "}
 _OF_IT = re.compile(r"\s+an?\s")  # half an hour
 _CALLED = re.compile(
-    r"(?:error|status|code|http|boeing|airbus|flight|route|highway|interstate|room|area|suite|bus|apartment)\s$", re.IGNORECASE
+    r"(?:error|status|code|http|boeing|airbus|flight|route|highway|interstate|room|area|suite|bus|apartment|box|extension|ext\.?)\s$",
+    re.IGNORECASE,
 )
-_YEAR_BEFORE = re.compile(r"(?:in|year|since|until|of|after|before|A\.?D\.?)\s$", re.IGNORECASE)
+_BY_DIGITS = re.compile(
+    r"\b(?:pin|ending in|ends in|account|acct\.?|passcode|password|serial|tracking|confirmation|ticket|order|case|badge|card|id"
+    r"|zip)"
+    r"(?:\s(?:number|no\.?|code|id|is|was))*:?\s#?$",
+    re.IGNORECASE,
+)
+_QUOTES = re.compile(r'(?<!\d)"')
 _SIDES = {"N": "north", "S": "south", "E": "east", "W": "west"}
 _SPECIAL = {"24/7": "twenty four seven", "20/20": "twenty twenty", "9/11": "nine eleven", "50/50": "fifty fifty"}
-
-
-def _year_like(text: str) -> bool:
-    return len(text) == 4 and text.isdigit() and 1100 <= int(text) <= 2099
 
 
 def _number(text: str) -> list[str]:
@@ -83,73 +96,54 @@ def _number(text: str) -> list[str]:
     return decimal(text)
 
 
-def _is_one(text: str) -> bool:
-    return text.strip() == "1"
-
-
-def money(found: re.Match[str]) -> list[str] | None:
-    groups = found.groupdict()
-    sign = groups["sign"]
-    one, more, cent, cents = CURRENCIES[sign] if sign in CURRENCIES else CURRENCIES[CODES[sign]]
-    number, to = groups["n"], groups["to"]
-    magnitude = groups["mag"] or MAGNITUDES.get(groups.get("short") or "", "")
-    words = ["minus"] if groups.get("neg") else []
-    following = found.string[found.end() : found.end() + 12].lower()
-    single = bool(re.match(r"-[a-z]|\s(?:bill|note|coin|question|deal|prize|loan|fine|fee|budget|bonus|ticket)\b", following))
-    if to:
-        first = MAGNITUDES.get(groups.get("first") or "", "")
-        words += [*decimal(number), *first.split(), "to", *decimal(to), *magnitude.split(), more]
-    elif magnitude:
-        words += [*decimal(number), magnitude, one if single else more]
-    elif re.fullmatch(r"[\d,]*\.\d\d", number) and cent:
-        whole, _, part = number.partition(".")
-        units, rest = int(whole.replace(",", "") or 0), int(part)
-        if units or not rest:
-            words += [*cardinal(units), one if units == 1 or single else more]
-        if rest:
-            words += (["and"] if units else []) + [*cardinal(rest), cent if rest == 1 else cents]
-    else:
-        words += [*decimal(number), one if _is_one(number) or single else more]
-    if groups.get("per"):
-        unit = groups["unit"]
-        words += ["per", *(UNITS[unit][0] if unit in UNITS else unit.lower()).split()]
-    return " ".join(words).split()
-
-
 def measure(found: re.Match[str]) -> list[str] | None:
-    unit, number, to = found["unit"], found["n"], found["to"]
+    unit, number, to, gap = found["unit"], found["n"], found["to"], found["gap"]
     if "/" in number and unit in ("%", "m", "s", "h", "A", "V", "N", "J", "t", "l", "L", "g", "°"):
         return None
-    if unit == '"' and found.string[: found.start()].count('"') % 2:
+    if unit == '"' and len(_QUOTES.findall(found.string, 0, found.start())) % 2:
         return None  # it closes a quotation
-    if not found["gap"] and len(unit) == 1 and unit.isalpha() and _LABEL.search(found.string[: found.start()]):
+    if not gap and len(unit) == 1 and unit.isalpha() and _LABEL.search(found.string[: found.start()]):
         return None  # seat 14A
-    if found["gap"] and unit in ("A", "J", "N", "t", '"'):
+    if gap and unit in ("A", "J", "N", "t", '"', "C", "F"):
         return None  # a letter on its own is more likely something else
-    if found["gap"] == "-" and len(unit) == 1 and unit not in "mgL":
+    if gap and unit in ("W", "V") and _NAME_AHEAD.match(found.string, found.end()):
+        return None  # 45 W. 5th
+    if gap == "-" and len(unit) == 1 and unit not in "mgL":
         return None
-    if unit == "in." and not found.string[found.end() : found.end() + 3].strip()[:1].islower():
+    if unit in ("in.", "in") and not _INCHES_AHEAD.match(found.string, found.end()):
         return None
-    one, _ = UNITS[unit]
-    sign = {"-": ["minus"], "−": ["minus"], "+": ["plus"], "±": ["plus", "or", "minus"]}.get(found["minus"], [])
+    sign = SIGNS.get(found["minus"], [])
     words = sign + (_number(number) if not to else [*decimal(number), "to", *decimal(to)])
-    adjective = found["gap"] == "-" or (unit == '"' and re.match(r" [a-z]", found.string[found.end() :]))
-    name = (
-        one
-        if (_is_one(number) or re.fullmatch(r"\d/\d+|[½⅓⅔¼¾⅛⅜⅝⅞]", number.strip()) or adjective) and not to
-        else plural_of(unit)
-    )
-    if found["power"]:
-        name = {"²": "square ", "³": "cubic "}[found["power"]] + name
-    words += name.split()
+    words += [found["mag"]] if found["mag"] else []
+    adjective = gap == "-" or adjectival(found) or (unit == '"' and re.match(r" [a-z]", found.string[found.end() :]))
+    one = number.strip() == "1" or re.fullmatch(r"\d/\d+|[½⅓⅔¼¾⅛⅜⅝⅞]", number.strip())
+    name = UNITS[unit][0 if adjective or (one and not to and not found["mag"]) else 1]
+    words += (_POWERS[found["power"]] + name).split() if found["power"] else name.split()
     if per := found["per"]:
-        words += ["per", *(UNITS[per][0] if per in UNITS else per).split()]
-    return words
+        words += ["per", *(_POWERS.get(found["per_power"], "") + (UNITS[per][0] if per in UNITS else per)).split()]
+    return words + ([_SIDES[found["side"]]] if found["side"] else [])
 
 
 def feet_inches(found: re.Match[str]) -> list[str]:
     feet, inches = found["feet"] or found["ft"], found["inches"] or found["in"]
+    if found["feet"] and float(inches) >= 12:  # 1'30"
+        return [*cardinal(feet), "minute" if feet == "1" else "minutes", *decimal(inches), "seconds"]
     return [*cardinal(feet), "foot" if feet == "1" else "feet", *decimal(inches), "inch" if inches == "1" else "inches"]
+
+
+def feet(found: re.Match[str]) -> list[str] | None:
+    """6' tall; a mark that closes a quotation is none of feet."""
+    before = found.string[: found.start()]
+    if "′" not in found[0] and re.search(r"(?:^|[\s(])['‘]\S", before):
+        return None
+    adjective = re.match(r"-[a-z]", found.string[found.end() :])
+    return [*decimal(found["n"]), "foot" if found["n"] == "1" or adjective else "feet"]
+
+
+def by_feet(found: re.Match[str]) -> list[str]:
+    names = ("inch", "inches") if found["unit"] in '"″' else ("foot", "feet")
+    sides = [[*cardinal(one), names[one != "1"]] for one in (found["a"], found["b"])]
+    return [*sides[0], "by", *sides[1]]
 
 
 def ordinals(found: re.Match[str]) -> list[str]:
@@ -158,7 +152,8 @@ def ordinals(found: re.Match[str]) -> list[str]:
 
 def mixed(found: re.Match[str]) -> list[str]:
     part = fraction(int(found["top"]), int(found["bottom"]))
-    return [*cardinal(found["whole"]), "and", *(["a", *part[1:]] if found["top"] == "1" else part)]
+    whole = [*SIGNS.get(found["sign"], []), *cardinal(found["whole"])]
+    return [*whole, "and", *(["a", *part[1:]] if found["top"] == "1" else part)]
 
 
 def fractions(found: re.Match[str]) -> list[str]:
@@ -166,27 +161,36 @@ def fractions(found: re.Match[str]) -> list[str]:
         return _SPECIAL[found[0]].split()
     if found[0] == "1/2" and _OF_IT.match(found.string, found.end()):
         return ["half"]
-    top, bottom = int(found["top"]), int(found["bottom"])
-    if 0 < top < bottom and (bottom <= 20 or bottom in (32, 50, 64, 100, 1000)):
-        return fraction(top, bottom)
-    return [*cardinal(top), "over", *cardinal(bottom)]
+    top, bottom, sign = int(found["top"]), int(found["bottom"]), SIGNS.get(found["sign"], [])
+    if found["th"] or (0 < top < bottom and (bottom <= 20 or bottom in (32, 50, 64, 100, 1000))):
+        return sign + fraction(top, bottom)
+    return [*sign, *cardinal(top), "over", *cardinal(bottom)]
 
 
 def vulgar(found: re.Match[str]) -> list[str]:
     top, bottom = map(int, unicodedata.normalize("NFKC", found["part"]).split("⁄"))
-    part = fraction(top, bottom)
+    part, sign = fraction(top, bottom), SIGNS.get(found["sign"], [])
     if not found["whole"]:
-        return ["half"] if part == ["one", "half"] and _OF_IT.match(found.string, found.end()) else part
-    return [*cardinal(found["whole"]), "and", *(["a", *part[1:]] if top == 1 else part)]
+        return ["half"] if part == ["one", "half"] and _OF_IT.match(found.string, found.end()) else sign + part
+    return [*sign, *cardinal(found["whole"]), "and", *(["a", *part[1:]] if top == 1 else part)]
+
+
+def _raised(found: re.Match[str]) -> list[str]:
+    if (found["caret"] or "").isalpha():
+        return [found["caret"].upper()]
+    return cardinal((found["caret"] or unicodedata.normalize("NFKC", found["super"])).replace("−", "-").lstrip("+"))
 
 
 def power(found: re.Match[str]) -> list[str]:
-    raised = found["caret"] or unicodedata.normalize("NFKC", found["super"])
-    raised = raised.replace("−", "-")
+    raised = _raised(found)
     words = decimal(found["n"])
-    if raised in ("2", "3"):
-        return [*words, "squared" if raised == "2" else "cubed"]
-    return [*words, "to", "the", "power", "of", *cardinal(raised)]
+    if raised in (["two"], ["three"]):
+        return [*words, "squared" if raised == ["two"] else "cubed"]
+    return [*words, "to", "the", "power", "of", *raised]
+
+
+def scientific(found: re.Match[str]) -> list[str]:
+    return [*decimal(found["n"]), "times", "ten", "to", "the", "power", "of", *_raised(found)]
 
 
 def science(found: re.Match[str]) -> list[str]:
@@ -209,14 +213,33 @@ def ranges(found: re.Match[str]) -> list[str] | None:
     first, last = found["n"], found["to"]
     if re.fullmatch(r"7[0-9]7", first) and re.fullmatch(r"\d00", last) and "-" in found[0]:  # the airliner 737-800
         return [*pairs(first), *cardinal(last)]
+    said = SIGNS.get(found["sign"], [])
+    if said or found["minus"]:
+        return [*said, *decimal(first), "to", *(["minus"] if found["minus"] else []), *decimal(last)]
     spaced = re.search(r"\s[-−]\s", found[0])
-    if _year_like(first) and (_year_like(last) or (len(last) == 2 and not spaced)):
-        return [*year(int(first)), "to", *(year(int(last)) if len(last) == 4 else cardinal(int(last)))]
+    if year_like(first) and (year_like(last) or (len(last) == 2 and not spaced)):
+        return [*year(int(first)), "to", *(year(int(last)) if len(last) == 4 else two_digits(last))]
     return [*decimal(first), "minus" if spaced else "to", *decimal(last)]
 
 
-def count(found: re.Match[str]) -> list[str]:
-    return [*decimal(found["n"] or found["few"]), MAGNITUDES[found["short"] or "k"]]
+def until(found: re.Match[str]) -> list[str]:
+    return [*year(int(found["n"])), "to", found["to"]]
+
+
+def multiple(found: re.Match[str]) -> list[str]:
+    return [*decimal(found["n"]), "X"]
+
+
+def count(found: re.Match[str]) -> list[str] | None:
+    if found["few"] and (
+        (found["few"] in ("401", "403") and found["k"] == "k")
+        or _LABEL.search(found.string[: found.start()])
+        or _RUN.match(found.string, found.end())
+        or _RAN.search(found.string[: found.start()][-12:])
+    ):
+        return None  # a 10k run
+    number = found["n"] or found["few"] or found["some"]
+    return [*decimal(number), MAGNITUDES[found["short"] or found["k"] or found["big"]]]
 
 
 def lettered(found: re.Match[str]) -> list[str]:
@@ -247,15 +270,15 @@ def score(found: re.Match[str]) -> list[str]:
 
 def bare(found: re.Match[str]) -> list[str]:
     number, sign = found["n"], found["sign"]
-    before = found.string[max(found.start() - 12, 0) : found.start()]
+    before = found.string[max(found.start() - 30, 0) : found.start()]
     if number == "911" and not sign:
         return ["nine", "one", "one"]
-    if _CALLED.search(before) and number.isdigit() and 3 <= len(number) <= 4:
-        return pairs(number)
-    said = {"-": ["minus"], "−": ["minus"], "+": ["plus"], "±": ["plus", "or", "minus"]}.get(sign, [])
-    named = _YEAR_BEFORE.search(before) and len(number) == 4 and number.isdigit() and 1000 < int(number) < 1100
-    if not said and (_year_like(number) or named):
-        return year(int(number))
-    if number.isdigit() and len(number) > 12:
-        return said + digits(number)
-    return said + decimal(number)
+    if number.isdigit() and not sign:
+        if 3 <= len(number) <= 4 and _CALLED.search(before):
+            return pairs(number)
+        if len(number) >= 4 and _BY_DIGITS.search(before):
+            return digits(number)
+        if is_year(number, before, found.string[found.end() : found.end() + 40]):
+            return year(int(number))
+    said = SIGNS.get(sign, [])
+    return said + (digits(number) if number.isdigit() and len(number) > 9 else decimal(number))

@@ -1,4 +1,4 @@
-"""Numbers to words, one list item a spoken word. num2words knows the languages; what English listeners expect is added here."""
+"""English numbers to words, one list item a spoken word: num2words, and what English listeners expect."""
 
 from __future__ import annotations
 
@@ -7,40 +7,34 @@ from functools import lru_cache
 
 ROMAN = re.compile(r"M{0,3}(CM|CD|D?C{0,3})(XC|XL|L?X{0,3})(IX|IV|V?I{0,3})")
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+# 1.234,56 and 0,5; 1,234,567.8; 1,50,000 as India parts it; 10 000 and 1'000'000; 1.000.000; 1234.5; .5
+NUMBER = (
+    r"(?:\d{1,3}(?:[. ]\d{3})+,\d{1,2}(?!\d|,\d)|0,\d+(?!\d|,\d)"
+    r"|\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d,]*\d)|\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?(?![\d,]*\d)"
+    r"|(?<!\d[ .,-])[1-9]\d{0,2}(?:[ \u00a0\u2009\u202f]\d{3})+(?:\.\d+)?(?![ -]?\d|\w)"
+    r"|\d{1,3}(?:['’]\d{3})+(?![\d'’])|\d{1,3}(?:\.\d{3}){2,}(?![\d.]*\d)|\d+(?:\.\d+)?|\.\d+)"
+)
+_GROUPS = re.compile(r"(?<=\d)[,'’ \u00a0\u2009\u202f](?=\d)|(?<=\d)\.(?=\d{3}\.\d{3})|(?<=\.\d{3})\.(?=\d{3}(?:\.\d{3})*$)")
+_CONTINENTAL = re.compile(r"\d[. ]\d{3},\d{1,2}$|^0,\d+$")
 LONGEST = 15  # digits; beyond quadrillions a number is read digit by digit
 _VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 _FRACTIONS = {2: ("half", "halves"), 4: ("quarter", "quarters")}
 _WHOLE = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
-_SHORT = {  # three letters (ISO 639-3, as MMS voices have) to the two that num2words knows
-    "eng": "en", "deu": "de", "rus": "ru", "fra": "fr", "spa": "es", "ita": "it", "por": "pt", "nld": "nl", "pol": "pl",
-    "ukr": "uk", "tur": "tr", "swe": "sv", "nob": "no", "dan": "dk", "da": "dk", "fin": "fi", "ces": "cs", "hun": "hu",
-    "ron": "ro", "heb": "he", "ara": "ar", "jpn": "ja", "kor": "ko", "vie": "vi", "tha": "th", "ind": "id", "fas": "fa",
-    "kaz": "kz", "kk": "kz", "lit": "lt", "lav": "lv", "slv": "sl", "srp": "sr", "bel": "be", "cat": "ca", "isl": "is",
-}  # fmt: skip
-
-
-def language_code(language: str) -> str:
-    """The short form of a language: "en" for "en-US" and "eng"."""
-    code = re.split(r"[-_]", language.lower())[0]
-    return _SHORT.get(code, code)
 
 
 @lru_cache(maxsize=4096)
-def _said(number: int, to: str, language: str) -> tuple[str, ...]:
+def _said(number: int, to: str) -> tuple[str, ...]:
     from num2words import num2words
 
-    words = _WHOLE.findall(num2words(number, lang=language, to=to))
-    if language == "en":  # American: two hundred five, not two hundred and five
-        words = [word for word in words if word != "and"]
-    return tuple(words)
+    words = _WHOLE.findall(num2words(number, lang="en", to=to))
+    return tuple(word for word in words if word != "and")  # American: two hundred five, not two hundred and five
 
 
-def speaks(language: str) -> bool:
-    """Whether numbers can be said in a language (such as "de")."""
-    try:
-        return bool(_said(1, "cardinal", language))
-    except (NotImplementedError, KeyError):
-        return False
+def plain(text: str) -> str:
+    """A number without what parts its groups."""
+    if _CONTINENTAL.search(text):
+        text = text.replace(".", "").replace(",", ".")
+    return _GROUPS.sub("", text).replace("−", "-")
 
 
 def digits(text: str) -> list[str]:
@@ -48,24 +42,22 @@ def digits(text: str) -> list[str]:
     return [DIGITS[int(one)] for one in text if one in "0123456789"]
 
 
-def cardinal(number: int | str, language: str = "en") -> list[str]:
-    """A whole number; text may hold a sign and commas. Digit by digit where it is very long, or starts with 0 (007)."""
-    text = str(number).replace(",", "").replace("−", "-")
+def cardinal(number: int | str) -> list[str]:
+    """A whole number; text may hold a sign and what parts its groups. Digit by digit where it is long, or starts with 0."""
+    text = plain(str(number))
     sign, text = ("minus", text[1:]) if text.startswith("-") else ("", text)
-    english = language == "en"
-    if english and (len(text) > LONGEST or (len(text) > 1 and text[0] == "0")):
+    if len(text) > LONGEST or (len(text) > 1 and text[0] == "0"):
         return [sign] * bool(sign) + digits(text)
-    words = list(_said(-int(text) if sign and not english else int(text), "cardinal", language))
-    return ([sign] if sign and english else []) + words
+    return [sign] * bool(sign) + list(_said(int(text), "cardinal"))
 
 
-def ordinal(number: int | str, language: str = "en") -> list[str]:
-    return list(_said(int(str(number).replace(",", "")), "ordinal", language))
+def ordinal(number: int | str) -> list[str]:
+    return list(_said(int(plain(str(number))), "ordinal"))
 
 
 def decimal(text: str) -> list[str]:
     """A number with or without a sign, commas and decimals: -1,234.05."""
-    text = text.replace(",", "").replace("−", "-")
+    text = plain(text)
     sign = {"-": ["minus"], "+": ["plus"]}.get(text[:1], [])
     text = text.lstrip("+-")
     whole, point, rest = text.partition(".")

@@ -50,6 +50,11 @@ def _model() -> Model:
     return load(model_file())
 
 
+def knows(word: str) -> bool:
+    """Whether the dictionary has a word (small letters); it takes one in a hundred that it has not for one that it has."""
+    return word in _model().exceptions or word in _model().known
+
+
 def say(word: str, model: Model, exceptions: Mapping[str, tuple[str, ...]] | None = None) -> tuple[str, ...]:
     """How a word of ALPHABET is said alone, by exceptions, rules and the network."""
     exceptions = model.exceptions if exceptions is None else exceptions
@@ -131,7 +136,7 @@ def words_of(piece: Piece, lexicon: Lexicon | None = None) -> list[tuple[Word, t
         elif word.letter and word.text[:1] in _LETTERS:
             phonemes = _letter(word.text)
         else:
-            phonemes = heteronyms.choose(texts, place) or pronounce(word.text)
+            phonemes = heteronyms.choose(texts, place, word.capital) or pronounce(word.text)
         said.append((word, phonemes))
     for place, (word, phonemes) in enumerate(said[:-1]):
         if word.text == "the" and phonemes == ("DH", "AH0") and said[place + 1][1][:1] and said[place + 1][1][0][-1].isdigit():

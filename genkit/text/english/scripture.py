@@ -4,25 +4,11 @@ from __future__ import annotations
 
 import re
 
-from genkit.text.english.abbreviations import word_set
 from genkit.text.english.numbers import cardinal
+from genkit.text.tables import table, word_set
 
-_SHORT = {
-    "gen": "genesis", "ex": "exodus", "exod": "exodus", "lev": "leviticus", "num": "numbers", "deut": "deuteronomy",
-    "josh": "joshua", "judg": "judges", "sam": "samuel", "kgs": "kings", "chr": "chronicles", "chron": "chronicles",
-    "neh": "nehemiah", "esth": "esther", "ps": "psalm", "psa": "psalm", "prov": "proverbs", "eccl": "ecclesiastes",
-    "isa": "isaiah", "jer": "jeremiah", "lam": "lamentations", "ezek": "ezekiel", "dan": "daniel", "hos": "hosea",
-    "mic": "micah", "hab": "habakkuk", "zech": "zechariah", "mal": "malachi", "matt": "matthew", "mt": "matthew", "mk": "mark",
-    "lk": "luke", "jn": "john", "rom": "romans", "cor": "corinthians", "gal": "galatians", "eph": "ephesians",
-    "phil": "philippians", "col": "colossians", "thess": "thessalonians", "tim": "timothy", "tit": "titus", "heb": "hebrews",
-    "jas": "james", "pet": "peter", "rev": "revelation",
-}  # fmt: skip
-_FULL = word_set(
-    "genesis exodus leviticus numbers deuteronomy joshua judges ruth samuel kings chronicles ezra nehemiah esther job psalm "
-    "psalms proverbs ecclesiastes isaiah jeremiah lamentations ezekiel daniel hosea joel amos obadiah jonah micah nahum "
-    "habakkuk zephaniah haggai zechariah malachi matthew mark luke john acts romans corinthians galatians ephesians "
-    "philippians colossians thessalonians timothy titus philemon hebrews james peter jude revelation"
-)
+_SHORT: dict[str, str] = table("english/words")["scripture"]
+_FULL = {*_SHORT.values(), *word_set("ruth ezra job psalms joel amos obadiah jonah nahum zephaniah haggai acts philemon jude")}
 _COUNT = {"1": "first", "2": "second", "3": "third", "I": "first", "II": "second", "III": "third"}
 _NAMES = "|".join(sorted([*(one.title() for one in _FULL), *(one.title() + r"\.?" for one in _SHORT)], key=len, reverse=True))
 BOOKS = frozenset(_SHORT)  # a sentence does not end after one before a number

@@ -1,4 +1,4 @@
-"""Words, abbreviations, acronyms, Roman numerals, letters and signs: how each is said."""
+"""Words, abbreviations, Roman numerals, letters and signs: how each is said."""
 
 from __future__ import annotations
 
@@ -14,86 +14,36 @@ from genkit.text.english.abbreviations import (
     INSIDE,
     MONTHS,
     NUMBERED,
-    PRONOUNCED,
     REGNAL,
-    SHOUTED,
-    SPELT,
     STARTERS,
     TITLES,
     WEEKDAYS,
-    word_set,
 )
-from genkit.text.english.numbers import cardinal, digits, many, ordinal, pairs, roman
+from genkit.text.english.acronyms import beside_shouted, capitals
+from genkit.text.english.compounds import COMPOUNDS, EACH, GREEK, Said, word_before
+from genkit.text.english.numbers import cardinal, ordinal, roman, year
+from genkit.text.english.postal import saint_or_street, street_word
+from genkit.text.english.units import UNITS
+from genkit.text.english.years import year_like
+from genkit.text.scripts import LETTER
+from genkit.text.tables import table, word_set
 
-Said = list[str]
-
-_LETTER = r"(?:[^\W\d_²³¹⁰-₉½⅓⅔¼¾⅕-⅞]|[\u0300-\u036f])"
 WORD = re.compile(
-    rf"(?:['’](?=(?:em|tis|twas|til|till|cause|bout|cuz|round|n)\b)|[ODLdl]['’](?=[A-Z]))?{_LETTER}+(?:['’]{_LETTER}+)*"
+    rf"(?:['’](?=(?i:em|tis|twas|til|till|cause|bout|cuz|round|n)\b)|[ODLdl]['’](?=[A-Z]))?{LETTER}+(?:['’]{LETTER}+)*"
 )
-ALPHANUMERIC = re.compile(r"(?=[A-Za-z]*\d)[A-Za-z\d]+")
-_DOTTED = re.compile(
-    r"(?:[A-Za-z]\.){2,}(?:[A-Za-z](?![A-Za-z]))?(?P<own>['’]s)?|[A-Za-z]\.[A-Za-z]\.?(?P<own2>['’]s)?(?![A-Za-z])"
-)
-_DEGREE = re.compile(r"(?P<word>Ph\.?\s?D|M\.?Sc|B\.?Sc|M\.D|B\.A|M\.A|LL\.?[BM]|D\.Phil)\b\.?")
-_INITIAL = re.compile(r"(?P<letter>[A-Z])\.(?=\s?[A-Z])")
-_SLASHED = re.compile(
-    r"(?P<word>and/or|w/o|w/(?=\s)|b/c|n/a|c/o|he/she|she/he|his/her|him/her|s/he|y/o|km/h|m/s)(?![\w/])", re.IGNORECASE
-)
-_SLASHES = {
-    "and/or": "and or", "w/o": "without", "w/": "with", "b/c": "because", "n/a": "not applicable", "c/o": "care of",
-    "he/she": "he or she", "she/he": "she or he", "his/her": "his or her", "him/her": "him or her", "s/he": "she or he",
-    "y/o": "year old", "km/h": "kilometers per hour",
-    "m/s": "meters per second",
-}  # fmt: skip
-_BOTH = re.compile(r"(?P<one>[A-Z]{1,3})&(?P<other>[A-Z]{1,3})(?P<more>s)?(?![\w&])")  # AT&T, M&Ms
-_DAY = r"(?:Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)"
-_DAYS = re.compile(rf"(?P<one>{_DAY})\.?[-–](?P<other>{_DAY})\b\.?(?=[\s,;:)]|$)")
 _WEEKDAYS = word_set("Mon Tue Tues Wed Thu Thur Thurs Fri")  # Sat and Sun are words
+_DAY_AHEAD = re.compile(r",?\s([A-Z][a-z]+)\.?\s\d|,?\s\d|\s(?:morning|night|evening|afternoon|noon)s?\b")
 _CROWNED = re.compile(r"\b(?:King|Queen|Pope|Emperor|Empress|Tsar|Czar|Kaiser|Prince)\s+[A-Z]\w+\s+$")
-_PAGES = re.compile(r"(?P<word>pp?\.|pages?)\s?(?P<first>[ivxlc]+)(?:\s?[-–]\s?(?P<last>[ivxlc]+))?(?![\w'’])")
-_PART = re.compile(r"(?<=\()(?P<count>[ivx]{2,5})(?=\))")
-_FORMULA = re.compile(r"(?=[A-Za-z]*[₀-₉])(?P<formula>[A-Z][A-Za-z₀-₉]*)")
-MODELS = re.compile(r"\b(?:iphone|ipad|galaxy|pixel|nexus|xbox|series|model|moto|oneplus|note)\s$", re.IGNORECASE)
-_ZONE = re.compile(r"(?P<zone>GMT|UTC)\s?(?P<sign>[-−+])(?P<hours>\d{1,2})(?::(?P<minutes>\d{2}))?(?!\w)")
-_LANGUAGE = re.compile(r"(?P<letter>[CFJ])(?P<sign>\+\+|#)(?!\w)")
-_VOWELS = set("aeiouy")
-_ONSETS = word_set(
-    "b c d f g h j k l m n p qu r s t v w x y z bl br ch cl cr dr dw fl fr gl gr kl kn kr ph pl pr rh sc sch scr sh shr "
-    "sk sl sm sn sp sph spl spr squ st str sw th thr tr tw wh wr"
-)
-_CODAS = word_set(
-    "b c d f g h k l m n p r s t v w x y z ch ck ct ds dth ff ft gh ght ks ld lf lk ll lls lm lp ls lt mb mp mps ms nc "
-    "nch nd nds ng ngs nk ns nt nts ph ps pt rb rc rch rd rds rf rg rk rks rl rm rms rn rns rp rs rt rts sh sk sm sp ss "
-    "st sts th ths tch ts tt ws zz"
-)
-_SIGNS = {
-    "&": "and", "@": "at", "%": "percent", "=": "equals", "$": "dollars", "£": "pounds", "€": "euros", "¥": "yen",
-    "°": "degrees", "≤": "less than or equal to", "≥": "greater than or equal to", "≠": "not equal to", "≈": "approximately",
-    "×": "times", "÷": "divided by", "±": "plus or minus", "√": "square root of", "∞": "infinity", "§": "section",
-    "¶": "paragraph", "©": "copyright", "→": "to", "−": "minus", "µ": "micro", "№": "number", "‰": "per mille",
-    "♯": "sharp", "²": "squared", "³": "cubed", "♭": "flat",
-}  # fmt: skip
-_GREEK_NAMES = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon phi "
-    "chi psi omega"
-)
-_GREEK = dict(zip("αβγδεζηθικλμνξοπρστυφχψω", re.findall(r"\w+", _GREEK_NAMES), strict=True))
-ABBREVIATIONS = TITLES | INSIDE | EITHER
-_LETTERED = word_set("vitamin grade plan hepatitis type group section an letter point level class team option side model")
-
-
-def shouted(part: str) -> bool:
-    """Whether a sentence is all in capitals: its words are then words, and not acronyms."""
-    found = re.findall(r"[^\W\d_]+", part)
-    if len(found) < 2 or any(one != one.upper() for one in found):
-        return False
-    return any(one.lower() in SHOUTED or len(one) >= 6 for one in found)
-
-
-def _before(part: str, at: int) -> str:
-    found = re.search(rf"({_LETTER}+)[.,]?\s+$", part[max(at - 30, 0) : at])
-    return found[1] if found else ""
+_TAG = re.compile(r"</?[A-Za-z][\w-]{0,20}(?:\s[^<>]{0,200})?/?>")
+_MINUEND = re.compile(r"[\d)]\s?$|(?:^|[\s(])[a-z]\s$")
+_SUBTRAHEND = re.compile(r"\s?(?:\(|[b-hj-z](?![\w'’-]))")
+_WORDS = table("english/words")
+_LETTERED = word_set(_WORDS["lettered"])
+_SIGNS: dict[str, str] = _WORDS["signs"]
+_NO_NUMERALS = word_set(_WORDS["no_numerals"])
+_PAIRS: dict[str, str] = _WORDS["sign_pairs"]
+_TITLES_ALONE = word_set(_WORDS["titles_alone"])
+_PAIR = re.compile("|".join(map(re.escape, sorted(_PAIRS, key=len, reverse=True))))
 
 
 def _after(part: str, at: int) -> str:
@@ -102,8 +52,8 @@ def _after(part: str, at: int) -> str:
 
 def read(part: str, at: int, known: Collection[str], loud: bool) -> tuple[Said, int]:
     """What is said for the word or sign at a place, and where it ends; nothing and the same place where there is neither."""
-    for pattern in (_SLASHED, _BOTH, _DAYS, _PAGES, _PART, _FORMULA, _ZONE, _LANGUAGE, _DEGREE, _DOTTED, _INITIAL):
-        if (found := pattern.match(part, at)) is not None and (said := _special(found, pattern, part)) is not None:
+    for pattern, reader in COMPOUNDS:
+        if (found := pattern.match(part, at)) is not None and (said := reader(found)) is not None:
             return said, found.end()
     if (found := WORD.match(part, at)) is None:
         return _sign(part, at)
@@ -113,8 +63,12 @@ def read(part: str, at: int, known: Collection[str], loud: bool) -> tuple[Said, 
         return [low], end
     if part[end : end + 1] == "." and (said := _abbreviation(low, word, part, at, end)) is not None:
         return said, end + 1
+    if (said := _without_stop(low, word, part, at, end)) is not None:
+        return said, end
     if word == "pH":
         return ["P", "H"], end
+    if low in UNITS and low in FOLDED and word_before(part, at).lower() in EACH:
+        return UNITS[low][0].split(), end
     if low in FOLDED:
         return FOLDED[low].split(), end
     if word in _WEEKDAYS and (word != "Mon" or part[end : end + 2].lstrip()[:1].isdigit()):
@@ -123,88 +77,85 @@ def read(part: str, at: int, known: Collection[str], loud: bool) -> tuple[Said, 
         return _single(word, part, at, end, loud), end
     if (said := numbered(word, part, at) or _numeral(word, part, at, end)) is not None:
         return said, end
-    if (said := _capitals(word, loud)) is not None:
+    if (said := capitals(word, loud or beside_shouted(part, at, end))) is not None:
         return said, end
     return [low], end
 
 
-def _special(found: re.Match[str], pattern: re.Pattern[str], part: str) -> list[str] | None:
-    if pattern is _SLASHED:
-        return _SLASHES[found["word"].lower()].split()
-    if pattern is _BOTH:
-        return [*found["one"], "and", *found["other"][:-1], found["other"][-1] + ("'s" if found["more"] else "")]
-    if pattern is _DAYS:
-        return [WEEKDAYS[found["one"].lower()], "to", WEEKDAYS[found["other"].lower()]]
-    if pattern is _PAGES:
-        values = [roman((found[one] or "").upper()) for one in ("first", "last")]
-        if values[0] is None or (found["last"] and values[1] is None):
-            return None
-        words = ["pages" if found["word"] in ("pp.", "pages") else "page", *cardinal(values[0])]
-        return words + (["to", *cardinal(values[1])] if values[1] else [])
-    if pattern is _PART:
-        value = roman(found["count"].upper())
-        return cardinal(value) if value else None
-    if pattern is _FORMULA:
-        plain = ALPHANUMERIC.fullmatch(unicodedata.normalize("NFKC", found["formula"]))
-        return alphanumeric(plain) if plain else None
-    if pattern is _ZONE:
-        minutes = cardinal(found["minutes"]) if found["minutes"] else []
-        return [*found["zone"], "plus" if found["sign"] == "+" else "minus", *cardinal(found["hours"]), *minutes]
-    if pattern is _LANGUAGE:
-        return [found["letter"], *(["plus", "plus"] if found["sign"] == "++" else ["sharp"])]
-    if pattern is _DEGREE:
-        return (
-            [one.upper() if one.isupper() or one in ("h", "c") else one for one in re.sub(r"[.\s]", "", found["word"])]
-            if "hil" not in found[0]
-            else None
-        )
-    if pattern is _INITIAL:
-        return [found["letter"]]
-    own = found["own"] or found["own2"]
-    low = re.sub(r"['’]s$", "", found[0]).rstrip(".").lower()
-    if low in ("e.g", "i.e", "a.k.a"):
-        return ABBREVIATIONS[low].split()
-    letters = [one.upper() for one in low if one.isalpha()]
-    return [*letters[:-1], letters[-1] + "'s"] if own else letters
+def _without_stop(low: str, word: str, part: str, at: int, end: int) -> Said | None:
+    """Titles before a name, streets behind one, and the like, without their full stop; None for ordinary words."""
+    if not word[0].isupper() or part[end : end + 1] in ("'", "’"):
+        return None
+    before, after = word_before(part, at), part[end : end + 14].lstrip(" ")
+    if low in ("st", "dr") and part[end : end + 1] != ".":
+        if low == "st":
+            return [saint_or_street(part, at, after, before)] if word == "St" and (before or after) else None
+        name = after[:1].isupper() and not after[:2].isupper()
+        return ["doctor"] if name else ["drive"] if before[:1].isupper() and part[at - 1 : at].isspace() else None
+    if low in _TITLES_ALONE and word.istitle() and re.match(r"[A-Z][\w'’-]*[a-z]", after):
+        return TITLES[low].split()
+    if low in ("jr", "sr") and word.istitle() and before[:1].isupper():
+        return [EITHER[low]]
+    if low in BEFORE_NUMBER and word.istitle() and after[:1].isdigit() and low not in ("art", "sec", "est", "p", "par"):
+        return INSIDE[low].split()
+    if (street := street_word(word, part, at, end, before)) is not None:
+        return [street]
+    if word in ("Mon", "Sat", "Sun") and (found := _DAY_AHEAD.match(part, end)):
+        return [WEEKDAYS[low]] if not found[1] or _month(found[1]) else None
+    return None
 
 
 def _abbreviation(low: str, word: str, part: str, at: int, end: int) -> list[str] | None:
     """What an abbreviation with its full stop stands for; None where the full stop is one after an ordinary word."""
     after = _after(part, end + 1)
     capital, number = after[:1].isupper(), after[:1].isdigit()
-    before = _before(part, at)
-    named = bool(before) and before[0].isupper() and before.lower() not in STARTERS and before.lower() not in TITLES
-    numbered_street = low == "st" and re.search(r"\d(?:st|nd|rd|th)\s$", part[max(at - 8, 0) : at])
-    if low in ("st", "dr") and word[0].isupper() and (named or numbered_street) and (not capital or low == "st"):
-        return ["street" if low == "st" else "drive"]
+    before = word_before(part, at)
+    if low in ("st", "ste", "sts") and (word[0].isupper() or saint_or_street(part, at, after, before) == "saint"):
+        if low == "ste" and number:
+            return ["suite"]
+        return [saint_or_street(part, at, after, before) if low == "st" else "saint" + "s" * (low == "sts")]
+    if low == "dr" and (word[0].isupper() or capital) and _is_drive(part, at, before, capital):
+        return ["drive"]
     if low in MONTHS and word[0].isupper() and (number or len(low) != 3 or low not in ("mar", "jun", "dec")):
         return [MONTHS[low]]
     if (
         low in WEEKDAYS
         and word[0].isupper()
-        and (number or after[:1] == "," or part[end + 1 : end + 2] == "," or _month(after))
+        and (number or after[:1] == "," or after[:1].islower() or part[end + 1 : end + 2] == "," or _month(after))
     ):
         return [WEEKDAYS[low]]
     if low in BEFORE_NUMBER:
         edition = low == "ed" and before and before[-1].islower()
-        counted = low in ("vol", "vols", "fig", "figs", "sec", "pp", "op", "par", "eq") and re.match(r"[IVXLC]+\b", after)
+        counted = low in ("vol", "vols", "fig", "figs", "sec", "pp", "op", "par", "eq", "ch") and re.match(r"[IVXLC]+\b", after)
         return INSIDE[low].split() if number or edition or counted else None
     if low in TITLES:
-        return TITLES[low].split() if word[0].isupper() and (capital or low in ("mr", "mrs", "ms", "dr")) else None
+        always = low in ("mr", "mrs", "ms", "dr")
+        named = capital or always or (after[:1].islower() and low not in ("ft", "mt", "rt", "fr"))
+        return TITLES[low].split() if named and (word[0].isupper() or always or low == "prof") else None
     if low in INSIDE:
         return INSIDE[low].split()
     if low in EITHER and low not in ("min", "max"):
         return EITHER[low].split()
     if low in ("min", "max") and (after[:1].islower() or number):
         return EITHER[low].split()
+    if (street := street_word(word, part, at, end, before)) is not None:
+        return [street]
     if low == "c" and number:
         return ["circa"]
     return None
 
 
+def _is_drive(part: str, at: int, before: str, capital: bool) -> bool:
+    """Whether Dr. is a street's, behind a name: Elm Dr., 12 Elm Dr. Springfield."""
+    named = bool(before) and before[0].isupper() and before.lower() not in STARTERS and before.lower() not in TITLES
+    if not named or not part[at - 1 : at].isspace() or part[at - 2 : at - 1] in (",", "."):
+        return False
+    return not capital or bool(re.search(r"\b\d{1,5}\s(?:[A-Z][\w'’]*\s){1,2}$", part[max(at - 30, 0) : at]))
+
+
 def numbered(word: str, part: str, at: int) -> list[str] | None:
     """A Roman numeral in small letters where a heading's word stands before it: scene ii."""
-    if not set(word) <= set("ivxl") or _before(part, at).lower() not in NUMBERED or (value := roman(word.upper())) is None:
+    if not set(word) <= set("ivxl") or word_before(part, at).lower() not in NUMBERED or (value := roman(word.upper())) is None:
         return None
     return cardinal(value)
 
@@ -216,19 +167,25 @@ def _month(text: str) -> bool:
 
 def _single(word: str, part: str, at: int, end: int, loud: bool) -> list[str]:
     low = word.lower()
-    if word in ("V", "X") and _before(part, at).lower() in REGNAL:
+    if word in ("V", "X") and word_before(part, at).lower() in REGNAL:
         return ["the", *ordinal(roman(word) or 0)]
-    if word == "I" and _before(part, at).lower() in REGNAL and (_CROWNED.search(part[:at]) or _after(part, end)[:3] == "of "):
+    if (
+        word == "I"
+        and word_before(part, at).lower() in REGNAL
+        and (_CROWNED.search(part[:at]) or _after(part, end)[:3] == "of ")
+    ):
         return ["the", "first"]
-    if low == "i" and (word == "I" or not part[at - 1 : at].isspace()) and _before(part, at).lower() not in NUMBERED:
+    if word in ("V", "X") and word_before(part, at).lower() in NUMBERED:
+        return cardinal(roman(word) or 0)
+    if low == "i" and (word == "I" or not part[at - 1 : at].isspace()) and word_before(part, at).lower() not in NUMBERED:
         return ["i"]
     if low == "i" and word == "I":
         return ["one"]
-    if low in _GREEK:
-        return [_GREEK[low]]
+    if low in GREEK:
+        return [GREEK[low]]
     if low != "a" or not low.isascii():
         return [word.upper() if word.isascii() else low]
-    before, after = _before(part, at), _after(part, end)
+    before, after = word_before(part, at), _after(part, end)
     lettered = word == "A" and not loud and bool(before)
     if lettered and (before.lower() in _LETTERED or not after[:1].isalpha()):
         return ["A"]
@@ -243,111 +200,37 @@ def _numeral(word: str, part: str, at: int, end: int) -> list[str] | None:
         return None
     if own:  # Henry V's
         said = _single(word, part, at, at + 1, False) if word in ("V", "X") else _numeral(word, part, at, end)
-        said = ["the", "first"] if word == "I" and _before(part, at).lower() in REGNAL else said
+        said = ["the", "first"] if word == "I" and word_before(part, at).lower() in REGNAL else said
         return [*said[:-1], said[-1] + "'s"] if said and said[-1] != word else None
     if len(word) == 1:
         return None
-    before, after = _before(part, at), _after(part, end).lower()
+    before, after = word_before(part, at), _after(part, end).lower()
     if before.lower() in NUMBERED:
         return cardinal(value)
     if after.startswith("centur"):
         return ordinal(value)
     if before.lower() in REGNAL or (before[:1].isupper() and word in ("II", "III") and before.lower() not in STARTERS):
         return ["the", *ordinal(value)]
-    if len(word) >= 3 and word not in (
-        "MIX",
-        "DIM",
-        "MID",
-        "LID",
-        "VIM",
-        "MIL",
-        "CIV",
-        "DIV",
-        "LIV",
-        "XXX",
-        "CCC",
-        "MMM",
-        "DCI",
-        "CCI",
-        "CDC",
-    ):
-        return cardinal(value)
+    if len(word) >= 3 and word not in _NO_NUMERALS:
+        return year(value) if year_like(str(value)) else cardinal(value)
     return None
-
-
-def _capitals(word: str, loud: bool) -> list[str] | None:
-    """Acronyms letter by letter, with their plural or possessive s; None for what is said as a word."""
-    stem, own, tail = word.partition("'")
-    plural = ""
-    if own and tail.lower() == "s":
-        plural = "'s"
-    elif own:
-        return None
-    if len(stem) > 2 and stem.endswith("s") and stem[:-1].isupper():
-        stem, plural = stem[:-1], "'s"
-    if len(stem) < 2 or not stem.isupper() or not stem.isascii():
-        return None
-    if not spelt(stem.lower(), loud):
-        return [stem.lower() + plural] if plural else None
-    return [*stem[:-1], stem[-1] + plural]
-
-
-def spelt(low: str, loud: bool = False) -> bool:
-    """Whether capitals are said letter by letter."""
-    if low in SPELT or low == "us" or (low == "it" and not loud):
-        return not (loud and low == "us")
-    if low in PRONOUNCED or low in SHOUTED:
-        return False
-    if not set(low) & _VOWELS:
-        return True
-    if loud or len(low) >= 6:
-        return False
-    return len(low) <= 3 or not _pronounceable(low)
-
-
-def _pronounceable(low: str) -> bool:
-    found = re.fullmatch(r"([^aeiou]*)([aeiou].*?)([^aeiou]*)", low)
-    if found is None or not set(low) - set("aeiou"):
-        return False
-    onset, middle, coda = found.groups()
-    return (not onset or onset in _ONSETS) and (not coda or coda in _CODAS) and not re.search(r"[^aeiou]{4}|[aeiou]{3}", middle)
-
-
-def alphanumeric(found: re.Match[str]) -> list[str] | None:
-    """MP3, COVID19, 4K, B2B, H2O, 1080p: letters and digits in turn."""
-    if found[0] in ("WW1", "WW2"):
-        return ["world", "war", "one" if found[0][2] == "1" else "two"]
-    runs = re.findall(r"[A-Za-z]+|\d+", found[0])
-    said: list[str] = []
-    for place, run in enumerate(runs):
-        if run.isdigit():
-            if len(run) <= 2 and run[0] != "0":
-                said += cardinal(run)
-            else:
-                said += pairs(run) if run[0] != "0" and len(run) <= 4 else digits(run)
-        elif run == "s" and place == len(runs) - 1 and place and said:
-            said = [*said, "S"] if MODELS.search(found.string[: found.start()]) else many(said)
-        elif run.islower() and len(run) > 2 and set(run) & _VOWELS:
-            said.append(run)
-        elif (run.istitle() and len(run) > 2) or (run.isupper() and len(run) > 3 and not spelt(run.lower(), False)):
-            said.append(run.lower())
-        else:
-            said += list(run.upper())
-    return said
 
 
 def _sign(part: str, at: int) -> tuple[Said, int]:
     sign = part[at]
     before, after = part[at - 1 : at], part[at + 1 : at + 2]
+    if sign == "<" and (tag := _TAG.match(part, at)) is not None:
+        return [], tag.end()
+    if (pair := _PAIR.match(part, at)) is not None and part[pair.end() : pair.end() + 1] != pair[0][-1]:
+        return _PAIRS[pair[0]].split(), pair.end()
     if sign == "#":
-        return (["number"] if after.isdigit() else ["hash"]), at + 1
+        return (["number"] if part[at + 1 : at + 3].lstrip()[:1].isdigit() else ["hash"]), at + 1
     if sign in "<>":
-        near = (before + after).strip()
-        return (["less" if sign == "<" else "greater", "than"] if not near or near[0].isdigit() else []), at + 1
+        return (["less" if sign == "<" else "greater", "than"] if (before + after).strip() or at else []), at + 1
     if sign == "~":
         return (["about"] if after.isdigit() else []), at + 1
     if sign == "*":
-        clear = re.search(r"\d\s?$", part[:at]) and re.match(r"\s?\d", part[at + 1 :])
+        clear = re.search(r"[\d)]\s?$|\b[a-z]\s?$", part[:at]) and re.match(r"\s?(?:[\d(]|[a-z]\b)", part[at + 1 :])
         return (["times"] if clear else []), at + 1
     if sign == "+":
         return (["plus"] if before.isalnum() or after.isspace() or after.isalnum() else []), at + 1
@@ -355,6 +238,8 @@ def _sign(part: str, at: int) -> tuple[Said, int]:
         return (
             [","] if before.isspace() and after.isspace() else ["slash"] if not before.isalnum() and after.isalnum() else []
         ), at + 1
+    if sign in "-−" and _MINUEND.search(part[max(at - 4, 0) : at]) and _SUBTRAHEND.match(part, at + 1):
+        return ["minus"], at + 1
     if sign in _SIGNS:
         return _SIGNS[sign].split(), at + 1
     return [], at
