@@ -9,7 +9,7 @@ from genkit.errors import InputError, UsageError
 from genkit.pixels import masks
 from genkit.pixels.blending import lay_in, seam_weights
 from genkit.pixels.holes import Box, depth, distance, find_holes
-from genkit.pixels.masks import Drawn, MaskRule
+from genkit.pixels.masks import MaskPicture, MaskRule
 
 
 def grey(*rows: list[int]) -> np.ndarray:
@@ -76,7 +76,7 @@ def test_outpainting_adds_mask_and_keeps_the_picture() -> None:
 
 
 def test_inverting_turns_the_mask_and_not_the_new_canvas() -> None:
-    drawn = Drawn(grey([255, 0]), None, "m")
+    drawn = MaskPicture(grey([255, 0]), None, "m")
     rule = MaskRule(outpaint=masks.parse_lengths("1,0,0,0", "", ""), invert=True)
     assert masks.lay_out(rule, grey([1, 2]), None, drawn)[2].tolist() == [[True, False, True]]
 

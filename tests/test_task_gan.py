@@ -35,7 +35,7 @@ def test_a_grid_holds_the_pictures(model):  # noqa: F811
 
 
 def test_a_grid_keeps_transparency():
-    one = gan.Drawn(np.zeros((4, 4, 3), np.uint8), np.full((4, 4), 9, np.uint8), np.zeros((1, 1)))
+    one = gan.LatentPicture(np.zeros((4, 4, 3), np.uint8), np.full((4, 4), 9, np.uint8), np.zeros((1, 1)))
     _, alpha = gan.grid([one], 2, 1)
     assert alpha is not None and (alpha[:, :4] == 9).all() and (alpha[:, 4:] == 0).all()
 
@@ -58,7 +58,7 @@ def test_a_batch_is_halved_where_memory_runs_out(monkeypatch: pytest.MonkeyPatch
 
     expected = [one.pixels for one in gan.draw(network, range(7))]
     monkeypatch.setattr(network, "synthesis", narrow)
-    found = [one.pixels for one in gan.draw(network, range(7), batch=7, notice=told.append)]
+    found = [one.pixels for one in gan.draw(network, range(7), batch=7, notify=told.append)]
     assert all(np.abs(a.astype(int) - b).max() <= 1 for a, b in zip(found, expected, strict=True)) and len(found) == 7
     assert any("at once" in one for one in told)
     monkeypatch.setattr(network, "synthesis", lambda w, **options: narrow(torch.cat([w] * 3), **options))

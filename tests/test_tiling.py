@@ -134,12 +134,12 @@ class Hungry(TransformModel):
 def test_out_of_memory_halves_the_tile_and_says_so() -> None:
     notices: list[str] = []
     model, pixels = Hungry(50 * 50), picture(150, 150)
-    result = run_tiled(model, pixels, notice=notices.append)
+    result = run_tiled(model, pixels, notify=notices.append)
     assert difference(result, pixels.repeat(2, 0).repeat(2, 1)) == 0
     assert len(notices) == 2
     assert "tiles of 37 pixels instead of 75" in notices[1]
     before = len(model.sides)
-    run_tiled(model, pixels, notice=notices.append)  # the next picture starts with what fitted
+    run_tiled(model, pixels, notify=notices.append)  # the next picture starts with what fitted
     assert len(notices) == 2
     assert max(model.sides[before:]) ** 2 <= model.affordable
 
@@ -191,13 +191,13 @@ def test_a_spoilt_half_result_is_made_again_in_float32_once_and_for_all(black: b
     notices: list[str] = []
     model = Transform(Overflowing(black), scale=1, device=CPU, dtype=torch.float16, receptive=0)
     pixels = picture(64, 64)
-    assert difference(run_tiled(model, pixels, tile=32, notice=notices.append), pixels) == 0
+    assert difference(run_tiled(model, pixels, tile=32, notify=notices.append), pixels) == 0
     assert len(notices) == 1
     assert "float32" in notices[0]
     assert model.dtype is torch.float32
     dark = np.zeros((40, 40, 3), np.uint8)
     model = Transform(Overflowing(True), scale=1, device=CPU, dtype=torch.float16, receptive=0)
-    run_tiled(model, dark, notice=notices.append)  # a black picture may well come out black
+    run_tiled(model, dark, notify=notices.append)  # a black picture may well come out black
     assert len(notices) == 1
 
 

@@ -25,14 +25,14 @@ State = Mapping[str, "Tensor"]
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A file that its family recognised. `name` is what messages call the network; `found` are the parameters that the tensors
+    """A file that its family recognised. `name` is what messages call the network; `recognised` are the parameters that the tensors
     tell, and `sizes` the same with those that the card alone can tell."""
 
     card: Card
     path: Path
     name: str
     state: State
-    found: Mapping[str, Any]
+    recognised: Mapping[str, Any]
     sizes: Mapping[str, Any]
 
     def need(self, parameter: str, example: str) -> None:
@@ -85,15 +85,17 @@ def open_checkpoint(
     from genkit.weights import read_state_dict
 
     state = (read or read_state_dict)(path)
-    found = recognise(state)
-    if found is None:
+    recognised = recognise(state)
+    if recognised is None:
         raise WeightsError(f"{path.name} is not a checkpoint of {name}")
-    said = card.params
-    told = {key: value for key, value in found.items() if key not in of_card}
-    wrong = [f"{key} {value}, not {said[key]}" for key, value in told.items() if said.get(key, value) != value]
+    params = card.params
+    told_by_tensors = {key: value for key, value in recognised.items() if key not in of_card}
+    wrong = [f"{key} {value}, not {params[key]}" for key, value in told_by_tensors.items() if params.get(key, value) != value]
     if wrong:
         raise WeightsError(f"{path.name} is not what the card {card.name} says: {', '.join(wrong)}")
-    return Checkpoint(card, path, name, state, found, {**found, **{key: said[key] for key in of_card if key in said}})
+    return Checkpoint(
+        card, path, name, state, recognised, {**recognised, **{key: params[key] for key in of_card if key in params}}
+    )
 
 
 def fit(network: nn.Module, state: State, path: Path, name: str) -> None:

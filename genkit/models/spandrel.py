@@ -96,9 +96,9 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     if not isinstance(descriptor, ImageModelDescriptor) or descriptor.purpose == "FaceSR":
         kind = "faces alone" if descriptor.purpose == "FaceSR" else "pictures with a mask"
         raise UsageError(f"{card.name} is a network for {kind} ({name}), which this verb cannot run")
-    for param, found in (("architecture", descriptor.architecture.id), ("scale", descriptor.scale)):
-        if card.params.get(param, found) != found:
-            raise WeightsError(f"{path.name} is not what the card {card.name} says: {param} {found}, not {card.params[param]}")
+    for param, value in (("architecture", descriptor.architecture.id), ("scale", descriptor.scale)):
+        if card.params.get(param, value) != value:
+            raise WeightsError(f"{path.name} is not what the card {card.name} says: {param} {value}, not {card.params[param]}")
     if descriptor.input_channels not in (1, 3, 4):
         raise UsageError(f"{card.name} takes {descriptor.input_channels} channels ({name}); pictures have 1, 3 or 4")
     _check_dtype(card, descriptor, dtype)

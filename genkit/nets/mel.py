@@ -63,8 +63,8 @@ class MelScale:
 def magnitudes(audio: Tensor, window: int, hop: int) -> Tensor:
     """(N, T) to the magnitudes (N, window // 2 + 1, F) of a centred short-time Fourier transform."""
     shape = torch.hann_window(window, device=audio.device)
-    found = torch.stft(audio.float(), window, hop, window=shape, center=True, pad_mode="reflect", return_complex=True)
-    return (torch.view_as_real(found).square().sum(-1) + 1e-12).sqrt()  # abs() has no gradient at 0
+    spectrum = torch.stft(audio.float(), window, hop, window=shape, center=True, pad_mode="reflect", return_complex=True)
+    return (torch.view_as_real(spectrum).square().sum(-1) + 1e-12).sqrt()  # abs() has no gradient at 0
 
 
 _banks: dict[MelScale, Tensor] = {}

@@ -66,12 +66,12 @@ class PictureNorm(nn.Module):
         self.register_parameter("bias", nn.Parameter(torch.zeros(channels)) if affine else None)
 
     def forward(self, features: Tensor) -> Tensor:
-        kept, given = _kept.get(), _given.get()
-        if kept is None and given is None:
+        kept, statistics = _kept.get(), _given.get()
+        if kept is None and statistics is None:
             if self.together:
                 return nn.functional.group_norm(features, 1, self.weight, self.bias, EPSILON)
             return nn.functional.instance_norm(features, weight=self.weight, bias=self.bias, eps=EPSILON)
-        mean, variance = next(given) if given is not None else self._measure(features)
+        mean, variance = next(statistics) if statistics is not None else self._measure(features)
         if kept is not None:
             kept.append((mean, variance))
         scale, shift = (variance + EPSILON).rsqrt(), -mean * (variance + EPSILON).rsqrt()  # (N, C or 1, 1, 1) float32

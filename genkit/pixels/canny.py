@@ -68,11 +68,11 @@ def _on_ridge(length: Tensor, across: Tensor, down: Tensor) -> Tensor:
 def _joined(strong: np.ndarray, weak: np.ndarray) -> np.ndarray:
     """The strong edges (H, W) and the weak ones that lead to them, over any number of neighbours."""
     width = strong.shape[1] + 2
-    found, open_ = np.pad(strong, 1).ravel(), np.pad(weak & ~strong, 1).ravel()
+    edges, open_ = np.pad(strong, 1).ravel(), np.pad(weak & ~strong, 1).ravel()
     steps = np.array([-width - 1, -width, -width + 1, -1, 1, width - 1, width, width + 1])
-    front = np.flatnonzero(found)
+    front = np.flatnonzero(edges)
     while len(front):
         around = np.unique(front[:, None] + steps)
         front = around[open_[around]]
-        found[front], open_[front] = True, False
-    return found.reshape(-1, width)[1:-1, 1:-1]
+        edges[front], open_[front] = True, False
+    return edges.reshape(-1, width)[1:-1, 1:-1]

@@ -102,10 +102,10 @@ def _along(response: Tensor, step: Tensor, places: Tensor, sigma: float) -> Tens
         for count in range(1, max(1, math.ceil(2 * sigma)) + 1):
             there = there + direction
             weight = math.exp(-(count**2) / (2 * sigma**2))
-            found = _read(both, there, "nearest")
-            total += weight * found[:, :1]
+            sampled = _read(both, there, "nearest")
+            total += weight * sampled[:, :1]
             weights += weight
-            following = found[:, 1:].permute(0, 2, 3, 1)  # a tangent has no sign: go on the way that was come
+            following = sampled[:, 1:].permute(0, 2, 3, 1)  # a tangent has no sign: go on the way that was come
             direction = torch.where((following * direction).sum(3, keepdim=True) < 0, -following, following)
     return total / weights
 
@@ -122,5 +122,5 @@ def edge_map(pixels: np.ndarray, options: LineOptions = EDGES) -> np.ndarray:
     peak = np.iinfo(pixels.dtype).max
     images = torch.from_numpy(pixels.astype(np.float32) / peak).permute(2, 0, 1)[None]
     with torch.inference_mode():
-        drawn = lines(images, options)[0, 0].numpy()
-    return np.repeat((drawn * peak).round().astype(pixels.dtype)[..., None], 3, axis=2)
+        drawing = lines(images, options)[0, 0].numpy()
+    return np.repeat((drawing * peak).round().astype(pixels.dtype)[..., None], 3, axis=2)

@@ -51,13 +51,13 @@ def find_holes(mask: np.ndarray, fit: int) -> list[Box]:
     labels, count = _label(cells)
     boxes = []
     rows, columns = np.nonzero(labels)
-    found = labels[rows, columns] - 1
+    holes_of = labels[rows, columns] - 1
     least_row, most_row = np.full(count, len(cells)), np.full(count, -1)
     least_column, most_column = np.full(count, cells.shape[1]), np.full(count, -1)
-    np.minimum.at(least_row, found, rows)
-    np.maximum.at(most_row, found, rows)
-    np.minimum.at(least_column, found, columns)
-    np.maximum.at(most_column, found, columns)
+    np.minimum.at(least_row, holes_of, rows)
+    np.maximum.at(most_row, holes_of, rows)
+    np.minimum.at(least_column, holes_of, columns)
+    np.maximum.at(most_column, holes_of, columns)
     for top, left, bottom, right in zip(least_row, least_column, most_row, most_column, strict=True):
         rough = Box(top * CELL, left * CELL, min((bottom + 1) * CELL, len(mask)), min((right + 1) * CELL, mask.shape[1]))
         boxes.append(box_of(mask, rough))

@@ -47,7 +47,7 @@ class MaskRule:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class MaskPicture:
     """A mask that somebody drew: pixels (h, w, 1 or 3), alpha (h, w) or None, and what messages call it."""
 
     pixels: np.ndarray
@@ -56,7 +56,7 @@ class Drawn:
 
 
 def lay_out(
-    rule: MaskRule, pixels: np.ndarray, alpha: np.ndarray | None, drawn: Drawn | None
+    rule: MaskRule, pixels: np.ndarray, alpha: np.ndarray | None, mask_picture: MaskPicture | None
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
     """Pixels, alpha and mask that are to be worked on, on the extended canvas where one is asked for.
 
@@ -65,8 +65,8 @@ def lay_out(
     """
     size = pixels.shape[1], pixels.shape[0]
     mask = None
-    if drawn is not None:
-        mask = from_picture(drawn.pixels, drawn.alpha, size, drawn.name)
+    if mask_picture is not None:
+        mask = from_picture(mask_picture.pixels, mask_picture.alpha, size, mask_picture.name)
     elif rule.alpha:
         mask = from_alpha(alpha)
     elif rule.color is not None:
@@ -81,10 +81,10 @@ def lay_out(
     return pixels, alpha, mask
 
 
-def why_empty(rule: MaskRule, drawn: Drawn | None) -> str:
+def why_empty(rule: MaskRule, mask_picture: MaskPicture | None) -> str:
     """What to say where a mask covers nothing."""
     start = "the mask is empty, so the picture stays as it is: "
-    if drawn is not None:
+    if mask_picture is not None:
         return start + "white is repainted, black and transparent are kept (--invert-mask turns it round)"
     if rule.color is not None:
         return start + "no pixel has that colour (--mask-tolerance takes in near ones)"
@@ -134,12 +134,12 @@ def read_rule(
     Raises:
         UsageError: none or several of them, or one that cannot be read.
     """
-    given = [name for name, value in (("--mask", mask), ("--mask-color", color), ("--mask-box", box)) if value is not None]
-    if len(given) > 1:
-        raise UsageError(f"{' and '.join(given)} contradict each other", "give one of them")
-    if not given and outpaint is None:
+    sources = [name for name, value in (("--mask", mask), ("--mask-color", color), ("--mask-box", box)) if value is not None]
+    if len(sources) > 1:
+        raise UsageError(f"{' and '.join(sources)} contradict each other", "give one of them")
+    if not sources and outpaint is None:
         raise UsageError("nothing says what to repaint", "give --mask FILE|DIR|alpha, --mask-color, --mask-box or --outpaint")
-    if invert and not given:
+    if invert and not sources:
         raise UsageError("--invert-mask without a mask", "give --mask, --mask-color or --mask-box")
     if tolerance and color is None:
         raise UsageError("--mask-tolerance without --mask-color", "give the colour")

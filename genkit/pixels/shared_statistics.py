@@ -11,7 +11,7 @@ sample variances") do it, in double precision.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,13 +21,12 @@ from torch import Tensor
 
 from genkit import runtime
 from genkit.errors import RunError
-from genkit.pixels.tiling import Span, after_out_of_memory, smallest_tile, spans, store, to_images
+from genkit.pixels.tiling import Notify, Span, after_out_of_memory, smallest_tile, spans, store, to_images
 
 if TYPE_CHECKING:
     from genkit.models.shapes import StyleModel
     from genkit.models.shapes.style import Statistics
 
-Notice = Callable[[str], None]
 
 # Sides in pixels: halves of a megapixel keep the two passes' halos small, and a few of them at once fit anywhere.
 CPU_TILE, GPU_TILE = 768, 1536
@@ -41,7 +40,7 @@ def stylize(
     code: Sequence[Tensor],
     *,
     tile: int | None = None,
-    notice: Notice = lambda message: None,
+    notify: Notify = lambda message: None,
 ) -> np.ndarray:
     """(H, W, 1 or 3) uint8 or uint16 in the style of `code`, at full strength: (H, W, 3), same dtype.
 
@@ -56,13 +55,13 @@ def stylize(
     while True:
         try:
             with runtime.inference():
-                return _run(model, extended, code, side, notice)[:height, :width]
+                return _run(model, extended, code, side, notify)[:height, :width]
         except _NoNumbersError as error:
             if model.dtype == torch.float32:
                 raise RunError(
                     "the model gives values that are no numbers", "the weights may be damaged: genkit models verify"
                 ) from error
-            notice(f"not-a-number result in {str(model.dtype).removeprefix('torch.')}: going on in float32")
+            notify(f"not-a-number result in {str(model.dtype).removeprefix('torch.')}: going on in float32")
             model.to(model.device, torch.float32)
             continue
         except (RuntimeError, MemoryError) as error:
@@ -71,7 +70,7 @@ def stylize(
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         # outside the except block, so that the traceback no longer holds the tensors that did not fit
         runtime.release(model.device)
-        side = after_out_of_memory(model, extended, side, tile is None, model.receptive, reason, notice)
+        side = after_out_of_memory(model, extended, side, tile is None, model.receptive, reason, notify)
 
 
 def choose_side(model: StyleModel, height: int, width: int) -> int:
@@ -133,7 +132,7 @@ class _Tile:
         return features[:, :, down, left // stride : (left + width) // stride]
 
 
-def _run(model: StyleModel, pixels: np.ndarray, code: Sequence[Tensor], side: int, notice: Notice) -> np.ndarray:
+def _run(model: StyleModel, pixels: np.ndarray, code: Sequence[Tensor], side: int, notify: Notify) -> np.ndarray:
     height, width = pixels.shape[:2]
     rows = spans(height, side, model.receptive, 0, model.multiple)
     columns = spans(width, side, model.receptive, 0, model.multiple)

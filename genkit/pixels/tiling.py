@@ -27,7 +27,7 @@ from genkit.nets.luma import luma
 if TYPE_CHECKING:
     from genkit.models.shapes import TiledModel, TransformModel
 
-Notice = Callable[[str], None]
+Notify = Callable[[str], None]
 
 # Measured with genkit-x4 (48 features, 8 layers) in core-seconds: tiles of 192 give 0.25 megapixels a second, 128 give 0.22,
 # 64 give 0.15, and a whole picture of 384 x 384 gives 0.20, its features falling out of the caches. A GPU wants large tiles.
@@ -96,7 +96,7 @@ def run_tiled(
     wrap: bool = False,
     tta: bool = False,
     options: Mapping[str, Any] | None = None,
-    notice: Notice = lambda message: None,
+    notify: Notify = lambda message: None,
 ) -> np.ndarray:
     """Take (H, W, C) uint8 or uint16 through the model: (scale*H, scale*W, C), same dtype; C = 1 stays grey.
 
@@ -113,30 +113,30 @@ def run_tiled(
     while True:
         try:
             with runtime.inference():
-                return _run(_Pass(model, pixels, wrap, tta, options or {}, notice), side, halo, feather)
+                return _run(_Pass(model, pixels, wrap, tta, options or {}, notify), side, halo, feather)
         except (RuntimeError, MemoryError) as error:
             if not runtime.is_out_of_memory(error):
                 raise
             out_of_memory = str(error).splitlines()[0] if str(error) else type(error).__name__
         # outside the except block, so that the traceback no longer holds the tensors that did not fit
         runtime.release(model.device)
-        side = after_out_of_memory(model, pixels, side, automatic, halo, out_of_memory, notice)
+        side = after_out_of_memory(model, pixels, side, automatic, halo, out_of_memory, notify)
 
 
 def after_out_of_memory(
-    model: TiledModel, pixels: np.ndarray, side: int, automatic: bool, halo: int, reason: str, notice: Notice
+    model: TiledModel, pixels: np.ndarray, side: int, automatic: bool, halo: int, reason: str, notify: Notify
 ) -> int:
     """Halve the tile, or move to the CPU and choose anew; the next pictures start from what was learnt."""
     largest = max(pixels.shape[:2])
     effective = min(side or largest, largest)
     if effective > smallest_tile(model):
         smaller = _round_tile(effective // 2, model)
-        notice(f"out of memory on {model.device}: tiles of {smaller} pixels instead of {effective}")
+        notify(f"out of memory on {model.device}: tiles of {smaller} pixels instead of {effective}")
         if automatic:
             model.tile_limit = smaller
         return smaller
     if model.fallback and model.device.type != "cpu":
-        notice(f"out of memory on {model.device} with the smallest tiles: going on on the CPU, which is slower")
+        notify(f"out of memory on {model.device} with the smallest tiles: going on on the CPU, which is slower")
         model.to(torch.device("cpu"), torch.float32)
         model.tile_limit = CPU_TILE
         return choose_tile(model, halo)
@@ -155,7 +155,7 @@ class _Pass:
     wrap: bool
     tta: bool
     options: Mapping[str, Any]
-    notice: Notice
+    notify: Notify
 
     @property
     def peak(self) -> int:
@@ -183,7 +183,7 @@ class _Pass:
             return result.clamp_(0, 1)
         if half:
             fault = "black" if finite else "not-a-number"
-            self.notice(f"{fault} result in {str(model.dtype).removeprefix('torch.')}: going on in float32")
+            self.notify(f"{fault} result in {str(model.dtype).removeprefix('torch.')}: going on in float32")
             model.to(model.device, torch.float32)
             return self._checked(images)
         raise RunError("the model gives values that are no numbers", "the weights may be damaged: genkit models verify")

@@ -43,8 +43,8 @@ def bins() -> Tensor:
     lightness = torch.arange(2, 100, 2, dtype=torch.float32).view(-1, 1, 1)
     lab = torch.cat([lightness.expand(-1, len(grid), 1), grid.expand(len(lightness), -1, -1)], 2)  # (49, grid, 3)
     rgb = lab_to_rgb(lab.permute(2, 0, 1)[None])[0]  # (3, 49, grid)
-    shown = ((rgb >= -0.02) & (rgb <= 1.02)).all(0).any(0)
-    return grid[shown]
+    in_srgb = ((rgb >= -0.02) & (rgb <= 1.02)).all(0).any(0)
+    return grid[in_srgb]
 
 
 class Block(nn.Module):

@@ -132,8 +132,8 @@ class CrossAttention(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, queries: Tensor, places: Tensor, memory: Tensor, memory_places: Tensor) -> Tensor:
-        found = self.multihead_attn(queries + places, memory + memory_places, memory, need_weights=False)[0]
-        return self.norm(queries + found)
+        attended = self.multihead_attn(queries + places, memory + memory_places, memory, need_weights=False)[0]
+        return self.norm(queries + attended)
 
 
 class FeedForward(nn.Module):
@@ -275,8 +275,8 @@ def own_key(key: str) -> str:
 
 def own_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A published state dict as this implementation names and shapes it."""
-    found = {own_key(key): value for key, value in state.items() if key not in LEFTOVERS}
-    return {key: value.view(-1, 1, 1) if key.endswith(".layer_scale") else value for key, value in found.items()}
+    renamed = {own_key(key): value for key, value in state.items() if key not in LEFTOVERS}
+    return {key: value.view(-1, 1, 1) if key.endswith(".layer_scale") else value for key, value in renamed.items()}
 
 
 def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -323,11 +323,11 @@ def _only_file(card: Card, files: Mapping[str, Path]) -> Path:
     """The checkpoint: by its role, or the one file of a repository that was fetched by pattern."""
     if "weights" in files:
         return files["weights"]
-    found = sorted(path for path in files["root"].rglob("*") if path.suffix in (".pth", ".bin", ".safetensors"))
-    if len(found) != 1:
-        names = ", ".join(path.name for path in found) or "none"
+    checkpoints = sorted(path for path in files["root"].rglob("*") if path.suffix in (".pth", ".bin", ".safetensors"))
+    if len(checkpoints) != 1:
+        names = ", ".join(path.name for path in checkpoints) or "none"
         raise WeightsError(f"{files['root']}: one checkpoint of {card.name} was expected, and there are: {names}")
-    return found[0]
+    return checkpoints[0]
 
 
 def transform(network: DDColor, device: torch.device, dtype: torch.dtype, size: int = SIZE) -> Colorize:

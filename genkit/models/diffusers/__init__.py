@@ -1,8 +1,8 @@
 """Pipelines of the diffusers library, from local folders laid out as their repositories are.
 
-`pipelines` lists what runs, `opening` loads a folder strictly, `settings` turns a card's options into arguments, `placing`
-decides where the parts live, `running` calls it, and one adapter for each shape makes it a callable: `painting` for `genkit
-inpaint`, `editing` for `genkit translate`, `drawing` for `genkit txt2img`.
+`pipelines` lists what runs, `loading` opens a folder strictly, `settings` turns a card's options into arguments, `offload`
+decides where the parts live, `runner` calls it, and one adapter for each shape makes it a callable: `fill` for `genkit
+inpaint`, `edit` for `genkit translate`, `draw` for `genkit txt2img`.
 
 A card says `params.pipeline` (the class) and, where the repository has lighter files, `params.variant`; `limits.size` is the
 side of a picture that the model was trained at; `options` are those of `settings`. diffusers and transformers are imported

@@ -107,8 +107,8 @@ class Draw(DrawModel):
             path = parts.files_of(vae, "vae", self.architecture, name, fetch)
             parts.set_vae(pipeline, path, self.dtype, name)
         if loras:
-            found = [(parts.files_of(one, "lora", self.architecture, name, fetch), weight) for one, weight in loras]
-            parts.add_loras(pipeline, found, name)
+            adapters = [(parts.files_of(one, "lora", self.architecture, name, fetch), weight) for one, weight in loras]
+            parts.add_loras(pipeline, adapters, name)
         for control in dict.fromkeys(map(str, controls)):
             if Path(control).is_dir():
                 path, variant = Path(control), None
@@ -194,25 +194,25 @@ class Draw(DrawModel):
         refuse_unreadable(self.pipeline, self.kind, self.name, [one for one in negatives if one], self.window, "--negative")
         pictures = {"init": init} if init is not None else {}
         pictures |= {f"control{place}": image for place, (_, image) in enumerate(control)}
-        shown = {key: self._prepared(image, wanted, len(prompts)) for key, image in pictures.items()}
+        prepared = {key: self._prepared(image, wanted, len(prompts)) for key, image in pictures.items()}
         self._become(init is not None, [str(name) for name, _ in control])
         groups = self._groups(prompts, negatives)
         steps = Steps(self, len(prompts), len(groups))
-        made: dict[int, Tensor] = {}
+        outputs: dict[int, Tensor] = {}
         for place, group in enumerate(groups):
-            some = {key: image[group] for key, image in shown.items()}
+            some = {key: image[group] for key, image in prepared.items()}
             arguments = self._texts([prompts[one] for one in group], [negatives[one] for one in group], values)
             arguments |= self._pictures(some, values, strengths) | self._numbers(values)
             inner = self._inner(wanted)
             if "height" in _parameters(self.runner.pipeline):
                 arguments |= {"height": inner[0], "width": inner[1]}
-            tell = steps.of(place, group, inner) if self.progress is not None or self.watch is not None else None
+            report = steps.of(place, group, inner) if self.progress is not None or self.watch is not None else None
             speed.forget_steps(self.runner.pipeline)
-            drawn = self.runner.call(
-                [seeds[one] for one in group], arguments, inner[0] * inner[1], values.get(SAFETY) is not False, tell
+            images = self.runner.call(
+                [seeds[one] for one in group], arguments, inner[0] * inner[1], values.get(SAFETY) is not False, report
             )
-            made |= dict(zip(group, self._outer(drawn, wanted), strict=True))
-        return torch.stack([made[one] for one in range(len(prompts))])
+            outputs |= dict(zip(group, self._outer(images, wanted), strict=True))
+        return torch.stack([outputs[one] for one in range(len(prompts))])
 
     def _negatives(self, negative: Prompt | Sequence[Prompt] | None, count: int) -> list[Prompt | None]:
         if negative is None or isinstance(negative, str) or (negative and isinstance(negative[0], tuple)):
@@ -250,27 +250,27 @@ class Draw(DrawModel):
             )
         return values
 
-    def _strengths(self, control: Sequence[tuple[str | Path, Tensor]], given: float | Sequence[float]) -> list[float]:
+    def _strengths(self, control: Sequence[tuple[str | Path, Tensor]], strength: float | Sequence[float]) -> list[float]:
         if unknown := [str(name) for name, _ in control if str(name) not in self._networks]:
             raise UsageError(f"--control {unknown[0]} was not loaded", f"loaded: {', '.join(self._networks) or 'none'}")
-        found = [float(given)] * len(control) if isinstance(given, (int, float)) else [float(one) for one in given]
-        if len(found) != len(control):
-            raise UsageError(f"{len(found)} strengths for {len(control)} guiding pictures", "one for all, or one for each")
-        return found
+        strengths = [float(strength)] * len(control) if isinstance(strength, (int, float)) else [float(one) for one in strength]
+        if len(strengths) != len(control):
+            raise UsageError(f"{len(strengths)} strengths for {len(control)} guiding pictures", "one for all, or one for each")
+        return strengths
 
     def _groups(self, prompts: Sequence[Prompt], negatives: Sequence[Prompt | None]) -> list[list[int]]:
         """Which pictures go through the pipeline together: those whose texts are as long, so that none is padded by others."""
         if self._alone:
             return [[one] for one in range(len(prompts))]
-        found: dict[int, list[int]] = {}
+        groups: dict[int, list[int]] = {}
         for one, (prompt, negative) in enumerate(zip(prompts, negatives, strict=True)):
             length = 0
             if self.kind.clip:
                 length = max(windows_of(self.pipeline, text) for text in (prompt, negative or ""))
             elif self.kind.template:
                 length = self.count_tokens(text_of(prompt)) * 10_000 + self.count_tokens(text_of(negative or ""))
-            found.setdefault(length, []).append(one)
-        return list(found.values())
+            groups.setdefault(length, []).append(one)
+        return list(groups.values())
 
     def _texts(self, prompts: list[Prompt], negatives: list[Prompt | None], values: dict[str, Any]) -> dict[str, Any]:
         """Texts as the pipeline reads them itself, or, where they are long or weighted, states that we read."""
@@ -298,16 +298,16 @@ class Draw(DrawModel):
         return arguments
 
     def _numbers(self, values: dict[str, Any]) -> dict[str, Any]:
-        found = dict(self.kind.fixed)
+        arguments = dict(self.kind.fixed)
         for option, parameter in self.kind.arguments.items():
             if parameter and option in (STEPS, GUIDANCE) and values.get(option) is not None:
-                found[parameter] = values[option]
-        return found
+                arguments[parameter] = values[option]
+        return arguments
 
-    def _pictures(self, shown: dict[str, Tensor], values: dict[str, Any], strengths: list[float]) -> dict[str, Any]:
+    def _pictures(self, prepared: dict[str, Tensor], values: dict[str, Any], strengths: list[float]) -> dict[str, Any]:
         arguments: dict[str, Any] = {}
-        guides = [image for key, image in shown.items() if key != "init"]
-        start = shown.get("init")
+        guides = [image for key, image in prepared.items() if key != "init"]
+        start = prepared.get("init")
         if start is not None:
             arguments["strength"] = values["strength"]
             arguments["image"] = start_with_alpha(self.runner.pipeline, start) if self.channels == 4 else start[:, :3]
@@ -331,15 +331,15 @@ class Draw(DrawModel):
             pipeline_class = getattr(diffusers, class_name)
             taken = inspect.signature(pipeline_class.__init__).parameters
             held = {**dict(self.pipeline.config), **self.pipeline.components}
-            given = {name: held[name] for name in taken if name in held and not name.startswith("_")}
+            arguments = {name: held[name] for name in taken if name in held and not name.startswith("_")}
             if names:
                 networks = [self._networks[name] for name in names]
-                given["controlnet"] = networks if len(networks) > 1 else networks[0]
+                arguments["controlnet"] = networks if len(networks) > 1 else networks[0]
             if "add_watermarker" in taken:
-                given["add_watermarker"] = False
+                arguments["add_watermarker"] = False
             if "requires_safety_checker" in taken:
-                given["requires_safety_checker"] = False
-            self._siblings[key] = pipeline_class(**given)
+                arguments["requires_safety_checker"] = False
+            self._siblings[key] = pipeline_class(**arguments)
             self._siblings[key].set_progress_bar_config(disable=True)
         chosen = self._siblings[key]
         if chosen is not self.runner.pipeline:
@@ -359,18 +359,18 @@ class Draw(DrawModel):
         height, width = (-(-round(side * scale) // self.multiple) * self.multiple for side in wanted)
         return height, width
 
-    def _outer(self, drawn: Tensor, wanted: tuple[int, int]) -> Tensor:
+    def _outer(self, images: Tensor, wanted: tuple[int, int]) -> Tensor:
         scale = max(1.0, self.minimum / min(wanted))
         height, width = (round(side * scale) for side in wanted)
-        return resize(drawn[..., :height, :width], wanted).clamp(0, 1)
+        return resize(images[..., :height, :width], wanted).clamp(0, 1)
 
     def _prepared(self, image: Tensor, wanted: tuple[int, int], count: int) -> Tensor:
         """A picture for each item at the inner size; prepared on the CPU, nearly the same on every device."""
         scale = max(1.0, self.minimum / min(wanted))
         height, width = (round(side * scale) for side in wanted)
         inner = self._inner(wanted)
-        shown = resize(image.cpu().float().clamp(0, 1), (height, width))
-        return reflect(shown, inner[0] - height, inner[1] - width).expand(count, -1, -1, -1)
+        resized = resize(image.cpu().float().clamp(0, 1), (height, width))
+        return reflect(resized, inner[0] - height, inner[1] - width).expand(count, -1, -1, -1)
 
 
 def _parameters(pipeline: Any) -> set[str]:

@@ -50,21 +50,24 @@ class Editor(TranslateModel):
             InputError: the safety checker withheld a picture.
         """
         values = self.runner.complete(options)
-        drawn = list(seeds) if seeds is not None else [0] * len(images)
+        noise_seeds = list(seeds) if seeds is not None else [0] * len(images)
         kind = self.runner.kind
         # prepared on the CPU, where the noise comes from: nearly the same picture on every device
         inner = resize(images.cpu().float().clamp(0, 1), working_sides(images.shape[-2], images.shape[-1], self.size))
         height, width = inner.shape[-2:]
         padded = reflect(inner, *self._margins(height, width))
-        shown = within(padded, kind.most_pixels, self.multiple)
-        sides = (shown.shape[-2], shown.shape[-1])
+        inputs = within(padded, kind.most_pixels, self.multiple)
+        sides = (inputs.shape[-2], inputs.shape[-1])
         if kind.area is not None:
             sides = sides_of_area(kind.area, *sides)
         if kind.single:
-            made = [self._edit_one(shown[place], drawn[place], values, sides, place, len(shown)) for place in range(len(shown))]
-            result = torch.cat(made)
+            parts = [
+                self._edit_one(inputs[place], noise_seeds[place], values, sides, place, len(inputs))
+                for place in range(len(inputs))
+            ]
+            result = torch.cat(parts)
         else:
-            result = self.runner.run(drawn, values, sides, self.progress, image=shown)
+            result = self.runner.run(noise_seeds, values, sides, self.progress, image=inputs)
         return resize(resize(result, padded.shape[-2:])[..., :height, :width], images.shape[-2:])
 
     def _edit_one(
@@ -75,12 +78,12 @@ class Editor(TranslateModel):
 
         watch = self.progress
 
-        def tell(done: int, of: int) -> None:
+        def report(done: int, of: int) -> None:
             if watch is not None:
                 watch(place * of + done, count * of)
 
         view = Image.fromarray((image * 255).round().to(torch.uint8).permute(1, 2, 0).numpy())
-        return self.runner.run([seed], values, sides, tell if watch is not None else None, image=[view])
+        return self.runner.run([seed], values, sides, report if watch is not None else None, image=[view])
 
     def _margins(self, height: int, width: int) -> tuple[int, int]:
         shortest = -(-max(height, width) // ASPECT)

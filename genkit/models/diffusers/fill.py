@@ -50,14 +50,14 @@ class Painter(FillModel):
             images = hide(images, masks)
         bottom, right = (-(-max(side, self.minimum) // self.multiple) * self.multiple - side for side in (height, width))
         images, masks = reflect(images, bottom, right), reflect(masks, bottom, right)
-        shown, seen = (within(one, self.runner.kind.most_pixels, self.multiple) for one in (images, masks))
+        inputs, holes = (within(one, self.runner.kind.most_pixels, self.multiple) for one in (images, masks))
         result = self.runner.run(
             seeds if seeds is not None else [0] * len(images),
             values,
-            (shown.shape[-2], shown.shape[-1]),
+            (inputs.shape[-2], inputs.shape[-1]),
             self.progress,
-            image=shown,
-            mask_image=(seen > 0.5).float(),
+            image=inputs,
+            mask_image=(holes > 0.5).float(),
         )
         return resize(result, images.shape[-2:])[..., :height, :width]
 

@@ -119,9 +119,9 @@ def read_index(folder: Path, kind: Kind) -> dict[str, Any]:
     """
     path = folder / "model_index.json"
     index = read_settings(path)
-    found = index.get("_class_name")
-    if found not in kind.folders:
-        raise WeightsError(f"{folder} holds a {found}, which {kind.name} cannot run", f"it runs {', '.join(kind.folders)}")
+    class_name = index.get("_class_name")
+    if class_name not in kind.folders:
+        raise WeightsError(f"{folder} holds a {class_name}, which {kind.name} cannot run", f"it runs {', '.join(kind.folders)}")
     return index
 
 
@@ -142,13 +142,13 @@ def _without_bars() -> Iterator[None]:
     from diffusers.utils import logging as of_diffusers
     from transformers.utils import logging as of_transformers
 
-    drawn = [one for one in (of_diffusers, of_transformers) if one.is_progress_bar_enabled()]
-    for one in drawn:
+    enabled = [one for one in (of_diffusers, of_transformers) if one.is_progress_bar_enabled()]
+    for one in enabled:
         one.disable_progress_bar()
     try:
         yield
     finally:
-        for one in drawn:
+        for one in enabled:
             one.enable_progress_bar()
 
 
@@ -165,15 +165,15 @@ def _wanted(pipeline_class: Any, index: Mapping[str, Any], folder: Path) -> list
 def _class(folder: Path, part: str, library: Any, class_name: Any) -> Any:
     module = MODULES.get(library)
     name = RENAMED.get(class_name, class_name)
-    found = None
+    part_class = None
     if module is not None and isinstance(name, str) and name.isidentifier():
-        found = getattr(importlib.import_module(module), name, None)
-    if not (inspect.isclass(found) and issubclass(found, _kinds_of_parts())):
+        part_class = getattr(importlib.import_module(module), name, None)
+    if not (inspect.isclass(part_class) and issubclass(part_class, _kinds_of_parts())):
         raise WeightsError(
             f"{folder}: {part} is of the class {library}.{class_name}, which is no part that diffusers or transformers has",
             "repositories that bring their own code are not run; or update diffusers and transformers",
         )
-    return found
+    return part_class
 
 
 def _kinds_of_parts() -> tuple[type, ...]:

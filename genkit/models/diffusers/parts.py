@@ -46,10 +46,10 @@ def kept_files(card: Card) -> Mapping[str, Path]:
     Raises:
         WeightsError: they are not.
     """
-    found = weights.local_files(card)
-    if found is None:
+    files = weights.local_files(card)
+    if files is None:
         raise WeightsError(f"{card.name} is not here", f"genkit models pull {card.name}", code="absent")
-    return found
+    return files
 
 
 def card_of(name: str, part: str) -> Card:
@@ -64,9 +64,9 @@ def card_of(name: str, part: str) -> Card:
         if "/" in name or name.endswith(".safetensors"):
             raise UsageError(f"{FLAGS[part]} {name}: no such file", code="missing-input") from None
         raise UsageError(f"{FLAGS[part]} {name}: {error.message}", error.hint, code=error.code) from None
-    found = card.params.get("part")
-    if found != part:
-        what = f"goes with {FLAGS[found]}" if found in FLAGS else "is a whole model, for --model"
+    stated = card.params.get("part")
+    if stated != part:
+        what = f"goes with {FLAGS[stated]}" if stated in FLAGS else "is a whole model, for --model"
         raise UsageError(f"{FLAGS[part]} {name}: {card.name} {what}", f"have the name of a {part}, or a file")
     return card
 
@@ -117,7 +117,7 @@ def files_of(source: str | Path, part: str, architecture: str, model: str, fetch
     return path
 
 
-def add_loras(pipeline: Any, found: Sequence[tuple[Path, float]], model: str) -> None:
+def add_loras(pipeline: Any, adapters: Sequence[tuple[Path, float]], model: str) -> None:
     """Load adapters and let all act at once, each at its weight.
 
     Raises:
@@ -127,7 +127,7 @@ def add_loras(pipeline: Any, found: Sequence[tuple[Path, float]], model: str) ->
     if not hasattr(pipeline, "load_lora_weights"):
         raise UsageError(f"--lora: {model} takes no adapters", "models that do: sd15, sdxl, flux1-schnell, zimage-turbo")
     names: list[str] = []
-    for number, (path, _) in enumerate(found):
+    for number, (path, _) in enumerate(adapters):
         folder, file = _adapter_file(path)
         name = f"lora{number}"
         before = _adapters(pipeline)
@@ -144,7 +144,7 @@ def add_loras(pipeline: Any, found: Sequence[tuple[Path, float]], model: str) ->
         if _adapters(pipeline) == before:
             raise WeightsError(f"{folder / file} changes nothing in {model}", "take one made for this model", code="lora")
         names.append(name)
-    pipeline.set_adapters(names, [weight for _, weight in found])
+    pipeline.set_adapters(names, [weight for _, weight in adapters])
 
 
 def _adapters(pipeline: Any) -> int:
@@ -157,9 +157,9 @@ def _adapters(pipeline: Any) -> int:
 def _adapter_file(path: Path) -> tuple[Path, str]:
     if path.is_file():
         return path.parent, path.name
-    found = sorted(path.glob("*.safetensors"))
-    preferred = [one for one in found if one.name in ("pytorch_lora_weights.safetensors", "adapter_model.safetensors")]
-    chosen = preferred or found
+    candidates = sorted(path.glob("*.safetensors"))
+    preferred = [one for one in candidates if one.name in ("pytorch_lora_weights.safetensors", "adapter_model.safetensors")]
+    chosen = preferred or candidates
     if len(chosen) != 1:
         what = "no safetensors file" if not chosen else f"several: {', '.join(one.name for one in chosen[:4])}"
         raise WeightsError(f"--lora {path} holds {what}", "name the file itself")

@@ -88,8 +88,8 @@ class Preview:
         fields = colour_fields(side, channels=int(getattr(vae.config, "in_channels", 3)))
         first = next(vae.parameters())
         wide = torch.float32 if first.is_meta else first.dtype
-        given = (fields * 2 - 1).to(device=None if first.is_meta else first.device, dtype=wide)
-        latents = _encoded(vae, given, packed).float().cpu()
+        inputs = (fields * 2 - 1).to(device=None if first.is_meta else first.device, dtype=wide)
+        latents = _encoded(vae, inputs, packed).float().cpu()
         fine = FINE * patch
         wanted = interpolate(fields, scale_factor=latents.shape[-1] * fine / side, mode="area")
         targets = pixel_unshuffle(wanted, fine).flatten(2).transpose(1, 2).flatten(0, 1)

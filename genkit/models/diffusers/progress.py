@@ -23,7 +23,7 @@ class Steps:
         if self._model.watch is not None:
             self._model.preview().begin()
 
-        def tell(pipeline: Any, step: int, latents: Tensor) -> None:
+        def report(pipeline: Any, step: int, latents: Tensor) -> None:
             steps = int(pipeline.num_timesteps)
             if self._model.watch is not None:
                 colours = self._model.preview()(latents, step, *sides)
@@ -34,4 +34,4 @@ class Steps:
             if self._model.progress is not None:
                 self._model.progress(place * steps + step + 1, self._groups * steps)
 
-        return tell
+        return report

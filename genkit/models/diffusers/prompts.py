@@ -92,11 +92,11 @@ def encode(pipeline: Any, prompt: Prompt, windows: int) -> Encoded:
             mask = (rows != tokenizer.pad_token_id).long().to(device)
         read = encoder(rows.to(device), attention_mask=mask, output_hidden_states=len(_tokenizers(pipeline)) > 1)
         if len(_tokenizers(pipeline)) > 1:
-            found = read.hidden_states[-2]
+            hidden = read.hidden_states[-2]
             pooled = read[0][:1] if read[0].ndim == 2 else pooled
         else:
-            found = read[0]
-        states.append(_weigh(found, weights.to(found.device, found.dtype)).flatten(0, 1)[None])
+            hidden = read[0]
+        states.append(_weigh(hidden, weights.to(hidden.device, hidden.dtype)).flatten(0, 1)[None])
     return Encoded(torch.cat(states, -1), pooled)
 
 
@@ -126,15 +126,17 @@ def _tokens(tokenizer: Any, prompt: Prompt) -> tuple[list[int], list[float]]:
     tokens: list[int] = []
     weights: list[float] = []
     for text, weight in pieces_of(prompt):
-        found = tokenizer(text, truncation=False, add_special_tokens=False, verbose=False).input_ids if text.strip() else []
-        tokens += found
-        weights += [weight] * len(found)
+        piece_tokens = (
+            tokenizer(text, truncation=False, add_special_tokens=False, verbose=False).input_ids if text.strip() else []
+        )
+        tokens += piece_tokens
+        weights += [weight] * len(piece_tokens)
     return tokens, weights
 
 
 def _tokenizers(pipeline: Any) -> list[Any]:
-    found = [getattr(pipeline, name, None) for name in ("tokenizer", "tokenizer_2")]
-    return [one for one in found if one is not None]
+    tokenizers = [getattr(pipeline, name, None) for name in ("tokenizer", "tokenizer_2")]
+    return [one for one in tokenizers if one is not None]
 
 
 def _reader(pipeline: Any, kind: Kind) -> Any:

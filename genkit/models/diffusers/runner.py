@@ -1,6 +1,6 @@
 """One loaded pipeline as every adapter runs it: placement, options, seeds, the safety checker and steps that can be watched.
 
-An adapter (`painting`, `editing`) brings pictures into the size and form that a pipeline takes, calls `Runner.run` and brings
+An adapter (`fill`, `edit`) brings pictures into the size and form that a pipeline takes, calls `Runner.run` and brings
 the result back; it holds nothing of diffusers itself.
 """
 
@@ -26,7 +26,7 @@ SMALLEST = 8  # latent pixels on a side: fewer do not survive the halvings insid
 
 class Runner:
     """`size` is the side that the pipeline was trained at, `multiple` and `minimum` what its pictures' sides must be;
-    `placement` says where the parts live (see `placing`)."""
+    `placement` says where the parts live (see `offload`)."""
 
     def __init__(self, pipeline: Any, kind: Kind, card: Card, *, device: torch.device, dtype: torch.dtype):
         self.pipeline, self.kind, self.name = pipeline, kind, card.name
@@ -93,12 +93,12 @@ class Runner:
         height, width = size
         sized = {"height": height, "width": width} if self.kind.sized else {}
 
-        def tell(pipeline: Any, step: int, latents: Any) -> None:
+        def report(pipeline: Any, step: int, latents: Any) -> None:
             if progress is not None:
                 progress(step + 1, pipeline.num_timesteps)
 
         arguments = {**sized, **inputs, **self.settings.arguments(values, len(seeds))}
-        return self.call(seeds, arguments, height * width, bool(values.get(SAFETY, True)), tell if progress else None)
+        return self.call(seeds, arguments, height * width, bool(values.get(SAFETY, True)), report if progress else None)
 
     def call(
         self,
@@ -106,9 +106,9 @@ class Runner:
         arguments: Mapping[str, Any],
         pixels: int,
         safety: bool = True,
-        tell: Callable[[Any, int, Any], None] | None = None,
+        report: Callable[[Any, int, Any], None] | None = None,
     ) -> Tensor:
-        """Call the pipeline as it is now; `tell(pipeline, step, latents)` after each step, counted from 0.
+        """Call the pipeline as it is now; `report(pipeline, step, latents)` after each step, counted from 0.
 
         Raises:
             InputError: the safety checker withheld a picture.
@@ -119,23 +119,23 @@ class Runner:
             self.pipeline.safety_checker = self._checker if safety else None
 
         def after(pipeline: Any, step: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-            if tell is not None:
-                tell(pipeline, step, tensors["latents"])
+            if report is not None:
+                report(pipeline, step, tensors["latents"])
             return tensors
 
-        made = self.pipeline(
+        output = self.pipeline(
             generator=generators(seeds),
             output_type="pt",
-            callback_on_step_end=after if tell is not None else None,
+            callback_on_step_end=after if report is not None else None,
             **arguments,
         )
-        if any(getattr(made, "nsfw_content_detected", None) or ()):
+        if any(getattr(output, "nsfw_content_detected", None) or ()):
             raise InputError(
                 f"the safety checker of {self.name} withheld the result",
                 "another --seed or --prompt, or -O safety=no if it is wrong",
                 code="withheld",
             )
-        result: Tensor = made.images.to(self.device, torch.float32)
+        result: Tensor = output.images.to(self.device, torch.float32)
         return result
 
     def _tile(self, pixels: int) -> None:

@@ -87,8 +87,13 @@ def ordinary(published: Any, prediction: str, zero_snr: bool) -> Any:
 
     spacing = "trailing" if zero_snr else "leading"
     kept = {key: value for key, value in dict(published.config).items() if key in _parameters(EulerDiscreteScheduler)}
-    told = {"prediction_type": prediction, "timestep_spacing": spacing, "rescale_betas_zero_snr": zero_snr, "steps_offset": 1}
-    return EulerDiscreteScheduler.from_config({**kept, **told})
+    overrides = {
+        "prediction_type": prediction,
+        "timestep_spacing": spacing,
+        "rescale_betas_zero_snr": zero_snr,
+        "steps_offset": 1,
+    }
+    return EulerDiscreteScheduler.from_config({**kept, **overrides})
 
 
 def _known(scheduler: Any) -> dict[str, tuple[str, dict[str, Any]]]:

@@ -50,16 +50,16 @@ class Settings:
         self.name, self.kind = card.name, kind
         self.defaults = {option.name: option.default for option in card.options}
 
-    def complete(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def complete(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Fill in what was not given.
 
         Raises:
             UsageError: an option that the card does not have, or values that cannot go together.
         """
-        for name in given:
+        for name in options:
             if name not in self.defaults:
                 raise UsageError(f"{self.name} has no option {name}", f"its options: {', '.join(self.defaults) or 'none'}")
-        values = self.defaults | dict(given)
+        values = self.defaults | dict(options)
         self.check_negative(values)
         steps, denoise = values.get(STEPS), values.get(DENOISE)
         if steps and denoise is not None and int(steps * denoise) < 1:
@@ -76,14 +76,14 @@ class Settings:
 
     def arguments(self, values: Mapping[str, Any], count: int) -> dict[str, Any]:
         """Arguments of the call for `count` pictures from complete values; texts once for each picture."""
-        found: dict[str, Any] = dict(self.kind.fixed)
+        arguments: dict[str, Any] = dict(self.kind.fixed)
         for name, value in values.items():
             parameter = self.kind.arguments[name]
             if name == SAFETY or value is None:
                 continue
-            found[parameter] = [value] * count if name in (PROMPT, NEGATIVE) else value
-        found.setdefault(self.kind.arguments[PROMPT], [""] * count)  # a card may leave it out, the pipelines do not
-        return found
+            arguments[parameter] = [value] * count if name in (PROMPT, NEGATIVE) else value
+        arguments.setdefault(self.kind.arguments[PROMPT], [""] * count)  # a card may leave it out, the pipelines do not
+        return arguments
 
     def check_texts(self, pipeline: Any, values: Mapping[str, Any]) -> None:
         """Refuse texts that the pipeline's text encoders would cut.

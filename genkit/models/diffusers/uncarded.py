@@ -52,8 +52,8 @@ def settled(card: Card, files: Mapping[str, Path] | None = None) -> tuple[Card, 
         return card, ()
     files = files or weights.local_files(card)
     if files is not None:
-        found = settle(card, files)
-        return found.card, found.notes
+        resolved = settle(card, files)
+        return resolved.card, resolved.notes
     return described(card, weights.settings_of(card, SETTINGS)), ()
 
 
@@ -74,7 +74,7 @@ def _of_file(card: Card, file: Path) -> Settled:
     beside = file.with_suffix("")
     if (beside / "model_index.json").is_file():
         return Settled(described(card, beside), beside)
-    tensors, told = _header(file)
+    tensors, metadata = _header(file)
     known = next((model for mark, model in MARKS.items() if mark in tensors), None)
     if known is None:
         raise WeightsError(
@@ -83,29 +83,29 @@ def _of_file(card: Card, file: Path) -> Settled:
             code="settings",
         )
     like = cards.find(known, "txt2img")
-    found = weights.local_files(like)
-    if found is None:
+    local = weights.local_files(like)
+    if local is None:
         raise WeightsError(
             f"{file} is laid out as {known}, whose settings and tokenizer it needs and does not hold",
             f"genkit models pull {known}, or put a diffusers folder of the same kind beside it, as {beside}/",
             code="settings",
         )
-    folder = found["root"]
+    folder = local["root"]
     if card.params.get("pipeline"):
         return Settled(card, folder)
     card = described(card, folder)
     if SD2 in tensors:
-        if "turbo" in f"{file.stem} {told.get('modelspec.title', '')}".lower():
+        if "turbo" in f"{file.stem} {metadata.get('modelspec.title', '')}".lower():
             note = f"{file.name} is taken for {TURBO} by its name: 1 step without guidance, unless told"
             return Settled(_with(card, {one.name: one.default for one in like.options}), folder, (note,))
-        return _of_version_2(card, file, tensors, told, folder)
-    if _prediction_told(tensors, told) == VELOCITY:
+        return _of_version_2(card, file, tensors, metadata, folder)
+    if _prediction_told(tensors, metadata) == VELOCITY:
         card = dataclasses.replace(card, params={**card.params, "prediction": VELOCITY, "zero_snr": "ztsnr" in tensors})
     return Settled(card, folder)
 
 
-def _of_version_2(card: Card, file: Path, tensors: Mapping[str, Any], told: Mapping[str, str], folder: Path) -> Settled:
-    prediction, reason = _prediction_told(tensors, told), ""
+def _of_version_2(card: Card, file: Path, tensors: Mapping[str, Any], metadata: Mapping[str, str], folder: Path) -> Settled:
+    prediction, reason = _prediction_told(tensors, metadata), ""
     if prediction is None:
         named = [one for one, side in SIDES.items() if str(side) in file.stem]
         prediction, reason = named[0] if len(named) == 1 else _guess(file, tensors), "its name"
@@ -125,14 +125,14 @@ def _with(card: Card, defaults: Mapping[str, Any]) -> Card:
     return dataclasses.replace(card, options=options)
 
 
-def _prediction_told(tensors: Mapping[str, Any], told: Mapping[str, str]) -> str | None:
+def _prediction_told(tensors: Mapping[str, Any], metadata: Mapping[str, str]) -> str | None:
     """What a file itself says: an empty tensor of that name, as trainers leave it, or the metadata of ModelSpec."""
-    if "v_pred" in tensors or told.get("modelspec.architecture", "").endswith("-768-v"):
+    if "v_pred" in tensors or metadata.get("modelspec.architecture", "").endswith("-768-v"):
         return VELOCITY
-    word = told.get("modelspec.prediction_type", "").lower()
+    word = metadata.get("modelspec.prediction_type", "").lower()
     if word.startswith("v"):
         return VELOCITY
-    return EPSILON if word == EPSILON or told.get("modelspec.architecture", "").endswith("v2-512") else None
+    return EPSILON if word == EPSILON or metadata.get("modelspec.architecture", "").endswith("v2-512") else None
 
 
 def _guess(file: Path, tensors: Mapping[str, Any]) -> str:
@@ -158,7 +158,7 @@ def _header(file: Path) -> tuple[dict[str, Any], dict[str, str]]:
     try:
         with file.open("rb") as stream:
             header = json.loads(stream.read(min(int.from_bytes(stream.read(8), "little"), LARGEST_HEADER)))
-        told = header.pop("__metadata__", None) or {}
-        return header, {str(key): str(value) for key, value in told.items()}
+        metadata = header.pop("__metadata__", None) or {}
+        return header, {str(key): str(value) for key, value in metadata.items()}
     except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise WeightsError(f"{file}: damaged, or not safetensors", "fetch it again", code="damaged") from error

@@ -73,8 +73,8 @@ class ConditionalNorm(Statistics):
         self.offset = nn.Linear(condition, channels, bias=False)
 
     def forward(self, features: Tensor, w: Tensor, truncation: float) -> Tensor:
-        made = self.normalised(features, truncation)
-        return made * (1 + self.scale(w))[:, :, None, None] + self.offset(w)[:, :, None, None]
+        normalised = self.normalised(features, truncation)
+        return normalised * (1 + self.scale(w))[:, :, None, None] + self.offset(w)[:, :, None, None]
 
 
 class FinalNorm(Statistics):
@@ -102,14 +102,14 @@ class Block(nn.Module):
             self.add_module(f"conv_{place}", nn.Conv2d(inputs, outputs, kernels[place], padding=kernels[place] // 2))
 
     def forward(self, features: Tensor, w: Tensor, truncation: float) -> Tensor:
-        made = features
+        hidden = features
         for place in range(4):
-            made = relu(self.get_submodule(f"bn_{place}")(made, w, truncation))
+            hidden = relu(self.get_submodule(f"bn_{place}")(hidden, w, truncation))
             if self.up and place == 1:
-                made = interpolate(made, scale_factor=2)
-            made = self.get_submodule(f"conv_{place}")(made)
+                hidden = interpolate(hidden, scale_factor=2)
+            hidden = self.get_submodule(f"conv_{place}")(hidden)
         kept = features[:, : self.after]
-        return made + (interpolate(kept, scale_factor=2) if self.up else kept)
+        return hidden + (interpolate(kept, scale_factor=2) if self.up else kept)
 
 
 class Attention(nn.Module):
@@ -232,7 +232,7 @@ def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
     embeddings, final = state.get("embeddings.weight"), state.get("generator.bn.running_means")
     if embeddings is None or final is None or embeddings.ndim != 2 or final.ndim != 2:
         return None
-    count = 1 + max((int(found[1]) for key in state if (found := re.match(r"generator\.layers\.(\d+)\.", key))), default=-1)
+    count = 1 + max((int(match[1]) for key in state if (match := re.match(r"generator\.layers\.(\d+)\.", key))), default=-1)
     width, attention = int(final.shape[1]), None
     layers: list[list[int]] = []
     for place in range(count):
@@ -285,13 +285,15 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     """
     name = "the generator of BigGAN-deep"
     checkpoint = open_checkpoint(card, files["weights"], name, recognise, of_card=("layers", "epsilon"))
-    found, configuration = checkpoint.found, configured(files["config"]) if "config" in files else {}
+    recognised, configuration = checkpoint.recognised, configured(files["config"]) if "config" in files else {}
     layers = configuration.get("layers", checkpoint.sizes["layers"])
-    if [list(one[1:]) for one in layers] != [one[1:] for one in found["layers"]]:
+    if [list(one[1:]) for one in layers] != [one[1:] for one in recognised["layers"]]:
         raise WeightsError(f"{checkpoint.path.name} is not what the configuration of {card.name} says: its widths differ")
-    names = card.params.get("labels", imagenet() if found["classes"] == IMAGENET else found["classes"])
-    if (names if isinstance(names, int) else len(names)) != found["classes"]:
-        raise WeightsError(f"{card.name}: {checkpoint.path.name} has {found['classes']} classes", "params.labels", code="card")
+    names = card.params.get("labels", imagenet() if recognised["classes"] == IMAGENET else recognised["classes"])
+    if (names if isinstance(names, int) else len(names)) != recognised["classes"]:
+        raise WeightsError(
+            f"{card.name}: {checkpoint.path.name} has {recognised['classes']} classes", "params.labels", code="card"
+        )
     return sample(checkpoint.into(BigGan, folded, **configuration), device, dtype, names)
 
 

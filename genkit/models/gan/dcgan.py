@@ -113,8 +113,8 @@ class Upsampled(nn.Module):
         return torch.cat([z, embedded] if self.order == "noise-label" else [embedded, z], 1)
 
     def forward(self, joined: Tensor) -> Tensor:
-        made = self.l1(joined)
-        return self.conv_blocks(made.view(len(made), -1, self.start, self.start))
+        projected = self.l1(joined)
+        return self.conv_blocks(projected.view(len(projected), -1, self.start, self.start))
 
 
 Network = Transposed | Upsampled
@@ -147,9 +147,9 @@ def build(
     known: dict[str, tuple[str, Collection[str]]]
     known = {"activation": (activation, ACTIVATIONS), "output": (output, OUTPUTS), "order": (order, ORDERS)}
     known |= {"norm": (norm, ("batch", "none")), "layout": (layout, ("transposed", "upsampled"))}
-    for name, (given, words) in known.items():
-        if given not in words:
-            raise ValueError(f"{name} {given!r} is not one of {', '.join(words)}")
+    for name, (word, words) in known.items():
+        if word not in words:
+            raise ValueError(f"{name} {word!r} is not one of {', '.join(words)}")
     network: Network
     if layout == "transposed":
         if classes or len(kernels) != len(widths) + 1:
@@ -170,12 +170,12 @@ def build(
 
 def own_keys(state: Mapping[str, Any]) -> dict[str, Any]:
     """The tensors of a transposed generator as `main.0...`; others under their own names."""
-    found = [re.fullmatch(r"((?:\w+\.)*?\w+)\.(\d+)\.(\w+)", key) for key in state]
-    words = {one[1] for one in found if one}
-    if not state or None in found or len(words) != 1:
+    matches = [re.fullmatch(r"((?:\w+\.)*?\w+)\.(\d+)\.(\w+)", key) for key in state]
+    words = {one[1] for one in matches if one}
+    if not state or None in matches or len(words) != 1:
         return dict(state)
-    first = min(int(one[2]) for one in found if one)
-    return {f"main.{int(one[2]) - first}.{one[3]}": state[key] for key, one in zip(state, found, strict=True) if one}
+    first = min(int(one[2]) for one in matches if one)
+    return {f"main.{int(one[2]) - first}.{one[3]}": state[key] for key, one in zip(state, matches, strict=True) if one}
 
 
 def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -266,7 +266,7 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
         WeightsError: unreadable, of neither layout, or not what the card says.
     """
     checkpoint = open_checkpoint(card, files["weights"], "a DCGAN generator", recognise, of_card=OF_CARD)
-    sizes, classes = checkpoint.sizes, checkpoint.found.get("classes", 0)
+    sizes, classes = checkpoint.sizes, checkpoint.recognised.get("classes", 0)
     names = card.params.get("labels", classes)
     if (names if isinstance(names, int) else len(names)) != classes:
         raise WeightsError(f"{card.name}: {checkpoint.path.name} has {classes} classes", "params.labels", code="card")

@@ -84,8 +84,8 @@ class Pgan(nn.Module):
             features = interpolate(features, scale_factor=2)
             for layer in pair:  # type: ignore[attr-defined]
                 features = unit(leaky_relu(layer(features), SLOPE))
-        made = self.toRGBLayers[-1](features)
-        return made.tanh() if self.output == "tanh" else made
+        colours = self.toRGBLayers[-1](features)
+        return colours.tanh() if self.output == "tanh" else colours
 
 
 def build(

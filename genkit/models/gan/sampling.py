@@ -94,12 +94,12 @@ class Sample(SampleModel):
     # --- the stages ---------------------------------------------------------------------------------------------------
 
     def latents(self, seeds: Sequence[int]) -> Tensor:
-        drawn = torch.stack([noise(seed, (self.latent,)) for seed in seeds])
+        z = torch.stack([noise(seed, (self.latent,)) for seed in seeds])
         if self._bound is None:
-            return drawn
+            return z
         # Each number keeps its rank, so that neighbours in one distribution are neighbours in the other.
         share = math.erf(self._bound / math.sqrt(2))
-        ranks = torch.special.erf(drawn.double() / math.sqrt(2)) * share
+        ranks = torch.special.erf(z.double() / math.sqrt(2)) * share
         return (torch.special.erfinv(ranks) * math.sqrt(2)).float()
 
     def mapping(self, z: Tensor, labels: Tensor | Sequence[int] | int | None = None, truncation: float | None = None) -> Tensor:
@@ -118,8 +118,8 @@ class Sample(SampleModel):
         clamped: bool = True,
     ) -> Tensor:
         """Pictures of w; without `clamped` gradients reach every pixel."""
-        given = self._noise(noise_seed, len(w))
-        images = self._draw(self.network, w.to(self.device), given, self._strength(truncation)).float()
+        noise_maps = self._noise(noise_seed, len(w))
+        images = self._draw(self.network, w.to(self.device), noise_maps, self._strength(truncation)).float()
         low, high = self._span
         images = (images - low) / (high - low)
         if images.shape[1] < self.channels:
@@ -158,11 +158,11 @@ class Sample(SampleModel):
             raise UsageError("this model has no classes", code="model-option")
         plain = [one.lower() for one in self.labels]
         text = str(label).strip().lower()
-        found = [index for index, one in enumerate(plain) if one == text]
-        if len(found) == 1 and not isinstance(label, int):
-            return found[0]
-        if len(found) > 1:
-            raise UsageError(f"class {label!r} is {' and '.join(map(str, found))}", "say the number")
+        matches = [index for index, one in enumerate(plain) if one == text]
+        if len(matches) == 1 and not isinstance(label, int):
+            return matches[0]
+        if len(matches) > 1:
+            raise UsageError(f"class {label!r} is {' and '.join(map(str, matches))}", "say the number")
         if text.isdigit() and int(text) < len(self.labels):
             return int(text)
         near = difflib.get_close_matches(text, plain, n=4, cutoff=0.5) or [

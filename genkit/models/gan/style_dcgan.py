@@ -57,8 +57,8 @@ class Dense(nn.Module):
         self.linear = nn.Linear(width, channels * START * START, bias=False)
 
     def forward(self, w: Tensor) -> Tensor:
-        made: Tensor = self.linear(w.to(self.linear.weight.dtype))
-        return made.view(len(w), -1, START, START)
+        projected: Tensor = self.linear(w.to(self.linear.weight.dtype))
+        return projected.view(len(w), -1, START, START)
 
 
 class Convolution(nn.Module):
@@ -72,8 +72,8 @@ class Convolution(nn.Module):
 
     def forward(self, features: Tensor, w: Tensor) -> Tensor:
         gain, shift = self.affine(w.to(self.affine.weight.dtype))[:, :, None, None].chunk(2, 1)
-        made: Tensor = self.convolution(F.relu(self.norm(features) * (1 + gain) + shift))
-        return made
+        result: Tensor = self.convolution(F.relu(self.norm(features) * (1 + gain) + shift))
+        return result
 
 
 class Generator(nn.Module):
@@ -150,27 +150,27 @@ def build(
 def from_dcgan(state: Mapping[str, Tensor], network: Generator) -> dict[str, Tensor]:
     """The tensors of a DCGAN (`genkit.models.gan.dcgan`, layout transposed, with batch normalisation) as those of `network`,
     which has the same latent and widths and draws the same until it learns of classes; {} if it is another."""
-    found, own = recognise_dcgan(state), network.state_dict()
+    sizes, own = recognise_dcgan(state), network.state_dict()
     widths = [part.norm.num_features for part in network.convolutions]
     wanted = {"layout": "transposed", "latent": network.z_dim, "widths": widths, "channels": network.channels, "norm": "batch"}
-    if found is None or {key: found[key] for key in wanted} != wanted or set(found["kernels"]) != {4}:
+    if sizes is None or {key: sizes[key] for key in wanted} != wanted or set(sizes["kernels"]) != {4}:
         return {}
     plain = own_keys(state)
     dense = torch.zeros_like(own["main.0.linear.weight"])
     dense[:, : network.z_dim] = plain["main.0.weight"].permute(1, 2, 3, 0).flatten(0, 2)
-    made = {"main.0.linear.weight": dense}
+    converted = {"main.0.linear.weight": dense}
     for place in range(1, len(widths) + 1):
         norm, ours = f"main.{3 * place - 2}", f"main.{place}"
-        made[f"{ours}.affine.bias"] = torch.cat([plain[f"{norm}.weight"] - 1, plain[f"{norm}.bias"]])
-        made |= {f"{ours}.norm.{name}": plain[f"{norm}.{name}"] for name in ("running_mean", "running_var")}
-        made[f"{ours}.convolution.weight"] = plain[f"main.{3 * place}.weight"]
-    return {key: one.to(own[key].dtype) for key, one in made.items()}
+        converted[f"{ours}.affine.bias"] = torch.cat([plain[f"{norm}.weight"] - 1, plain[f"{norm}.bias"]])
+        converted |= {f"{ours}.norm.{name}": plain[f"{norm}.{name}"] for name in ("running_mean", "running_var")}
+        converted[f"{ours}.convolution.weight"] = plain[f"main.{3 * place}.weight"]
+    return {key: one.to(own[key].dtype) for key, one in converted.items()}
 
 
 def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
     """Tell the sizes from the state dict of a generator, or return None if it is not of this layout."""
     dense = state.get("main.0.linear.weight")
-    places = sorted(int(found[1]) for key in state if (found := re.fullmatch(r"main\.(\d+)\.convolution\.weight", key)))
+    places = sorted(int(match[1]) for key in state if (match := re.fullmatch(r"main\.(\d+)\.convolution\.weight", key)))
     weights = [state[f"main.{place}.convolution.weight"] for place in places]
     square = all(one.ndim == 4 and one.shape[2:] == (4, 4) for one in weights)
     if dense is None or dense.ndim != 2 or not places or places != list(range(1, len(places) + 1)) or not square:
@@ -197,7 +197,7 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
         WeightsError: unreadable, not of this layout, or not what the card says.
     """
     checkpoint = open_checkpoint(card, files["weights"], "a style_dcgan generator", recognise)
-    names, centre = classes_of(card, checkpoint.found["c_dim"], checkpoint.path)
+    names, centre = classes_of(card, checkpoint.recognised["c_dim"], checkpoint.path)
     return sample(checkpoint.into(Generator, meta=False), device, dtype, names, centre)
 
 

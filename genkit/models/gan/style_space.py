@@ -108,9 +108,9 @@ def embedding(network: Any, centre: str) -> Callable[[Any, Tensor, Tensor | None
     means: Tensor | None = None
     if centre == "class" and network.c_dim:
         with torch.no_grad():
-            drawn = torch.randn(CENTRE_SAMPLES, network.z_dim, generator=torch.Generator().manual_seed(0))
+            z_samples = torch.randn(CENTRE_SAMPLES, network.z_dim, generator=torch.Generator().manual_seed(0))
             each = torch.eye(network.c_dim)
-            means = torch.stack([network.mapping(drawn, row.expand(len(drawn), -1)).mean(0) for row in each])
+            means = torch.stack([network.mapping(z_samples, row.expand(len(z_samples), -1)).mean(0) for row in each])
 
     def embed(network: Any, z: Tensor, labels: Tensor | None, truncation: float) -> Tensor:
         w: Tensor = network.styles(z, labels)

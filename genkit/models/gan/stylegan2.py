@@ -105,8 +105,8 @@ class Generator(nn.Module):
 
     def draw(self, w: Tensor, noise: Sequence[Tensor | None] | None = None) -> Tensor:
         """Pictures of w (N, layers, w_dim)."""
-        made: Tensor = self.synthesis(w, noise)
-        return made
+        images: Tensor = self.synthesis(w, noise)
+        return images
 
     def forward(self, z: Tensor, labels: Tensor | None = None, noise: Sequence[Tensor | None] | None = None) -> Tensor:
         return self.draw(self.styles(z, labels), noise)
@@ -137,8 +137,8 @@ def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
     const, first = state.get("synthesis.b4.const"), state.get("mapping.fc0.weight")
     if const is None or first is None or const.ndim != 3 or first.ndim != 2 or "synthesis.b4.torgb.weight" not in state:
         return None
-    sides = sorted({int(found[1]) for key in state if (found := re.match(r"synthesis\.b(\d+)\.", key))})
-    depth = len({found[1] for key in state if (found := re.match(r"mapping\.(fc\d+)\.weight$", key))})
+    sides = sorted({int(match[1]) for key in state if (match := re.match(r"synthesis\.b(\d+)\.", key))})
+    depth = len({match[1] for key in state if (match := re.match(r"mapping\.(fc\d+)\.weight$", key))})
     if sides != resolutions(sides[-1]):
         return None
     weights = [state.get(f"synthesis.b{at}.conv1.weight") for at in sides]
@@ -171,7 +171,7 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
         WeightsError: unreadable, not of this layout, or not what the card says.
     """
     checkpoint = open_checkpoint(card, files["weights"], "a StyleGAN2 generator", recognise)
-    names, centre = classes_of(card, checkpoint.found["c_dim"], checkpoint.path)
+    names, centre = classes_of(card, checkpoint.recognised["c_dim"], checkpoint.path)
     # not on the meta device: torch's arithmetic there brings in its compiler and takes two seconds
     return sample(checkpoint.into(Generator, meta=False), device, dtype, names, centre)
 

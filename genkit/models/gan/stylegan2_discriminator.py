@@ -37,14 +37,14 @@ class Convolution(nn.Module):
         kernel = self.weight.shape[-1]
         weight = (self.weight / math.sqrt(self.weight[0].numel())).to(features.dtype)
         if not self.down:
-            made = F.conv2d(features, weight, padding=kernel // 2)
+            result = F.conv2d(features, weight, padding=kernel // 2)
         elif kernel == 1:
-            made = F.conv2d(downsample(features, self.resample_filter), weight)
+            result = F.conv2d(downsample(features, self.resample_filter), weight)
         else:
-            made = F.conv2d(blur(features, self.resample_filter, (2, 2, 2, 2)), weight, stride=2)
+            result = F.conv2d(blur(features, self.resample_filter, (2, 2, 2, 2)), weight, stride=2)
         if not self.active:
-            return made * self.gain
-        return activated(made + self.bias.to(made.dtype)[:, None, None], GAIN * self.gain)
+            return result * self.gain
+        return activated(result + self.bias.to(result.dtype)[:, None, None], GAIN * self.gain)
 
 
 class Block(nn.Module):

@@ -65,8 +65,8 @@ class FullyConnected(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         weight = self.weight.float() * (self.rate / math.sqrt(self.weight.shape[1]))
-        made = F.linear(features.float(), weight, self.bias.float() * self.rate)
-        return activated(made) if self.active else made
+        result = F.linear(features.float(), weight, self.bias.float() * self.rate)
+        return activated(result) if self.active else result
 
 
 def modulated(
@@ -86,17 +86,17 @@ def modulated(
     if half and demodulate:
         # What the styles have in common is divided out again, so that the features may stay small.
         styles = styles / styles.abs().amax(1, keepdim=True).clamp_min(EPSILON)
-    made = features * styles.to(features.dtype)[:, :, None, None]
+    result = features * styles.to(features.dtype)[:, :, None, None]
     kernel = weight.to(features.dtype)
     if up is None:
-        made = F.conv2d(made, kernel, padding=weight.shape[-1] // 2)
+        result = F.conv2d(result, kernel, padding=weight.shape[-1] // 2)
     else:
-        made = blur(F.conv_transpose2d(made, kernel.transpose(0, 1), stride=2), 4 * up, (1, 1, 1, 1))
+        result = blur(F.conv_transpose2d(result, kernel.transpose(0, 1), stride=2), 4 * up, (1, 1, 1, 1))
     if not demodulate:
-        return made
+        return result
     energy = weight.float().square().sum((2, 3))  # (O, I)
     scale = (styles.square() @ energy.t() + EPSILON).rsqrt()
-    return made * scale.to(made.dtype)[:, :, None, None]
+    return result * scale.to(result.dtype)[:, :, None, None]
 
 
 class SynthesisLayer(nn.Module):
@@ -116,10 +116,10 @@ class SynthesisLayer(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, features: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
-        made = modulated(features, self.weight, self.affine(w), up=self.resample_filter if self.up else None)
-        drawn = self.noise_const[None, None] if noise is None else noise
-        made = made + (drawn.float() * self.noise_strength.float()).to(made.dtype)
-        return activated(made + self.bias.to(made.dtype)[:, None, None])
+        result = modulated(features, self.weight, self.affine(w), up=self.resample_filter if self.up else None)
+        noise_map = self.noise_const[None, None] if noise is None else noise
+        result = result + (noise_map.float() * self.noise_strength.float()).to(result.dtype)
+        return activated(result + self.bias.to(result.dtype)[:, None, None])
 
 
 class ToRgb(nn.Module):
@@ -133,8 +133,8 @@ class ToRgb(nn.Module):
 
     def forward(self, features: Tensor, w: Tensor) -> Tensor:
         styles = self.affine(w) / math.sqrt(self.weight.shape[1])
-        made = modulated(features, self.weight, styles, demodulate=False)
-        return made.float() + self.bias.float()[:, None, None]
+        colours = modulated(features, self.weight, styles, demodulate=False)
+        return colours.float() + self.bias.float()[:, None, None]
 
 
 class SynthesisBlock(nn.Module):
@@ -165,5 +165,5 @@ class SynthesisBlock(nn.Module):
             features = self.const.expand(len(w), -1, -1, -1)
         for place, layer in enumerate(self.convolutions):
             features = layer(features, w[:, place], noise[place])
-        drawn = self.torgb(features, w[:, len(self.convolutions)])
-        return features, drawn if image is None else drawn + upsample(image, self.resample_filter)
+        colours = self.torgb(features, w[:, len(self.convolutions)])
+        return features, colours if image is None else colours + upsample(image, self.resample_filter)

@@ -57,8 +57,8 @@ class Inpainter(nn.Module):
 
     def forward(self, images: Tensor, masks: Tensor) -> Tensor:
         smooth = fill_smoothly(images, masks)
-        given = torch.cat([smooth * 2 - 1, masks], 1).to(images.dtype)
-        fine = self.enter(pixel_unshuffle(given, 2))  # (N, half, H/2, W/2)
+        inputs = torch.cat([smooth * 2 - 1, masks], 1).to(images.dtype)
+        fine = self.enter(pixel_unshuffle(inputs, 2))  # (N, half, H/2, W/2)
         middle = self.down[0](fine)
         features = self.down[1](middle)  # (N, eighth, H/8, W/8)
         for gated in self.body:

@@ -216,7 +216,7 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     checkpoint = open_checkpoint(card, path, "a feed-forward network of one style", recognise, read=read)
 
     def keys(state: State) -> State:
-        return state if checkpoint.found["layout"] == "torch" else _named(state) or {}
+        return state if checkpoint.recognised["layout"] == "torch" else _named(state) or {}
 
     return transform(checkpoint.into(lambda own_style, **sizes: build(**sizes), keys), device, dtype)
 

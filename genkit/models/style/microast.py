@@ -180,19 +180,19 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     """
     from genkit.weights import read_state_dict
 
-    given = {"content_encoder" if role == "weights" else role: path for role, path in files.items()}
-    if missing := [role for role in ROLES if role not in given]:
+    paths = {"content_encoder" if role == "weights" else role: path for role, path in files.items()}
+    if missing := [role for role in ROLES if role not in paths]:
         raise WeightsError(
             f"{card.name} lacks {', '.join(missing)}: MicroAST is four files",
             "genkit models import CONTENT_ENCODER --file style_encoder=FILE --file modulator=FILE --file decoder=FILE ...",
         )
     names = {role: f"MicroAST's {role.replace('_', ' ')}" for role in ROLES}
-    encoder = open_checkpoint(card, given["content_encoder"], names["content_encoder"], recognise)
+    encoder = open_checkpoint(card, paths["content_encoder"], names["content_encoder"], recognise)
     with torch.device("meta"):
         network = build(**encoder.sizes)
     for role in ROLES:
-        state = encoder.state if role == "content_encoder" else read_state_dict(given[role])
-        fit(network.get_submodule(role), state, given[role], names[role])
+        state = encoder.state if role == "content_encoder" else read_state_dict(paths[role])
+        fit(network.get_submodule(role), state, paths[role], names[role])
     return transform(network, device, dtype)
 
 

@@ -52,14 +52,14 @@ class Perceptual(FeaturesModel):
         wanted = set(layers)
         if unknown := wanted.difference(self.layers):
             raise UsageError(f"these features have no layer {min(unknown)!r}", f"they have {', '.join(self.layers)}")
-        found: dict[str, Tensor] = {}
+        maps: dict[str, Tensor] = {}
         images = images.to(self.dtype).contiguous(memory_format=torch.channels_last)
         for name, features in self._stages(self.network, images):
             if name in wanted:
-                found[name] = features.float()
-            if len(found) == len(wanted):
+                maps[name] = features.float()
+            if len(maps) == len(wanted):
                 break
-        return found
+        return maps
 
 
 def encoder_of(model: Model) -> FeaturesModel | None:

@@ -39,14 +39,14 @@ DTYPES = ("float32",)  # gradients of Gram matrices need the range of float32
 
 def places() -> dict[str, int]:
     """The index of every named layer in `.features`: conv1_1 is 0, relu1_1 is 1."""
-    found: dict[str, int] = {}
+    table: dict[str, int] = {}
     place = 0
     for block, count in enumerate(BLOCKS, 1):
         for index in range(1, count + 1):
-            found[f"conv{block}_{index}"], found[f"relu{block}_{index}"] = place, place + 1
+            table[f"conv{block}_{index}"], table[f"relu{block}_{index}"] = place, place + 1
             place += 2
         place += 1  # the pooling
-    return found
+    return table
 
 
 PLACES = places()
@@ -100,9 +100,9 @@ def build(deepest: str = DEEPEST, pool: str = "average", input: str = "imagenet"
 def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
     """The parameters of a file with VGG-19's layers from the first one on, or None."""
     convolutions = sorted(
-        int(found[1])
+        int(match[1])
         for key, value in state.items()
-        if (found := re.fullmatch(r"features\.(\d+)\.weight", key)) and value.ndim == 4
+        if (match := re.fullmatch(r"features\.(\d+)\.weight", key)) and value.ndim == 4
     )
     known = [place for name, place in PLACES.items() if name.startswith("conv")]
     if not convolutions or convolutions != known[: len(convolutions)] or len(convolutions) < 3:
@@ -121,7 +121,7 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
         WeightsError: unreadable, not of this layout, or not what the card says.
     """
     checkpoint = open_checkpoint(card, files["weights"], "VGG-19", recognise, of_card=("input", "pool", "deepest"))
-    sizes, deepest = checkpoint.sizes, checkpoint.found["deepest"]
+    sizes, deepest = checkpoint.sizes, checkpoint.recognised["deepest"]
     for key, allowed in (("input", INPUTS), ("pool", POOLS), ("deepest", tuple(PLACES))):
         if sizes[key] not in allowed:
             raise WeightsError(f"the card {card.name} says {key} = {sizes[key]!r}", f"it is one of {', '.join(allowed)}")

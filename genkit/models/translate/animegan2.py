@@ -55,8 +55,8 @@ class Inverted(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        made = self.layers(features)
-        return features + made if self.adds else made
+        result = self.layers(features)
+        return features + result if self.adds else result
 
 
 class AnimeGan2(nn.Module):

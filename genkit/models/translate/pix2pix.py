@@ -196,8 +196,8 @@ def _forward(network: nn.Module, images: Tensor, *, dropout: bool = False, seeds
     """One picture after another where features are dropped: the masks are each picture's own."""
     if not dropout:
         return network(images)
-    made = []
+    outputs = []
     for image, seed in zip(images, seeds or [0] * len(images), strict=True):
         with seeded(seed):
-            made.append(network(image[None]))
-    return torch.cat(made)
+            outputs.append(network(image[None]))
+    return torch.cat(outputs)

@@ -74,12 +74,12 @@ class StarGan(nn.Module):
         if domain.ndim == 1:
             domain = nn.functional.one_hot(domain, self.num_domains)
         planes = domain.to(images.dtype)[:, :, None, None].expand(-1, -1, *images.shape[-2:])
-        made = self.main(torch.cat([images, planes], 1))
-        drawn = made[:, :COLOURS].tanh()
+        output = self.main(torch.cat([images, planes], 1))
+        colours = output[:, :COLOURS].tanh()
         if not self.mask:
-            return drawn
-        share = made[:, COLOURS:].sigmoid()
-        return images + share * (drawn - images)
+            return colours
+        share = output[:, COLOURS:].sigmoid()
+        return images + share * (colours - images)
 
     @property
     def receptive_radius(self) -> int:
@@ -114,7 +114,7 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
         WeightsError: unreadable, not of this layout, or not what the card says.
     """
     checkpoint = open_checkpoint(card, files["weights"], "a StarGAN generator", recognise)
-    count = checkpoint.found["num_domains"]
+    count = checkpoint.recognised["num_domains"]
     names = names_of(card.params.get("domains"), count)
     if len(names) != count or len(set(names)) != len(names):
         raise WeightsError(
@@ -125,9 +125,9 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     return transform(checkpoint.into(StarGan), names, device, dtype, **sizes_of(card))
 
 
-def names_of(given: Any, count: int) -> list[str]:
+def names_of(domains: Any, count: int) -> list[str]:
     """The domains' names, or numbers where a card has none."""
-    return [str(one) for one in given] if isinstance(given, (list, tuple)) else [str(number) for number in range(count)]
+    return [str(one) for one in domains] if isinstance(domains, (list, tuple)) else [str(number) for number in range(count)]
 
 
 def transform(network: StarGan, domains: list[str], device: torch.device, dtype: torch.dtype, **options: Any) -> Translate:

@@ -91,9 +91,9 @@ class Translate(Transform):
         padded = reflect(images, *self._padding(*images.shape[-2:]))
         inputs = (2 * padded - 1).to(self.dtype).contiguous(memory_format=torch.channels_last)
         further = {"domain": domain} if domain is not None else {}
-        made = self._forward(self.network, inputs, **further, **options) if self._forward else self.network(inputs, **further)
-        made = made[..., margin : margin + height, margin : margin + width]
-        return (made.float() / 2 + 0.5).expand(-1, 3, -1, -1)
+        output = self._forward(self.network, inputs, **further, **options) if self._forward else self.network(inputs, **further)
+        output = output[..., margin : margin + height, margin : margin + width]
+        return (output.float() / 2 + 0.5).expand(-1, 3, -1, -1)
 
 
 def norm_of(norm: str, channels: int) -> nn.Module:

@@ -67,10 +67,10 @@ class UNet(nn.Module):
         self.mark = nn.Linear(CODE, 2 * sum(self.marked))
 
     def forward(self, images: Tensor, codes: Tensor | None = None) -> Tensor:
-        found = self.parts(images, codes)
+        parts = self.parts(images, codes)
         if not self.kept:
-            return torch.sigmoid(found)
-        return images + torch.sigmoid(found[:, 3:]) * found[:, :3]
+            return torch.sigmoid(parts)
+        return images + torch.sigmoid(parts[:, 3:]) * parts[:, :3]
 
     def parts(self, images: Tensor, codes: Tensor | None = None) -> Tensor:
         """What the last layer gives: (N, 3, H, W), or with `kept` (N, 4, H, W), a change and the logit of its mask."""
@@ -89,12 +89,12 @@ class UNet(nn.Module):
         return pixel_shuffle(self.leave(features), 2)
 
     def _marks(self, deepest: Tensor, codes: Tensor | None) -> list[tuple[Tensor, Tensor]]:
-        told = deepest.mean((2, 3))
+        condition = deepest.mean((2, 3))
         if self.domains:
             if codes is None:
-                codes = torch.zeros(len(told), dtype=torch.long, device=told.device)
-            told = torch.cat([told, one_hot(codes, self.domains + 1)[:, 1:].to(told)], 1)
-        values = self.mark(nn.functional.silu(self.code(told)))[:, :, None, None]
+                codes = torch.zeros(len(condition), dtype=torch.long, device=condition.device)
+            condition = torch.cat([condition, one_hot(codes, self.domains + 1)[:, 1:].to(condition)], 1)
+        values = self.mark(nn.functional.silu(self.code(condition)))[:, :, None, None]
         parts = values.split([width for width in self.marked for _ in range(2)], 1)
         return list(zip(parts[::2], parts[1::2], strict=True))
 
@@ -133,11 +133,11 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     domains = [str(one) for one in card.params.get("domains", ())]
     checkpoint = open_checkpoint(card, files["weights"], "the U-Net with the domains of its card", recognise)
     network = checkpoint.into(UNet, domains=len(domains))
-    given = sizes_of(card)
+    sizes = sizes_of(card)
     if network.kept:
-        return Recolour(network, device=device, dtype=dtype, domains=domains, size=given["side"] or 128)
+        return Recolour(network, device=device, dtype=dtype, domains=domains, size=sizes["side"] or 128)
     optional = bool(card.params.get("domain_optional", False))
-    return Redraw(network, device=device, dtype=dtype, domains=domains, domain_optional=optional, **given)
+    return Redraw(network, device=device, dtype=dtype, domains=domains, domain_optional=optional, **sizes)
 
 
 class Redraw(Translate):
@@ -208,10 +208,10 @@ class Recolour(Translate):
         small_size = [max(STRIDE, round(side * share / STRIDE) * STRIDE) for side in (height, width)]
         small = interpolate(images, small_size, mode="area" if share < 1 else "bilinear")
         codes = torch.full((len(images),), 0 if domain is None else domain + 1, device=images.device)
-        made = self.network(small.to(self.dtype), codes).float()
+        output = self.network(small.to(self.dtype), codes).float()
         if (height, width) == tuple(small_size):
-            return made
-        slope, level = lines_in(small, made - small, radius=2, epsilon=4e-4)
+            return output
+        slope, level = lines_in(small, output - small, radius=2, epsilon=4e-4)
         lines = torch.cat([slope.flatten(1, 2), level], 1)
         result = torch.empty_like(images)
         step = max(1, STRIP_PIXELS // width)

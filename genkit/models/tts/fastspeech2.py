@@ -134,12 +134,12 @@ class FastSpeech2(Speak):
         device = next(self.model.parameters()).device
         with torch.inference_mode(), self._shaped(speed * self._pace, pitch):
             speaker = torch.tensor([int(voice or 0)], device=device) if self.voices else None
-            made = self.model(torch.tensor([ids], device=device), speaker_ids=speaker, return_dict=True)
-            frames = made.duration_outputs[0].long().cpu()  # (L,)
+            output = self.model(torch.tensor([ids], device=device), speaker_ids=speaker, return_dict=True)
+            frames = output.duration_outputs[0].long().cpu()  # (L,)
             if options.get("vocoder") == "griffin-lim":
-                sound = self._griffin_lim(made.spectrogram[0].float(), seed)
+                sound = self._griffin_lim(output.spectrogram[0].float(), seed)
             else:
-                sound = self.vocoder(made.spectrogram)[0].float().clamp(-1, 1).cpu().numpy()
+                sound = self.vocoder(output.spectrogram)[0].float().clamp(-1, 1).cpu().numpy()
         yield sound[: max(int(frames.sum()), 1) * self.hop], self._marks(tokens, words, frames)
 
     def tokens(self, sentence: Sentence, lexicon: Any = None) -> tuple[list[str], list[tuple[Word, int, int]]]:
@@ -174,11 +174,11 @@ class FastSpeech2(Speak):
     def _shaped(self, speed: float, pitch: float) -> Iterator[None]:
         """Let the network's own durations and pitches come out faster and higher."""
 
-        def last(module: Any, given: Any, frames: Tensor) -> Tensor:
+        def last(module: Any, inputs: Any, frames: Tensor) -> Tensor:
             ends = (frames.cumsum(-1).float() / speed).round().long()  # what is rounded off one sound is given to the next
             return torch.diff(ends, dim=-1, prepend=torch.zeros_like(ends[..., :1]))
 
-        def raised(module: Any, given: Any, pitches: Tensor) -> Tensor:
+        def raised(module: Any, inputs: Any, pitches: Tensor) -> Tensor:
             return pitches + pitch * self._semitone
 
         hooks = [self.model.duration_predictor.register_forward_hook(last)] if speed != 1 else []

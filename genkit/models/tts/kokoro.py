@@ -90,15 +90,15 @@ class Kokoro(Speak):
     ) -> Iterator[Chunk]:
         name = voice or str(self.card.params.get("voice", self.voices[0]))
         with torch.inference_mode():
-            for made in self._front(name[0])(" ".join(sentence.text.split()), voice=self._style(name), speed=speed):
-                if made.audio is None:
+            for result in self._front(name[0])(" ".join(sentence.text.split()), voice=self._style(name), speed=speed):
+                if result.audio is None:
                     continue
                 marks = [
                     Mark("word", token.text, float(token.start_ts), float(token.end_ts))
-                    for token in (made.tokens or ())
+                    for token in (result.tokens or ())
                     if token.start_ts is not None and token.end_ts is not None and any(map(str.isalnum, token.text))
                 ]
-                yield made.audio.float().clamp(-1, 1).cpu().numpy(), marks
+                yield result.audio.float().clamp(-1, 1).cpu().numpy(), marks
 
     def _front(self, letter: str) -> Any:
         """The package's front end of a language, made once.

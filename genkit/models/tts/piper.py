@@ -107,18 +107,18 @@ class Piper(Speak):
             float(self._drawing["length_scale"]) / speed,
             float(options.get("rhythm", self._drawing["noise_w"])),
         ]
-        given = {
+        inputs = {
             "input": np.array([ids], np.int64),
             "input_lengths": np.array([len(ids)], np.int64),
             "scales": np.array(scales, np.float32),
         }
         if self._several:
-            given["sid"] = np.array([self._speakers.get(voice, 0) if voice else 0], np.int64)
+            inputs["sid"] = np.array([self._speakers.get(voice, 0) if voice else 0], np.int64)
         try:
-            made = self.session.run(None, given)[0]
+            wave = self.session.run(None, inputs)[0]
         except Exception as error:  # onnxruntime's errors have no class of their own
             raise RunError(f"{self.card.name}: onnxruntime failed: {' '.join(str(error).split())[:160]}") from error
-        yield np.clip(np.asarray(made, np.float32).reshape(-1), -1, 1), ()
+        yield np.clip(np.asarray(wave, np.float32).reshape(-1), -1, 1), ()
 
     def ids(self, phonemes: Sequence[str]) -> list[int]:
         """Ids of a sentence: a pad behind each phoneme, the signs of its beginning and end; unknown ones are left out and
@@ -135,16 +135,16 @@ class Piper(Speak):
     def _phonemes(self, text: str) -> list[str]:
         if self._letters:
             return list(unicodedata.normalize("NFD", text.casefold()))
-        found: list[str] = []
+        phonemes: list[str] = []
         for clause, mark in _clauses(text):
             command = [PROGRAM, "-q", "--ipa", "-v", self._language, "--", clause]
             try:
                 done = subprocess.run(command, capture_output=True, check=True, timeout=60, encoding="utf-8")
             except (OSError, subprocess.SubprocessError, UnicodeError) as error:
                 raise RunError(f"{PROGRAM} failed on {clause[:40]!r}: {error}", f"is {PROGRAM} whole?") from error
-            spoken = " ".join(re.sub(r"\([a-z-]{2,12}\)", "", done.stdout).split())  # (ru): where it changes its language
-            found += [*unicodedata.normalize("NFD", spoken), *([mark] if mark else []), *([" "] if mark == "," else [])]
-        return found
+            ipa = " ".join(re.sub(r"\([a-z-]{2,12}\)", "", done.stdout).split())  # (ru): where it changes its language
+            phonemes += [*unicodedata.normalize("NFD", ipa), *([mark] if mark else []), *([" "] if mark == "," else [])]
+        return phonemes
 
 
 def _clauses(text: str) -> Iterator[tuple[str, str]]:

@@ -71,10 +71,10 @@ def _extractor(kind: Any, folder: Path) -> Any:
     if not (folder / "preprocessor_config.json").is_file():
         raise WeightsError(f"{folder} lacks preprocessor_config.json", "fetch it again")
     with quietly():
-        found = kind.from_pretrained(str(folder), local_files_only=True)
-    if found.sampling_rate != RATE_HZ:
-        raise UsageError(f"{folder}: hears {found.sampling_rate} Hz; {RATE_HZ} is read")
-    return found
+        extractor = kind.from_pretrained(str(folder), local_files_only=True)
+    if extractor.sampling_rate != RATE_HZ:
+        raise UsageError(f"{folder}: hears {extractor.sampling_rate} Hz; {RATE_HZ} is read")
+    return extractor
 
 
 def _letters(folder: Path, kind: str, device: torch.device) -> Callable[[np.ndarray], str]:
@@ -87,9 +87,9 @@ def _letters(folder: Path, kind: str, device: torch.device) -> Callable[[np.ndar
     def recognise(audio: np.ndarray) -> str:
         if len(audio) < RATE_HZ // 10:
             return ""
-        given = extractor(audio, sampling_rate=RATE_HZ, return_tensors="pt")["input_values"].to(device)
+        inputs = extractor(audio, sampling_rate=RATE_HZ, return_tensors="pt")["input_values"].to(device)
         with torch.inference_mode():
-            ids = model(given).logits.argmax(-1)[0]
+            ids = model(inputs).logits.argmax(-1)[0]
         return str(tokenizer.decode(ids))
 
     return recognise
@@ -109,9 +109,9 @@ def _whisper(folder: Path, device: torch.device) -> Callable[[np.ndarray], str]:
         heard = []
         for start in range(0, len(audio), WINDOW_S * RATE_HZ):
             part = audio[start : start + WINDOW_S * RATE_HZ]
-            given = extractor(part, sampling_rate=RATE_HZ, return_tensors="pt")["input_features"].to(device)
+            inputs = extractor(part, sampling_rate=RATE_HZ, return_tensors="pt")["input_features"].to(device)
             with torch.inference_mode(), quietly():
-                ids = model.generate(given, do_sample=False, num_beams=1, **several)[0]
+                ids = model.generate(inputs, do_sample=False, num_beams=1, **several)[0]
             heard.append(tokenizer.decode(ids, skip_special_tokens=True))
         return " ".join(heard)
 

@@ -106,22 +106,22 @@ def languages_of(card: Card) -> tuple[str, ...]:
     Raises:
         WeightsError: the card names none.
     """
-    found = tuple(str(one) for one in card.params.get("languages", ()))
-    if not found:
+    languages = tuple(str(one) for one in card.params.get("languages", ()))
+    if not languages:
         raise WeightsError(f"{card.toml}: params.languages names no language", 'list them: languages = ["en-US"]', code="card")
-    return found
+    return languages
 
 
-def rate_of(card: Card, found: Any = None) -> int:
+def rate_of(card: Card, own: Any = None) -> int:
     """The sample rate of what a network makes: its own configuration's, which the card's may not contradict.
 
     Raises:
         WeightsError: they differ, or neither says it.
     """
     stated = card.params.get("sample_rate")
-    if found is not None and stated is not None and int(found) != int(stated):
-        raise WeightsError(f"{card.name}: the card says {stated} Hz and the model's files {found} Hz", code="card")
-    rate = found if found is not None else stated
+    if own is not None and stated is not None and int(own) != int(stated):
+        raise WeightsError(f"{card.name}: the card says {stated} Hz and the model's files {own} Hz", code="card")
+    rate = own if own is not None else stated
     if not isinstance(rate, int) or not 4000 <= rate <= 192_000:
         raise WeightsError(f"{card.name}: the sample rate is not known", "params.sample_rate says it", code="card")
     return rate

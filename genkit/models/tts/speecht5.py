@@ -118,13 +118,13 @@ def _vector(path: str, size: int) -> torch.Tensor:
     import numpy as np
 
     try:
-        found = np.load(path, allow_pickle=False)
+        array = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is no NumPy file of numbers"
         raise InputError(f"--voice {path}: {reason}", code="voice", exit_code=2) from error
-    flat = np.asarray(found).reshape(-1) if getattr(found, "dtype", None) is not None else np.zeros(0)
+    flat = np.asarray(array).reshape(-1) if getattr(array, "dtype", None) is not None else np.zeros(0)
     if flat.shape != (size,) or flat.dtype.kind not in "fiu" or not np.isfinite(flat.astype(np.float64)).all():
         raise InputError(
-            f"--voice {path}: expected {size} numbers, not {getattr(found, 'shape', '')}", code="voice", exit_code=2
+            f"--voice {path}: expected {size} numbers, not {getattr(array, 'shape', '')}", code="voice", exit_code=2
         )
     return torch.from_numpy(flat.astype(np.float32))

@@ -82,14 +82,14 @@ class Vits(Speak):
         out."""
         if self.tokenizer.is_uroman:
             words = [word if word.text.isascii() else _romanised(word, self.card.name) for word in words]
-        found = []
+        spelled = []
         for word in words:
             known = "".join(self._known(letter) for letter in unicodedata.normalize("NFC", word.text))
             text = self.tokenizer.prepare_for_tokenization(known)[0]
-            found.append((word, text))
+            spelled.append((word, text))
             if sum(map(str.isalnum, text)) < sum(map(str.isalnum, known)) or not text.strip():
                 self._pass_over(word.text)
-        return [(word, text) for word, text in found if text.strip()]
+        return [(word, text) for word, text in spelled if text.strip()]
 
     def _known(self, letter: str) -> str:
         """A letter, or what is left of it without accents that the voice has not got."""

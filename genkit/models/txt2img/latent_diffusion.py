@@ -149,8 +149,8 @@ def premultiplied(images: Tensor) -> Tensor:
 
 def moments(autoencoder: Any, images: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and logarithm of the variance of the latents of RGBA (N, 4, H, W), -1 to 1."""
-    found = autoencoder.encode(premultiplied(images)).latent_dist
-    return found.mean, found.logvar
+    distribution = autoencoder.encode(premultiplied(images)).latent_dist
+    return distribution.mean, distribution.logvar
 
 
 def decoded(autoencoder: Any, latents: Tensor) -> Tensor:
@@ -195,7 +195,7 @@ class Parts:
     def pipeline(self) -> Any:
         from diffusers import StableDiffusionPipeline
 
-        made = StableDiffusionPipeline(
+        pipeline = StableDiffusionPipeline(
             vae=self.autoencoder,
             text_encoder=self.text_encoder,
             tokenizer=self.tokenizer,
@@ -205,23 +205,23 @@ class Parts:
             feature_extractor=None,
             requires_safety_checker=False,
         )
-        made.set_progress_bar_config(disable=True)  # type: ignore[attr-defined]
-        return made
+        pipeline.set_progress_bar_config(disable=True)  # type: ignore[attr-defined]
+        return pipeline
 
     @torch.inference_mode()
     def draw(self, prompts: Sequence[str], seeds: Sequence[int], *, steps: int, guidance: float, batch: int = 32) -> Tensor:
         """RGBA (N, 4, H, W) in [0, 1] on the CPU."""
-        pipeline, found = self.pipeline(), []
+        pipeline, images = self.pipeline(), []
         for first in range(0, len(prompts), batch):
-            made = pipeline(
+            output = pipeline(
                 prompt=list(prompts[first : first + batch]),
                 generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds[first : first + batch]],
                 num_inference_steps=steps,
                 guidance_scale=guidance,
                 output_type="pt",
             )
-            found.append(made.images.float().cpu())
-        return torch.cat(found)
+            images.append(output.images.float().cpu())
+        return torch.cat(images)
 
 
 def tokens_of(tokenizer: Any, texts: Sequence[str]) -> Tensor:
@@ -251,10 +251,10 @@ def save(parts: Parts, folder: Path, dtype: torch.dtype = torch.float16) -> dict
         logging.enable_progress_bar()
     for path in folder.glob("tokenizer/tokenizer.json"):  # a line for each token is three times the size
         path.write_text(json.dumps(json.loads(path.read_text("utf-8")), separators=(",", ":"), ensure_ascii=False), "utf-8")
-    found = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
-    for path in found.values():
+    files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    for path in files.values():
         path.chmod(0o644)  # safetensors makes weights private to the user, which an installed package must not be
-    return found
+    return files
 
 
 def weigh(parts: Parts) -> Mapping[str, int]:

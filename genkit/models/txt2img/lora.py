@@ -53,11 +53,11 @@ class Adapted:
     @torch.no_grad()
     def text(self, prompts: Sequence[str]) -> dict[str, Tensor]:
         """What the text encoders make of prompts, one row each."""
-        found = self.pipeline.encode_prompt(
+        states = self.pipeline.encode_prompt(
             prompt=list(prompts), device=self.unet.device, num_images_per_prompt=1, do_classifier_free_guidance=False
         )
-        told = {"words": found[0].float().cpu()}
-        return told | {"pooled": found[2].float().cpu()} if type(self.pipeline).__name__ == PIPELINES[1] else told
+        condition = {"words": states[0].float().cpu()}
+        return condition | {"pooled": states[2].float().cpu()} if type(self.pipeline).__name__ == PIPELINES[1] else condition
 
     @torch.no_grad()
     def latents(self, images: Tensor) -> Tensor:
@@ -74,11 +74,11 @@ class Adapted:
         dtype = autoencoder.dtype
         autoencoder.to(torch.float32)
         try:
-            found = autoencoder.encode(seen.to(autoencoder.device)).latent_dist.mean
+            latents = autoencoder.encode(seen.to(autoencoder.device)).latent_dist.mean
         finally:
             autoencoder.to(dtype)
         shift = getattr(autoencoder.config, "shift_factor", None) or 0.0
-        return ((found - shift) * autoencoder.config.scaling_factor).float().cpu()
+        return ((latents - shift) * autoencoder.config.scaling_factor).float().cpu()
 
     def error(self, latents: Tensor, noise: Tensor, times: Tensor, text: Mapping[str, Tensor]) -> Tensor:
         """Mean squared error of what the network says of noisy latents (N, C, h, w) at `times` (N,)."""
@@ -93,8 +93,8 @@ class Adapted:
                 "text_embeds": text["pooled"].to(self.unet.dtype),
                 "time_ids": sizes.repeat(len(latents), 1).to(self.unet.dtype),
             }
-        found = self.unet(inputs.to(self.unet.dtype), times, text["words"].to(self.unet.dtype), **more).sample
-        return (found.float() - (noise if self.kind == "epsilon" else velocity)).square().mean()
+        predicted = self.unet(inputs.to(self.unet.dtype), times, text["words"].to(self.unet.dtype), **more).sample
+        return (predicted.float() - (noise if self.kind == "epsilon" else velocity)).square().mean()
 
     def save(self, target: Path) -> None:
         """Write the adapters as one safetensors file, half precision."""

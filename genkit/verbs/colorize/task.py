@@ -7,7 +7,7 @@ memory stays bounded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
     from genkit.models.shapes import ColorizeModel
     from genkit.pixels.guided import Guided
+    from genkit.run.verb import Notify
     from genkit.verbs.colorize.hints import Hints
     from genkit.verbs.colorize.palette import Palette
 
 STRONGEST = 2.0
 STRIP_PIXELS = 1 << 19  # worked on at once at full size: some 50 MB of float planes
-Notice = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def colorize(
     pixels: np.ndarray,
     alpha: np.ndarray | None,
     options: ColorizeOptions,
-    notice: Notice = lambda message: None,
+    notify: Notify = lambda message: None,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Colour sRGB or grey pixels (H, W, 1 or 3) uint8 or uint16: (H, W, 3) of the same dtype, and the alpha as it was.
 
@@ -73,7 +73,7 @@ def colorize(
     visible = pixels if alpha is None else bleed(pixels, alpha)
     with runtime.inference():
         small = lightness_map(visible)
-        lightness, ab = _predict(model, small, options, notice)
+        lightness, ab = _predict(model, small, options, notify)
         guided = _prepare(small, lightness, ab, options)
         del small
         return _paint(pixels, guided), alpha
@@ -130,26 +130,26 @@ def _reduced(small: np.ndarray, height: int, width: int) -> Tensor:
     return torch.from_numpy(values).mul_(100 / 65535)[None, None]
 
 
-def _predict(model: ColorizeModel, small: np.ndarray, options: ColorizeOptions, notice: Notice) -> tuple[Tensor, Tensor]:
+def _predict(model: ColorizeModel, small: np.ndarray, options: ColorizeOptions, notify: Notify) -> tuple[Tensor, Tensor]:
     """L at the model's working size and the ab that the model gives for it, on the CPU."""
     height, width = model.working_size(*small.shape[:2])
     lightness = _reduced(small, height, width)
-    given: dict[str, Any] = dict(options.model_options)
+    arguments: dict[str, Any] = dict(options.model_options)
     if model.stochastic:
-        given["seed"] = options.seed
+        arguments["seed"] = options.seed
     if options.hints is not None:
-        given["hints"], given["known"] = options.hints.at(small.shape[:2], (height, width))
-    return lightness, _checked(model, lightness, given, notice)
+        arguments["hints"], arguments["known"] = options.hints.at(small.shape[:2], (height, width))
+    return lightness, _checked(model, lightness, arguments, notify)
 
 
-def _checked(model: ColorizeModel, lightness: Tensor, given: Mapping[str, Any], notice: Notice) -> Tensor:
+def _checked(model: ColorizeModel, lightness: Tensor, arguments: Mapping[str, Any], notify: Notify) -> Tensor:
     """Run the model; what memory or a half format spoils is made again on the CPU or in float32, with a notice."""
     import torch
 
     from genkit import runtime
 
     try:
-        ab = model.chroma(lightness, **given).to("cpu", torch.float32)
+        ab = model.chroma(lightness, **arguments).to("cpu", torch.float32)
     except (RuntimeError, MemoryError) as error:
         if not runtime.is_out_of_memory(error):
             raise
@@ -159,15 +159,15 @@ def _checked(model: ColorizeModel, lightness: Tensor, given: Mapping[str, Any], 
             return ab
         if model.dtype == torch.float32:
             raise RunError("the model gives values that are no numbers", "the weights may be damaged: genkit models verify")
-        notice(f"not-a-number result in {str(model.dtype).removeprefix('torch.')}: going on in float32")
+        notify(f"not-a-number result in {str(model.dtype).removeprefix('torch.')}: going on in float32")
         model.to(model.device, torch.float32)
-        return _checked(model, lightness, given, notice)
+        return _checked(model, lightness, arguments, notify)
     # outside the except block, so that the traceback no longer holds the tensors that did not fit
     runtime.release(model.device)
     if model.fallback and model.device.type != "cpu":
-        notice(f"out of memory on {model.device}: going on on the CPU, which is slower")
+        notify(f"out of memory on {model.device}: going on on the CPU, which is slower")
         model.to(torch.device("cpu"), torch.float32)
-        return _checked(model, lightness, given, notice)
+        return _checked(model, lightness, arguments, notify)
     way_out = "take a smaller model, or --device cpu" if model.device.type != "cpu" else "take a smaller model"
     raise RunError(f"out of memory on {model.device} ({reason})", f"close other programs, {way_out}")
 

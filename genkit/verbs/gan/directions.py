@@ -61,14 +61,14 @@ class Directions:
     def called(self, index: int) -> str:
         return self.names[index] or str(index)
 
-    def named(self, given: Mapping[int, str]) -> Directions:
+    def named(self, new_names: Mapping[int, str]) -> Directions:
         """The same with names by number.
 
         Raises:
             UsageError: a number that is not there, a name that is a number, or one name for two.
         """
         names = list(self.names)
-        for index, name in given.items():
+        for index, name in new_names.items():
             if not 0 <= index < len(names):
                 raise UsageError(f"--name {index}={name}: there is no direction {index}", f"numbers: 0 to {len(names) - 1}")
             if not name.strip() or name.strip().isdigit():

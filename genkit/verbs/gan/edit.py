@@ -166,7 +166,7 @@ class Edit(DrawingVerb):
         made = []
         for amount in amounts:
             moved = found.moved(w, found.find(self.direction), amount)
-            drawn = next(render(model, moved, [noise], truncation=truncation, notice=notify))
+            drawn = next(render(model, moved, [noise], truncation=truncation, notify=notify))
             latent = Latent(drawn.w, card.name, card.revision or "", noise, truncation)
             made.append(Sample(single(iter([drawn])), {".npz": latent.dump()} if self.save_latent else {}))
         return made

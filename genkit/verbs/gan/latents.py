@@ -58,12 +58,12 @@ def positions(points: int, frames: int, loop: bool) -> list[tuple[int, float]]:
     where the next round begins, so that no frame is shown twice."""
     legs = points if loop else points - 1
     whole = max(1, frames if loop else frames - 1)
-    found = []
+    places = []
     for frame in range(frames):
         place = frame * legs / whole
         leg = min(int(place), legs - 1)
-        found.append((leg, place - leg))
-    return found
+        places.append((leg, place - leg))
+    return places
 
 
 def spherical(first: Tensor, second: Tensor, share: float) -> Tensor:
@@ -105,18 +105,18 @@ def walk(
     z = model.latents(seeds)
     labels = model.labels_for(seeds, label)
     points = model.mapping(z, labels, truncation)
-    found = []
+    path = []
     for leg, share in positions(len(seeds), frames, loop):
         ends = leg, (leg + 1) % len(seeds)
         if share in (0, 1):
-            found.append(points[ends[int(share)]])
+            path.append(points[ends[int(share)]])
         elif space == "w":
-            found.append(torch.lerp(points[ends[0]], points[ends[1]], share))
+            path.append(torch.lerp(points[ends[0]], points[ends[1]], share))
         else:
             between = spherical(z[ends[0]], z[ends[1]], share)[None].expand(2, -1)
             both = model.mapping(between, None if labels is None else labels[list(ends)], truncation)
-            found.append(torch.lerp(both[0], both[1], share))
-    return torch.stack(found)
+            path.append(torch.lerp(both[0], both[1], share))
+    return torch.stack(path)
 
 
 def mix(w: Tensor, layers: Sequence[int]) -> Tensor:

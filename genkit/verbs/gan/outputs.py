@@ -17,7 +17,7 @@ from genkit.run.naming import output_folder
 from genkit.run.outputs import Output, Sample
 from genkit.verbs.gan.latents import Latent, mix, parse_layers, refuse_other_model, w_of, walk
 from genkit.verbs.gan.options import chosen
-from genkit.verbs.gan.task import GAP, Drawn, grid, render
+from genkit.verbs.gan.task import GAP, LatentPicture, grid, render
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,7 +42,7 @@ class Job:
 
     w: Callable[[SampleModel], Tensor]
     noise: Sequence[int | None]
-    finish: Callable[[Iterator[Drawn]], Picture | Film]
+    finish: Callable[[Iterator[LatentPicture]], Picture | Film]
     truncation: float | None = None
 
 
@@ -90,7 +90,7 @@ class Drawings:
         return [self._grid(seeds[at : at + cells], columns, rows) for at in range(0, len(seeds), cells)]
 
     def _grid(self, seeds: Sequence[int], columns: int, rows: int) -> Output:
-        def laid_out(pictures: Iterator[Drawn]) -> Picture:
+        def laid_out(pictures: Iterator[LatentPicture]) -> Picture:
             return Picture(*grid(list(pictures), columns, rows))
 
         whole = list(seeds) == list(range(seeds[0], seeds[-1] + 1)) and len(seeds) > 1
@@ -156,7 +156,7 @@ class Drawings:
         if format is not None:
             quality = self.context.settings.quality
 
-            def filmed(pictures: Iterator[Drawn]) -> Film:
+            def filmed(pictures: Iterator[LatentPicture]) -> Film:
                 return encode((_flat(one) for one in pictures), format, fps, quality=quality, loop=verb.loop)
 
             job = Job(path, [seeds[0]] * frames, filmed, self.truncation)
@@ -198,7 +198,7 @@ class Drawings:
             return [made for job in jobs for made in self.draw(model, [job], notify, steps)]
         w = torch.cat([job.w(model) for job in jobs])
         noise = [seed for job in jobs for seed in job.noise]
-        pictures = render(model, w, noise, truncation=jobs[0].truncation, batch=self.verb.batch_size, notice=notify)
+        pictures = render(model, w, noise, truncation=jobs[0].truncation, batch=self.verb.batch_size, notify=notify)
         if steps is not None:
             return [Sample(jobs[0].finish(_counted(pictures, len(w), steps)))]
         found = []
@@ -222,18 +222,18 @@ def named(text: str) -> str:
     return slug(text, keep="_.-").strip("-")
 
 
-def single(pictures: Iterator[Drawn]) -> Picture:
+def single(pictures: Iterator[LatentPicture]) -> Picture:
     """The picture where there is one."""
     drawn = next(pictures)
     return Picture(drawn.pixels, drawn.alpha, "PNG")
 
 
-def _flat(drawn: Drawn) -> np.ndarray:
+def _flat(drawn: LatentPicture) -> np.ndarray:
     """Pixels of a frame, on white where they are transparent."""
     return drawn.pixels if drawn.alpha is None else on_white(drawn.pixels, drawn.alpha)
 
 
-def _counted(pictures: Iterator[Drawn], of: int, steps: Steps) -> Iterator[Drawn]:
+def _counted(pictures: Iterator[LatentPicture], of: int, steps: Steps) -> Iterator[LatentPicture]:
     for number, one in enumerate(pictures, 1):
         yield one
         steps.step(number, of)

@@ -59,11 +59,11 @@ class Project(PictureVerb):
         from genkit.run.call import Call
 
         chosen(self, context)
-        ability.need(self._judge(), "features", "--features", verb="style")
+        ability.need(self._features_card(), "features", "--features", verb="style")
         if Call(self, context.run).pipes:
             raise UsageError("standard output has no place for the latent beside it", "write to a file: -o FILE")
 
-    def _judge(self) -> Card:
+    def _features_card(self) -> Card:
         """The card of the model whose features are compared."""
         from genkit import cards
         from genkit.cards.finding import FIRST
@@ -75,7 +75,7 @@ class Project(PictureVerb):
         return (side, side) if isinstance(side, int) else (width, height)
 
     def recorded(self, context: Context) -> dict[str, Any]:
-        options = chosen(self, context) | {"steps": self.steps, "features": self._judge().name}
+        options = chosen(self, context) | {"steps": self.steps, "features": self._features_card().name}
         return options | ({"space": self.space} if self.space is not None else {})
 
     def apply(self, model: SampleModel, picture: Picture, context: Context) -> Picture:
@@ -100,7 +100,7 @@ class Project(PictureVerb):
         pixels, alpha = projection.squared(picture.pixels, picture.alpha, model.side)
         found = projection.project(
             model,
-            load_features(self._judge(), model.device, context),
+            load_features(self._features_card(), model.device, context),
             pixels,
             alpha,
             steps=self.steps,
@@ -111,7 +111,7 @@ class Project(PictureVerb):
         )
         context.notify(f"distance {found.loss:.3g}, from {found.start:.3g} at the start (2 is the mean picture's)")
         w = torch.from_numpy(found.w)[None].to(model.device)
-        drawn = next(render(model, w, [None], notice=context.notify))
+        drawn = next(render(model, w, [None], notify=context.notify))
         make_folder(target.parent)
         write_atomic(target, partial(put, Latent(found.w, card.name, card.revision or "").dump()))
         return picture.with_pixels(drawn.pixels, drawn.alpha)

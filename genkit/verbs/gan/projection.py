@@ -164,7 +164,7 @@ class _Search:
         layers = self._start.shape[1]
         w = (self._start if self._space == "w+" else self._start.mean(1, keepdim=True)).detach().clone().requires_grad_()
         optimizer = torch.optim.Adam([w], lr=RATE * self._deviation)
-        best, found, first = math.inf, w.detach().clone(), math.inf
+        best, nearest, first = math.inf, w.detach().clone(), math.inf
         for step in range(steps + 1):
             share = step / steps
             rate = min(1.0, (1 - share) / RAMP_DOWN)
@@ -179,11 +179,11 @@ class _Search:
                 raise RunError("the search left all bounds", "fewer --steps, or --dtype float32")
             first = whole if step == 0 else first
             if whole < best:
-                best, found = whole, shaken.detach().clone()
+                best, nearest = whole, shaken.detach().clone()
             if step:
                 progress(step, steps, best)
             if step < steps:
                 optimizer.zero_grad(set_to_none=True)
                 (loss + HOLD * (w - self._mean).square().mean() / self._deviation**2).backward()
                 optimizer.step()
-        return Projection(found.expand(-1, layers, -1)[0].float().cpu().numpy(), first, best)
+        return Projection(nearest.expand(-1, layers, -1)[0].float().cpu().numpy(), first, best)

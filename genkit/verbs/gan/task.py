@@ -5,7 +5,7 @@ A seed gives the same picture alone, in a batch and in a grid: its latent and it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from genkit.models.shapes import SampleModel
+    from genkit.run.verb import Notify
 
 CPU_BATCH, GPU_BATCH = 4, 16
 MEMORY_SHARE = 0.4
 GAP = 2  # white pixels between the pictures of a grid
-Notice = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Drawn:
+class LatentPicture:
     """A picture: pixels (H, W, 3) uint8, alpha (H, W) or None; and its w (L, D) float32."""
 
     pixels: np.ndarray
@@ -33,10 +33,10 @@ class Drawn:
     w: np.ndarray
 
 
-def batch_size(model: SampleModel, given: int | None) -> int:
+def batch_size(model: SampleModel, wanted: int | None) -> int:
     """How many pictures to draw at once: as given, else what the device and its memory bear."""
-    if given is not None:
-        return given
+    if wanted is not None:
+        return wanted
     from genkit import runtime
 
     usual = CPU_BATCH if model.device.type == "cpu" else GPU_BATCH
@@ -51,15 +51,15 @@ def draw(
     label: str | int | None = None,
     truncation: float | None = None,
     batch: int | None = None,
-    notice: Notice = lambda message: None,
-) -> Iterator[Drawn]:
+    notify: Notify = lambda message: None,
+) -> Iterator[LatentPicture]:
     """Pictures of seeds, in order.
 
     Raises:
         UsageError: a class or a truncation that this model has not got. RunError: out of memory, or numbers that are none.
     """
     w = model.mapping(model.latents(seeds), model.labels_for(seeds, label), truncation)
-    return render(model, w, list(seeds), truncation=truncation, batch=batch, notice=notice)
+    return render(model, w, list(seeds), truncation=truncation, batch=batch, notify=notify)
 
 
 def render(
@@ -69,8 +69,8 @@ def render(
     *,
     truncation: float | None = None,
     batch: int | None = None,
-    notice: Notice = lambda message: None,
-) -> Iterator[Drawn]:
+    notify: Notify = lambda message: None,
+) -> Iterator[LatentPicture]:
     """Pictures of w (N, L, D), each with the noise of its seed, or the network's constant noise for None.
 
     Where memory runs out, the batch is halved; a picture that fits alone on no GPU is drawn on the CPU if the device was left
@@ -86,16 +86,16 @@ def render(
         alike = noise_seeds[start] is None
         while stop < min(len(w), start + count) and (noise_seeds[stop] is None) == alike:
             stop += 1
-        images, count = _fitting(model, w[start:stop], list(noise_seeds[start:stop]), truncation, count, notice)
+        images, count = _fitting(model, w[start:stop], list(noise_seeds[start:stop]), truncation, count, notify)
         for index, image in enumerate(images):
             pixels = image.permute(1, 2, 0).mul(255).round_().clamp_(0, 255).byte().cpu().numpy()
             alpha = np.ascontiguousarray(pixels[..., 3]) if pixels.shape[2] == 4 else None
-            yield Drawn(np.ascontiguousarray(pixels[..., :3]), alpha, w[start + index].float().cpu().numpy())
+            yield LatentPicture(np.ascontiguousarray(pixels[..., :3]), alpha, w[start + index].float().cpu().numpy())
         start += len(images)
 
 
 def _fitting(
-    model: SampleModel, w: Tensor, seeds: Sequence[int | None], truncation: float | None, count: int, notice: Notice
+    model: SampleModel, w: Tensor, seeds: Sequence[int | None], truncation: float | None, count: int, notify: Notify
 ) -> tuple[Tensor, int]:
     """The pictures of the first of w that fit into memory, and how many may be tried next."""
     import torch
@@ -114,22 +114,22 @@ def _fitting(
             if len(w) > 1:
                 count = len(w) // 2
                 w = w[:count]
-                notice(f"out of memory on {model.device}: {count} at once from here on")
+                notify(f"out of memory on {model.device}: {count} at once from here on")
                 continue
             if not (model.fallback and model.device.type != "cpu"):
                 raise RunError(f"out of memory on {model.device}, with one picture at a time", "--device cpu") from error
-            notice(f"out of memory on {model.device}, with one picture at a time: going on on the CPU")
+            notify(f"out of memory on {model.device}, with one picture at a time: going on on the CPU")
             model.to(torch.device("cpu"), torch.float32)
             continue
         if torch.isfinite(images).all():
             return images, count
         if model.dtype == torch.float32:
             raise RunError("the model gave numbers that are none", "is it a model that was trained to its end?")
-        notice(f"numbers out of range in {str(model.dtype).removeprefix('torch.')}: float32 from here on")
+        notify(f"numbers out of range in {str(model.dtype).removeprefix('torch.')}: float32 from here on")
         model.to(model.device, torch.float32)
 
 
-def grid(pictures: Sequence[Drawn], columns: int, rows: int) -> tuple[np.ndarray, np.ndarray | None]:
+def grid(pictures: Sequence[LatentPicture], columns: int, rows: int) -> tuple[np.ndarray, np.ndarray | None]:
     """Lay pictures out row by row: pixels (H, W, 3) and alpha (H, W) or None. Gaps, and cells without a picture, are white, or
     transparent where the pictures have an alpha."""
     height, width = pictures[0].pixels.shape[:2]

@@ -172,4 +172,4 @@ class Gan(DrawingVerb):
 
         make = Drawings(self, context)
         suffixes = (".npz",) if self.save_latent else ()
-        return Outputs(make.outputs(), make.draw, partial(batch_size, given=self.batch_size), suffixes)
+        return Outputs(make.outputs(), make.draw, partial(batch_size, wanted=self.batch_size), suffixes)

@@ -17,7 +17,7 @@ picture of their own in each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,8 +33,8 @@ from genkit.pixels.transparency import bleed
 
 if TYPE_CHECKING:
     from genkit.models.shapes import FillModel
+    from genkit.run.verb import Notify
 
-Notice = Callable[[str], None]
 
 CONTEXT = 1.6  # side of the crop for a network that is asked once, in sides of the hole
 ENLARGED = 1.5  # from here on a notice says that the filling was enlarged
@@ -45,8 +45,8 @@ ANY_SIZE = 512  # crop for networks that have no size of their own
 class HoleFiller:
     """`fill` gives the pixels for one hole; the picture, (H, W, 1 or 3) uint8 or uint16, is only read."""
 
-    def __init__(self, model: FillModel, options: Mapping[str, Any], seed: int, notice: Notice):
-        self._model, self._options, self._seed, self._notice = model, options, seed, notice
+    def __init__(self, model: FillModel, options: Mapping[str, Any], seed: int, notify: Notify):
+        self._model, self._options, self._seed, self._notice = model, options, seed, notify
         self._size = int(model.size or ANY_SIZE)
         self._reach = max(8, model.reach)
         self._whole = model.stochastic
@@ -68,14 +68,14 @@ class HoleFiller:
     def _at_once(self, pixels: np.ndarray, unknown: np.ndarray, box: Box) -> np.ndarray:
         side = max(self._size, round(CONTEXT * max(box.height, box.width)))
         crop = _square(box, side, unknown.shape)
-        given, hidden = pixels[crop.slices], unknown[crop.slices]
+        known, hidden = pixels[crop.slices], unknown[crop.slices]
         ratio = max(crop.height, crop.width) / self._size
         if ratio > 1 or ratio < SMALL:
             shape = max(1, round(crop.height / ratio)), max(1, round(crop.width / ratio))
-            given, hidden = resize(given, shape[1], shape[0]), _fit(hidden, shape)
+            known, hidden = resize(known, shape[1], shape[0]), _fit(hidden, shape)
             if ratio >= ENLARGED:
                 self._notice(f"the hole is {box.width}x{box.height}: painted at {1 / ratio:.0%} of its size and enlarged")
-        filled = resize(self._run(given, hidden), crop.width, crop.height)
+        filled = resize(self._run(known, hidden), crop.width, crop.height)
         return filled[box.top - crop.top : box.bottom - crop.top, box.left - crop.left : box.right - crop.left]
 
     def _in_levels(self, pixels: np.ndarray, unknown: np.ndarray, todo: np.ndarray, box: Box) -> np.ndarray:
@@ -85,16 +85,16 @@ class HoleFiller:
             levels += 1
         area = box.grown((self._size // 2) << levels, unknown.shape)
         place = slice(box.top - area.top, box.bottom - area.top), slice(box.left - area.left, box.right - area.left)
-        given, hidden = pixels[area.slices], unknown[area.slices]
+        known, hidden = pixels[area.slices], unknown[area.slices]
         wanted = np.zeros(hidden.shape, bool)
         wanted[place] = todo
         if levels == 0:
-            return self._in_crops(given.copy(), hidden.copy(), wanted)[place]
-        covered = bleed(given, (~hidden).astype(np.uint8))  # reducing would mix what is under the mask into its surroundings
+            return self._in_crops(known.copy(), hidden.copy(), wanted)[place]
+        covered = bleed(known, (~hidden).astype(np.uint8))  # reducing would mix what is under the mask into its surroundings
         coarse: np.ndarray | None = None
         for level in range(levels, -1, -1):
             shape = max(1, -(-area.height // (1 << level))), max(1, -(-area.width // (1 << level)))
-            here = resize(covered, shape[1], shape[0]) if level else given.copy()
+            here = resize(covered, shape[1], shape[0]) if level else known.copy()
             left, part = _fit(hidden, shape), _fit(wanted, shape)
             if coarse is None:
                 coarse = self._in_crops(here, left, part)

@@ -7,7 +7,7 @@ that lie apart are filled one after another (`holes.py`), each in a crop (`coars
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from genkit.models.shapes import FillModel
+    from genkit.run.verb import Notify
 
 GROW, FEATHER = 4, 4
 MOST = 1024  # pixels that a mask may be grown or feathered by
@@ -48,7 +49,7 @@ def inpaint(
     alpha: np.ndarray | None,
     mask: np.ndarray,
     options: InpaintOptions,
-    notice: Callable[[str], None] = lambda message: None,
+    notify: Notify = lambda message: None,
     *,
     seed: int = 0,
     opaque: bool = False,
@@ -69,9 +70,9 @@ def inpaint(
 
     check(options)
     if not mask.any():
-        notice("the mask is empty: nothing to repaint, the picture stays as it is")
+        notify("the mask is empty: nothing to repaint, the picture stays as it is")
         return pixels, alpha
-    filler = HoleFiller(model, options.model_options, seed, notice)
+    filler = HoleFiller(model, options.model_options, seed, notify)
     spread = options.grow + options.feather
     boxes = [box.grown(spread, mask.shape) for box in find_holes(mask, max(1, filler.fit() - 2 * spread))]
     unknown = np.zeros(mask.shape, bool)
@@ -88,7 +89,7 @@ def inpaint(
     # what the model sees: the colours under fully transparent pixels are any, and would darken what it paints beside them
     seen = result if alpha is None else bleed(pixels, alpha)
     seen = result if seen is pixels else seen
-    shown = alpha.copy() if alpha is not None and opaque else alpha
+    result_alpha = alpha.copy() if alpha is not None and opaque else alpha
     for box in boxes:
         distances = distance_in(mask, box, spread)
         todo = unknown[box.slices] & (distances <= spread)
@@ -98,7 +99,7 @@ def inpaint(
         filling = filler.fill(seen, unknown, todo, box)
         for target in (result,) if seen is result else (result, seen):
             lay_in(target[box.slices], filling, weights)
-        if shown is not None and opaque:
-            make_opaque(shown[box.slices], weights)
+        if result_alpha is not None and opaque:
+            make_opaque(result_alpha[box.slices], weights)
         unknown[box.slices] &= ~todo
-    return result, shown
+    return result, result_alpha

@@ -116,7 +116,7 @@ class Inpaint(PictureVerb):
         rule = self._rule()
         masks.refuse_canvas(rule, picture.width, picture.height, context.settings.max_pixels)
         drawn = context.picture("mask", in_srgb=False)
-        given = masks.Drawn(drawn.pixels, drawn.alpha, str(context.files["mask"])) if drawn else None
+        given = masks.MaskPicture(drawn.pixels, drawn.alpha, str(context.files["mask"])) if drawn else None
         pixels, alpha, mask = masks.lay_out(rule, picture.pixels, picture.alpha, given)
         if not mask.any():
             context.notify(masks.why_empty(rule, given))

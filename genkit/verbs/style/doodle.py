@@ -12,7 +12,7 @@ picture, or its proportions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from genkit.run.verb import Notify
+
 
 MOST_REGIONS = 16
 LEAST_SHARE = 0.004  # of a map's pixels: a colour with less is an edge between others
@@ -34,7 +36,6 @@ PROPORTIONS = 0.01  # how much the aspect ratios of map and picture may differ
 SOFT = 4  # pixels over which regions blend, to each side
 CALM = 0.35  # of the whole picture's deviation: no region counts as calmer, or its noise would be painted
 FLAT = 4.0  # of 255: mean deviation inside regions below which a picture is nothing but its regions
-Notice = Callable[[str], None]
 Colour = tuple[int, int, int]
 
 
@@ -56,7 +57,7 @@ class Regions:
 
 
 def read_regions(
-    content: Map, content_size: tuple[int, int], style: Map, style_size: tuple[int, int], notice: Notice
+    content: Map, content_size: tuple[int, int], style: Map, style_size: tuple[int, int], notify: Notify
 ) -> Regions:
     """Match the colours of two maps; the sizes (height, width) are those of their pictures.
 
@@ -75,7 +76,7 @@ def read_regions(
         )
     unused = [one for one in colours[1] if one not in pairs]
     if unused:
-        notice(f"{style.name}: {_words(unused)} not in {content.name}, so that part of the style is not used")
+        notify(f"{style.name}: {_words(unused)} not in {content.name}, so that part of the style is not used")
     kept = list(dict.fromkeys(pairs))
     order = np.array([kept.index(one) for one in pairs], np.uint8)
     # what is unused keeps a label of its own until here, so that it does not go to its neighbours
@@ -116,17 +117,17 @@ def colours_of(pixels: np.ndarray, name: str) -> list[Colour]:
     packed = pixels.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
     values, counts = np.unique(packed[_even(pixels)], return_counts=True)
     order = np.argsort(-counts, kind="stable")[:4096]
-    found: list[Colour] = []
+    colours: list[Colour] = []
     amounts: list[int] = []
     for value, count in zip(values[order].tolist(), counts[order].tolist(), strict=True):
         colour = (value >> 16, value >> 8 & 255, value & 255)
-        near = [place for place, other in enumerate(found) if _apart(colour, other) <= NEAR]
+        near = [place for place, other in enumerate(colours) if _apart(colour, other) <= NEAR]
         if near:
             amounts[near[0]] += count
         else:
-            found.append(colour)
+            colours.append(colour)
             amounts.append(count)
-    kept = [one for one, amount in zip(found, amounts, strict=True) if amount >= LEAST_SHARE * packed.size]
+    kept = [one for one, amount in zip(colours, amounts, strict=True) if amount >= LEAST_SHARE * packed.size]
     if not 1 <= len(kept) <= MOST_REGIONS:
         raise InputError(
             f"{name} has {len(kept) or 'no'} colours that count, and a map of regions has 1 to {MOST_REGIONS}",
@@ -188,7 +189,7 @@ def doodle(
     regions: Regions,
     *,
     tile: int | None = None,
-    notice: Notice = lambda message: None,
+    notify: Notify = lambda message: None,
 ) -> np.ndarray:
     """Pixels (H, W, 1 or 3) through a style model, each region in the manner of the style's (h, w, 3): (H, W, 3).
 
@@ -213,7 +214,7 @@ def doodle(
         raise RunError(f"out of memory on {model.device}", "take a smaller style picture, or --device cpu") from error
     # the labels travel as a fourth channel, so that every tile knows its own
     marked = np.concatenate([pixels, regions.content[..., None].astype(pixels.dtype)], 2)
-    painted = run_tiled(_ByRegion(model, codes, known, _peak(pixels)), marked, tile=tile, notice=notice)
+    painted = run_tiled(_ByRegion(model, codes, known, _peak(pixels)), marked, tile=tile, notify=notify)
     return np.ascontiguousarray(painted[..., :3])
 
 
@@ -345,5 +346,5 @@ def mirrored(inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         np.minimum(over_row, 2 * height - 2 - over_row),
         np.minimum(over_column, 2 * width - 2 - over_column),
     )
-    found = inside[over_row, over_column]
-    return np.where(found, over_row, near_row), np.where(found, over_column, near_column)
+    mirrors = inside[over_row, over_column]
+    return np.where(mirrors, over_row, near_row), np.where(mirrors, over_column, near_column)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from genkit.models.shapes import FeaturesModel
+    from genkit.run.verb import Notify
     from genkit.verbs.style.doodle import Regions
 
 STEPS, EVERY = 300, 10  # iterations in all; between two checkpoints
@@ -36,7 +37,6 @@ MEMORY_SHARE = 0.4
 CONTENT_WEIGHT, STYLE_WEIGHT, SMOOTH_WEIGHT, RANGE_WEIGHT = 1.0, 30.0, 0.02, 20.0
 HISTORY = 20  # pairs that L-BFGS remembers
 RATE = 0.03  # of Adam at first, in units of the pixels' range; it falls to 0
-Notice = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def optimize(
     weights: Sequence[float],
     options: OptimizeOptions,
     progress: Progress = lambda checkpoint: None,
-    notice: Notice = lambda message: None,
+    notify: Notify = lambda message: None,
 ) -> np.ndarray:
     """Pixels (H, W, 1 or 3) uint8 or uint16 in the manner of `styles` (h, w, 1 or 3), as (H, W, 3) of the same dtype.
 
@@ -113,7 +113,7 @@ def optimize(
     from genkit import runtime
 
     check(options)
-    limit = options.size or _limit(features, pixels, notice)
+    limit = options.size or _limit(features, pixels, notify)
     # each stage takes a step at least, so fewer steps than stages leave out the coarse ones
     sizes = stages(pixels.shape[1], pixels.shape[0], limit, features.minimum)[-options.steps :]
     work = _Work(features, _three(pixels), [_three(one) for one in styles], weights, options, progress)
@@ -135,7 +135,7 @@ def optimize(
     if small.shape[:2] == pixels.shape[:2]:
         return small
     if (small.shape[0] * small.shape[1]) < pixels.shape[0] * pixels.shape[1]:
-        notice(f"optimised at {small.shape[1]}x{small.shape[0]}, and enlarged along the picture's edges")
+        notify(f"optimised at {small.shape[1]}x{small.shape[0]}, and enlarged along the picture's edges")
     from genkit.verbs.style.photoreal import enlarge_along
 
     return enlarge_along(_three(pixels), small)
@@ -149,7 +149,7 @@ def stages(width: int, height: int, limit: int, minimum: int) -> list[tuple[int,
     return [tuple(max(minimum, round(one * side / longest)) for one in (width, height)) for side in sides]  # type: ignore[misc]
 
 
-def _limit(features: FeaturesModel, pixels: np.ndarray, notice: Notice) -> int:
+def _limit(features: FeaturesModel, pixels: np.ndarray, notify: Notify) -> int:
     from genkit import runtime
 
     free = MEMORY_SHARE * runtime.free_memory(features.device)
@@ -157,7 +157,7 @@ def _limit(features: FeaturesModel, pixels: np.ndarray, notice: Notice) -> int:
     side = int((free / features.pixel_bytes * longest / shortest) ** 0.5)
     usual = LARGEST.get(features.device.type, LARGEST["cpu"])
     if side < min(usual, longest):
-        notice(f"memory is short: optimised at no more than {side} pixels a side")
+        notify(f"memory is short: optimised at no more than {side} pixels a side")
     return max(features.minimum, min(side, usual))
 
 
@@ -215,14 +215,14 @@ class _Work:
     def _start(self, width: int, height: int) -> Tensor:
         import torch
 
-        given = self._options.start
-        if isinstance(given, np.ndarray):
-            return self._images(_three(given), width, height)
-        if given == "noise":
+        start = self._options.start
+        if isinstance(start, np.ndarray):
+            return self._images(_three(start), width, height)
+        if start == "noise":
             generator = torch.Generator().manual_seed(self._options.seed)
             noise = torch.randn((1, 3, height, width), generator=generator).mul_(0.15).add_(0.5)
             return noise.clamp_(0, 1).to(self._features.device)
-        return self._images(self._styles[0] if given == "style" else self._pixels, width, height)
+        return self._images(self._styles[0] if start == "style" else self._pixels, width, height)
 
     def _images(self, pixels: np.ndarray, width: int, height: int) -> Tensor:
         from genkit.pixels.resample import resize
@@ -248,8 +248,8 @@ class _Work:
         from genkit.verbs.style.doodle import soft_masks
 
         with torch.no_grad():
-            found = self._features(self._images(self._pixels, width, height), self._features.content)
-            content = {name: (one, one.var() + 1e-6) for name, one in found.items()}
+            features = self._features(self._images(self._pixels, width, height), self._features.content)
+            content = {name: (one, one.var() + 1e-6) for name, one in features.items()}
             masks, shares = self._masks(width, height)
             sums: dict[str, list[Tensor]] = {}
             for weight, images in zip(self._weights, self._style_images(width), strict=True):
@@ -272,14 +272,14 @@ class _Work:
         return masks, [float(one) for one in masks.mean((0, 2, 3))]
 
     def _loss(self, images: Tensor, target: _Target) -> Tensor:
-        found = self._features(images, self._layers)
+        features = self._features(images, self._layers)
         total = images.new_zeros(())
         if self._options.keep_content:
             for name, (wanted, variance) in target.content.items():
-                total = total + CONTENT_WEIGHT / len(target.content) * (found[name] - wanted).square().mean() / variance
+                total = total + CONTENT_WEIGHT / len(target.content) * (features[name] - wanted).square().mean() / variance
         weight = STYLE_WEIGHT * self._options.style_weight / len(target.grams)
         for name, parts in target.grams.items():
-            for share, gram, (goal, norm) in zip(target.shares, grams(found[name], target.masks), parts, strict=True):
+            for share, gram, (goal, norm) in zip(target.shares, grams(features[name], target.masks), parts, strict=True):
                 total = total + weight * share * (gram - goal).square().sum() / norm
         across, down = images.diff(dim=3).square().mean(), images.diff(dim=2).square().mean()
         beyond = (images - images.clamp(0, 1)).square().mean()
@@ -348,8 +348,8 @@ class _Work:
 def shares(steps: int, count: int) -> list[int]:
     """Part the steps over so many stages; each gets one at least."""
     parts = SHARES[-count:]
-    given = [max(1, round(steps * one / sum(parts))) for one in parts[:-1]]
-    return [*given, max(1, steps - sum(given))]
+    steps_of = [max(1, round(steps * one / sum(parts))) for one in parts[:-1]]
+    return [*steps_of, max(1, steps - sum(steps_of))]
 
 
 def grams(features: Tensor, masks: Tensor | None) -> list[Tensor]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from genkit.models.shapes import StyleModel
+    from genkit.run.verb import Notify
 
 STYLE_SIZE = 512  # shorter side of a style picture as the network sees it
 SMALLEST_STYLE, LARGEST_STYLE = 64, 4096
@@ -30,7 +31,6 @@ SMALLEST_WORK_SIZE = 64
 FINE = 4_000_000  # pixels from which strokes, which are some pixels wide, are hardly seen in the whole
 FEATHER = 4  # pixels over which a mask's edge is blended, inside it
 STRIP_PIXELS = 1 << 19  # worked on at once at full size
-Notice = Callable[[str], None]
 
 
 @dataclass
@@ -53,7 +53,7 @@ class Styles:
         total = math.fsum(self.shares)
         self.shares = tuple(share / total for share in self.shares)
 
-    def code(self, model: StyleModel, notice: Notice = lambda message: None) -> list[Tensor]:
+    def code(self, model: StyleModel, notify: Notify = lambda message: None) -> list[Tensor]:
         """What the network keeps of the styles, mixed; made once for each device and number format.
 
         Raises:
@@ -62,13 +62,13 @@ class Styles:
         with self._lock:
             key = id(model), model.device, model.dtype
             if key not in self._codes:
-                self._codes[key] = self._mixed(model, notice)
+                self._codes[key] = self._mixed(model, notify)
             return self._codes[key]
 
-    def _mixed(self, model: StyleModel, notice: Notice) -> list[Tensor]:
+    def _mixed(self, model: StyleModel, notify: Notify) -> list[Tensor]:
         import torch
 
-        codes = [_encoded(model, fitted(picture, self.size), notice) for picture in self.pictures]
+        codes = [_encoded(model, fitted(picture, self.size), notify) for picture in self.pictures]
         parts = zip(*codes, strict=True)
         # a move to another device while they were made must not leave them on two
         return [
@@ -116,8 +116,8 @@ def check_styles(count: int, weights: Sequence[float], size: int | None) -> None
         UsageError: says which option.
     """
     if weights and len(weights) != count:
-        given = f"{count} style{'s' if count != 1 else ''}"
-        raise UsageError(f"--weight is given {len(weights)} times for {given}", "one for each --style, in their order")
+        styles = f"{count} style{'s' if count != 1 else ''}"
+        raise UsageError(f"--weight is given {len(weights)} times for {styles}", "one for each --style, in their order")
     if any(not 0 <= weight < math.inf for weight in weights) or (weights and not sum(weights)):
         raise UsageError(
             f"--weight {' '.join(f'{weight:g}' for weight in weights)}: expected numbers from 0 on, not all of them 0"
@@ -131,7 +131,7 @@ def style(
     pixels: np.ndarray,
     alpha: np.ndarray | None,
     options: StyleOptions,
-    notice: Notice = lambda message: None,
+    notify: Notify = lambda message: None,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Style sRGB or grey pixels (H, W, 1 or 3) uint8 or uint16: (H, W, 3) of the same dtype, and the alpha as it was.
 
@@ -145,17 +145,17 @@ def style(
     if options.paint is None:
         _fits(model, options)
     if options.mask is not None and not options.mask.any():
-        notice("the mask is empty, so the picture stays as it is: white is styled, black and transparent are kept")
+        notify("the mask is empty, so the picture stays as it is: white is styled, black and transparent are kept")
     elif options.strength:
         visible = pixels if alpha is None else bleed(pixels, alpha)
         if options.paint is not None:
             return lay_over(pixels, options.paint(visible), options), alpha
-        code = options.styles.code(model, notice) if options.styles is not None else []
-        return lay_over(pixels, _painted(model, visible, code, options, notice), options), alpha
+        code = options.styles.code(model, notify) if options.styles is not None else []
+        return lay_over(pixels, _painted(model, visible, code, options, notify), options), alpha
     return np.repeat(pixels, 3, 2) if pixels.shape[2] == 1 else pixels, alpha
 
 
-def _painted(model: StyleModel, pixels: np.ndarray, code: list[Tensor], options: StyleOptions, notice: Notice) -> np.ndarray:
+def _painted(model: StyleModel, pixels: np.ndarray, code: list[Tensor], options: StyleOptions, notify: Notify) -> np.ndarray:
     """What the network makes of visible pixels (H, W, 1 or 3), at their size: (H, W, 3)."""
     from genkit.pixels.resample import resize
     from genkit.pixels.shared_statistics import stylize
@@ -164,11 +164,11 @@ def _painted(model: StyleModel, pixels: np.ndarray, code: list[Tensor], options:
     height, width = pixels.shape[:2]
     if options.work_size is None or max(height, width) <= options.work_size:
         if height * width >= FINE:
-            notice(f"{height * width / 1e6:.0f} megapixels: strokes are a few pixels wide; --work-size 1024 gives broad ones")
-        return stylize(model, pixels, code, tile=options.tile, notice=notice)
+            notify(f"{height * width / 1e6:.0f} megapixels: strokes are a few pixels wide; --work-size 1024 gives broad ones")
+        return stylize(model, pixels, code, tile=options.tile, notify=notify)
     share = options.work_size / max(height, width)
     small = resize(pixels, max(1, round(width * share)), max(1, round(height * share)))
-    return enlarge_along(pixels, stylize(model, small, code, tile=options.tile, notice=notice))
+    return enlarge_along(pixels, stylize(model, small, code, tile=options.tile, notify=notify))
 
 
 def _fits(model: StyleModel, options: StyleOptions) -> None:
@@ -192,7 +192,7 @@ def fitted(picture: np.ndarray, size: int | None) -> np.ndarray:
     return resize(picture, max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
 
 
-def _encoded(model: StyleModel, picture: np.ndarray, notice: Notice) -> list[Tensor]:
+def _encoded(model: StyleModel, picture: np.ndarray, notify: Notify) -> list[Tensor]:
     """The code of one style picture; what memory or a half format spoils is made again on the CPU or in float32."""
     import torch
 
@@ -211,16 +211,16 @@ def _encoded(model: StyleModel, picture: np.ndarray, notice: Notice) -> list[Ten
             return code
         if model.dtype == torch.float32:
             raise RunError("the model gives values that are no numbers", "the weights may be damaged: genkit models verify")
-        notice(f"not-a-number result in {str(model.dtype).removeprefix('torch.')}: going on in float32")
+        notify(f"not-a-number result in {str(model.dtype).removeprefix('torch.')}: going on in float32")
         model.to(model.device, torch.float32)
-        return _encoded(model, picture, notice)
+        return _encoded(model, picture, notify)
     # outside the except block, so that the traceback no longer holds the tensors that did not fit
     runtime.release(model.device)
     if not model.fallback or model.device.type == "cpu":
         raise RunError(f"out of memory on {model.device} ({reason})", "a smaller --style-size takes less")
-    notice(f"out of memory on {model.device}: going on on the CPU, which is slower")
+    notify(f"out of memory on {model.device}: going on on the CPU, which is slower")
     model.to(torch.device("cpu"), torch.float32)
-    return _encoded(model, picture, notice)
+    return _encoded(model, picture, notify)
 
 
 def lay_over(pixels: np.ndarray, styled: np.ndarray, options: StyleOptions) -> np.ndarray:

@@ -8,7 +8,7 @@ picture at its side or at what memory holds, and the result is brought back to t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from genkit.models.shapes import TranslateModel
+    from genkit.run.verb import Notify
 
-Notice = Callable[[str], None]
 
 SMALLEST_WORK_SIZE = 16
 CPU_SHARE, GPU_SHARE = 0.15, 0.4  # of the free memory: on a CPU up to four pictures are under way at once
@@ -70,10 +70,10 @@ def choose_domain(
         return None
     if wanted is None:
         raise UsageError(f"{model} makes several kinds of pictures: say which", f"--to {listing}", code="no-domain")
-    found = next((one for one in domains if _plain(one) == _plain(wanted)), None)
-    if found is None:
+    domain = next((one for one in domains if _plain(one) == _plain(wanted)), None)
+    if domain is None:
         raise UsageError(f"--to {wanted}: {model} does not know it", f"--to {listing}", code="unknown-domain")
-    return found
+    return domain
 
 
 def translate(
@@ -81,7 +81,7 @@ def translate(
     pixels: np.ndarray,
     alpha: np.ndarray | None,
     options: TranslateOptions,
-    notice: Notice = lambda message: None,
+    notify: Notify = lambda message: None,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Translate sRGB or grey pixels (H, W, 1 or 3) uint8 or uint16: (H, W, 3) of the same dtype, and the alpha as it was.
 
@@ -101,17 +101,17 @@ def translate(
     source = np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
     if options.strength == 0:
         return source.copy(), alpha
-    shown = _edges_of(model, source if alpha is None else bleed(source, alpha), options, notice)
-    given: dict[str, Any] = dict(options.model_options)
+    inputs = _edges_of(model, source if alpha is None else bleed(source, alpha), options, notify)
+    arguments: dict[str, Any] = dict(options.model_options)
     if domain is not None:
-        given["domain"] = model.domains.index(domain)
-    if model.stochastic or given.get("dropout"):
-        given["seeds"] = [options.seed]
-    made = resize(_at_work_size(model, shown, given, options.work_size, notice), source.shape[1], source.shape[0])
+        arguments["domain"] = model.domains.index(domain)
+    if model.stochastic or arguments.get("dropout"):
+        arguments["seeds"] = [options.seed]
+    output = resize(_at_work_size(model, inputs, arguments, options.work_size, notify), source.shape[1], source.shape[0])
     if options.strength == 1:
-        return made, alpha
+        return output, alpha
     result = source.copy()
-    lay_in(result, made, np.full(result.shape[:2], options.strength, np.float32))
+    lay_in(result, output, np.full(result.shape[:2], options.strength, np.float32))
     return result, alpha
 
 
@@ -119,7 +119,7 @@ def _plain(name: str) -> str:
     return name.lower().replace("_", "-").replace(" ", "-")
 
 
-def _edges_of(model: TranslateModel, pixels: np.ndarray, options: TranslateOptions, notice: Notice) -> np.ndarray:
+def _edges_of(model: TranslateModel, pixels: np.ndarray, options: TranslateOptions, notify: Notify) -> np.ndarray:
     """What the model is shown: the picture itself, or its edges, found at the size that the model works at."""
     import numpy as np
 
@@ -127,7 +127,7 @@ def _edges_of(model: TranslateModel, pixels: np.ndarray, options: TranslateOptio
         if model.edges:
             light = (pixels.min(2) >= 0.9 * np.iinfo(pixels.dtype).max).mean()
             if light < PHOTO_WHITE:
-                notice("the model wants dark edges on white, and this looks like a photograph: --edges draws its edges first")
+                notify("the model wants dark edges on white, and this looks like a photograph: --edges draws its edges first")
         return pixels
     from genkit.pixels.edges import edge_map
     from genkit.pixels.resample import fitted, resize
@@ -137,36 +137,36 @@ def _edges_of(model: TranslateModel, pixels: np.ndarray, options: TranslateOptio
     if bounds and min(bounds) < max(height, width):
         pixels = resize(pixels, *fitted(width, height, min(bounds)))
     small = (pixels >> 8).astype(np.uint8) if pixels.dtype == np.uint16 else pixels
-    drawn = edge_map(small)
-    return drawn.astype(np.uint16) * 257 if pixels.dtype == np.uint16 else drawn
+    drawing = edge_map(small)
+    return drawing.astype(np.uint16) * 257 if pixels.dtype == np.uint16 else drawing
 
 
 def _at_work_size(
-    model: TranslateModel, pixels: np.ndarray, given: Mapping[str, Any], work_size: int | None, notice: Notice
+    model: TranslateModel, pixels: np.ndarray, arguments: Mapping[str, Any], work_size: int | None, notify: Notify
 ) -> np.ndarray:
     """The model's result at the picture's size, from a copy whose longer side is at most `work_size`."""
     from genkit.pixels.resample import fitted, resize
 
     height, width = pixels.shape[:2]
     if work_size is None or max(height, width) <= work_size:
-        return _at_own_size(model, pixels, given, notice)
-    made = _at_own_size(model, resize(pixels, *fitted(width, height, work_size)), given, notice)
-    return resize(made, width, height)
+        return _at_own_size(model, pixels, arguments, notify)
+    output = _at_own_size(model, resize(pixels, *fitted(width, height, work_size)), arguments, notify)
+    return resize(output, width, height)
 
 
-def _at_own_size(model: TranslateModel, pixels: np.ndarray, given: Mapping[str, Any], notice: Notice) -> np.ndarray:
+def _at_own_size(model: TranslateModel, pixels: np.ndarray, arguments: Mapping[str, Any], notify: Notify) -> np.ndarray:
     from genkit.pixels.tiling import run_tiled
 
     if model.stochastic:
-        return _surely(model, pixels, given, notice)  # a pipeline knows its own size, and what memory it takes
+        return _surely(model, pixels, arguments, notify)  # a pipeline knows its own size, and what memory it takes
     if model.side:
-        return _at_side(model, model.side, pixels, given, notice)
+        return _at_side(model, model.side, pixels, arguments, notify)
     if not model.whole:
-        return run_tiled(model, pixels, options=given, notice=notice)
-    return _in_memory(model, pixels, given, notice)
+        return run_tiled(model, pixels, options=arguments, notify=notify)
+    return _in_memory(model, pixels, arguments, notify)
 
 
-def _at_side(model: TranslateModel, side: int, pixels: np.ndarray, given: Mapping[str, Any], notice: Notice) -> np.ndarray:
+def _at_side(model: TranslateModel, side: int, pixels: np.ndarray, arguments: Mapping[str, Any], notify: Notify) -> np.ndarray:
     """Through a model of one side: squashed into its square, or fitted inside with mirror images around, and back."""
     import numpy as np
 
@@ -174,18 +174,18 @@ def _at_side(model: TranslateModel, side: int, pixels: np.ndarray, given: Mappin
 
     height, width = pixels.shape[:2]
     if max(height, width) >= ENLARGED * side:
-        notice(f"the model draws {side} x {side} pixels: its result is enlarged to {width} x {height}")
+        notify(f"the model draws {side} x {side} pixels: its result is enlarged to {width} x {height}")
     if model.fit == "squash":
-        return resize(_surely(model, resize(pixels, side, side), given, notice), width, height)
+        return resize(_surely(model, resize(pixels, side, side), arguments, notify), width, height)
     inner_width, inner_height = fitted(width, height, side)
     left, top = (side - inner_width) // 2, (side - inner_height) // 2
     margins = ((top, side - inner_height - top), (left, side - inner_width - left), (0, 0))
     square = np.pad(resize(pixels, inner_width, inner_height), margins, mode="symmetric")
-    made = _surely(model, square, given, notice)[top : top + inner_height, left : left + inner_width]
-    return resize(np.ascontiguousarray(made), width, height)
+    output = _surely(model, square, arguments, notify)[top : top + inner_height, left : left + inner_width]
+    return resize(np.ascontiguousarray(output), width, height)
 
 
-def _in_memory(model: TranslateModel, pixels: np.ndarray, given: Mapping[str, Any], notice: Notice) -> np.ndarray:
+def _in_memory(model: TranslateModel, pixels: np.ndarray, arguments: Mapping[str, Any], notify: Notify) -> np.ndarray:
     """Through a model that takes statistics over the whole picture, at full size wherever that can be."""
     from genkit import runtime
     from genkit.pixels.resample import fitted, resize
@@ -195,7 +195,7 @@ def _in_memory(model: TranslateModel, pixels: np.ndarray, given: Mapping[str, An
     room = most_pixels(model)
     if height * width <= room:
         try:
-            return _whole(model, pixels, given, notice)
+            return _whole(model, pixels, arguments, notify)
         except (RuntimeError, MemoryError) as error:
             if not runtime.is_out_of_memory(error):
                 raise
@@ -208,14 +208,14 @@ def _in_memory(model: TranslateModel, pixels: np.ndarray, given: Mapping[str, An
     copy_width, copy_height = fitted(width, height, max(1, int(max(height, width) * min(1.0, area / (height * width)) ** 0.5)))
     copy = resize(pixels, copy_width, copy_height)
     if not model.tiles:
-        notice(f"too large for the free memory at once: made at {copy_width} x {copy_height} and enlarged back")
-        return resize(_surely(model, copy, given, notice), width, height)
-    notice(f"too large for the free memory at once: made in tiles, by the statistics of a copy of {copy_width} x {copy_height}")
+        notify(f"too large for the free memory at once: made at {copy_width} x {copy_height} and enlarged back")
+        return resize(_surely(model, copy, arguments, notify), width, height)
+    notify(f"too large for the free memory at once: made in tiles, by the statistics of a copy of {copy_width} x {copy_height}")
     with runtime.inference():
-        statistics = model.measure(to_images(copy, model.device), **given)
+        statistics = model.measure(to_images(copy, model.device), **arguments)
     halo = model.receptive if model.receptive is not None else UNKNOWN_HALO
-    options = {**given, "statistics": statistics}
-    return run_tiled(model, pixels, tile=choose_tile(model, halo), options=options, notice=notice)
+    options = {**arguments, "statistics": statistics}
+    return run_tiled(model, pixels, tile=choose_tile(model, halo), options=options, notify=notify)
 
 
 def most_pixels(model: TranslateModel) -> int:
@@ -227,7 +227,7 @@ def most_pixels(model: TranslateModel) -> int:
     return max(model.minimum**2, min(room, model.whole_limit or room))
 
 
-def _surely(model: TranslateModel, pixels: np.ndarray, given: Mapping[str, Any], notice: Notice) -> np.ndarray:
+def _surely(model: TranslateModel, pixels: np.ndarray, arguments: Mapping[str, Any], notify: Notify) -> np.ndarray:
     """`_whole`, and on the CPU where a GPU that was chosen for the user has not the memory.
 
     Raises:
@@ -236,7 +236,7 @@ def _surely(model: TranslateModel, pixels: np.ndarray, given: Mapping[str, Any],
     from genkit import runtime
 
     try:
-        return _whole(model, pixels, given, notice)
+        return _whole(model, pixels, arguments, notify)
     except (RuntimeError, MemoryError) as error:
         if not runtime.is_out_of_memory(error):
             raise
@@ -246,13 +246,13 @@ def _surely(model: TranslateModel, pixels: np.ndarray, given: Mapping[str, Any],
     if model.fallback and model.device.type != "cpu":
         import torch
 
-        notice(f"out of memory on {model.device}: going on on the CPU, which is slower")
+        notify(f"out of memory on {model.device}: going on on the CPU, which is slower")
         model.to(torch.device("cpu"), torch.float32)
-        return _surely(model, pixels, given, notice)
+        return _surely(model, pixels, arguments, notify)
     raise RunError(f"out of memory on {model.device} ({reason})", "close other programs, or give a smaller --work-size")
 
 
-def _whole(model: TranslateModel, pixels: np.ndarray, given: Mapping[str, Any], notice: Notice) -> np.ndarray:
+def _whole(model: TranslateModel, pixels: np.ndarray, arguments: Mapping[str, Any], notify: Notify) -> np.ndarray:
     """All of (H, W, 3) at once; what a half format spoils is made again in float32, with a notice.
 
     Raises:
@@ -265,13 +265,13 @@ def _whole(model: TranslateModel, pixels: np.ndarray, given: Mapping[str, Any], 
     from genkit.pixels.tiling import store, to_images
 
     with runtime.inference():
-        made = model(to_images(pixels, model.device), **given)
-        if not bool(torch.isfinite(made.sum())):
+        output = model(to_images(pixels, model.device), **arguments)
+        if not bool(torch.isfinite(output.sum())):
             if model.dtype == torch.float32:
                 raise RunError("the model gives values that are no numbers", "the weights may be damaged: genkit models verify")
-            notice(f"not-a-number result in {str(model.dtype).removeprefix('torch.')}: going on in float32")
+            notify(f"not-a-number result in {str(model.dtype).removeprefix('torch.')}: going on in float32")
             model.to(model.device, torch.float32)
-            return _whole(model, pixels, given, notice)
+            return _whole(model, pixels, arguments, notify)
         result = np.empty_like(pixels)
-        store(made[0].clamp(0, 1), result, int(np.iinfo(pixels.dtype).max))
+        store(output[0].clamp(0, 1), result, int(np.iinfo(pixels.dtype).max))
     return result

@@ -112,17 +112,17 @@ class Synthesizer:
             InputError, UsageError: as `utterances`.
         """
         skip, rest, rate = 0, 0.0, self.model.sample_rate
-        given = [0]  # samples
+        samples = [0]  # samples
         if passages and passages[0].start is None:
             first = next((group[0] for group in self._groups(passages[0])), None)
             if first is not None:
                 for sound, _ in self.chunks(first, seed_at(self.seed, 0), by_clause=True):
-                    given[0] += len(sound)
+                    samples[0] += len(sound)
                     yield sound
                 skip, rest = 1, self.settings.silence_after(first)
-        for utterance in self.utterances(passages, skip=skip, rest=rest, now=lambda: given[0] / rate):
+        for utterance in self.utterances(passages, skip=skip, rest=rest, now=lambda: samples[0] / rate):
             block = utterance.with_silence(rate)
-            given[0] += len(block)
+            samples[0] += len(block)
             yield block
 
     def chunks(self, sentence: Sentence, seed: int, *, by_clause: bool = False) -> Iterator[Chunk]:

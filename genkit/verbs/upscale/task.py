@@ -6,7 +6,7 @@ Deciding the size (`target_size`) needs neither torch nor numpy, because the pla
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from genkit.models.shapes import TransformModel
+    from genkit.run.verb import Notify
 
 # width x height of a screen held sideways; for an upright picture they are turned
 BOXES = {
@@ -54,7 +55,7 @@ def check(options: UpscaleOptions) -> None:
     Raises:
         UsageError: says which option.
     """
-    given = [
+    sizes = [
         name
         for name, value in (
             ("--scale", options.scale),
@@ -63,8 +64,8 @@ def check(options: UpscaleOptions) -> None:
         )
         if value is not None
     ]
-    if len(given) > 1:
-        raise UsageError(f"{' and '.join(given)} contradict each other", "give one of them")
+    if len(sizes) > 1:
+        raise UsageError(f"{' and '.join(sizes)} contradict each other", "give one of them")
     if options.scale is not None and not 0 < options.scale <= LARGEST_SCALE:
         raise UsageError(f"--scale {options.scale:g}: expected more than 0 and at most {LARGEST_SCALE:g}")
     for name, value in (("--width", options.width), ("--height", options.height)):
@@ -122,7 +123,7 @@ def upscale(
     pixels: np.ndarray,
     alpha: np.ndarray | None,
     options: UpscaleOptions,
-    notice: Callable[[str], None] = lambda message: None,
+    notify: Notify = lambda message: None,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Enlarge (H, W, C) uint8 or uint16, C 1 or 3, and its alpha (H, W), to `target_size`; same dtype and channels.
 
@@ -137,7 +138,7 @@ def upscale(
     size = target_size(width, height, options, model.scale)
     count = passes(max(size[0] / width, size[1] / height), model.scale)
     if count == 0 and size != (width, height):
-        notice(f"{width}x{height} is larger than {size[0]}x{size[1]} already: reduced without the model")
+        notify(f"{width}x{height} is larger than {size[0]}x{size[1]} already: reduced without the model")
 
     def enlarge(picture: np.ndarray) -> np.ndarray:
         for _ in range(count):
@@ -148,7 +149,7 @@ def upscale(
                 wrap=options.wrap,
                 tta=options.tta,
                 options=options.model_options,
-                notice=notice,
+                notify=notify,
             )
         return resize(picture, *size, wrap=options.wrap)
 
