@@ -66,7 +66,7 @@ class MelDiscriminator(SpectralDiscriminator):
     def __init__(self, width: int):
         super().__init__(width, (2, 2, 2))
 
-    def forward(self, source: Tensor) -> list[Maps]:
+    def forward(self, source: Tensor) -> Any:
         return [super().forward(source)]
 
 
