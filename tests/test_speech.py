@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from genkit.models.shapes import SpeakModel
-from genkit.text.books.passages import Passage
+from genkit.text.books.passage import Passage
 from genkit.text.front import sentences
 from genkit.verbs.tts.task import SpeechSettings, Synthesizer, seed_at
 

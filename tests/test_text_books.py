@@ -10,7 +10,8 @@ import pytest
 
 from genkit.errors import InputError
 from genkit.text.books.markdown import paragraphs
-from genkit.text.books.passages import Passage, passages
+from genkit.text.books.passage import Passage
+from genkit.text.books.passages import passages
 
 
 def write(path: Path, text: str, encoding: str = "utf-8") -> Path:

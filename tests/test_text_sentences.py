@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genkit.errors import InputError
-from genkit.text.front import PARAGRAPH_PAUSE_S, PAUSES, Sentence, sentences
+from genkit.text.front import sentences
 from genkit.text.lexicon import read_lexicon
 from genkit.text.scripts import unspeakable
+from genkit.text.sentence import PARAGRAPH_PAUSE_S, PAUSES, Sentence
 from genkit.text.splitting import LONGEST, spans
 
 SPLIT = [

@@ -25,8 +25,8 @@ State = Mapping[str, "Tensor"]
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A file that its family recognised. `name` is what messages call the network; `recognised` are the parameters that the tensors
-    tell, and `sizes` the same with those that the card alone can tell."""
+    """A file that its family recognised. `name` is what messages call the network; `recognised` are the parameters that the
+    tensors tell, and `sizes` the same with those that the card alone can tell."""
 
     card: Card
     path: Path

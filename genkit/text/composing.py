@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from genkit.errors import InputError
 from genkit.text.english.numbers import digits, ordinal
-from genkit.text.front import Piece, Sentence, Word
 from genkit.text.lexicon import Lexicon, phonemes_from
 from genkit.text.reading import INLINE, WRITE_ARPABET, Token, stronger, tokens
+from genkit.text.sentence import Piece, Sentence, Word
 from genkit.text.splitting import spans
 from genkit.text.ssml import Atom, Plain, read_ssml
 from genkit.text.ssml import place as place_in

@@ -9,11 +9,11 @@ from dataclasses import replace
 from genkit.errors import InputError
 from genkit.text.cleaning import clean
 from genkit.text.english import acronyms, compounds, normalise, words
-from genkit.text.front import Word
 from genkit.text.lexicon import phonemes_from
 from genkit.text.others import reading as others
 from genkit.text.romanising import is_phonetic, phonetic, romanised
 from genkit.text.scripts import written_in_latin
+from genkit.text.sentence import Word
 
 Token = tuple[tuple[Word, ...], str]  # words said, mark: one of the two is empty
 

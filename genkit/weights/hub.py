@@ -11,7 +11,7 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -109,7 +109,7 @@ def fetch_snapshot(
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
-        with _watched(repository_folder(hub) / "blobs", hub.repo, size, progress), _quiet():
+        with _watched(repository_folder(hub) / "blobs", hub.repo, size, progress), quiet():
             folder = Path(
                 huggingface_hub.snapshot_download(
                     hub.repo,
@@ -125,7 +125,7 @@ def fetch_snapshot(
         where = "is not in the cache" if offline else f"cannot be fetched from {endpoint()}"
         raise WeightsError(f"{card.name}: {hub.repo} {where}", _way_out(card, offline), code="unreachable") from error
     except Exception as error:  # networks, proxies and hubs fail in ways that no list of the library's errors covers
-        raise _unreachable(card, error, offline) from error
+        raise unreachable(card, error, offline) from error
     names = _wanted(folder, hub)
     if not names:
         raise WeightsError(f"{card.name}: {hub.repo} has no file like {', '.join(hub.patterns)}", code="unreachable")
@@ -143,50 +143,6 @@ def fetch_snapshot(
         notice(f"{card.name}: {hub.repo} is at {folder.name}; pin that commit in the card to get the same files again")
     replace_text(_record(card), json.dumps(record, indent=1))
     return folder
-
-
-def fetch_settings(card: Card, names: Sequence[str], offline: bool) -> Path:
-    """Bring those files of settings that a repository has, a few kB, into our own cache and return their folder: the hub's own
-    cache would take what is begun for a model that is here.
-
-    Raises:
-        WeightsError: not reachable, or the first one is not there.
-    """
-    assert card.hub is not None
-    refuse_unsafe(endpoint(), card.name)
-    import huggingface_hub
-    from huggingface_hub.errors import EntryNotFoundError
-
-    from genkit.weights.hub_api import refuse_off
-
-    def bring(name: str, here: bool) -> Path:
-        place = huggingface_hub.hf_hub_download(
-            repo,
-            name,
-            revision=revision,
-            cache_dir=folder_of(card) / "settings",
-            endpoint=endpoint(),
-            local_files_only=here,
-            library_name="genkit",
-        )
-        return Path(str(place)[: -len(name)])
-
-    repo, revision = card.hub.repo, card.hub.revision
-    folders: list[Path] = []
-    for name in names:
-        with _quiet(), suppress(Exception):  # what is here already needs no network
-            folders.append(bring(name, here=True))
-            continue
-        if not offline and not folders:
-            refuse_off(card)
-        try:
-            with _quiet():
-                folders.append(bring(name, here=offline))
-        except Exception as error:  # as for pulling
-            if folders and isinstance(error, EntryNotFoundError):
-                continue  # transformers have no U-Net
-            raise _unreachable(card, error, offline) from error
-    return folders[0]
 
 
 def remove_snapshot(card: Card) -> int:
@@ -216,7 +172,7 @@ def check_snapshot(card: Card, folder: Path) -> list[Path]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep huggingface_hub's bars and its words about its own retries from the terminal: what goes wrong, we say, once."""
     from huggingface_hub.utils import disable_progress_bars, logging
 
@@ -295,7 +251,7 @@ def _record(card: Card) -> Path:
     return folder_of(card) / "snapshot.json"
 
 
-def _unreachable(card: Card, error: Exception, offline: bool = False) -> WeightsError:
+def unreachable(card: Card, error: Exception, offline: bool = False) -> WeightsError:
     # huggingface_hub raises its own HTTP client's errors, and which client that is depends on its version.
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     assert card.hub is not None

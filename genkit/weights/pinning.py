@@ -53,7 +53,7 @@ def settings_of(card: Card, names: Sequence[str]) -> Path:
     Raises:
         WeightsError: they cannot be had.
     """
-    from genkit.weights.hub import fetch_settings
+    from genkit.weights.hub_settings import fetch_settings
 
     return fetch_settings(pinned(card), names, is_offline())
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from genkit.cards import Card
-    from genkit.text.front import Sentence
+    from genkit.text.sentence import Sentence
 
 Takes = Literal["phonemes", "text", "characters"]
 

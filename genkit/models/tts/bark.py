@@ -21,7 +21,7 @@ from genkit.models.tts.speaking import Speak, rate_of, seeded
 
 if TYPE_CHECKING:
     from genkit.cards import Card
-    from genkit.text.front import Sentence
+    from genkit.text.sentence import Sentence
 
 PARTS = {"semantic_prompt": 1, "coarse_prompt": 2, "fine_prompt": 2}  # of a voice: dimensions
 LONGEST = 180  # letters: it speaks for some 13 seconds at most

@@ -26,7 +26,7 @@ from genkit.weights import read_state_dict
 
 if TYPE_CHECKING:
     from genkit.cards import Card
-    from genkit.text.front import Sentence, Word
+    from genkit.text.sentence import Sentence, Word
 
 Vocoder = Callable[[Tensor], Tensor]
 # how a mark is read where the voice has not got it, or never heard it

@@ -22,7 +22,7 @@ from genkit.weights import read_state_dict
 
 if TYPE_CHECKING:
     from genkit.cards import Card
-    from genkit.text.front import Sentence
+    from genkit.text.sentence import Sentence
 
 LANGUAGES = {
     "a": "en-US",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import torch
 
     from genkit.cards import Card
-    from genkit.text.front import Sentence
+    from genkit.text.sentence import Sentence
 
 EXTRA = "pip install 'genkit-media[piper]'"
 PROGRAM = "espeak-ng"

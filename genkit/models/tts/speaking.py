@@ -18,7 +18,7 @@ from genkit.text.scripts import foreign_words
 
 if TYPE_CHECKING:
     from genkit.cards import Card
-    from genkit.text.front import Sentence
+    from genkit.text.sentence import Sentence
 
 SPEEDS = (0.5, 2.0)
 SEMITONES = 12.0

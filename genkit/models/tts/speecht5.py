@@ -24,7 +24,7 @@ from genkit.weights import read_state_dict
 
 if TYPE_CHECKING:
     from genkit.cards import Card
-    from genkit.text.front import Sentence
+    from genkit.text.sentence import Sentence
 
 LONGEST = 380  # letters: its positions end at 450, and a sentence is better short
 

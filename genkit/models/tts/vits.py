@@ -21,7 +21,7 @@ from genkit.models.tts.speaking import Speak, rate_of, seeded
 
 if TYPE_CHECKING:
     from genkit.cards import Card
-    from genkit.text.front import Sentence, Word
+    from genkit.text.sentence import Sentence, Word
 
 
 def build(**params: Any) -> Any:

@@ -17,7 +17,7 @@ from xml.parsers import expat
 
 from genkit.errors import InputError
 from genkit.text.books.hypertext import read_html
-from genkit.text.books.passages import Passage
+from genkit.text.books.passage import Passage
 
 LARGEST_FILE = 32 * 2**20  # bytes of one chapter, unpacked; the whole of War and Peace has 3 MB
 LARGEST_BOOK = 128 * 2**20  # of all that is read

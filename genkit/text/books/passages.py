@@ -5,27 +5,13 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from genkit.errors import InputError
+from genkit.text.books.passage import Passage, encoding_of
 
 SUBTITLES = (".srt", ".vtt", ".ass", ".ssa")
 KINDS = (".txt", ".md", ".csv", ".jsonl", *SUBTITLES, ".epub")
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """A part of a file that makes sense alone: a whole text, a chapter, a row, a subtitle (with its times in seconds).
-
-    The title of a chapter is also the first paragraph of its text. Ids are the file's own, or numbers from "0001".
-    """
-
-    id: str
-    text: str
-    title: str | None = None
-    start: float | None = None
-    end: float | None = None
 
 
 def passages(path: Path, *, kind: str | None = None) -> Iterator[Passage]:
@@ -62,12 +48,6 @@ def _guarded(found: Iterator[Passage], path: Path) -> Iterator[Passage]:
         raise InputError(f"{path}: not UTF-8 text (byte {error.start})", "save the file as UTF-8") from error
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}", "check the file and its permissions") from error
-
-
-def encoding_of(path: Path) -> str:
-    """UTF-16 by its mark, else UTF-8."""
-    with path.open("rb") as opened:
-        return "utf-16" if opened.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
 
 
 def _text(path: Path) -> Iterator[Passage]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from genkit.errors import InputError
-from genkit.text.books.passages import Passage, encoding_of
+from genkit.text.books.passage import Passage, encoding_of
 
 LONGEST_CUE = 4000  # letters: a film's subtitle has two lines of 42, and tags are looked for in all of it again and again
 _TIMES = {

@@ -17,9 +17,9 @@ from genkit.text.english import endings, heteronyms
 from genkit.text.english.arpabet import CONSONANTS, SYMBOLS, VOWELS
 from genkit.text.english.g2p import ALPHABET
 from genkit.text.english.packing import Model, load
-from genkit.text.front import Piece, Word
 from genkit.text.lexicon import Lexicon
 from genkit.text.romanising import romanised
+from genkit.text.sentence import Piece, Word
 
 __all__ = ["CONSONANTS", "SYMBOLS", "VOWELS", "model_file", "phonemes_of", "pronounce", "say", "words_of"]
 

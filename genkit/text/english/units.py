@@ -17,6 +17,6 @@ for _sign, (_name, _of) in _TABLES["prefixed"].items():
         UNITS.setdefault(_prefix + _sign, (_whole, _whole if _name == "hertz" else _whole + "s"))
 
 # sign: (one, more, hundredth, hundredths)
-CURRENCIES: dict[str, tuple[str, str, str, str]] = {sign: tuple(names) for sign, names in _TABLES["currencies"].items()}  # type: ignore[misc]
+CURRENCIES: dict[str, tuple[str, str, str, str]] = {sign: tuple(names) for sign, names in _TABLES["currencies"].items()}
 CODES: dict[str, str] = _TABLES["codes"]
 MAGNITUDES: dict[str, str] = _TABLES["magnitudes"]

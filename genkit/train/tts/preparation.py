@@ -21,8 +21,9 @@ from genkit.errors import GenkitError, UsageError
 from genkit.nets.mel import MelScale, magnitudes
 from genkit.text.english.phonemes import SYMBOLS as PHONEMES
 from genkit.text.english.phonemes import words_of
-from genkit.text.front import MARKS, sentences
+from genkit.text.front import sentences
 from genkit.text.lexicon import Lexicon
+from genkit.text.sentence import MARKS
 from genkit.train.tts.corpus import AlignedUtterance, Corpus, quantised
 from genkit.train.tts.phone_alignment import RATE_HZ, SILENCE, Aligner, Span
 

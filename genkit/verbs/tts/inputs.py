@@ -61,7 +61,7 @@ def read_scripts(texts: Sequence[str], sources: Sequence[str] = (), *, split: bo
 
 
 def _of_argument(text: str) -> Script:
-    from genkit.text.books.passages import Passage
+    from genkit.text.books.passage import Passage
 
     if text == "-":
         raise UsageError("- is no text", "standard input: --from -")
@@ -77,7 +77,7 @@ def _of_argument(text: str) -> Script:
 def _of_stdin() -> list[Script]:
     import hashlib
 
-    from genkit.text.books.passages import Passage
+    from genkit.text.books.passage import Passage
 
     if sys.stdin.isatty():
         raise UsageError("standard input is the terminal", "pipe a text in: genkit tts --from - < text.txt")
@@ -136,7 +136,7 @@ def _alone(part: Any, name: str, stem: str) -> Script:
 
 def _lines(script: Script) -> Iterator[Script]:
     """A script's lines; chapters, rows and subtitles stay whole."""
-    from genkit.text.books.passages import Passage
+    from genkit.text.books.passage import Passage
 
     whole = len(script.passages) > 1 or any(one.title for one in script.passages)
     for part in script.passages:

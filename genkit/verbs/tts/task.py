@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from genkit.models.shapes import Chunk, SpeakModel
-    from genkit.text.books.passages import Passage
-    from genkit.text.front import Piece, Sentence
+    from genkit.text.books.passage import Passage
+    from genkit.text.sentence import Piece, Sentence
 
 MIX = 0x9E37_79B9_7F4A_7C15  # the golden ratio in 64 bits: neighbouring seeds end far apart
 FASTEST = 2.0

@@ -48,8 +48,7 @@ class Tts(SpeechVerb):
     )
     source: list[str] | None = option(
         None,
-        "A text to read, again for each: txt, md, csv, jsonl (id and text), srt, vtt, ass (in their times), epub; "
-        "a folder; -.",
+        "A text to read, again for each: txt, md, csv, jsonl (id and text), srt, vtt, ass (in their times), epub; a folder; -.",
         panel=TEXT,
         flags=("--from",),
         metavar="PATH",
