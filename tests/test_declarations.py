@@ -14,7 +14,7 @@ import pytest
 import typer
 
 from genkit import verbs
-from genkit.cli.verbs import app_of
+from genkit.cli.verbs import app_of, command_of
 from genkit.errors import CODES, UsageError
 from genkit.python.functions import OF_PLACES, first_of, function_of, parameters_of
 from genkit.run import option, schema
@@ -50,14 +50,13 @@ def test_command_and_function_have_the_same_options(name: str):
 @pytest.mark.parametrize("name", NAMES)
 def test_defaults_and_bounds_are_the_commands(name: str):
     verb = verbs.find(name)
-    params = {one.name: one for one in _command(name).params}
+    annotations = command_of(verb).__annotations__
     function = inspect.signature(function_of(verb)).parameters
     for each in parameters_of(verb):
         assert function[each.name].default == each.default
-        kind = params[each.name].type
-        if not each.option.bounds and each.kind in (int, float):
-            assert getattr(kind, "min", None) == each.option.least
-            assert getattr(kind, "max", None) == each.option.most
+        if not each.option.bounds and not each.option.argument:
+            (info,) = annotations[each.name].__metadata__
+            assert (info.min, info.max) == (each.option.least, each.option.most)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -35,8 +35,8 @@ CALLS: dict[str, tuple[list[str], Callable[[str], Any]]] = {
         lambda out: library.inpaint("photo.png", out, mask_box="10,8,12,10", grow=2),
     ),
     "style": (
-        ["photo.png", "--style", "style.png", "--strength", "0.7", "--work-size", "40", "--dtype", "float32"],
-        lambda out: library.style("photo.png", out, style="style.png", strength=0.7, work_size=40, dtype="float32"),
+        ["photo.png", "--style", "style.png", "--strength", "0.7", "--work-size", "64", "--dtype", "float32"],
+        lambda out: library.style("photo.png", out, style="style.png", strength=0.7, work_size=64, dtype="float32"),
     ),
     "translate": (["photo.png", "--strength", "0.6"], lambda out: library.translate("photo.png", out, strength=0.6)),
     "gan": (

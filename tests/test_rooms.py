@@ -35,8 +35,6 @@ ALLOWED["train"] = ALLOWED["evaluate"] | {"evaluate"}
 ANYTHING = {"cli", "__init__", "__main__", "python"}
 SHAPES = "genkit.models.shapes"  # types that these rooms may name, and nothing else of that room
 NAMES_SHAPES = {"pixels", "run", "verbs"}
-# Until each verb is one declaration, its command still stands beside its algorithm: these arrows go with it.
-UNTIL_DECLARED = {"run": {"cli"}, "verbs": {"cli", "config", "models", "weights"}}
 LIGHT = (
     "cli",
     "cards",
@@ -102,7 +100,7 @@ def test_a_room_imports_only_what_the_table_allows(path: Path):
     room = _room(path)
     if room in ANYTHING:
         return
-    allowed = ALLOWED[room] | {room} | UNTIL_DECLARED.get(room, set())
+    allowed = ALLOWED[room] | {room}
     wrong = []
     for module, line in _imports(path):
         parts = module.split(".")
