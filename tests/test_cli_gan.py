@@ -343,3 +343,13 @@ def test_saved_directions_are_listed_without_their_model_and_drawn_with_it(tiny:
     assert genkit("models", "rm", tiny).code == 0
     listed = genkit("gan", "directions", "tiny-directions.npz")
     assert listed.code == 0 and "hem" in listed.err and listed.lines == ["tiny-directions.npz"]
+
+
+def test_a_grid_and_a_mixture_from_python_are_the_commands(tiny: str, genkit: Run):
+    import genkit as library
+
+    assert genkit("gan", "--model", tiny, "--grid", "2x1", "-o", "sheet.png").code == 0
+    assert (np.asarray(library.gan(grid="2x1", model=tiny)) == pixels("sheet.png")).all()
+    assert genkit("gan", "--model", tiny, "--mix", "3:7:0", "-o", "mix.png").code == 0
+    assert (np.asarray(library.gan(mix=["3:7:0"], model=tiny)) == pixels("mix.png")).all()
+    assert library.gan(grid="1x1", model=tiny).size == (SIDE, SIDE)

@@ -200,7 +200,9 @@ class Drawings:
         noise = [seed for job in jobs for seed in job.noise]
         pictures = render(model, w, noise, truncation=jobs[0].truncation, batch=self.verb.batch_size, notify=notify)
         if steps is not None:
-            return [Sample(jobs[0].finish(_counted(pictures, len(w), steps)))]
+            pictures = _counted(pictures, len(w), steps)
+        if len(noise) > len(jobs):  # a grid or a film, which is drawn alone
+            return [Sample(jobs[0].finish(pictures))]
         found = []
         for job, drawn in zip(jobs, pictures, strict=True):
             latent = Latent(drawn.w, self.card.name, self.card.revision or "", job.noise[0], job.truncation)
