@@ -297,13 +297,16 @@ def test_previews_are_drawn_where_the_terminal_has_colours(draw: Run, monkeypatc
 def test_from_python(model: FakeDraw, genkit: Run):
     import genkit as library
 
-    made = library.txt2img(["a heart", "a star"], seed=[1, 2], model=model, steps=3)
+    named = {"model": "tiny-words"}
+    made = library.txt2img(["a heart", "a star"], seed=[1, 2], steps=3, **named)
     assert len(made) == 4 and made[0].size == (SIDE, SIDE) and model.calls[-1]["steps"] == 3
-    path = library.txt2img("a {heart}", "one.png", seed=5, negative="text", size="24x16", model=model, init=made[0], steps=3)
-    assert str(path) == "one.png" and pixels(path).shape == (16, 24, 3)
+    path = library.txt2img("a {heart}", "one.png", seed=5, negative="text", size=(24, 16), init=made[0], **named)
+    assert str(path) == "one.png" and pixels(path).shape == (16, 24, 3) and "init" in model.calls[-1]
     assert "--seed 5" in genkit("show", path).out
     with pytest.raises(library.UsageError):
-        library.txt2img("word " * 30, model=model)
+        library.txt2img("word " * 30, **named)
+    with pytest.raises(library.UsageError, match="no prompt"):
+        library.txt2img([], **named)
 
 
 def test_values_of_python_and_json_are_the_options_of_a_command(draw: Run, model: FakeDraw):
@@ -467,7 +470,7 @@ def test_like_takes_a_prompt_as_it_stands_and_tells_what_is_lost(draw: Run, mode
 def test_python_writes_every_picture_and_what_makes_it_again(model: FakeDraw, genkit: Run):
     import genkit as library
 
-    paths = library.txt2img(["a cat", "A cat!", "{a|b} (c:1.2)"], "out", seed=1, negative="{x|y}", model=model)
-    assert [Path(one).name for one in paths] == ["a-cat-seed1.png", "a-cat-seed1-2.png", "a-b-c-seed1.png"]
-    replayed = genkit("show", paths[-1]).out
-    assert r"\{a\|b\} (c:1.2)" in replayed and r"\{x\|y\}" in replayed
+    paths = library.txt2img(["a cat", "A cat!", r"\{a|b\} (c:1.2)"], "out/", seed=1, negative=r"\{x|y\}", model="tiny-words")
+    assert [Path(path).name for path in paths] == ["a-cat-seed1.png", "a-cat-seed1-2.png", "a-b-c-seed1.png"]
+    shown = genkit("show", paths[-1]).out
+    assert r"\{a|b\} (c:1.2)" in shown and r"\{x|y\}" in shown

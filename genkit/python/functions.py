@@ -196,7 +196,9 @@ class Asked:
     def _drawn(self, verb: DrawingVerb, context: Context, model: Any) -> Any:
         """Pictures in memory, in the order of the plan."""
         wanted: Outputs = verb.outputs(context)
-        model = wanted.ready(model, self.reporter)
+        for note in wanted.notes:
+            self.reporter.say(note)
+        model = wanted.ready(model, session.DEFAULT, self.reporter)
         size = max(1, wanted.batch(model))
         jobs = list(wanted.outputs)
         samples: list[Any] = []

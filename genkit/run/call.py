@@ -139,7 +139,7 @@ def carry_out(
         wanted = verb.outputs(context)
         plan = plan_outputs(verb, context, wanted)
         work = partial(DrawingWork, verb, context, reporter, session, wanted, plan.items)
-        notes = wanted.notes
+        notes = [*wanted.notes, *(wanted.remarks if reporter.hints else ())]
     else:
         return verb.carry_out(context, reporter, session, stop)
     say_plan(plan, call.run.quality, reporter)

@@ -56,15 +56,17 @@ class Sample:
 class Outputs:
     """What a call asks for. `draw(model, jobs, notify, steps)` gives one `Sample` for each job, or for the first ones, after
     which the others come again; `steps` (see `steps.py`) is None but for what is drawn alone. `batch(model)` is how many jobs
-    it takes at once. `suffixes` are those of the files beside each output. `ready(model, work)` is called once the model is
-    loaded, and gives what `draw` and `batch` get in its place. `notes` are said before it starts."""
+    it takes at once. `suffixes` are those of the files beside each output. `ready(model, session, reporter)` is called
+    once the model is loaded, and gives what `draw` and `batch` get in its place. `notes` are said before it starts, `remarks`
+    (how many outputs there will be, and why) where a person or a log reads them and no caller from Python."""
 
     outputs: Sequence[Output]
     draw: Callable[..., Sequence[Sample]]
     batch: Callable[[Any], int] = lambda model: 1
     suffixes: Sequence[str] = ()
-    ready: Callable[[Any, DrawingWork], Any] = lambda model, work: model
+    ready: Callable[[Any, Session, Reporter], Any] = lambda model, session, reporter: model
     notes: Sequence[str] = ()
+    remarks: Sequence[str] = ()
 
 
 def plan_outputs(verb: DrawingVerb, context: Context, wanted: Outputs) -> Plan:
@@ -136,7 +138,7 @@ class DrawingWork(Work):
 
     def prepare(self) -> list[Process]:
         _, model = self.load()
-        model = self._wanted.ready(model, self)
+        model = self._wanted.ready(model, self.session, self.reporter)
         count = max(1, self._wanted.batch(model))
         return [partial(self._process, model, count)]
 

@@ -31,8 +31,8 @@ def of_option(each: option.Declared) -> dict[str, Any]:
     """One option: its type, bounds, choices and default, and under `x-genkit` what only genkit knows."""
     facts = each.option
     item: dict[str, Any] = {"type": TYPES[each.kind]}
-    if each.kind is str and facts.of_model:  # the model's card says which
-        item = {"type": ["string", "number"]}
+    if each.kind is str and (facts.of_model or facts.listed):  # the model's card says which, and there may be several
+        item = {"type": ["string", "number", *(["array"] if facts.listed else [])]}
     item |= {"minimum": facts.least} if facts.least is not None else {}
     item |= {"maximum": facts.most} if facts.most is not None else {}
     item |= {"enum": list(facts.choices)} if facts.choices else {}

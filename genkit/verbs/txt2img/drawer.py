@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
     from genkit.media.pictures.picture import Picture
     from genkit.models.shapes import DrawModel
-    from genkit.run.outputs import DrawingWork
+    from genkit.run.report import Reporter
+    from genkit.run.session import Session
     from genkit.run.steps import Steps
-    from genkit.run.verb import Notify
+    from genkit.run.verb import Context, Notify
     from genkit.verbs.txt2img.job import Setup
     from genkit.verbs.txt2img.resolver import Planned
     from genkit.verbs.txt2img.verb import Txt2img
@@ -35,19 +36,19 @@ class Sheet:
 class Drawer:
     """Draws: sets the model up as the pictures want it, and loads what enlarges them; lets steps be seen."""
 
-    def __init__(self, verb: Txt2img, planned: Sequence[Planned]):
-        self.verb, self.planned = verb, planned
+    def __init__(self, verb: Txt2img, context: Context, planned: Sequence[Planned]):
+        self.verb, self.context, self.planned = verb, context, planned
         self._setup: Setup | None = None
         self._enlargers: dict[str, Callable[[Picture, Notify], Picture]] = {}
 
-    def ready(self, model: DrawModel, work: DrawingWork) -> Drawer:
+    def ready(self, model: DrawModel, session: Session, reporter: Reporter) -> Drawer:
         """Look at every prompt before any picture is drawn, and set the model up for the first. Gives this drawer in the
         model's place: nobody else may hold a model that is to be loaded again."""
         from genkit.verbs.txt2img.task import check
 
-        self.model, self.work = model, work
+        self.model, self.session, self.reporter = model, session, reporter
         self._refuse_schedulers()
-        check(model, [each.job for each in self.planned], work.context.card.name, work.reporter.say)
+        check(model, [each.job for each in self.planned], self.context.card.name, self.reporter.say)
         self._configure(self.planned[0].job.setup)
         for name in dict.fromkeys(each.upscale for each in self.planned if each.upscale):
             self._enlargers[name] = self._enlarger(name)
@@ -58,7 +59,7 @@ class Drawer:
         for name in dict.fromkeys(each.job.setup.scheduler for each in self.planned):
             if name is not None and name not in known:
                 raise UsageError(
-                    f"--scheduler {name}: {self.work.context.card.name} has none of that name",
+                    f"--scheduler {name}: {self.context.card.name} has none of that name",
                     f"it has {', '.join(known)}",
                     code="model-option",
                 )
@@ -115,18 +116,18 @@ class Drawer:
             self.model.use_scheduler(setup.scheduler)
             self._setup = setup
             return
-        notify(f"{self.work.context.card.name} is loaded again for other settings of the whole model")
+        notify(f"{self.context.card.name} is loaded again for other settings of the whole model")
         device = self.model.device
-        self.work.session.forget(self.model)
+        self.session.forget(self.model)
         del self.model
         runtime.release(device)
-        self.model = load(self.work.context, self.work.session, self.work.reporter)[1]
+        self.model = load(self.context, self.session, self.reporter)[1]
         self._configure(setup)
 
     def _configure(self, setup: Setup) -> None:
         from genkit.run.pipelines import fetch_part
 
-        verb, work = self.verb, self.work
+        verb = self.verb
         lasting: dict[str, Any] = {
             "loras": setup.loras,
             "vae": setup.vae,
@@ -138,9 +139,9 @@ class Drawer:
         }
         lasting = {name: value for name, value in lasting.items() if value}
         if lasting:
-            work.session.forget(self.model)
-            accept = work.context.run.accept_licence
-            self.model.configure(**lasting, fetch=lambda card: fetch_part(card, work.reporter, accept_licence=accept))
+            self.session.forget(self.model)
+            accept = self.context.run.accept_licence
+            self.model.configure(**lasting, fetch=lambda card: fetch_part(card, self.reporter, accept_licence=accept))
         self.model.use_scheduler(setup.scheduler)
         self._setup = setup
 
@@ -150,11 +151,11 @@ class Drawer:
         from genkit.run.settings import PictureRun
         from genkit.run.work import load
 
-        run, device = self.work.context.run, self.work.context.settings.device
+        run, device = self.context.run, self.context.settings.device
         upscale: Any = verbs.find("upscale")()
         settings = PictureRun([], model=name, device=device, dtype="auto", accept_licence=run.accept_licence)
         context = upscale.context(settings)
-        model = load(context, self.work.session, self.work.reporter)[1]
+        model = load(context, self.session, self.reporter)[1]
         return lambda picture, notify: upscale.apply(model, picture, context.of_input({}, 0, notify, None))
 
 
@@ -165,7 +166,7 @@ class _Watched:
     def __init__(self, drawer: Drawer, steps: Steps | None, done: int, of: int, count: int):
         self._steps, self.done, self._of, self._count = steps, done, of, count
         self._every = drawer.verb.save_steps
-        self._preview = drawer.work.reporter.preview()
+        self._preview = drawer.reporter.preview()
         self._model = drawer.model
         self._before = self._model.progress, self._model.watch
 

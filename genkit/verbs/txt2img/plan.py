@@ -48,38 +48,37 @@ def outputs_of(verb: Txt2img, context: Context, source: SourceSettings | None, n
     Raises:
         UsageError: an option that is none, a value that cannot be, a sheet that is not there; names the line.
     """
-    request, said = _request(verb, context, source)
+    request, lost = _request(verb, context, source)
     resolver, start = _resolver(request, context)
     request = _filled(request, resolver)
     planned = _planned(request, resolver)
-    counted = [*count_of(planned), *start]
+    remarks = [*unquoted(verb.prompts or []), *count_of(planned), *start]
     if request.save_steps and all(request.save_steps >= (each.job.steps or request.save_steps + 1) for each in planned):
-        counted.append(f"--save-steps {request.save_steps}: no picture has more steps than that, so none is saved on the way")
+        remarks.append(f"--save-steps {request.save_steps}: no picture has more steps than that, so none is saved on the way")
     if request.grid is None:
         outputs = _single_outputs(planned, alone=request.save_steps is not None)
     else:
         outputs = _sheets(request, resolver, planned, request.grid)
         if blank := -len(planned) % prod(request.grid):
             columns, rows = request.grid
-            counted.append(f"--grid {columns}x{rows}: {blank} {'place is' if blank == 1 else 'places are'} left blank")
+            remarks.append(f"--grid {columns}x{rows}: {blank} {'place is' if blank == 1 else 'places are'} left blank")
         planned = [each for output in outputs for each in output.job.pictures]
     missing = parts_not_here(planned) if context.run.dry_run else []
-    drawer = Drawer(verb, planned)
-    return Outputs(outputs, drawer.draw, drawer.batch, ready=drawer.ready, notes=[*notes, *said, *missing, *counted])
+    drawer = Drawer(verb, context, planned)
+    return Outputs(outputs, drawer.draw, drawer.batch, ready=drawer.ready, notes=[*notes, *lost, *missing], remarks=remarks)
 
 
 def _request(verb: Txt2img, context: Context, source: SourceSettings | None) -> tuple[Request, list[str]]:
-    """What is asked for, and what to say of it."""
+    """What is asked for, and what of a source's settings cannot be."""
     from genkit.run.lists import parse_grid
     from genkit.verbs.txt2img.source_settings import without_foreign
 
-    prompts = verb.prompts or []
     values = values_of(verb, context)
-    lines = gather(prompts, verb.prompt_list)
-    notes = [note] if (note := unquoted(prompts)) else []
+    lines = gather(verb.prompts or [], verb.prompt_list)
+    lost = []
     if source is not None:
         source = without_foreign(source, context.card)
-        notes += [f"not taken over: {', '.join(source.lost)}"] if source.lost else []
+        lost = [f"not taken over: {', '.join(source.lost)}"] if source.lost else []
         values = overridden(source.values, values)
         lines = lines or lines_of_prompts(source.prompts)
     if not lines:
@@ -95,7 +94,7 @@ def _request(verb: Txt2img, context: Context, source: SourceSettings | None) -> 
             verb.save_steps,
             recorded,
         ),
-        notes,
+        lost,
     )
 
 

@@ -81,12 +81,12 @@ def _short(text: str) -> str:
     return repr(text if len(text) <= 40 else f"{text[:37]}...")
 
 
-def unquoted(prompts: Sequence[str]) -> str | None:
+def unquoted(prompts: Sequence[str]) -> list[str]:
     """What to say where several words may have been meant as one prompt."""
     if len(prompts) < 2 or any(len(text.split()) != 1 or text == "-" for text in prompts):
-        return None
+        return []
     whole = " ".join(prompts)
-    return f'{len(prompts)} prompts, {", ".join(prompts)}; for one picture put quotes round it: genkit txt2img "{whole}"'
+    return [f'{len(prompts)} prompts, {", ".join(prompts)}; for one picture put quotes round it: genkit txt2img "{whole}"']
 
 
 def read_lines(path: Path) -> list[Line]:
