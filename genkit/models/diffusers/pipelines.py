@@ -22,7 +22,7 @@ GUIDED = {**DIFFUSION, NEGATIVE: "negative_prompt", GUIDANCE: "guidance_scale"}
 
 
 def models_with(*abilities: str, verb: str = "txt2img") -> str:
-    """The way out where a model lacks what is asked of it: those that have it, by their cards (words of `cards/abilities.py`)."""
+    """The way out where a model lacks what is asked of it: those that have it, by the words of `cards/abilities.py`."""
     from genkit import cards
 
     return f"models with it: {', '.join(cards.able(verb, *abilities))}"
