@@ -89,13 +89,12 @@ def open_checkpoint(
     if recognised is None:
         raise WeightsError(f"{path.name} is not a checkpoint of {name}")
     params = card.params
-    told_by_tensors = {key: value for key, value in recognised.items() if key not in of_card}
-    wrong = [f"{key} {value}, not {params[key]}" for key, value in told_by_tensors.items() if params.get(key, value) != value]
+    certain = {key: value for key, value in recognised.items() if key not in of_card}
+    wrong = [f"{key} {value}, not {params[key]}" for key, value in certain.items() if params.get(key, value) != value]
     if wrong:
         raise WeightsError(f"{path.name} is not what the card {card.name} says: {', '.join(wrong)}")
-    return Checkpoint(
-        card, path, name, state, recognised, {**recognised, **{key: params[key] for key in of_card if key in params}}
-    )
+    sizes = {**recognised, **{key: params[key] for key in of_card if key in params}}
+    return Checkpoint(card, path, name, state, recognised, sizes)
 
 
 def fit(network: nn.Module, state: State, path: Path, name: str) -> None:

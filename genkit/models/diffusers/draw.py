@@ -15,7 +15,7 @@ from genkit.errors import UsageError
 from genkit.models.diffusers import parts, schedulers, speed
 from genkit.models.diffusers.img2img import start_with_alpha
 from genkit.models.diffusers.offload import most_at_once
-from genkit.models.diffusers.pipelines import GUIDANCE, NEGATIVE, SAFETY, STEPS
+from genkit.models.diffusers.pipelines import GUIDANCE, NEGATIVE, SAFETY, STEPS, models_with
 from genkit.models.diffusers.previews import Preview
 from genkit.models.diffusers.progress import Steps
 from genkit.models.diffusers.prompts import (
@@ -98,9 +98,9 @@ class Draw(DrawModel):
             raise UsageError(f"--offload {offload}: expected one of {', '.join(OFFLOADS)}")
         if offload in ("model", "sequential") and self.device.type != "cuda":
             raise UsageError(f"--offload {offload}: there is no GPU memory to spare on {self.device}", "--offload auto")
-        if (controls and self.kind.control is None) or (loras and not hasattr(pipeline, "load_lora_weights")):
-            what = "--control" if controls else "--lora"
-            raise UsageError(f"{what}: {name} takes none", "models that do: sd15, sdxl, flux1-schnell", code="model-option")
+        for what, lacks in (("control", self.kind.control is None), ("lora", not hasattr(pipeline, "load_lora_weights"))):
+            if lacks and (controls if what == "control" else loras):
+                raise UsageError(f"--{what}: {name} takes none", models_with(what), code="model-option")
         if scheduler is not None:
             self.use_scheduler(scheduler)
         if vae is not None:
@@ -226,7 +226,7 @@ class Draw(DrawModel):
     ) -> dict[str, Any]:
         """The card's options, complete and checked with what else was given."""
         if any(negatives) and NEGATIVE not in self.kind.arguments:
-            raise UsageError(f"{self.name} takes no negative prompt", "models that do: sd15, sdxl, qwen-image-2512")
+            raise UsageError(f"{self.name} takes no negative prompt", models_with(NEGATIVE))
         values = self.runner.settings.complete(options)
         values |= {NEGATIVE: next((text_of(one) for one in negatives if one), None)}
         self.runner.settings.check_negative(values)
@@ -237,7 +237,7 @@ class Draw(DrawModel):
         if self.kind.image is None:
             raise UsageError(
                 f"--init: {self.name} cannot start from a picture",
-                "models that can: genkit-icons, sd15, sdxl, zimage-turbo; or genkit translate --model flux2-klein-edit",
+                f"{models_with('init')}; or genkit translate, {models_with('prompt', verb='translate')}",
                 code="model-option",
             )
         values["strength"] = DENOISE if denoise is None else denoise
@@ -325,7 +325,7 @@ class Draw(DrawModel):
         if key not in self._siblings:
             class_name = self.kind.control_image if starts and names else self.kind.control if names else self.kind.image
             if class_name is None:
-                raise UsageError(f"{self.name} takes --init or --control, not both", "models that do: sd15, sdxl")
+                raise UsageError(f"{self.name} takes --init or --control, not both", models_with("control_init"))
             import diffusers
 
             pipeline_class = getattr(diffusers, class_name)

@@ -18,7 +18,7 @@ from genkit import cards, weights
 from genkit.cards import Card
 from genkit.errors import UsageError, WeightsError
 from genkit.models.diffusers.loading import load_part
-from genkit.models.diffusers.pipelines import Kind
+from genkit.models.diffusers.pipelines import Kind, models_with
 from genkit.models.diffusers.speed import denoiser_of
 from genkit.models.shapes.draw import Fetch
 from genkit.runtime import is_out_of_memory
@@ -125,7 +125,7 @@ def add_loras(pipeline: Any, adapters: Sequence[tuple[Path, float]], model: str)
         WeightsError: damaged, or made for another model.
     """
     if not hasattr(pipeline, "load_lora_weights"):
-        raise UsageError(f"--lora: {model} takes no adapters", "models that do: sd15, sdxl, flux1-schnell, zimage-turbo")
+        raise UsageError(f"--lora: {model} takes no adapters", models_with("lora"))
     names: list[str] = []
     for number, (path, _) in enumerate(adapters):
         folder, file = _adapter_file(path)
@@ -207,7 +207,7 @@ def load_control(path: Path, kind: Kind, pipeline: Any, dtype: torch.dtype, mode
         WeightsError: damaged, or made for another network.
     """
     if kind.network is None:
-        raise UsageError(f"--control: {model} takes no guiding picture", "models that do: sd15, sdxl, flux1-schnell")
+        raise UsageError(f"--control: {model} takes no guiding picture", models_with("control"))
     if not path.is_dir():
         raise WeightsError(f"--control: {path} is one file", "a ControlNet is a folder with config.json beside its weights")
     network = load_part(path, kind.network, dtype, variant)

@@ -21,6 +21,13 @@ DIFFUSION = {PROMPT: "prompt", STEPS: "num_inference_steps", DENOISE: "strength"
 GUIDED = {**DIFFUSION, NEGATIVE: "negative_prompt", GUIDANCE: "guidance_scale"}
 
 
+def models_with(*abilities: str, verb: str = "txt2img") -> str:
+    """The way out where a model lacks what is asked of it: those that have it, by the words of `cards/abilities.py`."""
+    from genkit import cards
+
+    return f"models with it: {', '.join(cards.able(verb, *abilities))}"
+
+
 @dataclass(frozen=True)
 class Kind:
     """One pipeline class.

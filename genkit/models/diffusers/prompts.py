@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from genkit.errors import UsageError
-from genkit.models.diffusers.pipelines import Kind
+from genkit.models.diffusers.pipelines import Kind, models_with
 from genkit.models.shapes.draw import Prompt
 
 
@@ -58,7 +58,7 @@ def refuse_unreadable(pipeline: Any, kind: Kind, name: str, prompts: Sequence[Pr
     for prompt in () if kind.clip else dict.fromkeys(map(_frozen, prompts)):
         if is_weighted(prompt):
             raise UsageError(
-                f"{option}: the text encoder of {name} takes no weights", "say it in words, or take sd15, sdxl or their like"
+                f"{option}: the text encoder of {name} takes no weights", f"say it in words; {models_with('weights')}"
             )
         count = count_tokens(pipeline, kind, text_of(prompt))
         if count > window:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from genkit.errors import UsageError
+from genkit.models.diffusers.pipelines import models_with
 
 # Our name: that of diffusers, for transformers. Those that fetch a kernel from the hub when they are set are left out.
 KERNELS = {
@@ -64,7 +65,7 @@ def set_cache(pipeline: Any, name: str, model: str) -> None:
     if not hasattr(denoiser, "enable_cache"):
         raise UsageError(
             f"--cache: the network of {model} has none",
-            "models that have: flux1-schnell, flux2-klein-4b, qwen-image-2512",
+            models_with("cache"),
             code="model-option",
         )
     import diffusers

@@ -25,9 +25,10 @@ class Adapted:
     def __init__(self, pipeline: Any, rank: int, layers: Sequence[str] = ADAPTED):
         name = type(pipeline).__name__
         if name not in PIPELINES:
-            raise UsageError(
-                f"adapters are not trained for a {name}", f"for {' and '.join(PIPELINES)}: sd15, dreamshaper-8, sdxl"
-            )
+            from genkit import cards
+
+            able = [card.name for card in cards.all_cards("txt2img") if card.params.get("pipeline") in PIPELINES]
+            raise UsageError(f"adapters are not trained for a {name}", f"for {' and '.join(PIPELINES)}: {', '.join(able)}")
         from peft import LoraConfig
 
         self.pipeline, self.unet = pipeline, pipeline.unet
