@@ -80,7 +80,7 @@ def upscale(
     Raises:
         GenkitError: its kind says what failed (`genkit.UsageError`, ...).
     """
-
+    ...
 def colorize(
     image: Any,
     output: str | Path | None = None,
@@ -134,7 +134,7 @@ def colorize(
     Raises:
         GenkitError: its kind says what failed (`genkit.UsageError`, ...).
     """
-
+    ...
 def inpaint(
     image: Any,
     output: str | Path | None = None,
@@ -212,7 +212,7 @@ def inpaint(
     Raises:
         GenkitError: its kind says what failed (`genkit.UsageError`, ...).
     """
-
+    ...
 def style(
     image: Any,
     output: str | Path | None = None,
@@ -225,14 +225,14 @@ def style(
     mask: Any = None,
     tile: str = "auto",
     work_size: int | None = None,
-    method: Literal["fast", "optimize"] = "fast",
+    method: Literal['fast', 'optimize'] = "fast",
     photoreal: bool = False,
     semantic: Any = None,
     style_semantic: Any = None,
     steps: int | None = None,
     start: Any = None,
     style_weight: float | None = None,
-    optimizer: Literal["lbfgs", "adam"] | None = None,
+    optimizer: Literal['lbfgs', 'adam'] | None = None,
     optimize_size: int | None = None,
     save_steps: int | None = None,
     recursive: bool = False,
@@ -296,7 +296,7 @@ def style(
     Raises:
         GenkitError: its kind says what failed (`genkit.UsageError`, ...).
     """
-
+    ...
 def translate(
     image: Any,
     output: str | Path | None = None,
@@ -364,7 +364,7 @@ def translate(
     Raises:
         GenkitError: its kind says what failed (`genkit.UsageError`, ...).
     """
-
+    ...
 def gan(
     seeds: Any = None,
     output: str | Path | None = None,
@@ -378,7 +378,7 @@ def gan(
     save_latent: bool = False,
     batch_size: int | None = None,
     walk: str | None = None,
-    interpolate: Literal["z", "w"] | None = None,
+    interpolate: Literal['z', 'w'] | None = None,
     seconds: float | None = None,
     fps: float | None = None,
     loop: bool = False,
@@ -429,7 +429,7 @@ def gan(
     Raises:
         GenkitError: its kind says what failed (`genkit.UsageError`, ...).
     """
-
+    ...
 def txt2img(
     prompts: Any,
     output: str | Path | None = None,
@@ -455,7 +455,7 @@ def txt2img(
     lora: Any = None,
     vae: Any = None,
     batch_size: str = "auto",
-    offload: Literal["auto", "none", "model", "sequential"] = "auto",
+    offload: Literal['auto', 'none', 'model', 'sequential'] = "auto",
     attention: str | None = None,
     compile: bool = False,
     cache: str | None = None,
@@ -521,7 +521,7 @@ def txt2img(
     Raises:
         GenkitError: its kind says what failed (`genkit.UsageError`, ...).
     """
-
+    ...
 def tts(
     texts: Any,
     output: str | Path | None = None,
@@ -540,7 +540,7 @@ def tts(
     bits: Literal[16, 24] = 16,
     rate: int | None = None,
     lufs: float | None = None,
-    subtitles: Literal["srt", "vtt", "json"] | None = None,
+    subtitles: Literal['srt', 'vtt', 'json'] | None = None,
     plot: bool = False,
     format: str | None = None,
     quality: int | None = None,
@@ -559,7 +559,7 @@ def tts(
 ) -> Any:
     """Read text aloud.
 
-    source: A text to read, again for each: txt, md, csv, jsonl (id and text), srt (in its times), epub; a folder; -.
+    source: A text to read, again for each: txt, md, csv, jsonl (id and text), srt, vtt, ass (in their times), epub; a folder; -.
     split: One output a line (a row, a chapter): 0001-<first-words>.wav.
     join: Everything in one output, with chapters.
     language: The text's language, such as de or en-GB.
@@ -592,3 +592,4 @@ def tts(
     Raises:
         GenkitError: its kind says what failed (`genkit.UsageError`, ...).
     """
+    ...
