@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from genkit import verbs
 from genkit.errors import UsageError
 from genkit.run import option
 from genkit.run.lists import parse_seeds
-from genkit.verbs.txt2img.verb import SEED, Txt2img
 
 if TYPE_CHECKING:
     from genkit.run.option import Declared
-    from genkit.run.verb import Context
+    from genkit.run.verb import Context, Verb
 
 Values = dict[str, list[str]]
 
@@ -24,13 +24,14 @@ Values = dict[str, list[str]]
 @lru_cache(maxsize=1)
 def per_line() -> Mapping[str, Declared]:
     """The options that one line of a list may bring, by name."""
-    return {each.name: each for each in option.declared(Txt2img) if each.option.per_line}
+    return {each.name: each for each in option.declared(verbs.find("txt2img")) if each.option.per_line}
 
 
 @lru_cache(maxsize=1)
 def of_the_run() -> Mapping[str, Declared]:
     """Those that hold for a whole run, by the name that a line or a recipe would give them."""
-    every = [each for each in (*option.declared(Txt2img), *option.declared(Txt2img.run_type)) if not each.option.per_line]
+    verb = verbs.find("txt2img")
+    every = [each for each in (*option.declared(verb), *option.declared(verb.run_type)) if not each.option.per_line]
     return {each.flag[2:].replace("-", "_"): each for each in every if each.flag.startswith("--") and not each.option.argument}
 
 
@@ -41,7 +42,7 @@ def spelling_of(name: str) -> Declared | None:
 
 def seed_options() -> list[str]:
     """The options that say which seeds are drawn, or how many."""
-    return [name for name, each in per_line().items() if each.option.group == SEED]
+    return [name for name, each in per_line().items() if each.option.group == per_line()["seed"].option.group]
 
 
 def texts_of(value: Any) -> list[str]:
@@ -56,7 +57,7 @@ def is_on(values: Values, name: str) -> bool:
     return values.get(name, ["false"])[-1] == "true"
 
 
-def values_of(verb: Txt2img, context: Context) -> Values:
+def values_of(verb: Verb, context: Context) -> Values:
     """What was given, with the model's own options, which come as -O key=value.
 
     Raises:
