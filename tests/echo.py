@@ -20,7 +20,7 @@ from genkit.cli.app import run
 SCALE = 4  # that of the shipped default, whose card is used
 
 
-def echo(model: Any, pixels: Any, alpha: Any, options: Any, notice: Any) -> Any:
+def echo(model: Any, pixels: Any, alpha: Any, options: Any, notify: Any) -> Any:
     time.sleep(float(os.environ.get("ECHO_SECONDS", "0")))
     enlarged = [None if one is None else one.repeat(SCALE, 0).repeat(SCALE, 1) for one in (pixels, alpha)]
     return enlarged[0], enlarged[1]
@@ -28,7 +28,7 @@ def echo(model: Any, pixels: Any, alpha: Any, options: Any, notice: Any) -> Any:
 
 if __name__ == "__main__":
     genkit.runtime.choose = lambda *_: SimpleNamespace(device=SimpleNamespace(type="echo"), dtype="float32", fallback=False)  # type: ignore[assignment]
-    genkit.models.load_model = lambda *_, **__: None  # type: ignore[assignment]
+    genkit.models.load_model = lambda *_, **__: SimpleNamespace()  # type: ignore[assignment]
     task.upscale = echo
     try:
         run()

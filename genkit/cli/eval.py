@@ -278,7 +278,7 @@ def translate(
     with_colour = False
     for name, network in load_methods("translate", model, device).items():
         methods[name] = measure.of_model(network, notify)
-        if kind == "edges" and getattr(network, "domain_optional", False):
+        if kind == "edges" and network.domain_optional:
             methods[f"{name}, told the colour"] = measure.of_model(network, notify, with_colour=True)
             with_colour = True
     vgg = load_vgg(features)

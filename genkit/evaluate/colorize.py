@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from genkit.errors import UsageError
 from genkit.evaluate.colour import colourfulness, grey_of
 from genkit.evaluate.fidelity import psnr
 from genkit.nets.lab import rgb_to_lab
+
+if TYPE_CHECKING:
+    from genkit.models.shapes import ColorizeModel
 
 Colour = Callable[[np.ndarray], np.ndarray]
 
@@ -73,7 +76,7 @@ def evaluate(
     return rows
 
 
-def of_model(network: Any, notify: Callable[[str], None]) -> Colour:
+def of_model(network: ColorizeModel, notify: Callable[[str], None]) -> Colour:
     """A loaded model as the verb runs it."""
     from genkit.verbs.colorize.task import ColorizeOptions, colorize
 

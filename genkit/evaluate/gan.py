@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from genkit.errors import UsageError
 from genkit.evaluate.distribution import Features, distances, frechet, kernel_distance, precision_recall
 from genkit.evaluate.sheets import grid
 from genkit.runtime import inference
+
+if TYPE_CHECKING:
+    from genkit.models.shapes import SampleModel
 
 Draw = Callable[[Sequence[int], Sequence[int] | None], np.ndarray]
 CLOSE = 1.0  # percent of real pictures that are nearer to a training picture than a copy is taken to be
@@ -82,7 +85,7 @@ class RealPictures:
 
 
 def read_sets(
-    data: Path, names: Path | None, network: Any, params: Mapping[str, Any]
+    data: Path, names: Path | None, network: SampleModel, params: Mapping[str, Any]
 ) -> tuple[LabelledPictures, LabelledPictures | None]:
     """Training pictures, and those that the text file `names` lists, as `network` draws them.
 
@@ -108,7 +111,7 @@ def read_sets(
     )
 
 
-def drawing(network: Any, classes: Sequence[str], truncation: float) -> tuple[Draw, Mapping[int, int] | None]:
+def drawing(network: SampleModel, classes: Sequence[str], truncation: float) -> tuple[Draw, Mapping[int, int] | None]:
     """How a loaded model draws, and its class for each of `classes`; None for a model without."""
     options = {} if network.truncation is None else {"truncation": truncation}
     labels = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from genkit.errors import UsageError
 from genkit.evaluate.fidelity import psnr
 from genkit.nets import vgg
 from genkit.nets.pyramid import fill_smoothly
+
+if TYPE_CHECKING:
+    from genkit.models.shapes import FillModel
 
 Fill = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -111,7 +114,7 @@ def classical() -> dict[str, Fill]:
     return methods | {"telea": partial(opencv, kind=cv2.INPAINT_TELEA), "navier-stokes": partial(opencv, kind=cv2.INPAINT_NS)}
 
 
-def of_model(network: Any, notify: Callable[[str], None]) -> Fill:
+def of_model(network: FillModel, notify: Callable[[str], None]) -> Fill:
     """A loaded model as the verb runs it, the mask as it is."""
     from genkit.verbs.inpaint.task import InpaintOptions, inpaint
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -20,6 +20,9 @@ from genkit.data.pictures import read_pictures
 from genkit.data.squares import centre_square, chosen_names
 from genkit.data.tensors import to_tensor
 from genkit.nets import vgg
+
+if TYPE_CHECKING:
+    from genkit.models.shapes import StyleModel
 
 Stylise = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -111,7 +114,7 @@ def _features_of(features: vgg.Features, pixels: np.ndarray) -> list[Tensor]:
     return features(to_tensor(pixels))
 
 
-def of_model(network: Any, notify: Callable[[str], None]) -> Stylise:
+def of_model(network: StyleModel, notify: Callable[[str], None]) -> Stylise:
     """A loaded model as the verb runs it."""
     from genkit.verbs.style.task import StyleOptions, Styles, style
 

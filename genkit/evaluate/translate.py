@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from genkit.data.squares import whole_square
 from genkit.data.tensors import to_tensor
 from genkit.evaluate.fidelity import psnr
 from genkit.nets import vgg
+
+if TYPE_CHECKING:
+    from genkit.models.shapes import TranslateModel
 
 NEAR_SIDE, PARTS = 64, 4
 Translate = Callable[[np.ndarray, int], np.ndarray]
@@ -91,7 +94,7 @@ def nearest(vector: np.ndarray, others: np.ndarray) -> float:
     return float(np.sqrt(max(0.0, 2 - 2 * float((others @ vector).max()))))
 
 
-def of_model(network: Any, notify: Callable[[str], None], with_colour: bool = False) -> Translate:
+def of_model(network: TranslateModel, notify: Callable[[str], None], with_colour: bool = False) -> Translate:
     """A loaded model as the verb runs it; `with_colour` asks for the target's colour by name."""
     from genkit.verbs.translate.task import TranslateOptions, translate
 

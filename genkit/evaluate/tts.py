@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,6 +21,9 @@ from genkit.errors import UsageError
 from genkit.evaluate.cepstra import cepstra, distortion
 from genkit.evaluate.recognising import RATE_HZ, Recognise, edit_distance, words_of
 from genkit.nets.mel import MelScale
+
+if TYPE_CHECKING:
+    from genkit.models.shapes import SpeakModel
 
 Say = Callable[[str, int], tuple[np.ndarray, int]]  # a text and a seed to mono float32 and its rate
 SCALE = MelScale()
@@ -174,7 +177,7 @@ def griffin_lim(recorded: tuple[np.ndarray, int]) -> tuple[np.ndarray, int]:
     return sound_of(_logarithms(*recorded), SCALE.params() | {"logarithm": "e"}, 0), SCALE.rate_hz
 
 
-def of_voice(model: Any) -> Say:
+def of_voice(model: SpeakModel) -> Say:
     """A loaded voice (`models/tts/speaking.py`) as something that says a text."""
 
     def say(text: str, seed: int) -> tuple[np.ndarray, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from genkit.data.captions import CaptionedPictures
 from genkit.data.labels import opaque
 from genkit.errors import UsageError
 from genkit.evaluate.distribution import Features, distances, frechet, kernel_distance
+
+if TYPE_CHECKING:
+    from genkit.models.shapes import DrawModel
 
 NEAR = 5
 GROUND = 255
@@ -113,7 +116,7 @@ def _set_distances(real: RealPictures, pooled: np.ndarray) -> dict[str, float]:
     return {"frechet": frechet(pooled, others), "kernel": 1000 * kernel_distance(pooled, others)}
 
 
-def drawing(network: Any, settings: Mapping[str, Any]) -> Draw:
+def drawing(network: DrawModel, settings: Mapping[str, Any]) -> Draw:
     """How a loaded model draws, uint8 (N, side, side, 3 or 4)."""
     from genkit.runtime import inference
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from genkit.data.degradation import clean, web_photo
 from genkit.data.pictures import list_pictures, read_pictures
 from genkit.errors import UsageError
 from genkit.evaluate.fidelity import crop_border, luma, psnr, ssim
+
+if TYPE_CHECKING:
+    from genkit.models.shapes import TransformModel
 
 Enlarge = Callable[[np.ndarray], np.ndarray]
 METRICS = ("psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb")
@@ -89,7 +92,7 @@ def bicubic(scale: int) -> Enlarge:
     return enlarge
 
 
-def of_model(network: Any, scale: int, notify: Callable[[str], None]) -> Enlarge:
+def of_model(network: TransformModel, scale: int, notify: Callable[[str], None]) -> Enlarge:
     """A loaded model as the verb runs it."""
     from genkit.verbs.upscale.task import UpscaleOptions, upscale
 

@@ -19,6 +19,7 @@ from genkit.run import callers, option, session
 from genkit.run.verb import Context, DrawingVerb, PictureVerb, SpeechVerb, Verb
 
 if TYPE_CHECKING:
+    from genkit.models.shapes import Model as LoadedModel
     from genkit.run.outputs import Outputs
 
 # Options of the command that Python has no use for, beside those that a declaration calls `terminal`: the inputs are the first
@@ -193,7 +194,7 @@ class Asked:
         )
         return {name: pair(name, folder, [found]).partners.get(found) for name, folder in context.folders.items()}
 
-    def _drawn(self, verb: DrawingVerb, context: Context, model: Any) -> Any:
+    def _drawn(self, verb: DrawingVerb, context: Context, model: LoadedModel) -> Any:
         """Pictures in memory, in the order of the plan."""
         wanted: Outputs = verb.outputs(context)
         for note in wanted.notes:

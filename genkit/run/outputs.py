@@ -14,6 +14,7 @@ from genkit.run.work import Work, make_folder, naming
 if TYPE_CHECKING:
     from genkit.media.film.video import Film
     from genkit.media.pictures.images import Picture
+    from genkit.models.shapes import Model
     from genkit.run.batch import Process
     from genkit.run.plan import Item, Plan
     from genkit.run.report import Reporter
@@ -142,7 +143,7 @@ class DrawingWork(Work):
         count = max(1, self._wanted.batch(model))
         return [partial(self._process, model, count)]
 
-    def _process(self, model: Any, count: int, item: Item, recipe: dict[str, Any]) -> _Drawn:
+    def _process(self, model: Model, count: int, item: Item, recipe: dict[str, Any]) -> _Drawn:
         from genkit.run.steps import Steps
 
         context, outputs = self.context, self._wanted.outputs

@@ -21,6 +21,7 @@ from genkit.run.work import Work, naming
 if TYPE_CHECKING:
     from genkit.media.pictures.headers import Probe
     from genkit.media.pictures.images import Picture
+    from genkit.models.shapes import PixelModel
     from genkit.run.batch import Process
     from genkit.run.inputs import Found
     from genkit.run.pairing import Pairs
@@ -204,7 +205,7 @@ class PictureWork(Work):
 
         return [process] * self._workers(place, model)
 
-    def _workers(self, place: Runtime, model: Any) -> int:
+    def _workers(self, place: Runtime, model: PixelModel) -> int:
         """How many pictures to process at once: on a CPU several, each on threads of its own.
 
         The threads of one convolution meet after each layer: one that shares its core with an encoder keeps all waiting.

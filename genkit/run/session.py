@@ -33,7 +33,7 @@ class Key(NamedTuple):
 
 @dataclass
 class _Entry:
-    model: Any
+    model: Model
     bytes: int
     holders: int = 0
 
@@ -93,7 +93,7 @@ class Session:
         with self._lock:
             self._entries.pop(key, None)
 
-    def forget(self, model: Any) -> None:
+    def forget(self, model: Model) -> None:
         """Let go of a loaded model that its user changes for good (adapters, another decoder): nobody else is given it."""
         with self._lock:
             for key in [key for key, entry in self._entries.items() if entry.model is model]:
@@ -125,7 +125,7 @@ def key_of(card: Card, place: Runtime, engine: str = "torch") -> Key:
     return Key(str(card.toml), card.revision, str(place.device), str(place.dtype), engine)
 
 
-def weight_of(model: Any, card: Card) -> int:
+def weight_of(model: Model, card: Card) -> int:
     """The bytes of a loaded model's tensors where it is one network, else those of its files."""
     network = getattr(model, "network", None)
     if network is not None and hasattr(network, "parameters"):

@@ -194,8 +194,7 @@ def load(context: Context, session: Session, reporter: Reporter) -> tuple[Runtim
     model = session.model(
         card, place, accept_licence=context.run.accept_licence, report=reporter.say, progress=fetching(reporter)
     )
-    if hasattr(model, "progress"):  # it works in steps that take long enough to be seen
-        model.progress = reporter.steps()
+    model.progress = reporter.steps()
     return place, model
 
 

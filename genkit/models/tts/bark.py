@@ -20,6 +20,8 @@ from genkit.models.tts.folders import open_model, open_tokenizer, root_of
 from genkit.models.tts.speaking import Speak, rate_of, seeded
 
 if TYPE_CHECKING:
+    from transformers import BarkModel
+
     from genkit.cards import Card
     from genkit.text.sentence import Sentence
 
@@ -64,14 +66,15 @@ class Bark(Speak):
     longest = LONGEST
     voice_files = (".npz",)
 
-    def __init__(self, card: Card, model: Any, tokenizer: Any, root: Path):
+    def __init__(self, card: Card, model: BarkModel, tokenizer: Any, root: Path):
         listing = root / "speaker_embeddings_path.json"
         self._prompts = {
             name: {part: root / str(place) for part, place in parts.items()}
             for name, parts in (read_settings(listing).items() if listing.is_file() else ())
             if isinstance(parts, dict) and not any(".." in Path(str(place)).parts for place in parts.values())
         }
-        super().__init__(card, sample_rate=rate_of(card, model.generation_config.sample_rate), voices=sorted(self._prompts))
+        generation: Any = model.generation_config  # Bark's own, which transformers' types do not say
+        super().__init__(card, sample_rate=rate_of(card, generation.sample_rate), voices=sorted(self._prompts))
         self.model, self.tokenizer = model, tokenizer
 
     def _say(

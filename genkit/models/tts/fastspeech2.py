@@ -25,6 +25,8 @@ from genkit.models.tts.speaking import Speak, rate_of
 from genkit.weights import read_state_dict
 
 if TYPE_CHECKING:
+    from transformers import FastSpeech2ConformerModel
+
     from genkit.cards import Card
     from genkit.text.sentence import Sentence, Word
 
@@ -111,7 +113,14 @@ class FastSpeech2(Speak):
     takes = "phonemes"
 
     def __init__(
-        self, card: Card, model: Any, vocoder: Vocoder, symbols: Mapping[str, int], hop: int, rate: int, scale: Any = None
+        self,
+        card: Card,
+        model: FastSpeech2ConformerModel,
+        vocoder: Vocoder,
+        symbols: Mapping[str, int],
+        hop: int,
+        rate: int,
+        scale: Any = None,
     ):
         count = model.config.num_speakers or 1
         super().__init__(card, sample_rate=rate, voices=[str(one) for one in range(count)] if count > 1 else ())

@@ -23,6 +23,8 @@ from genkit.models.tts.speaking import Speak, rate_of, seeded
 from genkit.weights import read_state_dict
 
 if TYPE_CHECKING:
+    from transformers import SpeechT5ForTextToSpeech
+
     from genkit.cards import Card
     from genkit.text.sentence import Sentence
 
@@ -73,7 +75,7 @@ class SpeechT5(Speak):
     longest = LONGEST
     voice_files = (".npy",)
 
-    def __init__(self, card: Card, model: Any, vocoder: Any, tokenizer: Any):
+    def __init__(self, card: Card, model: SpeechT5ForTextToSpeech, vocoder: Any, tokenizer: Any):
         super().__init__(card, sample_rate=rate_of(card, vocoder.config.sampling_rate))
         self.model, self.vocoder, self.tokenizer = model, vocoder, tokenizer
         self.longest = min(LONGEST, int(model.config.max_text_positions) - 2)
@@ -100,7 +102,7 @@ class SpeechT5(Speak):
             return
         vector = _vector(str(voice), int(self.model.config.speaker_embedding_dim)).to(device, self.model.dtype)
         with torch.inference_mode(), seeded(seed, device):
-            mel = self.model.generate_speech(ids, vector[None])  # (F, bands)
+            mel: Any = self.model.generate_speech(ids, vector[None])  # (F, bands)
             if options.get("vocoder") == "griffin-lim":
                 sound = sound_of(mel.float().T.cpu().numpy(), check_mel(self.card.name, self.card.params.get("mel")), seed)
             else:

@@ -20,6 +20,8 @@ from genkit.models.tts.folders import open_model, open_tokenizer, root_of
 from genkit.models.tts.speaking import Speak, rate_of, seeded
 
 if TYPE_CHECKING:
+    from transformers import VitsModel, VitsTokenizer
+
     from genkit.cards import Card
     from genkit.text.sentence import Sentence, Word
 
@@ -54,7 +56,7 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
 class Vits(Speak):
     takes = "characters"
 
-    def __init__(self, card: Card, model: Any, tokenizer: Any):
+    def __init__(self, card: Card, model: VitsModel, tokenizer: VitsTokenizer):
         count = model.config.num_speakers
         super().__init__(
             card,

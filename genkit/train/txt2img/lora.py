@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -23,6 +23,9 @@ from genkit.train.job import Figures, Job, Modules, figures_of
 from genkit.train.loop import Report, refuse_begun, train
 from genkit.train.run import Request, config_of
 from genkit.train.txt2img.autoencoder import before, lay_out
+
+if TYPE_CHECKING:
+    from genkit.models.diffusers.draw import Draw
 
 CHUNK = 4
 WATCHED = 64
@@ -45,7 +48,7 @@ class LoraJob(Job):
     averaged = ("adapters",)
     protocol = "error: mean squared error of what the network says, on fixed noise of the training pictures"
 
-    def __init__(self, draw: Any, options: LoraOptions, request: Request, captions: Path | None, device: torch.device):
+    def __init__(self, draw: Draw, options: LoraOptions, request: Request, captions: Path | None, device: torch.device):
         self.options, self.draw = options, draw
         side = options.side or int(draw.native_size[0])
         if side % draw.multiple:
@@ -156,13 +159,14 @@ def make_job(config: TrainConfig, request: Request, model: str, captions: Path |
     from genkit import runtime
     from genkit.cards import find
     from genkit.models import load_model
+    from genkit.models.diffusers.draw import Draw
     from genkit.weights import resolve
 
     card = find(model, "txt2img")
     place = runtime.choose("cpu" if request.cpu else "auto", "auto", card.dtypes)
     files = resolve(card, announce=lambda text: print(text, file=sys.stderr))
     draw = load_model(card, files, torch.device("cpu"), place.dtype)
-    if not hasattr(draw, "pipeline"):
+    if not isinstance(draw, Draw):
         raise UsageError(f"{card.name} is no diffusion pipeline", "genkit models list txt2img")
     draw.to(place.device, place.dtype)
     return LoraJob(draw, options_of(LoraOptions, config.data), request, captions, place.device)
