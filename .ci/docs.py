@@ -9,6 +9,7 @@ from pathlib import Path
 
 from genkit.cards import all_cards
 from genkit.cli.app import COMMANDS
+from genkit.files import size_text
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 
@@ -26,7 +27,7 @@ def models() -> str:
         heads = ("model", "for", *(["scale"] if scaled else []), "size", "licence", "commercial use", "hash")
         lines += ["", f"**`genkit {verb}`**", "", "| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
         for card in cards:
-            size = "unknown" if card.size is None else f"{card.size / 1e6:.1f} MB"
+            size = "unknown" if card.size is None else size_text(card.size)
             cells = [f"`{card.name}`", card.summary]
             cells += [f"x{card.params['scale']}" if "scale" in card.params else ""] if scaled else []
             cells += ["ships with genkit" if card.shipped else size, card.licence]
