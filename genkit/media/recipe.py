@@ -128,10 +128,8 @@ def _of_webp(data: Any) -> dict[str, Any] | None:
 def _of_items(data: Any) -> dict[str, Any] | None:
     items = containers.read_items(data)
     found = None
-    for number, kind in items.kinds.items():
-        if kind in (b"Exif", b"mime"):
-            block = containers.item_bytes(data, items, number)
-            found = found or _of_block(block[4:] if kind == b"Exif" else block)
+    for kind, block in containers.metadata_items(data, items):
+        found = found or _of_block(block[4:] if kind == b"Exif" else block)
     return found
 
 

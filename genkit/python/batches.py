@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from genkit.errors import GenkitError, RunError, UsageError
-from genkit.python.functions import Asked, function_of, unmistakable
+from genkit.python.functions import Request, function_of, unmistakable
 from genkit.run import call as calls
 from genkit.run import callers
 from genkit.run.settings import PictureRun
@@ -73,7 +73,7 @@ def _batch_files(verb: type[Verb], paths: list[str], output: str | Path, values:
             error = RunError(event["message"], event["hint"], code=event["code"])
             results.put(Result(event["input"], error=error))
 
-    asked = Asked(verb, paths[0], values | {"output": output, "events": listen})
+    asked = Request(verb, paths[0], values | {"output": output, "events": listen})
     run = asked.call.run
     assert isinstance(run, PictureRun)
     call = replace(asked.call, run=replace(run, paths=paths))

@@ -62,7 +62,7 @@ def function_of(verb: type[Verb]) -> Callable[..., Any]:
             if start is inspect.Parameter.empty:
                 raise TypeError(f"{verb.name}() missing 1 required argument: {first!r}")
             values[first] = start
-        return Asked(verb, values.pop(first), values).answer()
+        return Request(verb, values.pop(first), values).answer()
 
     function.__name__ = function.__qualname__ = verb.name.replace(" ", "_")
     function.__doc__ = doc_of(verb)
@@ -82,7 +82,7 @@ def doc_of(verb: type[Verb]) -> str:
     return "\n".join([text, "", *lines, "", *raises])
 
 
-class Asked:
+class Request:
     """One call of a verb's function."""
 
     def __init__(self, verb: type[Verb], first: Any, values: Mapping[str, Any]):

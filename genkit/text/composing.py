@@ -139,7 +139,7 @@ def _fill(pieces: _Pieces, plain: Plain, start: int, end: int, language: str, le
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Markup:
     """What a text's markup asks for: the text without it, the place of the first `[[...]]`, and each change of rate and pitch
     with its place."""
 
@@ -148,7 +148,7 @@ class Asked:
     prosody: tuple[tuple[int, float, float], ...] = ()
 
 
-def check(text: str, language: str, lexicon: Lexicon | None, ssml: bool) -> Asked:
+def check(text: str, language: str, lexicon: Lexicon | None, ssml: bool) -> Markup:
     """Read all markup of a text, and none of its words.
 
     Raises: InputError that names the tag, its line and its column.
@@ -169,7 +169,7 @@ def check(text: str, language: str, lexicon: Lexicon | None, ssml: bool) -> Aske
         except ValueError as error:
             raise InputError(f"{found[0]} at {place_in(text, at)}: {error}", WRITE_ARPABET) from error
     prosody = [(one.source, one.rate, one.pitch) for one in plain.events if one.pause is None]
-    return Asked(plain.text, first, tuple(dict.fromkeys(prosody)))
+    return Markup(plain.text, first, tuple(dict.fromkeys(prosody)))
 
 
 class _Starts:

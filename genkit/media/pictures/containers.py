@@ -14,7 +14,10 @@ from typing import Any
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 XMP_BOX = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")  # which `uuid` box of an MP4 holds XMP
-BLOCK_LIMIT = 16 << 20  # bytes that one metadata block may unpack to; the same order as what browsers accept
+BLOCK_LIMIT = 16 << 20  # bytes that the metadata of a file may unpack to; the same order as what browsers accept
+STRAY_LIMIT = 1 << 16  # bytes between two segments of a JPEG
+BLOCKS_LIMIT = 200_000  # chunks or segments of one file
+PARTS_LIMIT = 10_000  # pieces that the items of an AVIF or HEIF may lie in; large panoramas have some hundreds
 
 
 class BrokenContainer(ValueError):
@@ -32,7 +35,9 @@ def shown(kind: bytes) -> str:
 def png_chunks(data: Any) -> Iterator[tuple[bytes, int, int]]:
     """Yield (type, start, length) of every chunk's body, IEND included."""
     at, end = 8, len(data)
-    while at + 12 <= end:
+    for _ in range(BLOCKS_LIMIT):
+        if at + 12 > end:
+            break
         length, kind = struct.unpack_from(">I4s", data, at)
         if at + 12 + length > end:
             raise BrokenContainer(f"the file ends inside its {shown(kind)} chunk")
@@ -66,19 +71,19 @@ def inflate(packed: bytes, limit: int = BLOCK_LIMIT) -> bytes:
     return plain
 
 
-def png_text(kind: bytes, body: bytes) -> tuple[str, str]:
-    """Read the (keyword, text) of a tEXt, zTXt or iTXt body."""
+def png_text(kind: bytes, body: bytes, limit: int = BLOCK_LIMIT) -> tuple[str, str]:
+    """Read the (keyword, text) of a tEXt, zTXt or iTXt body; one that unpacks to more than `limit` bytes is refused."""
     keyword, _, rest = body.partition(b"\0")
     if not 0 < len(keyword) < 80:
         raise BrokenContainer("text chunk without a keyword")
     if kind == b"tEXt":
         text = rest.decode("latin-1")
     elif kind == b"zTXt":
-        text = inflate(rest[1:]).decode("latin-1")
+        text = inflate(rest[1:], limit).decode("latin-1")
     else:
         packed, rest = rest[:1] == b"\1", rest[2:]
         rest = rest.split(b"\0", 2)[-1]  # language tag and translated keyword are not needed
-        text = (inflate(rest) if packed else rest).decode("utf-8")
+        text = (inflate(rest, limit) if packed else rest).decode("utf-8")
     return keyword.decode("latin-1"), text
 
 
@@ -97,12 +102,12 @@ def png_text_chunk(keyword: str, text: str) -> bytes:
 def jpeg_segments(data: Any) -> Iterator[tuple[int, int, int]]:
     """Yield (marker, start, length) of every header segment's body up to and with the first SOS (0xDA)."""
     at, end = 2, len(data)
-    while True:
-        while at < end and data[at] != 0xFF:  # stray bytes between segments are common and harmless
+    for _ in range(BLOCKS_LIMIT):
+        stop = min(end, at + STRAY_LIMIT)
+        at = data.find(b"\xff", at, stop)  # stray bytes between segments are common and harmless
+        while 0 <= at < stop and data[at] == 0xFF:
             at += 1
-        while at < end and data[at] == 0xFF:
-            at += 1
-        if at + 3 > end:
+        if at < 0 or at == stop or at + 3 > end:
             raise BrokenContainer("the file ends inside its header")
         marker = data[at]
         if marker == 0xD9:
@@ -117,6 +122,7 @@ def jpeg_segments(data: Any) -> Iterator[tuple[int, int, int]]:
         if marker == 0xDA:
             return
         at += 1 + length
+    raise BrokenContainer("its header does not end")
 
 
 def jpeg_segment(marker: int, body: bytes) -> bytes:
@@ -131,12 +137,15 @@ def riff_chunks(data: Any) -> Iterator[tuple[bytes, int, int]]:
     """Yield (fourcc, start, length) of every chunk of a WebP file."""
     end = min(len(data), 8 + struct.unpack_from("<I", data, 4)[0])
     at = 12
-    while at + 8 <= end:
+    for _ in range(BLOCKS_LIMIT):
+        if at + 8 > end:
+            return
         kind, length = struct.unpack_from("<4sI", data, at)
         if at + 8 + length > len(data):
             raise BrokenContainer(f"the file ends inside its {shown(kind)} chunk")
         yield kind, at + 8, length
         at += 8 + length + (length & 1)
+    raise BrokenContainer("it has more chunks than a picture has")
 
 
 # --- ISO base media (AVIF, HEIF) -----------------------------------------------------------------------------------------
@@ -270,13 +279,18 @@ def _read_places(data: Any, at: int, stop: int, idat: int, items: Items) -> None
         at += width
         return int.from_bytes(data[at - width : at], "big")
 
+    parts = 0
     for _ in range(number(2 if version < 2 else 4)):
         item = number(2 if version < 2 else 4)
         method = number(2) & 15 if version in (1, 2) else 0
         number(2)
         base = number(base_size) + (idat if method == 1 else 0)
         extents = []
-        for _ in range(number(2)):
+        count = number(2)
+        parts += count
+        if parts > PARTS_LIMIT:
+            raise BrokenContainer(f"its item table lists more than {PARTS_LIMIT:,} pieces")
+        for _ in range(count):
             if version in (1, 2):
                 number(index_size)
             offset = number(offset_size)
@@ -284,11 +298,18 @@ def _read_places(data: Any, at: int, stop: int, idat: int, items: Items) -> None
         items.places[item] = extents
 
 
-def item_bytes(data: Any, items: Items, number: int) -> bytes:
-    """Join the extents of one metadata item."""
-    parts = []
-    for start, length in items.places.get(number, []):
-        if start + length > len(data) or length > BLOCK_LIMIT:
-            raise BrokenContainer("an item lies outside the file")
-        parts.append(bytes(data[start : start + length]))
-    return b"".join(parts)
+def metadata_items(data: Any, items: Items) -> Iterator[tuple[bytes, bytes]]:
+    """Yield (kind, content) of the EXIF and XMP items, as much as metadata may be.
+
+    Raises:
+        BrokenContainer: one lies outside the file, or they are larger together.
+    """
+    left = BLOCK_LIMIT
+    for number, kind in items.kinds.items():
+        if kind not in (b"Exif", b"mime"):
+            continue
+        places = items.places.get(number, [])
+        left -= sum(length for _, length in places)
+        if left < 0 or any(start + length > len(data) for start, length in places):
+            raise BrokenContainer("an item lies outside the file" if left >= 0 else "its metadata is too large")
+        yield kind, b"".join(bytes(data[start : start + length]) for start, length in places)

@@ -9,6 +9,8 @@ Specification: CIPA DC-008 (Exif 3.0), TIFF 6.0.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +23,7 @@ PHOTO, GPS, INTEROP = 0x8769, 0x8825, 0xA005
 MAKER_NOTE, USER_COMMENT, PIXEL_X, PIXEL_Y = 0x927C, 0x9286, 0xA002, 0xA003
 DNG_VERSION = 50706
 _MAX_ENTRIES = 4096
+_MAX_BYTES = 64 << 20  # of all values of a directory; the places of the strips and tiles of large pictures are some of them
 _MAX_PAGES = 10_000
 
 
@@ -135,7 +138,7 @@ def parse(data: Any, start: int = 0) -> Exif:
 def directory_at(data: Any, start: int, order: str, place: int, big: bool = False) -> tuple[Directory, dict[int, int]]:
     """Read the directory at an offset: its entries, and where the bytes of each stand (relative to `start`).
 
-    Entries that point outside the data are left out.
+    Entries that point outside the data, or to more than metadata may be, are left out.
     """
     (entries,) = struct.unpack_from(order + ("Q" if big else "H"), data, start + place)
     if entries > _MAX_ENTRIES:
@@ -143,13 +146,15 @@ def directory_at(data: Any, start: int, order: str, place: int, big: bool = Fals
     at, size, inline = start + place + (8 if big else 2), 20 if big else 12, 8 if big else 4
     found: Directory = {}
     places: dict[int, int] = {}
+    left = _MAX_BYTES
     for _ in range(entries):
         tag, kind, count = struct.unpack_from(order + ("HHQ" if big else "HHI"), data, at)
         length = WIDTHS.get(kind, 0) * count
         where = at - start + size - inline
         if length > inline:
             (where,) = struct.unpack_from(order + ("Q" if big else "I"), data, at + size - inline)
-        if length and start + where + length <= len(data):
+        if length and start + where + length <= len(data) and length <= left:
+            left -= length
             found[tag] = Value(kind, count, bytes(data[start + where : start + where + length]))
             places[tag] = where
         at += size
@@ -232,31 +237,29 @@ def tiff_header(data: Any) -> dict[str, Any]:
     """Read a TIFF's size, bits, samples, photometric, sample format, orientation and number of pages, BigTIFF too."""
     order = "<" if data[:2] == b"II" else ">"
     big = struct.unpack_from(order + "H", data, 2)[0] == 43
-    count_code, place_code = ("Q", "Q") if big else ("H", "I")
-    (place,) = struct.unpack_from(order + place_code, data, 8 if big else 4)
-    facts: dict[str, Any] = {}
-    seen: set[int] = set()
-    pages = 0
-    while place and place not in seen and len(seen) < _MAX_PAGES:
-        seen.add(place)
-        try:
-            entries, _ = directory_at(data, 0, order, place, big)
-        except (struct.error, BrokenExif):
-            if not facts:
-                raise
-            break  # a damaged chain of pages does not cost the first
-        (count,) = struct.unpack_from(order + count_code, data, place)
-        after = place + (8 + 20 * count if big else 2 + 12 * count)
-        place = struct.unpack_from(order + place_code, data, after)[0] if after + (8 if big else 4) <= len(data) else 0
-        block = Exif(order, main=entries)
-        if not facts:
-            facts = _first_page(block)
-            pages = 1
-        elif not (block.integer(entries, 254) or 0) & 5:  # smaller copies (1) and masks (4) are no pages
-            pages += 1
-    if not facts:
+    (place,) = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)
+    if not place:
         raise BrokenExif("it has no directory")
-    return {**facts, "pages": pages}
+    entries, _ = directory_at(data, 0, order, place, big)
+    return {**_first_page(Exif(order, main=entries)), "pages": 1 + sum(_further_pages(data, order, place, big))}
+
+
+def _further_pages(data: Any, order: str, place: int, big: bool) -> Iterator[bool]:
+    """For each directory behind the first whether it is a page: smaller copies (1) and masks (4) are none. Only its kind, which
+    stands first, is read; a damaged chain ends."""
+    seen = {place}
+    with suppress(struct.error):
+        while len(seen) < _MAX_PAGES:
+            (count,) = struct.unpack_from(order + ("Q" if big else "H"), data, place)
+            after = place + (8 + 20 * count if big else 2 + 12 * count)
+            (place,) = struct.unpack_from(order + ("Q" if big else "I"), data, after)
+            if not place or place in seen:
+                return
+            seen.add(place)
+            first = place + (8 if big else 2)
+            tag, kind = struct.unpack_from(order + "HH", data, first)
+            (subfile,) = struct.unpack_from(order + "I", data, first + (12 if big else 8)) if (tag, kind) == (254, 4) else (0,)
+            yield not subfile & 5
 
 
 def _first_page(block: Exif) -> dict[str, Any]:

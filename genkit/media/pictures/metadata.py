@@ -23,6 +23,8 @@ EXTENDED_XMP_NAME = b"http://ns.adobe.com/xmp/extension/\0"
 ICC_NAME = b"ICC_PROFILE\0"
 PHOTOSHOP_NAME = b"Photoshop 3.0\0"
 PNG_XMP = "XML:com.adobe.xmp"
+MOST_RESOURCES = 10_000  # in a Photoshop block; the program writes some tens
+TEXT_COST = 256  # what a text is counted for beside its length, so that a million empty ones are too many
 _ICC_SPACES = {1: b"GRAY", 3: b"RGB "}
 _SRGB_PRIMARIES = (1, 2)  # BT.709, and not stated (ITU-T H.273)
 _HDR_TRANSFERS = (16, 18)  # PQ, HLG
@@ -105,17 +107,31 @@ class Metadata:
 def from_png(data: bytes) -> Metadata:
     """Gather from PNG; checksums of the chunks that are not pixels must agree."""
     metadata = Metadata()
+    left = containers.BLOCK_LIMIT  # bytes that all texts together may still have
+    single = {b"eXIf", b"iCCP", b"pHYs", b"caBX", *_PNG_COLOUR}  # of which a file has one
     for kind, start, length in containers.png_chunks(data):
-        if kind not in (b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"iCCP", b"pHYs", b"caBX", *_PNG_COLOUR):
+        if kind in single:
+            single.remove(kind)
+        elif kind not in (b"tEXt", b"zTXt", b"iTXt"):
+            continue
+        elif left <= 0:
+            metadata.note("texts dropped: there are too many")
             continue
         with metadata.dropping(f"{kind.decode()} chunk"):
             if length > containers.BLOCK_LIMIT or not containers.png_chunk_sound(data, start, length):
                 raise ValueError("it is damaged or too large")
-            _take_png(metadata, kind, data[start : start + length])
+            body = data[start : start + length]
+            if kind in (b"tEXt", b"zTXt", b"iTXt"):
+                left -= TEXT_COST + length
+                keyword, text = containers.png_text(kind, body, left)
+                left -= len(text)
+                _take_text(metadata, keyword, text)
+            else:
+                _take_chunk(metadata, kind, body)
     return metadata
 
 
-def _take_png(metadata: Metadata, kind: bytes, body: bytes) -> None:
+def _take_chunk(metadata: Metadata, kind: bytes, body: bytes) -> None:
     if kind == b"eXIf":
         metadata.add_exif(body)
     elif kind == b"iCCP":
@@ -128,16 +144,17 @@ def _take_png(metadata: Metadata, kind: bytes, body: bytes) -> None:
         metadata.note("content credentials (C2PA) dropped: they are signed for the old pixels")
     elif kind in _PNG_COLOUR:
         metadata.colour.append((kind, body))
-    else:
-        keyword, text = containers.png_text(kind, body)
-        if keyword == PNG_XMP:
-            metadata.add_xmp(text.encode())
-        elif keyword in ("Raw profile type exif", "Raw profile type APP1"):  # how ImageMagick writes EXIF
-            metadata.add_exif(bytes.fromhex("".join(text.split()[2:])))
-        elif keyword == "Raw profile type xmp":
-            metadata.add_xmp(bytes.fromhex("".join(text.split()[2:])))
-        elif keyword != recipe.PNG_KEYWORD:
-            metadata.text.append((keyword, text))
+
+
+def _take_text(metadata: Metadata, keyword: str, text: str) -> None:
+    if keyword == PNG_XMP:
+        metadata.add_xmp(text.encode())
+    elif keyword in ("Raw profile type exif", "Raw profile type APP1"):  # how ImageMagick writes EXIF
+        metadata.add_exif(bytes.fromhex("".join(text.split()[2:])))
+    elif keyword == "Raw profile type xmp":
+        metadata.add_xmp(bytes.fromhex("".join(text.split()[2:])))
+    elif keyword != recipe.PNG_KEYWORD:
+        metadata.text.append((keyword, text))
 
 
 def from_jpeg(data: bytes) -> Metadata:
@@ -145,7 +162,7 @@ def from_jpeg(data: bytes) -> Metadata:
     metadata = Metadata()
     tables: dict[int, list[int]] = {}
     profile: dict[int, bytes] = {}
-    resources = b""
+    resources: list[bytes] = []
     for marker, start, length in containers.jpeg_segments(data):
         body = data[start : start + length]
         if marker == 0xE0 and body[:5] == b"JFIF\0" and length >= 12:
@@ -163,7 +180,7 @@ def from_jpeg(data: bytes) -> Metadata:
         elif marker == 0xEB and b"jumb" in body[:32]:
             metadata.note("content credentials (C2PA) dropped: they are signed for the old pixels")
         elif marker == 0xED and body.startswith(PHOTOSHOP_NAME):
-            resources += body[len(PHOTOSHOP_NAME) :]
+            resources.append(body[len(PHOTOSHOP_NAME) :])
         elif marker == 0xFE and not metadata.comment:
             metadata.comment = body
         elif marker == 0xDB:
@@ -175,7 +192,9 @@ def from_jpeg(data: bytes) -> Metadata:
         metadata.add_icc(b"".join(profile[number] for number in sorted(profile)))
     if resources:
         with metadata.dropping("Photoshop block"):
-            metadata.photoshop = _clean_resources(resources)
+            if sum(map(len, resources)) > containers.BLOCK_LIMIT:
+                raise ValueError("it is too large")
+            metadata.photoshop = _clean_resources(b"".join(resources))
     metadata.quality = jpeg_quality.nearest(tables)
     _dpi_from_exif(metadata)
     return metadata
@@ -206,15 +225,12 @@ def from_items(data: bytes, icc: bytes | None) -> Metadata:
         if icc is None and (items.primaries not in _SRGB_PRIMARIES or items.transfer in _HDR_TRANSFERS):
             stated = f"primaries {items.primaries}, transfer {items.transfer}"
             metadata.note(f"colours that are stated by number and not by a profile ({stated}) are taken for sRGB")
-        for number, kind in items.kinds.items():
+        for kind, block in containers.metadata_items(data, items):
             if kind == b"Exif":
-                block = containers.item_bytes(data, items, number)
                 skip = 4 + int.from_bytes(block[:4], "big")
                 metadata.add_exif(block[skip:])
-            elif kind == b"mime":
-                packet = containers.item_bytes(data, items, number)
-                if b"adobe:ns:meta" in packet or b"rdf:RDF" in packet:
-                    metadata.add_xmp(packet)
+            elif b"adobe:ns:meta" in block or b"rdf:RDF" in block:
+                metadata.add_xmp(block)
     if icc:
         metadata.add_icc(icc)
     _dpi_from_exif(metadata)
@@ -257,7 +273,8 @@ def _dpi_from_exif(metadata: Metadata) -> None:
 
 def _clean_resources(block: bytes) -> bytes:
     """Drop the thumbnails from Photoshop's image resources."""
-    kept, at = b"", 0
+    kept: list[bytes] = []
+    at = 0
     while at + 12 <= len(block):
         if block[at : at + 4] != b"8BIM":
             raise ValueError("it is damaged")
@@ -267,10 +284,12 @@ def _clean_resources(block: bytes) -> bytes:
         end = name + 4 + size + (size & 1)
         if name + 4 + size > len(block):
             raise ValueError("it is cut short")
+        if len(kept) > MOST_RESOURCES:
+            raise ValueError("it is damaged")
         if number not in (0x0409, 0x040C):
-            kept += block[at:end]
+            kept.append(block[at:end])
         at = end
-    return kept
+    return b"".join(kept)
 
 
 # --- handing over --------------------------------------------------------------------------------------------------------

@@ -21,7 +21,8 @@ from genkit.media.pictures.formats import sniff
 
 NEGATIVE = "Negative prompt:"
 LARGEST_TEXT = 1 << 20  # bytes
-_SETTINGS = re.compile(r'\s*([A-Za-z][\w \-/.]*?):\s*("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)')
+_SETTINGS = re.compile(r'(?<![\w\-/.])([A-Za-z][\w \-/.]{0,60}):\s{0,8}("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)')
+_SETTINGS_LINE = re.compile(r"\s*Steps: ?\d+\s*(,|$)")
 _READERS = {"PNG": metadata.from_png, "JPEG": metadata.from_jpeg, "WEBP": metadata.from_webp}
 
 
@@ -79,11 +80,13 @@ def _comment(value: exif.Value | None, order: str) -> str | None:
 
 
 def parse(text: str) -> Parameters:
-    """Part a block into its three parts."""
+    """Part a block into its three parts. Programs write lines of their own behind the settings (templates, wildcards), which
+    are no prompt: they are left out."""
     lines = text.replace("\r\n", "\n").strip().split("\n")
     settings: dict[str, str] = {}
-    if re.match(r"\s*Steps: \d", lines[-1]):
-        settings = _settings(lines.pop())
+    if places := [place for place, line in enumerate(lines) if _SETTINGS_LINE.match(line)]:
+        settings = _settings(lines[places[-1]])
+        del lines[places[-1] :]
     body = "\n".join(lines)
     prompt, _, negative = body.partition(NEGATIVE)
     return Parameters(prompt.strip(), negative.strip(), settings)

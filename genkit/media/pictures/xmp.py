@@ -13,6 +13,7 @@ EXIF = "http://ns.adobe.com/exif/1.0/"
 XMP = "http://ns.adobe.com/xap/1.0/"
 NOTE = "http://ns.adobe.com/xmp/note/"
 GENKIT = "https://ns.genkit.dev/recipe/1.0/"
+MOST_PREFIXES = 4  # of one namespace
 # what points at parts of the old file that are not carried along: thumbnails, the continuation of a long packet, the gain
 # map of an Ultra HDR picture, the film in a motion photo
 _STALE = (
@@ -38,7 +39,7 @@ def decode(packet: bytes) -> str:
     """Read a packet's text.
 
     Raises:
-        BrokenXmp: it is no XMP, or it defines entities (which only attacks do).
+        BrokenXmp: it is no XMP, or it defines entities or prefixes as only attacks do.
     """
     packet = packet.rstrip(b"\0")
     try:
@@ -49,6 +50,8 @@ def decode(packet: bytes) -> str:
         raise BrokenXmp("it is cut short or no XMP")
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise BrokenXmp("it defines entities")
+    if any(len(prefixes(text, namespace)) > MOST_PREFIXES for namespace in (TIFF, EXIF, GENKIT, *dict(_STALE))):
+        raise BrokenXmp("it has one namespace under many names")
     return text
 
 
@@ -84,11 +87,12 @@ def remove(text: str, namespace: str, name: str) -> str:
         key = re.escape(f"{prefix}:{name}")
         text = re.sub(rf"\s{key}\s*=\s*(?:\"[^\"]*\"|'[^']*')", "", text)
         text = re.sub(rf"<{key}(?:\s[^<>]*)?/>", "", text)
-        while (first := re.search(rf"<{key}(?:\s[^<>]*)?>", text)) is not None:
-            close = re.search(rf"</{key}\s*>", text[first.end() :])
-            if close is None:
-                break
-            text = text[: first.start()] + text[first.end() + close.end() :]
+        opening, closing = re.compile(rf"<{key}(?:\s[^<>]*)?>"), re.compile(rf"</{key}\s*>")
+        kept, at = [], 0
+        while (first := opening.search(text, at)) and (last := closing.search(text, first.end())):
+            kept.append(text[at : first.start()])
+            at = last.end()
+        text = "".join(kept) + text[at:]
     return text
 
 
@@ -132,7 +136,8 @@ def recipe_text(text: str) -> str | None:
 
 def trim(text: str) -> str:
     """Drop the blank padding that editors leave at a packet's end."""
-    return re.sub(r"\s{16,}(?=<\?xpacket end)", "\n", text)
+    packet, mark, rest = text.rpartition("<?xpacket end")
+    return f"{packet.rstrip()}\n{mark}{rest}" if mark else text
 
 
 def _escape(value: str) -> str:
