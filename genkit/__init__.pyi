@@ -28,6 +28,7 @@ def upscale(
     size: str | None = None,
     width: int | None = None,
     height: int | None = None,
+    sharpen: float = 0.0,
     tile: str = "auto",
     wrap: bool = False,
     tta: bool = False,
@@ -57,6 +58,7 @@ def upscale(
     size: Fit inside this, in pixels, or inside 720p, 1080p, 1440p (2k), 4k, 5k or 8k.
     width: Width in pixels.
     height: Height in pixels.
+    sharpen: Sharpen the result by an unsharp mask.
     tile: auto (by free memory), 0 for the whole picture at once, or a side in input pixels.
     wrap: Keep a seamless texture seamless: edges go round.
     tta: Average eight turned and mirrored passes: 8 times as slow, a bit better.

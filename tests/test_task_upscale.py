@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -246,3 +247,24 @@ def test_memory_is_the_canvas_and_a_few_strips() -> None:
     assert mask is not None
     outputs = result.nbytes + mask.nbytes
     assert peak < outputs + 2.2 * (pixels.nbytes + alpha.nbytes) + (16 << 20)
+
+
+def test_sharpen_adds_what_a_blur_takes_away(genkit: Any, tiny: str, tmp_path: Path) -> None:
+    from PIL import Image
+
+    from genkit.pixels.unsharp import unsharp
+
+    edge = np.full((9, 12, 3), 60, np.uint8)
+    edge[:, 6:] = 180
+    for pixels in (edge, edge.astype(np.uint16) * 257):
+        sharp = unsharp(pixels, 0.5)
+        assert sharp.dtype == pixels.dtype and np.array_equal(sharp[:, 0], pixels[:, 0]), "flat places stay"
+        assert (sharp[:, 5] < pixels[:, 5]).all() and (sharp[:, 6] > pixels[:, 6]).all(), "an edge gets steeper"
+        assert np.array_equal(unsharp(pixels, 0.0), pixels)
+    Image.fromarray(edge).save(tmp_path / "a.png")
+    plain, sharpened = tmp_path / "plain.png", tmp_path / "sharp.png"
+    assert genkit("upscale", tmp_path / "a.png", "-o", plain).code == 0
+    assert genkit("upscale", tmp_path / "a.png", "--sharpen", "0.5", "-o", sharpened).code == 0
+    assert np.array_equal(np.asarray(Image.open(sharpened)), unsharp(np.asarray(Image.open(plain)), 0.5))
+    assert '"sharpen": 0.5' in Image.open(sharpened).text["genkit"]  # type: ignore[attr-defined]
+    assert genkit("upscale", tmp_path / "a.png", "--sharpen", "2", "-o", tmp_path / "b.png").code == 2

@@ -49,6 +49,9 @@ class Upscale(PictureVerb):
     )
     width: int | None = option(None, "Width in pixels.", panel=SIZE, metavar="N", shown="by --scale", least=1)
     height: int | None = option(None, "Height in pixels.", panel=SIZE, metavar="N", shown="by --scale", least=1)
+    sharpen: float = option(
+        0.0, "Sharpen the result by an unsharp mask.", panel=SIZE, metavar="0-1", shown=False, least=0, most=1
+    )
     tile: str = option(
         "auto",
         "auto (by free memory), 0 for the whole picture at once, or a side in input pixels.",
@@ -107,9 +110,11 @@ class Upscale(PictureVerb):
         return {"scale": int(scale) if float(scale).is_integer() else scale}
 
     def apply(self, model: TransformModel, picture: Picture, context: Context) -> Picture:
+        from genkit.pixels.unsharp import unsharp
         from genkit.verbs.upscale import task
 
-        return picture.with_pixels(*task.upscale(model, picture.pixels, picture.alpha, self._options(context), context.notify))
+        pixels, alpha = task.upscale(model, picture.pixels, picture.alpha, self._options(context), context.notify)
+        return picture.with_pixels(unsharp(pixels, self.sharpen, wrap=self.wrap) if self.sharpen else pixels, alpha)
 
 
 def _scale_of(context: Context) -> int:
