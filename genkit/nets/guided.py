@@ -8,24 +8,30 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, pad
 
 
-def lines_in(guide: Tensor, wanted: Tensor, radius: int, epsilon: float) -> tuple[Tensor, Tensor]:
+def lines_in(guide: Tensor, wanted: Tensor, radius: int, epsilon: float, *, repeated: bool = True) -> tuple[Tensor, Tensor]:
     """Slope (N, O, C, H, W) and level (N, O, H, W) of `wanted` (N, O, H, W) as a line in `guide` (N, C, H, W) around each
     place, so that `wanted` is about `(slope * guide).sum(2) + level`: equations 14 and 15. `epsilon` is the variance of the
-    guide below which it is taken for even."""
+    guide below which it is taken for even; `repeated` is as for `window_mean`."""
+
+    def mean_of(planes: Tensor) -> Tensor:
+        return window_mean(planes, radius, repeated=repeated)
+
     count = guide.shape[1]
-    mean, target = window_mean(guide, radius), window_mean(wanted, radius)
+    mean, target = mean_of(guide), mean_of(wanted)
     products = (guide[:, :, None] * guide[:, None]).flatten(1, 2)
-    covariance = (window_mean(products, radius) - (mean[:, :, None] * mean[:, None]).flatten(1, 2)).unflatten(1, (count, count))
-    across = window_mean((guide[:, :, None] * wanted[:, None]).flatten(1, 2), radius)
+    covariance = (mean_of(products) - (mean[:, :, None] * mean[:, None]).flatten(1, 2)).unflatten(1, (count, count))
+    across = mean_of((guide[:, :, None] * wanted[:, None]).flatten(1, 2))
     across = across.unflatten(1, (count, -1)) - mean[:, :, None] * target[:, None]  # (N, C, O, H, W)
     system = covariance.permute(0, 3, 4, 1, 2) + epsilon * torch.eye(count).to(guide)
     slope = torch.linalg.solve(system, across.permute(0, 3, 4, 1, 2)).permute(0, 4, 3, 1, 2)  # (N, O, C, H, W)
     level = target - torch.einsum("nochw,nchw->nohw", slope, mean)
-    return window_mean(slope.flatten(1, 2), radius).unflatten(1, (-1, count)), window_mean(level, radius)
+    return mean_of(slope.flatten(1, 2)).unflatten(1, (-1, count)), mean_of(level)
 
 
-def window_mean(planes: Tensor, radius: int) -> Tensor:
-    """The mean over a window of (N, C, H, W), by rows and then by columns; borders are repeated."""
+def window_mean(planes: Tensor, radius: int, *, repeated: bool = True) -> Tensor:
+    """The mean over a window of (N, C, H, W); beyond a border that is repeated, or over what there is of the window."""
+    if not repeated:
+        return avg_pool2d(planes, 2 * radius + 1, 1, radius, count_include_pad=False)
     padded = pad(planes, (radius,) * 4, mode="replicate")
     return avg_pool2d(avg_pool2d(padded, (1, 2 * radius + 1), 1), (2 * radius + 1, 1), 1)
 

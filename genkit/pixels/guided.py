@@ -27,7 +27,7 @@ class Guided:
     """ab (1, C, h, w) with L (1, 1, h, w) of the same size; `rows` gives it at a larger size, a strip at a time."""
 
     def __init__(self, lightness: Tensor, ab: Tensor, radius: int = RADIUS, epsilon: float = EPSILON):
-        slope = lines_in(lightness, ab, radius, epsilon)[0].flatten(1, 2)  # (1, C, h, w)
+        slope = lines_in(lightness, ab, radius, epsilon, repeated=False)[0].flatten(1, 2)  # (1, C, h, w)
         self.planes = torch.cat([ab, slope, -_most(-ab, radius), _most(ab, radius), lightness], 1)  # (1, 4C + 1, h, w)
         self.sizes = [ab.shape[1]] * 4 + [1]
 
