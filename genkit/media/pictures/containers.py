@@ -179,6 +179,7 @@ class Items:
     turned: bool = False  # by a quarter
     bits: int = 8
     alpha: bool = False
+    auxiliaries: list[str] = field(default_factory=list)  # what further items are for the main one, but for alpha
     primaries: int = 2
     transfer: int = 2
 
@@ -232,7 +233,11 @@ def _read_properties(data: Any, start: int, stop: int, primary: int, items: Item
     crop = None
     for index, (kind, at, last) in enumerate(found, 1):
         if kind == b"auxC":
-            items.alpha |= b"alpha" in data[at:last] or b"auxid:1" in data[at:last]
+            name = bytes(data[at + 4 : min(last, at + 204)]).partition(b"\0")[0].decode("latin-1")
+            if "alpha" in name or name.endswith("auxid:1"):
+                items.alpha = True
+            elif len(items.auxiliaries) < 100:
+                items.auxiliaries.append(name)
         elif index in mine and kind == b"ispe":
             items.size = struct.unpack_from(">II", data, at + 4)
         elif index in mine and kind == b"clap":

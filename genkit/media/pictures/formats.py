@@ -1,7 +1,11 @@
-"""The picture formats: their names, suffixes and limits, and which one an output takes (standard library only)."""
+"""The picture formats: their names, suffixes and limits, what a header says, and which format an output takes (standard library
+only)."""
 
 from __future__ import annotations
 
+import re
+import struct
+from dataclasses import dataclass
 from typing import Any
 
 from genkit.errors import UsageError
@@ -25,6 +29,19 @@ FORMATS: dict[str, str] = {
     ".heif": "HEIF",
     ".hif": "HEIF",
     ".gif": "GIF",
+    ".pbm": "PPM",
+    ".pgm": "PPM",
+    ".ppm": "PPM",
+    ".pnm": "PPM",
+    ".pam": "PPM",
+    ".tga": "TGA",
+    ".ico": "ICO",
+    ".jp2": "JPEG 2000",
+    ".jpx": "JPEG 2000",
+    ".j2k": "JPEG 2000",
+    ".j2c": "JPEG 2000",
+    ".jpc": "JPEG 2000",
+    ".jxl": "JPEG XL",
 }
 SUFFIXES: dict[str, str] = {
     "JPEG": ".jpg",
@@ -35,7 +52,7 @@ SUFFIXES: dict[str, str] = {
     "BMP": ".bmp",
     "HEIF": ".heic",
 }
-WRITABLE = tuple(SUFFIXES)  # GIF is read only: 256 colours cannot hold a result
+WRITABLE = tuple(SUFFIXES)  # the others are only read; GIF because 256 colours cannot hold a result
 # longest side in pixels that the format (or the only encoder there is) can hold
 LIMITS: dict[str, int] = {
     "JPEG": 65_500,
@@ -59,9 +76,6 @@ _BRANDS = {
 }
 _OTHERS = (
     (b"%PDF", "a PDF document"),
-    (b"\x00\x00\x00\x0cJXL ", "a JPEG XL picture"),
-    (b"\xff\x0a", "a JPEG XL picture"),
-    (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 picture"),
     (b"8BPS", "a Photoshop document"),
     (b"PK\x03\x04", "a zip archive"),
     (b"\x1a\x45\xdf\xa3", "a video (Matroska or WebM)"),
@@ -69,13 +83,49 @@ _OTHERS = (
     (b"<?xml", "an XML text"),
     (b"\x76\x2f\x31\x01", "an OpenEXR picture"),
     (b"#?RADIANCE", "a Radiance HDR picture"),
-    (b"\x00\x00\x01\x00", "a Windows icon"),
+    (b"\x00\x00\x02\x00", "a Windows cursor"),
+    (b"PF\n", "a floating-point PFM picture"),
+    (b"Pf\n", "a floating-point PFM picture"),
+    (b"II\xbc\x01", "a JPEG XR picture"),
+    (b"qoif", "a QOI picture"),
     (b"FUJIFILM", "a camera raw file"),
 )
 
 
+READS = "JPEG, PNG, WebP, TIFF, AVIF, BMP, HEIF, GIF, PPM, TGA, ICO, JPEG 2000 and JPEG XL"
+_NETPBM = re.compile(rb"P[1-6](?:\s+|(?=#))(?:\d|#)|P7\n")
+TGA_HEADER = "<BBBHHBHHHHBB"
+TGA_PALETTE, TGA_COLOUR, TGA_GREY = (1, 9), (2, 10), (3, 11)  # kinds of picture, plain and run-length coded
+_BEGINNINGS = (
+    (b"\x00\x00\x01\x00", "ICO"),
+    (b"\xff\x0a", "JPEG XL"),
+    (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "JPEG XL"),
+    (b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "JPEG 2000"),
+)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Header facts; width and height are those of the upright picture."""
+
+    width: int
+    height: int
+    format: str
+    bits: int = 8  # 8 or 16: what `read` gives
+    channels: int = 3  # 1 or 3: what `read` gives
+    alpha: bool = False
+    frames: int = 1  # 0: several, which are not counted
+    turned: bool = False  # the stored rows are the upright picture's columns
+    stated_bits: int = 8  # what the file holds: 1 to 64
+
+
+class Unsupported(ValueError):
+    """The file is valid, and of a kind that is not read here."""
+
+
 def sniff(head: Any) -> str | None:
-    """Name the format by the first bytes (32 are enough), or None."""
+    """Name the format by the first bytes (64 are enough), or None. TGA, which has no mark, comes last."""
     if head[:8] == b"\x89PNG\r\n\x1a\n":
         return "PNG"
     if head[:3] == b"\xff\xd8\xff":
@@ -95,7 +145,26 @@ def sniff(head: Any) -> str | None:
                 return name
         if brands[0] in (b"mif1", b"msf1"):
             return "AVIF" if b"avif" in brands[1] else "HEIF"
-    return None
+    start = bytes(head[:64])
+    if _NETPBM.match(start):
+        return "PPM"
+    for beginning, name in _BEGINNINGS:
+        if start.startswith(beginning):
+            return name
+    return "TGA" if is_targa(start) else None
+
+
+def is_targa(head: bytes) -> bool:
+    """Whether the first bytes could be a TGA's, which has no mark: its fields must fit each other."""
+    if len(head) < 18:
+        return False
+    _, has_map, kind, first, count, entry, _, _, width, height, depth, flags = struct.unpack_from(TGA_HEADER, head)
+    depths = {TGA_PALETTE: (8,), TGA_COLOUR: (16, 24, 32), TGA_GREY: (8, 16)}
+    fits = any(kind in kinds and depth in known for kinds, known in depths.items())
+    mapped = kind not in TGA_PALETTE and not (first or count or entry)
+    if has_map == 1:
+        mapped = entry in (16, 24, 32) and count > 0
+    return fits and has_map in (0, 1) and mapped and width > 0 and height > 0 and flags < 64 and flags & 15 <= 8
 
 
 def describe_other(head: bytes) -> str:
@@ -140,8 +209,8 @@ def plan_format(
             raise UsageError(f"pictures cannot be written as {wanted!r}", f"the formats are {known}")
         format = named
     reason = _unfit_size(format, has_alpha, bits, width, height)
-    if reason is None and format == "GIF":
-        reason = "holds 256 colours only"
+    if reason is None and format not in WRITABLE:
+        reason = "holds 256 colours only" if format == "GIF" else "is only read"
     if reason is None and wanted is None:
         if has_alpha and format not in ALPHA:
             reason = "holds no transparency"

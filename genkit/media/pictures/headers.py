@@ -8,29 +8,15 @@ from __future__ import annotations
 import mmap
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from genkit.errors import InputError
-from genkit.media.pictures import containers, exif, formats
+from genkit.media.pictures import containers, exif, formats, icon, jpeg2000, jpegxl, netpbm, targa
+from genkit.media.pictures.formats import Probe, Unsupported
 
 DAMAGED_HINT = "open it in a picture viewer: if that fails too, take another copy of the file"
-
-
-@dataclass(frozen=True)
-class Probe:
-    """Header facts; width and height are those of the upright picture."""
-
-    width: int
-    height: int
-    format: str
-    bits: int = 8  # 8 or 16: what `read` gives
-    channels: int = 3  # 1 or 3: what `read` gives
-    alpha: bool = False
-    frames: int = 1
-    turned: bool = False  # the stored rows are the upright picture's columns
-    stated_bits: int = 8  # what the file holds: 1 to 64
 
 
 def probe(path: Path) -> Probe:
@@ -75,12 +61,23 @@ def read_header(data: Any, label: str) -> Probe:
             f"{label}: a camera raw file, which is no picture yet",
             "develop it to TIFF or JPEG first (darktable and RawTherapee are free)",
         ) from error
+    except Unsupported as error:
+        raise unsupported(label, format, str(error)) from error
     except (ValueError, IndexError, KeyError, OverflowError, struct.error) as error:
         reason = str(error) if type(error) in (containers.BrokenContainer, exif.BrokenExif) else "the header is damaged"
         raise InputError(f"{label}: damaged {format}: {reason}", DAMAGED_HINT) from error
     if facts.width < 1 or facts.height < 1:
         raise InputError(f"{label}: damaged {format}: its header states {facts.width} x {facts.height} pixels", DAMAGED_HINT)
     return facts
+
+
+def unsupported(label: str, format: str, reason: str) -> InputError:
+    """Say that a file is valid, as far as is known, and of a kind that is not read here."""
+    return InputError(
+        f"{label}: {format} of a kind that is not read here: {reason}",
+        "save it as an ordinary PNG or TIFF in the program that made it",
+        code="unsupported",
+    )
 
 
 def read_header_kind(head: bytes, label: str) -> str:
@@ -93,7 +90,7 @@ def read_header_kind(head: bytes, label: str) -> str:
     if format is None:
         raise InputError(
             f"{label}: not a picture that genkit reads: it seems to be {formats.describe_other(head)}",
-            "genkit reads JPEG, PNG, WebP, TIFF, AVIF, BMP, HEIF and GIF; convert the file to one of them",
+            f"genkit reads {formats.READS}; convert the file to one of them",
         )
     return format
 
@@ -101,8 +98,7 @@ def read_header_kind(head: bytes, label: str) -> str:
 def _upright(facts: Probe, orientation: int) -> Probe:
     if orientation < 5:
         return facts
-    values = {**facts.__dict__, "width": facts.height, "height": facts.width, "turned": True}
-    return Probe(**values)
+    return replace(facts, width=facts.height, height=facts.width, turned=True)
 
 
 def _orientation(block: bytes) -> int:
@@ -138,7 +134,9 @@ def _jpeg(data: Any) -> Probe:
     for marker, start, length in containers.jpeg_segments(data):
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             depth, height, width, planes = struct.unpack_from(">BHHB", data, start)
-            facts = Probe(width, height, "JPEG", 8, 1 if planes == 1 else 3, stated_bits=depth)
+            facts = Probe(width, height, "JPEG", 16 if depth > 8 else 8, 1 if planes == 1 else 3, stated_bits=depth)
+        elif marker == 0xF7:
+            raise Unsupported("JPEG-LS")
         elif marker == 0xE1 and data[start : start + 6] == b"Exif\0\0":
             orientation = _orientation(bytes(data[start : start + length]))
     if facts is None:
@@ -192,7 +190,18 @@ def _bmp(data: Any) -> Probe:
 
 
 def _gif(data: Any) -> Probe:
-    width, height = struct.unpack_from("<HH", data, 6)
+    width, height, flags = struct.unpack_from("<HHB", data, 6)
+    at = 13 + (3 << (flags & 7) + 1 if flags & 128 else 0)
+    for _ in range(containers.BLOCKS_LIMIT):
+        if data[at] != 0x21:
+            break
+        at += 2
+        while data[at]:
+            at += 1 + data[at]
+        at += 1
+    if data[at] == 0x2C:  # a frame that is larger than the screen enlarges it, as in browsers
+        left, top, across, down = struct.unpack_from("<HHHH", data, at + 1)
+        width, height = max(width, left + across), max(height, top + down)
     return Probe(width, height, "GIF")
 
 
@@ -214,4 +223,9 @@ _READERS: dict[str, Callable[[Any], Probe]] = {
     "GIF": _gif,
     "AVIF": _items("AVIF"),
     "HEIF": _items("HEIF"),
+    "PPM": netpbm.header,
+    "TGA": targa.header,
+    "ICO": icon.header,
+    "JPEG 2000": jpeg2000.header,
+    "JPEG XL": jpegxl.header,
 }

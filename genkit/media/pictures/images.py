@@ -12,6 +12,7 @@ What a file is, its content decides, never its suffix. Rules:
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,11 +21,11 @@ from typing import Any
 import numpy as np
 
 from genkit.errors import GenkitError, InputError
-from genkit.media.pictures import containers, headers, metadata
-from genkit.media.pictures.formats import FORMATS, LIMITS, MAX_PIXELS, WRITABLE, output_suffix, plan_format
-from genkit.media.pictures.headers import DAMAGED_HINT, Probe, probe
+from genkit.media.pictures import containers, gathering, headers, icon, jpeg2000, jpegxl, netpbm, targa
+from genkit.media.pictures.formats import FORMATS, LIMITS, MAX_PIXELS, WRITABLE, Probe, Unsupported, output_suffix, plan_format
+from genkit.media.pictures.headers import DAMAGED_HINT, probe, unsupported
 from genkit.media.pictures.metadata import Metadata
-from genkit.media.pictures.picture import Picture, narrow, split, turn
+from genkit.media.pictures.picture import Picture, narrow, split, turn, widened
 from genkit.media.pictures.writing import write
 
 __all__ = [
@@ -43,7 +44,21 @@ __all__ = [
     "write",
 ]
 
+# how Pillow, tifffile and imagecodecs say that they know what it is and do not read it
+_UNSUPPORTED = re.compile(
+    r"unsupported|(?:not|isn't) supported|not implemented|cannot handle|not a known|unknown .*(?:mode|type)", re.I
+)
 _FRAMES_HINT = "split it into single pictures first (ffmpeg -i FILE frame%04d.png, or ImageMagick) and give their folder"
+_USUAL_CODINGS = (0xC0, 0xC1, 0xC2)
+_CODINGS = {
+    0xC0: "plain",
+    0xC1: "plain",
+    0xC2: "progressive",
+    0xC3: "lossless",
+    0xC9: "arithmetic",
+    0xCA: "arithmetic",
+    0xCB: "arithmetic",
+}
 _PNG_PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 
 
@@ -67,6 +82,8 @@ def read(source: Path | bytes, *, max_pixels: int = MAX_PIXELS, name: str | None
         ) from error
     except Exception as error:  # decoders meet hostile bytes in ways that no list of types covers
         format = facts.format if "facts" in locals() else "file"
+        if isinstance(error, (Unsupported, NotImplementedError)) or _UNSUPPORTED.search(str(error)):
+            raise unsupported(label, format, _reason(error)) from error
         raise InputError(f"{label}: damaged {format}: {_reason(error)}", DAMAGED_HINT) from error
     return picture
 
@@ -110,14 +127,15 @@ def _check(facts: Probe, label: str, max_pixels: int) -> None:
             f"above the limit of {max_pixels / 1e6:,.0f}",
             f"if you trust the file, raise the limit: --max-pixels {facts.width * facts.height}",
         )
-    if facts.frames > 1:
+    if facts.frames != 1:
         _refuse_frames(facts.format, facts.frames, label)
 
 
 def _refuse_frames(format: str, frames: int, label: str) -> None:
     kind = "pages" if format == "TIFF" else "frames"
     what = "a file" if format == "TIFF" else "an animation"
-    raise InputError(f"{label}: {what} of {frames} {kind}, and genkit takes single pictures", _FRAMES_HINT)
+    count = f" of {frames} {kind}" if frames else ""
+    raise InputError(f"{label}: {what}{count}, and genkit takes single pictures", _FRAMES_HINT)
 
 
 def _picture(
@@ -147,27 +165,49 @@ def _read_png(data: bytes, facts: Probe, label: str) -> Picture:
                 raise containers.BrokenContainer(f"the checksum of its {kind.decode()} chunk is wrong")
             kept.append(data[start - 8 : start + length + 4])
     pixels, alpha = split(imagecodecs.png_decode(b"".join(kept)))
-    found = metadata.from_png(data)
+    found = gathering.from_png(data)
     return _picture(pixels, alpha, facts, found, found.orientation)
 
 
 def _read_jpeg(data: bytes, facts: Probe, label: str) -> Picture:
     from PIL import JpegImagePlugin
 
-    kept, tail = [b"\xff\xd8"], b""
+    kept, tail, coding = [b"\xff\xd8"], b"", 0xC0
     for marker, start, length in containers.jpeg_segments(data):
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            coding = marker
         if marker == 0xDA:
             tail = data[start - 4 :]
         elif marker not in range(0xE1, 0xF0) or marker == 0xEE:  # APP14 says how colours are coded
             kept.append(b"\xff" + data[start - 3 : start + length])
-    image = JpegImagePlugin.JpegImageFile(io.BytesIO(b"".join(kept) + tail))
+    found = gathering.from_jpeg(data)
+    if facts.stated_bits != 8 or coding not in _USUAL_CODINGS:
+        return _picture(_unusual_jpeg(b"".join(kept) + tail, facts, coding), None, facts, found, found.orientation)
+    image: Any = JpegImagePlugin.JpegImageFile(io.BytesIO(b"".join(kept) + tail))
     image.load()
-    found = metadata.from_jpeg(data)
     if image.mode == "CMYK":
         return _picture(_from_cmyk(image, found), None, facts, found, found.orientation, b"CMYK")
     if image.mode not in ("L", "RGB"):
         raise ValueError(f"its colours are of an unknown kind ({image.mode})")
     return _picture(split(np.array(image))[0], None, facts, found, found.orientation)
+
+
+def _unusual_jpeg(data: bytes, facts: Probe, coding: int) -> np.ndarray:
+    """Pixels of more or less than 8 bits, lossless or arithmetically coded ones: Pillow reads none of them."""
+    import imagecodecs
+
+    if coding not in _CODINGS:
+        raise Unsupported("hierarchical or differential coding")
+    try:
+        pixels = np.atleast_3d(imagecodecs.jpeg8_decode(data))
+    except imagecodecs.Jpeg8Error as error:
+        kind = f"{_CODINGS[coding]} coding of {facts.stated_bits} bits"
+        raise (
+            Unsupported(f"{kind} ({error})") if _UNSUPPORTED.search(str(error)) else ValueError(f"{kind}: {error}")
+        ) from error
+    if pixels.shape[2] != facts.channels:
+        raise Unsupported(f"{_CODINGS[coding]} coding of {pixels.shape[2]} channels")
+    return widened(pixels, facts.stated_bits)
 
 
 def _from_cmyk(image: Any, found: Metadata) -> np.ndarray:
@@ -192,7 +232,7 @@ def _from_cmyk(image: Any, found: Metadata) -> np.ndarray:
 def _read_webp(data: bytes, facts: Probe, label: str) -> Picture:
     import imagecodecs
 
-    found = metadata.from_webp(data)
+    found = gathering.from_webp(data)
     pixels, alpha = split(imagecodecs.webp_decode(data))
     return _picture(pixels, alpha, facts, found, found.orientation)
 
@@ -200,7 +240,7 @@ def _read_webp(data: bytes, facts: Probe, label: str) -> Picture:
 def _read_tiff(data: bytes, facts: Probe, label: str) -> Picture:
     from genkit.media.pictures import tiff
 
-    found = metadata.from_tiff(data)
+    found = gathering.from_tiff(data)
     pixels, alpha, is_cmyk = tiff.read_pixels(data, label, found.note)
     orientation = found.orientation
     if not is_cmyk:
@@ -225,7 +265,7 @@ def _read_avif(data: bytes, facts: Probe, label: str) -> Picture:
     if image.n_frames > 1:
         _refuse_frames("AVIF", image.n_frames, label)
     facts = _as_decoded(facts, image.size)
-    found = metadata.from_items(data, image.info.get("icc_profile"))
+    found = gathering.from_items(data, image.info.get("icc_profile"))
     turned = Metadata()  # how the container, which outranks EXIF here, turns the picture: Pillow says it as EXIF
     if image.info.get("exif"):
         turned.add_exif(image.info["exif"])
@@ -255,7 +295,7 @@ def _read_heif(data: bytes, facts: Probe, label: str) -> Picture:
     file = pillow_heif.open_heif(data, convert_hdr_to_8bit=True)
     image: Any = file[file.primary_index if len(file) > 1 else 0]
     facts = _as_decoded(facts, image.size)
-    found = metadata.from_items(data, image.info.get("icc_profile"))
+    found = gathering.from_items(data, image.info.get("icc_profile"))
     if len(file) > 1:
         found.note(f"the file holds {len(file)} pictures: the main one is taken")
     _note_depth(facts, found)
@@ -295,6 +335,17 @@ def _read_plain(opener: Callable[..., Any], data: bytes, facts: Probe, label: st
     return _picture(pixels, alpha, facts, found, 1)
 
 
+def _read_only(module: Any) -> Callable[[bytes, Probe, str], Picture]:
+    """A reader of a format that is only read; each has a module that gives pixels, alpha, metadata and orientation."""
+
+    def reader(data: bytes, facts: Probe, label: str) -> Picture:
+        pixels, alpha, found, orientation = module.read(data, facts)
+        gathering.take_dpi(found)
+        return _picture(pixels, alpha, facts, found, orientation)
+
+    return reader
+
+
 _READERS: dict[str, Callable[[bytes, Probe, str], Picture]] = {
     "PNG": _read_png,
     "JPEG": _read_jpeg,
@@ -304,4 +355,9 @@ _READERS: dict[str, Callable[[bytes, Probe, str], Picture]] = {
     "HEIF": _read_heif,
     "BMP": _read_bmp,
     "GIF": _read_gif,
+    "PPM": _read_only(netpbm),
+    "TGA": _read_only(targa),
+    "ICO": _read_only(icon),
+    "JPEG 2000": _read_only(jpeg2000),
+    "JPEG XL": _read_only(jpegxl),
 }

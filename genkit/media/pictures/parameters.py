@@ -16,14 +16,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from genkit.errors import InputError
-from genkit.media.pictures import exif, metadata
+from genkit.media.pictures import exif, gathering
 from genkit.media.pictures.formats import sniff
+from genkit.media.pictures.metadata import Metadata
 
 NEGATIVE = "Negative prompt:"
 LARGEST_TEXT = 1 << 20  # bytes
 _SETTINGS = re.compile(r'(?<![\w\-/.])([A-Za-z][\w \-/.]{0,60}):\s{0,8}("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)')
 _SETTINGS_LINE = re.compile(r"\s*Steps: ?\d+\s*(,|$)")
-_READERS = {"PNG": metadata.from_png, "JPEG": metadata.from_jpeg, "WEBP": metadata.from_webp}
+_READERS = {"PNG": gathering.from_png, "JPEG": gathering.from_jpeg, "WEBP": gathering.from_webp}
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,9 @@ def read_parameters(path: Path) -> Parameters | None:
     return parse(text) if text and ("Steps: " in text or NEGATIVE in text) else None
 
 
-def _gathered(data: bytes, format: str) -> metadata.Metadata | None:
+def _gathered(data: bytes, format: str) -> Metadata | None:
     if format in ("AVIF", "HEIF"):
-        return metadata.from_items(data, None)
+        return gathering.from_items(data, None)
     return _READERS[format](data) if format in _READERS else None
 
 
@@ -80,8 +81,8 @@ def _comment(value: exif.Value | None, order: str) -> str | None:
 
 
 def parse(text: str) -> Parameters:
-    """Part a block into its three parts. Programs write lines of their own behind the settings (templates, wildcards), which
-    are no prompt: they are left out."""
+    """Part a block into its three parts. Lines behind the settings, which programs add for themselves (templates, wildcards),
+    are no prompt and left out."""
     lines = text.replace("\r\n", "\n").strip().split("\n")
     settings: dict[str, str] = {}
     if places := [place for place, line in enumerate(lines) if _SETTINGS_LINE.match(line)]:

@@ -79,3 +79,22 @@ def on_white(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
         part, cover = pixels[top : top + 256].astype(np.uint32), alpha[top : top + 256, :, None].astype(np.uint32)
         result[top : top + 256] = (part * cover + 255 * (255 - cover) + 127) // 255
     return result
+
+
+def widened(pixels: np.ndarray, bits: int) -> np.ndarray:
+    """Spread values of an odd bit depth over 8 or 16 bits."""
+    if pixels.dtype == bool:
+        bits = 1
+    full = 255 if bits <= 8 else 65535
+    if bits in (8, 16):
+        return pixels if pixels.flags.writeable else pixels.copy()
+    wide = pixels.astype(np.uint32) * full
+    top = (1 << bits) - 1
+    return ((wide + top // 2) // top).astype(np.uint8 if bits <= 8 else np.uint16)
+
+
+def straight(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Divide the alpha out of premultiplied colours."""
+    full = np.iinfo(pixels.dtype).max
+    divided = pixels.astype(np.float32) * (full / np.maximum(alpha, 1).astype(np.float32))[..., None]
+    return np.minimum(divided + 0.5, full).astype(pixels.dtype)

@@ -1,6 +1,7 @@
 """TIFF read through tifffile and written by ourselves (so that EXIF's directories, which tifffile cannot write, go in).
 
-Read: 1 to 16 bits of grey, RGB, palette, CMYK; strips or tiles; every compression that imagecodecs has; BigTIFF.
+Read: 1 to 16 bits of grey, RGB, palette, CMYK, YCbCr, CIELab (`tiff_colours.py`); strips or tiles; every compression that
+imagecodecs has, old JPEG too; BigTIFF.
 32-bit integers and floating point are refused: nothing in the file says which value is white.
 Written: classic TIFF, one strip of about 8 MB after the other; Deflate with the horizontal predictor, or no compression where
 the input had none. libtiff is never used, so its warnings never reach the terminal.
@@ -19,9 +20,20 @@ from genkit.errors import InputError
 from genkit.media.pictures import exif, xmp
 from genkit.media.pictures.exif import Exif, Value
 from genkit.media.pictures.metadata import Outgoing
+from genkit.media.pictures.picture import straight, widened
+from genkit.media.pictures.tiff_colours import (
+    CIELAB,
+    ICCLAB,
+    JPEGS,
+    YCBCR,
+    is_thinned,
+    lab_to_rgb,
+    unpack_thinned,
+    ycbcr_to_rgb,
+)
 
 _STRIP = 8 << 20
-_COLOURS = {0: "grey", 1: "grey", 2: "RGB", 3: "palette", 5: "CMYK", 6: "YCbCr"}
+_COLOURS = {0: "grey", 1: "grey", 2: "RGB", 3: "palette", 5: "CMYK", YCBCR: "YCbCr", CIELAB: "CIELab", ICCLAB: "ICCLab"}
 _DEFLATE, _NONE = 8, 1
 
 
@@ -48,11 +60,15 @@ def read_pixels(data: bytes, label: str, notice: Any) -> tuple[np.ndarray, np.nd
                 f"{label}: TIFF of {kind} values: which value is white is not known",
                 "convert it to 8 or 16 bits first, with the range that it should show",
             )
-        if colour not in _COLOURS or (colour == 6 and int(page.compression) != 7):
-            raise InputError(f"{label}: TIFF colours of kind {colour} are not read", "convert it to RGB or grey first")
+        if colour not in _COLOURS or (colour in (CIELAB, ICCLAB) and (bits not in (8, 16) or page.samplesperpixel < 3)):
+            raise InputError(
+                f"{label}: TIFF colours of kind {colour} are not read", "convert it to RGB or grey first", code="unsupported"
+            )
         if page.imagedepth != 1:
             raise InputError(f"{label}: TIFF volume of {page.imagedepth} slices", "save the slices as single pictures")
-        pixels: np.ndarray = page.asarray()
+        if colour == YCBCR and bits not in (8, 16):
+            raise InputError(f"{label}: TIFF of {bits}-bit YCbCr", "convert it to RGB first", code="unsupported")
+        pixels: np.ndarray = unpack_thinned(page, label) if is_thinned(page) else page.asarray()
         if page.planarconfig == 2 and page.samplesperpixel > 1:
             pixels = np.moveaxis(pixels, 0, -1)
         pixels = pixels.reshape(page.imagelength, page.imagewidth, page.samplesperpixel)
@@ -63,7 +79,11 @@ def read_pixels(data: bytes, label: str, notice: Any) -> tuple[np.ndarray, np.nd
             if exif.narrow_palette(table.astype("<u2").tobytes()):
                 pixels = (pixels >> 8).astype(np.uint8)
             return pixels, None, False
-    pixels = _widened(pixels, bits)
+        if colour == YCBCR and int(page.compression) not in JPEGS:
+            pixels[..., :3] = ycbcr_to_rgb(pixels[..., :3], page)
+        elif colour in (CIELAB, ICCLAB):
+            pixels[..., :3] = lab_to_rgb(pixels[..., :3], colour)
+    pixels = widened(pixels, bits)
     if colour == 0:
         pixels[..., 0] = np.iinfo(pixels.dtype).max - pixels[..., 0]
     base = {0: 1, 1: 1, 5: 4}.get(colour, 3)
@@ -74,28 +94,9 @@ def read_pixels(data: bytes, label: str, notice: Any) -> tuple[np.ndarray, np.nd
             notice("more than one extra channel: only the first is kept, as transparency")
         pixels = pixels[..., :base]
         if extra[:1] == [1]:
-            pixels = _straight(pixels, alpha)
+            pixels = straight(pixels, alpha)
         alpha = np.ascontiguousarray(alpha)
     return np.ascontiguousarray(pixels), alpha, colour == 5
-
-
-def _widened(pixels: np.ndarray, bits: int) -> np.ndarray:
-    """Spread values of an odd bit depth over 8 or 16 bits."""
-    if pixels.dtype == bool:
-        bits = 1
-    full = 255 if bits <= 8 else 65535
-    if bits in (8, 16):
-        return pixels if pixels.flags.writeable else pixels.copy()
-    wide = pixels.astype(np.uint32) * full
-    top = (1 << bits) - 1
-    return ((wide + top // 2) // top).astype(np.uint8 if bits <= 8 else np.uint16)
-
-
-def _straight(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Divide the alpha out of premultiplied colours."""
-    full = np.iinfo(pixels.dtype).max
-    divided = pixels.astype(np.float32) * (full / np.maximum(alpha, 1).astype(np.float32))[..., None]
-    return np.minimum(divided + 0.5, full).astype(pixels.dtype)
 
 
 def write_pixels(stream: _Stream, pixels: np.ndarray, alpha: np.ndarray | None, out: Outgoing, compression: int | None) -> None:

@@ -12,6 +12,8 @@ TIFF = "http://ns.adobe.com/tiff/1.0/"
 EXIF = "http://ns.adobe.com/exif/1.0/"
 XMP = "http://ns.adobe.com/xap/1.0/"
 NOTE = "http://ns.adobe.com/xmp/note/"
+GAIN_MAP = "http://ns.adobe.com/hdr-gain-map/1.0/"
+CAMERA = "http://ns.google.com/photos/1.0/camera/"
 GENKIT = "https://ns.genkit.dev/recipe/1.0/"
 MOST_PREFIXES = 4  # of one namespace
 # what points at parts of the old file that are not carried along: thumbnails, the continuation of a long packet, the gain
@@ -20,9 +22,9 @@ _STALE = (
     (XMP, "Thumbnails"),
     (NOTE, "HasExtendedXMP"),
     ("http://ns.google.com/photos/1.0/container/", "Directory"),
-    ("http://ns.adobe.com/hdr-gain-map/1.0/", "Version"),
-    ("http://ns.google.com/photos/1.0/camera/", "MotionPhoto"),
-    ("http://ns.google.com/photos/1.0/camera/", "MicroVideo"),
+    (GAIN_MAP, "Version"),
+    (CAMERA, "MotionPhoto"),
+    (CAMERA, "MicroVideo"),
 )
 _EMPTY = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
