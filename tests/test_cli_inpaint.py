@@ -308,7 +308,7 @@ def test_a_mask_that_is_no_file_is_in_the_recipe(picture: Any, filler: Any, work
     photo, mask = picture(work / "photo.png", 40, 30), pixels_of(save_mask(work / "mask.png"))
     facts = []
     for one in (mask > 0, mask > 0, np.roll(mask, 2, 0) > 0):
-        recipe = read_recipe(api.inpaint(photo, "out.png", mask=one, model="filler"))
+        recipe = read_recipe(api.inpaint(photo, "out.png", mask=one, model="filler", overwrite=True))
         facts.append(recipe["files"]["mask"] if recipe else {})
     assert facts[0] == facts[1] != facts[2] and len(facts[0]["sha256"]) == 64
     assert facts[0]["name"] == "a picture without a file of 40x30"

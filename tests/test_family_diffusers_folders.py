@@ -232,4 +232,4 @@ def test_a_repository_is_pulled_by_its_patterns_and_fills(
     shown = genkit("show", done.lines[1])
     assert "--seed 8" in shown.out and "prompt=a cat" in shown.out.replace("'", "")
     wrong = genkit("inpaint", photo, *words[:4], "--steps", "0", "-o", tmp_path / "out2/")
-    assert wrong.code == 2 and "steps=0" in wrong.err
+    assert wrong.code == 2 and "--steps 0" in wrong.err

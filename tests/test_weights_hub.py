@@ -318,10 +318,10 @@ def test_a_repository_that_is_not_there_is_said_as_such(hub: FakeHub) -> None:
 
 
 def test_the_librarys_own_words_stay_from_the_terminal() -> None:
-    from genkit.weights.hub import _quiet
+    from genkit.weights.hub import quiet
 
     logger = logging.getLogger("huggingface_hub.utils._http")
     before = logger.isEnabledFor(logging.WARNING)
-    with _quiet():
+    with quiet():
         assert not logger.isEnabledFor(logging.WARNING)
     assert logger.isEnabledFor(logging.WARNING) is before

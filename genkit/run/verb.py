@@ -220,13 +220,16 @@ class Verb:
 
         own = [each for each, _ in option.given(self) if each.option.file and not each.option.per_line]
         named = {each.name: each for each in own if self.names_file(each.name)}
-        single = {name: getattr(self, name) for name, each in named.items() if not each.several}
-        files, folders = sort_extra(single)
-        # a folder where one file is wanted is no picture, which whoever reads it says
-        files |= {name: folders.pop(name) for name in list(folders) if named[name].option.file == "one"}
+        files: dict[str, Path] = {}
+        folders: dict[str, Path] = {}
         for name, each in named.items():
             if each.several:
                 files |= sort_several(each, getattr(self, name))
+                continue
+            one, several = sort_extra({name: getattr(self, name)})
+            # a folder where one file is wanted is no picture, which whoever reads it says
+            files |= one | (several if each.option.file == "one" else {})
+            folders |= several if each.option.file == "paired" else {}
         return files, folders
 
     def names_file(self, name: str) -> bool:

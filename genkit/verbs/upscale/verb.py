@@ -110,11 +110,14 @@ class Upscale(PictureVerb):
         return {"scale": int(scale) if float(scale).is_integer() else scale}
 
     def apply(self, model: TransformModel, picture: Picture, context: Context) -> Picture:
-        from genkit.pixels.unsharp import unsharp
         from genkit.verbs.upscale import task
 
         pixels, alpha = task.upscale(model, picture.pixels, picture.alpha, self._options(context), context.notify)
-        return picture.with_pixels(unsharp(pixels, self.sharpen, wrap=self.wrap) if self.sharpen else pixels, alpha)
+        if self.sharpen:
+            from genkit.pixels.unsharp import unsharp
+
+            pixels = unsharp(pixels, self.sharpen, wrap=self.wrap)
+        return picture.with_pixels(pixels, alpha)
 
 
 def _scale_of(context: Context) -> int:
