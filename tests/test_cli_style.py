@@ -267,5 +267,5 @@ def test_from_python(tiny_style: str, picture: Callable[..., Path], painting: Pa
     assert "without a file" in files["style"]["name"] and files["style_2"]["name"] == "painting.png"
     with pytest.raises(genkit.UsageError, match="--strength"):
         genkit.style(source, style=painting, strength=9, model=model)
-    with pytest.raises(genkit.UsageError, match="needs a style"):
+    with pytest.raises(genkit.UsageError, match="--style is missing"):
         genkit.style(source, model=model)
