@@ -49,7 +49,7 @@ def tts(
 
     model = chosen("tts", model, device, dtype)
     model.check(voice=voice, speed=speed, pitch=pitch)
-    spoken = (language or languages_of(model.card, voice)[0]).partition("-")[0].lower()
+    spoken = language or languages_of(model.card, voice)[0]
     options = {one.name: one.default for one in model.card.options if one.default is not None} | dict(options or {})
     manner = Manner(spoken, voice, speed, pitch, pause, lexicon, ssml, options)
     told = foreign_notice(refuse_foreign([check_markup(text, model.card, manner)], model.card, voice, language))

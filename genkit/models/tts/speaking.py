@@ -88,7 +88,7 @@ class Speak:
             return
         from genkit.text.front import sentences
 
-        for number, one in enumerate(sentences(sentence, language=self.languages[0].partition("-")[0])):
+        for number, one in enumerate(sentences(sentence, language=self.languages[0])):
             yield from self._checked(one, seed + number, voice, speed, pitch, options)
 
     def _checked(

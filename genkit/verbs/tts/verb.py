@@ -134,7 +134,7 @@ def describe(
             raise
     language = text.language or languages_of(card, voice.voice)[0]
     manner = Manner(
-        language=language.replace("_", "-").partition("-")[0].lower(),
+        language=language,
         voice=voice.voice,
         speed=voice.speed,
         pitch=voice.pitch,
@@ -146,7 +146,7 @@ def describe(
     foreign, told = Foreign(), list[str | None]()
     for script in scripts:
         try:
-            plain = [check_markup(part.text, card, manner) for part in script.passages]
+            plain = [check_markup(part.text, card, manner, told) for part in script.passages]
         except GenkitError as error:
             error.message = f"{script.name}: {error.message}"
             raise

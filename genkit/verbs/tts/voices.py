@@ -123,8 +123,10 @@ def refuse_lacking(card: Card, needed: Collection[str], option: str) -> None:
     raise UsageError(f"{card.name} has no {option}", hint, code="model-option")
 
 
-def check_markup(text: str, card: Card, manner: Manner) -> str:
+def check_markup(text: str, card: Card, manner: Manner, notes: list[str | None] | None = None) -> str:
     """Read all markup of a text (`<...>` with `manner.ssml`, `[[...]]`) before any of it is said; returns the text without it.
+
+    `notes` gets a line for each kind of markup that is passed over.
 
     Raises:
         InputError: it is wrong; the message names the tag and its line. UsageError: the voice cannot do what it asks for.
@@ -139,6 +141,8 @@ def check_markup(text: str, card: Card, manner: Manner) -> str:
     except InputError as error:
         error.exit_code = 2
         raise
+    if notes is not None:
+        notes += asked.notes
     if asked.phonemes is not None:
         refuse_lacking(card, {"phonemes"}, f"[[...]] (the first at {place(text, asked.phonemes)})")
     can = card.params.get("can", ())
