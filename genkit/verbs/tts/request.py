@@ -56,7 +56,7 @@ def make_request(verb: Tts, context: Context) -> SpeechRequest:
     language = verb.language or languages_of(card, verb.voice)[0]
     lexicon, digest = _lexicon_of(verb.lexicon)
     settings = SpeechSettings(
-        language=language.replace("_", "-").partition("-")[0].lower(),
+        language=language,
         voice=verb.voice,
         speed=verb.speed,
         pitch=verb.pitch,
@@ -117,7 +117,7 @@ def _check_texts(scripts: Sequence[Script], settings: SpeechSettings, context: C
     notices: list[str | None] = []
     for script in scripts:
         try:
-            plain = [check_markup(part.text, card, settings) for part in script.passages]
+            plain = [check_markup(part.text, card, settings, notices) for part in script.passages]
         except GenkitError as error:
             error.message = f"{script.name}: {error.message}"
             raise

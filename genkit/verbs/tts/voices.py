@@ -112,9 +112,11 @@ def unread_notice(model: SpeakModel) -> str | None:
     return f"{model.card.name} has no sound for {what} left out, whole or in part: {some}"
 
 
-def check_markup(text: str, card: Card, settings: SpeechSettings) -> str:
+def check_markup(text: str, card: Card, settings: SpeechSettings, notes: list[str | None] | None = None) -> str:
     """Read all markup of a text (`<...>` with `settings.ssml`, `[[...]]`) before any of it is said, and return the text
     without it.
+
+    `notes` gets a line for each kind of markup that is passed over.
 
     Raises:
         InputError: it is wrong; the message names the tag and its line. UsageError: the voice cannot do what it asks for.
@@ -129,6 +131,8 @@ def check_markup(text: str, card: Card, settings: SpeechSettings) -> str:
     except InputError as error:
         error.exit_code = 2
         raise
+    if notes is not None:
+        notes += asked.notes
     if asked.phonemes is not None:
         ability.need(card, "phonemes", f"[[...]] (the first at {place(text, asked.phonemes)})")
     for at, rate, pitch in asked.prosody:
