@@ -32,7 +32,7 @@ from typing import Any
 
 _LEFTOVER = re.compile(r"^\.genkit-(\d+)-[0-9a-f]{12}(?:-([0-9a-f]{8}))?\.part$")
 LARGEST_TEXT = 16 << 20  # bytes of a card, settings, a state file
-LARGEST_INPUT = 4 << 30  # bytes of a picture or a text
+LARGEST_INPUT = 16 << 30  # bytes of a picture or a text
 DEEPEST = 64  # levels; cards have five
 TOO_DEEP = f"nested deeper than {DEEPEST} levels"
 _OTHER_HOST_S = 86_400.0  # on a shared folder another machine's processes cannot be asked; a day without a change is dead

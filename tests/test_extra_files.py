@@ -133,3 +133,21 @@ def test_a_strangers_recipe_names_no_file_outside(genkit: Run) -> None:
 
     recipe = {"verb": "inpaint", "files": {"mask": {"name": "../../etc/passwd.png"}, "output": {"name": "x.png"}, "a b": {}}}
     assert command_of(recipe) == ["genkit", "inpaint", "--mask", "passwd.png"]
+
+
+@pytest.mark.parametrize("piped", ["input", "mask", "both"])
+def test_pipes_are_read_once_and_serve_as_files(genkit: Run, picture: Any, filler: Any, work: Path, piped: str) -> None:
+    import os
+    import threading
+
+    picture(work / "a.png", 40, 30)
+    save_mask(work / "m.png")
+    assert genkit("inpaint", "a.png", "--mask", "m.png", "-o", "plain.png", *filler).code == 0
+    names = {"a.png": "a.png", "m.png": "m.png"}
+    for name in {"input": ["a.png"], "mask": ["m.png"], "both": ["a.png", "m.png"]}[piped]:
+        os.mkfifo(work / f"pipe-{name}")
+        threading.Thread(target=(work / f"pipe-{name}").write_bytes, args=((work / name).read_bytes(),), daemon=True).start()
+        names[name] = f"pipe-{name}"
+    outcome = genkit("inpaint", names["a.png"], "--mask", names["m.png"], "-o", "piped.png", *filler)
+    assert outcome.code == 0, outcome.err
+    assert (pixels_of(work / "piped.png") == pixels_of(work / "plain.png")).all()

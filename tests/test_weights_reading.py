@@ -195,3 +195,75 @@ def test_a_torchscript_tensor_cannot_be_larger_than_its_numbers(tmp_path: Path) 
     for size, stride, offset in (((1 << 40,), (0,), 0), ((2, 2), (2, 1), 1), ((2,), (-1,), 3)):
         with pytest.raises(_Refused):
             _rebuild(numbers, Part(Storage("float32", "0", 4), offset, size, stride))
+
+
+def nested(depth: int) -> dict[str, Any]:
+    table: dict[str, Any] = {"weight": torch.zeros(1)}
+    for _ in range(depth):
+        table = {"a": table}
+    return table
+
+
+def holding_itself() -> dict[str, Any]:
+    table: dict[str, Any] = {"weight": torch.zeros(1)}
+    table["self"] = table
+    return table
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {".".join("a" * 10_000): torch.zeros(1)},
+        {"a" * 5000: torch.zeros(1)},
+        {"." * 200: torch.zeros(1)},
+        nested(100),
+        holding_itself(),
+    ],
+    ids=["dots", "letters", "nothing but dots", "tables", "itself"],
+)
+def test_names_that_no_network_has_are_refused(tmp_path: Path, state: dict[str, Any]) -> None:
+    torch.save(state, tmp_path / "a.pth")
+    with pytest.raises(WeightsError, match=r"a\.pth: (holds a tensor whose name|its parts are nested)"):
+        read_state_dict(tmp_path / "a.pth")
+    if all(isinstance(value, torch.Tensor) for value in state.values()):
+        save_file(state, tmp_path / "a.safetensors")
+        with pytest.raises(WeightsError, match=r"a\.safetensors: holds a tensor whose name"):
+            read_state_dict(tmp_path / "a.safetensors")
+
+
+def test_a_pipe_is_no_checkpoint(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(WeightsError, match="no regular file"):
+        read_state_dict(tmp_path / "pipe")
+
+
+def test_what_a_killed_import_left_is_swept_by_the_next(own_folders: Path) -> None:
+    import subprocess
+    import sys
+
+    from genkit.cards import user_folder
+    from genkit.weights import adopt
+
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    folder = user_folder() / "upscale"
+    folder.mkdir(parents=True)
+    (folder / f".genkit-{dead.pid}-0123456789ab.part").write_bytes(b"half")
+    fields = {"name": "mine", "tasks": ["upscale"], "family": "compact", "summary": "For tests.", "licence": "MIT"}
+    card = adopt(fields | {"params": {"scale": 2}}, {"weights": STATE})
+    assert sorted(path.name for path in folder.iterdir()) == ["mine.safetensors", "mine.toml"]
+    assert same(read_state_dict(card.beside(card.files["weights"])))
+
+
+def test_an_import_that_fails_leaves_nothing(own_folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from genkit.cards import user_folder
+    from genkit.weights import adopt, adopting
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(adopting, "digest_file", full)
+    fields = {"name": "mine", "tasks": ["upscale"], "family": "compact", "summary": "For tests.", "licence": "MIT"}
+    with pytest.raises(WeightsError, match="No space left"):
+        adopt(fields | {"params": {"scale": 2}}, {"weights": STATE})
+    assert not list((user_folder() / "upscale").iterdir())

@@ -19,7 +19,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from genkit.files import parse_json
+from genkit.files import is_pipe, parse_json, read_input
 from genkit.media.pictures import containers, exif, formats, xmp
 from genkit.media.sound.formats import sniff_sound
 
@@ -72,6 +72,9 @@ def read_recipe(path: Path) -> dict[str, Any] | None:
     Raises:
         OSError: the file cannot be opened.
     """
+    if is_pipe(path):
+        data = read_input(path)
+        return recipe_of(data, formats.sniff(data[:64]))
     with path.open("rb") as stream:
         head = stream.read(32)
         format = formats.sniff(head)

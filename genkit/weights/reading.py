@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genkit.errors import WeightsError
+from genkit.files import DEEPEST
 from genkit.weights.foreign.torchscript import is_torchscript, read_torchscript
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ WRAPPERS = (
     "generator",
 )
 PREFIXES = ("module.", "_orig_mod.")
+LONGEST_NAME = 1000  # letters
 # What torch's restricted reader says when it meets a class or a function, and the name of it.
 CODE = re.compile(
     r"GLOBAL (\S+) was not an allowed global|whose module (\S+) is blocked"
@@ -50,13 +53,15 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     """
     path = Path(path)
     try:
+        if not path.is_file() and path.exists():
+            raise OSError(errno.EINVAL, "no regular file")  # a pipe would hang
         size = path.stat().st_size
         with path.open("rb") as file:
             head = file.read(64)
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read ({error.strerror})", code="unreadable") from error
     if _is_safetensors(head, size):
-        return _read_safetensors(path)
+        return _sound(_read_safetensors(path), path)
     for beginning, reason in TEXT_BEGINNINGS.items():
         if head.lower().startswith(beginning):
             raise WeightsError(f"{path}: {reason}", "fetch it again", code="not-a-checkpoint")
@@ -121,23 +126,35 @@ def _unwrap(loaded: Any, path: Path) -> dict[str, Tensor]:
         loaded = inner
     state: dict[str, Tensor] = {}
     if isinstance(loaded, Mapping):
-        _collect(loaded, "", state)
+        _collect(loaded, "", state, path)
     if not state:
         raise WeightsError(f"{path}: holds no tensors by name", _ways_out(), code="not-a-checkpoint")
     for prefix in PREFIXES:
         if all(key.startswith(prefix) for key in state):
             state = {key.removeprefix(prefix): value for key, value in state.items()}
+    return _sound(state, path)
+
+
+def _sound(state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """Refuse names that no network has: those who walk their parts do it by recursion."""
+    for key in state:
+        if len(key) > LONGEST_NAME or key.count(".") >= DEEPEST:
+            raise WeightsError(
+                f"{path}: holds a tensor whose name has {key.count('.') + 1:,} parts", _ways_out(), code="damaged"
+            )
     return state
 
 
-def _collect(table: Mapping[Any, Any], prefix: str, state: dict[str, Tensor]) -> None:
+def _collect(table: Mapping[Any, Any], prefix: str, state: dict[str, Tensor], path: Path) -> None:
     import torch
 
+    if prefix.count(".") > DEEPEST:  # or it holds itself
+        raise WeightsError(f"{path}: its parts are nested deeper than {DEEPEST} levels", _ways_out(), code="damaged")
     for key, value in table.items():
         if isinstance(value, torch.Tensor):
             state[f"{prefix}{key}"] = value.detach()
         elif isinstance(value, Mapping):
-            _collect(value, f"{prefix}{key}.", state)
+            _collect(value, f"{prefix}{key}.", state, path)
 
 
 def _first_line(error: Exception) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from genkit.errors import InputError
+from genkit.files import is_pipe, read_input
 from genkit.media.pictures import containers, exif, formats, icon, jpeg2000, jpegxl, netpbm, targa
 from genkit.media.pictures.formats import Probe, Unsupported
 
@@ -28,6 +29,11 @@ def probe(path: Path) -> Probe:
     try:
         if path.is_dir():
             raise InputError(f"{path}: is a folder, not a picture", "give the folder itself as an input, or a file in it")
+        if is_pipe(path):
+            data = read_input(path)
+            if not data:
+                raise InputError(f"{path}: the pipe is empty", "check the program that writes into it")
+            return read_header(data, str(path))
         with path.open("rb") as stream:
             head = stream.read(32)
             if not head:

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from genkit.errors import GenkitError, InputError
+from genkit.files import read_input
 from genkit.media.pictures import containers, gathering, headers, icon, jpeg2000, jpegxl, netpbm, targa
 from genkit.media.pictures.formats import FORMATS, LIMITS, MAX_PIXELS, WRITABLE, Probe, Unsupported, output_suffix, plan_format
 from genkit.media.pictures.headers import DAMAGED_HINT, probe, unsupported
@@ -108,13 +109,16 @@ def load(source: Path | bytes, label: str) -> bytes:
         if source.is_dir():
             raise InputError(f"{label}: is a folder, not a picture", "give the folder itself as an input, or a file in it")
         try:
-            with source.open("rb") as stream:
-                head = stream.read(64)
+            if source.is_file():
+                with source.open("rb") as stream:
+                    head = stream.read(64)
                 if head:
                     headers.read_header_kind(head, label)  # a film of many gigabytes is not loaded to be refused
-                data = head + stream.read()
+            data = read_input(source)
         except OSError as error:
             raise headers.unreadable(label, error) from error
+        except ValueError as error:
+            raise InputError(f"{label}: is {error}", "no picture is so large") from error
     if not data:
         raise InputError(f"{label}: the file is empty", "take another copy of the file")
     return data

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from genkit.errors import InputError
+from genkit.files import read_input
 from genkit.media.pictures import exif, gathering
 from genkit.media.pictures.formats import sniff
 from genkit.media.pictures.metadata import Metadata
@@ -43,7 +44,7 @@ def read_parameters(path: Path) -> Parameters | None:
         InputError: the file cannot be opened.
     """
     try:
-        data = path.read_bytes()
+        data = read_input(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}", exit_code=2) from error
     format = sniff(data[:64])
