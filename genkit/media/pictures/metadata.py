@@ -92,8 +92,8 @@ class Metadata:
         """Drop a profile that is for another kind of pixels (`space`: what the file's own pixels are, if not the result's)."""
         wanted = space or _ICC_SPACES[channels]
         if self.icc is not None and self.icc[16:20] != wanted:
-            space = shown(self.icc[16:20])
-            self.note(f"colour profile dropped: it is for {space} pixels, and these are {wanted.decode().strip()}")
+            kind = shown(self.icc[16:20])
+            self.note(f"colour profile dropped: it is for {kind} pixels, and these are {wanted.decode().strip()}")
             self.icc = None
 
 
