@@ -28,11 +28,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 _LEFTOVER = re.compile(r"^\.genkit-(\d+)-[0-9a-f]{12}(?:-([0-9a-f]{8}))?\.part$")
 LARGEST_TEXT = 16 << 20  # bytes of a card, settings, a state file
 LARGEST_INPUT = 16 << 30  # bytes of a picture or a text
+PIECE = 1 << 20
 DEEPEST = 64  # levels; cards have five
 TOO_DEEP = f"nested deeper than {DEEPEST} levels"
 _OTHER_HOST_S = 86_400.0  # on a shared folder another machine's processes cannot be asked; a day without a change is dead
@@ -147,12 +148,21 @@ def read_regular(path: Path, most: int = LARGEST_TEXT) -> bytes:
     """
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))  # a pipe must not hang
     with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "no regular file", str(path))
-        data = file.read(most + 1)
-    if len(data) > most:
+        return _read_all(file, most, found.st_size)
+
+
+def _read_all(file: BinaryIO, most: int, expected: int = 0) -> bytes:
+    """Read to the end in pieces, the first as large as the file should be: Python makes room for all that is asked for."""
+    pieces, left = list[bytes](), most + 1
+    while left > 0 and (piece := file.read(min(max(expected + 1, PIECE), left))):
+        pieces.append(piece)
+        left -= len(piece)
+    if left <= 0:
         raise ValueError(f"larger than {size_text(most)}")
-    return data
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def is_pipe(path: Path) -> bool:
@@ -176,10 +186,7 @@ def read_input(path: Path, most: int = LARGEST_INPUT) -> bytes:
     key = found.st_dev, found.st_ino
     if key not in _pipes:
         with path.open("rb") as file:
-            data = file.read(most + 1)
-        if len(data) > most:
-            raise ValueError(f"larger than {size_text(most)}")
-        _pipes[key] = data
+            _pipes[key] = _read_all(file, most)
     return _pipes[key]
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from genkit.media.pictures import images
-from genkit.media.pictures.beside import DEPTH, FILM, GAIN_MAP, of_items
+from genkit.media.pictures.beside import DEPTH, FILM, GAIN_MAP, MATTES, of_items
 from genkit.media.pictures.containers import Items, jpeg_segment
 
 XMP = b"http://ns.adobe.com/xap/1.0/\0"
@@ -107,7 +107,7 @@ def test_what_lies_beside_the_picture_is_said(name: str) -> None:
         (
             ["urn:com:apple:photo:2018:aux:portraiteffectsmatte"],
             {1: b"hvc1"},
-            ["portraiteffectsmatte dropped: made for the old pixels"],
+            [MATTES],
         ),
     ],
 )

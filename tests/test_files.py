@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import threading
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,21 @@ def test_no_more_is_read_than_is_allowed(tmp_path: Path):
     for read in (read_regular, read_input):
         with pytest.raises(ValueError, match="larger than 5 bytes"):
             read(path, 5)
+
+
+def test_reading_takes_no_more_room_than_the_file(tmp_path: Path):
+    path = tmp_path / "small"
+    path.write_bytes(b"1" * 3_000_000)
+    for read in (read_regular, read_input):
+        tracemalloc.start()
+        assert len(read(path)) == 3_000_000
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+        tracemalloc.stop()
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="a file of the system that states no size")
+def test_a_file_that_states_no_size_is_read():
+    assert b"Name:" in read_regular(Path("/proc/self/status"))
 
 
 def test_an_input_may_be_a_pipe_and_is_read_once(tmp_path: Path):

@@ -207,3 +207,17 @@ def test_a_network_is_not_taken_for_a_verb_that_it_cannot_serve(say: Say, tmp_pa
     _, err = say("import", compact(tmp_path), "--as", "mine", "--task", "inpaint", code=2)
     assert "--task inpaint: this is a compact network, which is for upscale" in err
     assert not list(cards.user_folder().glob("*/mine*"))
+
+
+def test_a_bad_card_is_named_and_the_others_are_listed(genkit, own_folders: Path) -> None:
+    folder = cards.user_folder() / "upscale"
+    folder.mkdir(parents=True)
+    (folder / "mine.toml").write_text("name = = 1")
+    (folder / "loud.toml").write_text('name = "loud"\nsummary = "\\u001b]0;title\\u0007"')
+    for arguments in (["models", "list"], ["models", "list", "--task", "upscale", "--json"]):
+        outcome = genkit(*arguments)
+        assert outcome.code == 0
+        assert "genkit-x4" in outcome.out
+        assert f"left out: {folder / 'mine.toml'}: not a model card" in outcome.err.replace("\n", "")
+        assert f"left out: {folder / 'loud.toml'}: " in outcome.err.replace("\n", "")
+        assert "\x1b" not in outcome.out + outcome.err

@@ -157,6 +157,13 @@ def test_old_jpeg(sampling: int) -> None:
         (tiff(1, 1, [bytes(200)], 34661, 1), "TIFF of a kind that is not read here"),
         (tiff(1, 1, [bytes(200)], 32809, 4), "TIFF of a kind that is not read here"),
         (tiff(2, 3, [bytes(200)], 59999), "TIFF of a kind that is not read here"),
+        (tiff(2, 3, [bytes(100)], t277=(3, [60_000])), "TIFF of 60,000 channels"),
+        (
+            tiff(1, 1, [bytes(9)], 8, t322=(4, [65_536]), t323=(4, [65_536]), t324=(4, [8]), t325=(4, [9])),
+            "tiles of 65536 x 65536",
+        ),
+        (tiff(6, 3, [zlib.compress(bytes(50 << 20))], 8), "damaged TIFF"),
+        (tiff(6, 3, [thinned(2, 2)], t278=(3, [0])), "damaged TIFF"),
         (tiff(6, 3, [thinned(2, 2)[:-100]]), "damaged TIFF"),
         (tiff(6, 3, [imagecodecs.lzw_encode(thinned(2, 2))[:-100]], 5), "damaged TIFF"),
     ],

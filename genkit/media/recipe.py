@@ -73,8 +73,8 @@ def read_recipe(path: Path) -> dict[str, Any] | None:
         OSError: the file cannot be opened.
     """
     if is_pipe(path):
-        data = read_input(path)
-        return recipe_of(data, formats.sniff(data[:64]))
+        whole = read_input(path)
+        return recipe_of(whole, formats.sniff(whole[:64]))
     with path.open("rb") as stream:
         head = stream.read(32)
         format = formats.sniff(head)

@@ -17,6 +17,7 @@ MPF_NAME = b"MPF\0"
 ISO_GAIN_MAP = b"urn:iso:std:iso:ts:21496:-1\0"
 GAIN_MAP = "HDR gain map dropped: it belongs to the old pixels"
 DEPTH = "depth map dropped: it belongs to the old pixels"
+MATTES = "mattes of people, skin or sky dropped: they belong to the old pixels"
 FILM = "the film of the motion photo is dropped"
 _ENTRIES = 0xB002  # of the multi-picture directory: 16 bytes a picture
 _THUMBNAILS = (0x010001, 0x010002)  # which most cameras put beside a picture
@@ -74,6 +75,5 @@ def of_items(items: containers.Items) -> Iterator[str]:
         yield GAIN_MAP
     if any("depth" in kind or kind.endswith(("auxid:2", "disparity")) for kind in items.auxiliaries):
         yield DEPTH
-    mattes = [kind.rpartition(":")[2] for kind in items.auxiliaries if "matte" in kind]
-    if mattes:
-        yield f"{', '.join(sorted(set(mattes))[:4])} dropped: made for the old pixels"
+    if any("matte" in kind for kind in items.auxiliaries):
+        yield MATTES

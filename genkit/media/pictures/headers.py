@@ -30,10 +30,10 @@ def probe(path: Path) -> Probe:
         if path.is_dir():
             raise InputError(f"{path}: is a folder, not a picture", "give the folder itself as an input, or a file in it")
         if is_pipe(path):
-            data = read_input(path)
-            if not data:
+            whole = read_input(path)
+            if not whole:
                 raise InputError(f"{path}: the pipe is empty", "check the program that writes into it")
-            return read_header(data, str(path))
+            return read_header(whole, str(path))
         with path.open("rb") as stream:
             head = stream.read(32)
             if not head:

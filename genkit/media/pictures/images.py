@@ -91,7 +91,7 @@ def read(source: Path | bytes, *, max_pixels: int = MAX_PIXELS, name: str | None
 
 def _reason(error: Exception) -> str:
     """Say what a decoder met; messages that name only its own functions, or nothing readable, say less than ours."""
-    words = " ".join(str(error).split())
+    words = "".join(sign if sign.isprintable() else "?" for sign in " ".join(str(error).split()))
     if not words or " returned " in words or isinstance(error, (UnicodeError, KeyError, IndexError, TypeError, AttributeError)):
         return "its pixels cannot be decoded"
     return words[:160]

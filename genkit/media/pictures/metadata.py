@@ -15,6 +15,7 @@ from typing import Any
 
 from genkit.media import recipe
 from genkit.media.pictures import exif, xmp
+from genkit.media.pictures.containers import shown
 from genkit.media.pictures.exif import Exif
 
 XMP_NAME = b"http://ns.adobe.com/xap/1.0/\0"
@@ -91,8 +92,8 @@ class Metadata:
         """Drop a profile that is for another kind of pixels (`space`: what the file's own pixels are, if not the result's)."""
         wanted = space or _ICC_SPACES[channels]
         if self.icc is not None and self.icc[16:20] != wanted:
-            found = self.icc[16:20].decode("latin-1").strip() or "unknown"
-            self.note(f"colour profile dropped: it is for {found} pixels, and these are {wanted.decode().strip()}")
+            kind = shown(self.icc[16:20])
+            self.note(f"colour profile dropped: it is for {kind} pixels, and these are {wanted.decode().strip()}")
             self.icc = None
 
 

@@ -118,8 +118,8 @@ def _from_text(text: bytes, kind: int, count: int) -> np.ndarray:
             raise ValueError("it holds other signs than 0 and 1")
         return digits
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # numpy's word that there are no more numbers
-        values = np.fromstring(text, np.int64, count, sep=" ")
+        warnings.simplefilter("ignore")  # numpy's word that there is no number any more
+        values = np.fromstring(text, np.int64, sep=" ")[:count]  # told the count, it would fill up with anything
     if len(values) < count or values.min(initial=0) < 0:
         raise ValueError("its numbers end too early")
     return values

@@ -35,6 +35,8 @@ from genkit.media.pictures.tiff_colours import (
 _STRIP = 8 << 20
 _COLOURS = {0: "grey", 1: "grey", 2: "RGB", 3: "palette", 5: "CMYK", YCBCR: "YCbCr", CIELAB: "CIELab", ICCLAB: "ICCLab"}
 _DEFLATE, _NONE = 8, 1
+MOST_SAMPLES = 16  # channels of a pixel
+LARGE_TILE = 1 << 20  # pixels
 
 
 class _Stream(Protocol):
@@ -64,6 +66,12 @@ def read_pixels(data: bytes, label: str, notice: Any) -> tuple[np.ndarray, np.nd
             raise InputError(
                 f"{label}: TIFF colours of kind {colour} are not read", "convert it to RGB or grey first", code="unsupported"
             )
+        if page.samplesperpixel > MOST_SAMPLES:
+            raise InputError(
+                f"{label}: TIFF of {page.samplesperpixel:,} channels", "save three of them as a picture", code="unsupported"
+            )
+        if page.is_tiled and page.tilewidth * page.tilelength > 4 * max(LARGE_TILE, page.imagewidth * page.imagelength):
+            raise ValueError(f"its header states tiles of {page.tilewidth} x {page.tilelength} pixels")
         if page.imagedepth != 1:
             raise InputError(f"{label}: TIFF volume of {page.imagedepth} slices", "save the slices as single pictures")
         if colour == YCBCR and bits not in (8, 16):
