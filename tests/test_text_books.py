@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from genkit.errors import InputError
+from genkit.text.books.hypertext import read_html
 from genkit.text.books.markdown import paragraphs
 from genkit.text.books.passage import Passage
 from genkit.text.books.passages import passages
@@ -263,6 +264,33 @@ def test_a_book_is_read_in_its_order(tmp_path):
     assert (first.id, first.title, second.id, second.title) == ("0001", "Chapter One", "0002", None)
     assert first.text == "Chapter One\n\nIt was—dark.\u2028Line two.\n\nZoë x"
     assert second.text == "No heading here."
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ('a time<a href="#f1"><sup>1</sup></a>. He ruled.<a href="n.xhtml#n3">3</a> In', "a time. He ruled. In"),
+        ('so<sup><a href="#x">[12]</a></sup>, and<a class="noteref" href="b#c"> * </a>.', "so, and."),
+        ('He left.<a href="#fn" style="vertical-align: super">a</a> She.<a href="#e">[iv]</a>', "He left. She."),
+        ('1. See above. <a href="#r1">↩</a>', "1. See above."),
+        ('see chapter <a href="#c3">3</a> and <a href="#i">I</a>', "see chapter 3 and I"),
+        ('see <a href="#c3">the third chapter</a>, <a href="https://x.org">4</a>', "see the third chapter, 4"),
+        ("10<sup>5</sup> m<sup>2</sup> of H<sub>2</sub>O on the 1<sup>st</sup>", "10⁵ m² of H₂O on the 1st"),
+        ("text<sup>2</sup> x<sup>n</sup>", "text² xn"),
+        ('<h2>Part<br/>One<a href="#n"><sup>1</sup></a></h2>', "Part One"),
+    ],
+)
+def test_marks_of_notes_are_not_read(page: str, text: str):
+    assert read_html(f"<p>{page}</p>")[0] == text
+
+
+def test_a_heading_of_two_lines_keeps_its_blank():
+    assert read_html("<h1>The<br/>End<a href='#n'>*</a></h1><p>x</p>") == ("The End\n\nx", "The End")
+
+
+def test_a_chapter_comes_once(tmp_path):
+    spine = PACKAGE.replace("<spine>", "<spine>" + '<itemref idref="c"/>' * 5000)
+    assert len(list(passages(book(tmp_path / "a.epub", **{"OEBPS/p.opf": spine})))) == 2
 
 
 BOMB = '<!DOCTYPE p [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>' + PACKAGE

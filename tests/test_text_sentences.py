@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tracemalloc
 from itertools import pairwise
 
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genkit.errors import InputError
+from genkit.text.composing import check
 from genkit.text.front import sentences
 from genkit.text.lexicon import read_lexicon
 from genkit.text.scripts import unspeakable
@@ -159,8 +161,27 @@ def test_phonemes_stand_in_brackets():
         ("", ("HH", "AH0", "L", "OW1")),
         ("now", ()),
     ]
-    with pytest.raises(InputError, match=r"\[\[HELLO\]\] at character 4: HELLO is no ARPAbet phoneme"):
-        list(sentences("Say [[hello]] now.".replace("hello", "HELLO")))
+    with pytest.raises(InputError, match=r"\[\[HH AH0 Q\]\] at character 4: Q is no ARPAbet phoneme"):
+        list(sentences("Say [[HH AH0 Q]] now."))
+
+
+def test_brackets_without_phonemes_are_text():
+    text = "See [[Other page]]; [[ -f x ]] tests [[NASA]] files, [[]] and [[HH AH0]]."
+    assert [one.said for one in sentences(text)] == ["see other page; f x, tests nasa, files, and."]
+    told = check(text, "en", None, False)
+    assert told.notes == ("[[Other page]] at line 1, column 5 holds no phonemes: it is read as text, and 3 more",)
+    assert told.phonemes == text.index("[[HH")
+
+
+@pytest.mark.parametrize(
+    "signs", [*"[](){}<>*_`'\"#@%&$+-=/\\|~^,.;:!? \n", "[[", "a@", "1-", "&a;", "[[a", "-\n", "①", "x^", "("]
+)
+def test_time_does_not_grow_with_the_square_of_signs(signs: str):
+    text = signs * (40_000 // len(signs))
+    begun = time.process_time()
+    check(text, "en", None, False)
+    list(sentences(text))
+    assert time.process_time() - begun < 8
 
 
 def test_words_of_the_lexicon_stay_as_they_are(tmp_path):

@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 
 from genkit.errors import InputError
 from genkit.text.english.numbers import digits, ordinal
-from genkit.text.lexicon import Lexicon, phonemes_from
-from genkit.text.reading import INLINE, WRITE_ARPABET, Token, stronger, tokens
+from genkit.text.lexicon import Lexicon
+from genkit.text.others.numbers import language_tag
+from genkit.text.reading import INLINE, WRITE_ARPABET, Token, inline_phonemes, stronger, tokens
 from genkit.text.sentence import Piece, Sentence, Word
 from genkit.text.splitting import spans
-from genkit.text.ssml import Atom, Plain, read_ssml
+from genkit.text.ssml import Atom, Plain, notes_on, read_ssml
 from genkit.text.ssml import place as place_in
 
+LONGEST_SAY_AS = 1000  # letters: num2words counts no further than that
 _CLOSED = (".", "?", "!", "…")
 
 
@@ -141,11 +143,12 @@ def _fill(pieces: _Pieces, plain: Plain, start: int, end: int, language: str, le
 @dataclass(frozen=True, slots=True)
 class Markup:
     """What a text's markup asks for: the text without it, the place of the first `[[...]]`, and each change of rate and pitch
-    with its place."""
+    with its place, and what is to be told."""
 
     plain: str
     phonemes: int | None
     prosody: tuple[tuple[int, float, float], ...] = ()
+    notes: tuple[str, ...] = ()  # on what was passed over, or is text after all
 
 
 def check(text: str, language: str, lexicon: Lexicon | None, ssml: bool) -> Markup:
@@ -153,7 +156,7 @@ def check(text: str, language: str, lexicon: Lexicon | None, ssml: bool) -> Mark
 
     Raises: InputError that names the tag, its line and its column.
     """
-    known = lexicon or ()
+    language, known = language_tag(language), lexicon or ()
     plain = read_ssml(text) if ssml else Plain(text)
     for atom in plain.atoms:
         try:
@@ -161,15 +164,23 @@ def check(text: str, language: str, lexicon: Lexicon | None, ssml: bool) -> Mark
         except InputError as error:
             raise InputError(f"{error.message} ({place_in(text, plain.source(atom.start))})", error.hint) from error
     first = None
+    notes = notes_on(plain, text) if ssml else []
+    words = 0
     for found in INLINE.finditer(plain.text):
         at = plain.source(found.start()) if ssml else found.start()
-        first = at if first is None else first
         try:
-            phonemes_from(found["inside"])
+            if inline_phonemes(found["inside"]) is not None:
+                first = at if first is None else first
+                continue
         except ValueError as error:
             raise InputError(f"{found[0]} at {place_in(text, at)}: {error}", WRITE_ARPABET) from error
+        words += 1
+        if words == 1:
+            notes.append(f"{found[0]} at {place_in(text, at)} holds no phonemes: it is read as text")
+    if words > 1:
+        notes[-1] += f", and {words - 1} more"
     prosody = [(one.source, one.rate, one.pitch) for one in plain.events if one.pause is None]
-    return Markup(plain.text, first, tuple(dict.fromkeys(prosody)))
+    return Markup(plain.text, first, tuple(dict.fromkeys(prosody)), tuple(notes))
 
 
 class _Starts:
@@ -213,7 +224,13 @@ def said_as(text: str, kind: str, form: str) -> list[str] | None:
 
     if kind in ("characters", "spell-out"):
         return [word for one in text if not one.isspace() for word in ([one.upper()] if one.isalpha() else spoken_runs(one))]
+    if len(text) > LONGEST_SAY_AS:
+        raise InputError(f'SSML <say-as interpret-as="{kind}">: {len(text)} letters are too many', "leave the tag out")
     compact = text.replace(",", "").replace(" ", "")
+    if kind == "number" and form in ("ordinal", "digits", "telephone", "cardinal"):
+        kind = form
+    if kind in ("address", "name", "net"):
+        return None
     if kind == "ordinal" and compact.rstrip("stndrh").isdigit():
         return ordinal(compact.rstrip("stndrh"))
     if kind in ("digits", "telephone") and any(one.isdigit() for one in text):

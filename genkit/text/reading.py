@@ -19,7 +19,9 @@ Token = tuple[tuple[Word, ...], str]  # words said, mark: one of the two is empt
 
 WRITE_ARPABET = "give ARPAbet, such as [[HH AH0 L OW1]]"
 INLINE = re.compile(r"\[\[(?P<inside>[^\[\]]*)\]\]")
+_PHONEME = re.compile(r"[A-Za-z]{1,2}[0-9]?")  # one that is meant as such
 _TRANSCRIBED = re.compile(r"/(?P<inside>[^/\n]{1,60})/")
+_RULE = re.compile(r"([^\w\s.])\1{7,}")
 _NOTE_MARK = re.compile(r"\[\d{1,3}(?:\s?[,–-]\s?\d{1,3})*\]|[¹²³⁰⁴-⁹]+")
 _MARK = re.compile(r"\.{2,}|…|[.?!]+|[,;:()\[\]{}|]|[—–]+|--+|(?<=\s)-(?=\s)|[。！？।॥؟،؛、，；：]")
 _MARKS = {
@@ -62,8 +64,13 @@ def tokens(text: str, start: int, end: int, *, language: str = "en", known: Coll
         if part[at].isspace():
             at += 1
             continue
+        if (found := _RULE.match(part, at)) is not None:  # a line of one sign is none to say
+            at = found.end() - 1
         if (found := INLINE.match(part, at)) is not None:
-            yield (Word("", *span(at, found.end()), _inline(found, start)),), ""
+            if (phonemes := _inline(found, start)) is None:
+                at += 2  # [[Other page]]: what is in the brackets is read
+                continue
+            yield (Word("", *span(at, found.end()), phonemes),), ""
             at = found.end()
             continue
         if (found := normalise.PLAIN.match(part, at)) is not None and not (
@@ -170,8 +177,22 @@ def _mark(found: re.Match[str], part: str) -> str:
     return text if text in ",;:" else ","
 
 
-def _inline(found: re.Match[str], start: int) -> tuple[str, ...]:
+def inline_phonemes(inside: str) -> tuple[str, ...] | None:
+    """The phonemes of `[[...]]`; None where it holds a link or code, and none are meant.
+
+    Raises: ValueError where they are meant, and one is none.
+    """
     try:
-        return phonemes_from(found["inside"])
+        return phonemes_from(inside)
+    except ValueError:
+        parts = inside.split()
+        if parts and all(_PHONEME.fullmatch(one) for one in parts) and (inside.isupper() or any(map(str.isdigit, inside))):
+            raise
+        return None
+
+
+def _inline(found: re.Match[str], start: int) -> tuple[str, ...] | None:
+    try:
+        return inline_phonemes(found["inside"])
     except ValueError as error:
         raise InputError(f"{found[0]} at character {start + found.start()}: {error}", WRITE_ARPABET) from error

@@ -33,7 +33,7 @@ _PARAGRAPH = re.compile(r"\n[^\S\n]*(?:\n\s*)+|\u2029\s*|\r\n[^\S\n]*(?:\r\n\s*)
 _CLOSING = "\"'”’»›)]}*_"
 _OPENING = "\"'“‘„«‹([{*_¿¡—–-"
 _BOUNDARY = re.compile(
-    rf"(?P<mark>[.?!…]+)[{re.escape(_CLOSING)}]*(?=\s|$)|(?P<wide>[。！？।॥؟]+[”’」』）]*)|(?P<forced>\u2028)|(?P<line>[^\S\n]*\n)"
+    rf"(?P<mark>[.?!…]+)[{re.escape(_CLOSING)}]*(?=\s|$)|(?P<wide>[。！？।॥؟]+[”’」』）]*)|(?P<forced>\u2028)|(?P<line>\n)"
 )
 _LAST_TOKEN = re.compile(r"[^\s\"'“‘„«‹(\[{]+$")
 _WORD = re.compile(rf"(?:{LETTER}|\d)+(?:['’](?:{LETTER}|\d)+)?")

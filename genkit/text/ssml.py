@@ -1,7 +1,8 @@
-"""A small part of SSML 1.1 (W3C): speak, p, s, break, prosody rate/pitch, say-as, phoneme, sub.
+"""SSML 1.1 (W3C) as far as it changes what is said: speak, p, s, break, prosody rate/pitch, say-as, phoneme, sub.
 
 Read by a scanner of our own, because every error must name the tag and its place, because the places of the words in the markup
-are needed afterwards, and because a general XML reader would also follow entities. Everything else is refused, not passed over.
+are needed afterwards, and because a general XML reader would also follow entities. What other engines have and no word depends
+on (marks, voices, emphasis, loudness, their own namespaces) is passed over with a note; what is unknown is refused.
 """
 
 from __future__ import annotations
@@ -19,27 +20,26 @@ ATTRIBUTES = {
     "break": {"time", "strength"},
     "prosody": {"rate", "pitch"}, "say-as": {"interpret-as", "format"}, "phoneme": {"alphabet", "ph"}, "sub": {"alias"},
 }  # fmt: skip
+PASSED_TAGS = {"mark", "bookmark", "emphasis", "voice", "lang", "w", "token", "audio", "lexicon", "lookup", "meta"}
+SILENT_TAGS = {"desc", "metadata"}  # what is in them is not for the ear
+PASSED_ATTRIBUTES = {
+    "xml:lang", "xml:base", "onlangfailure", "volume", "contour", "range", "duration", "detail", "role", "level", "name",
+    "effect", "xml:id", "type",
+}  # fmt: skip
 SAY_AS = (
-    "characters",
-    "spell-out",
-    "cardinal",
-    "number",
-    "ordinal",
-    "digits",
-    "telephone",
-    "date",
-    "time",
-    "currency",
-    "unit",
-    "fraction",
-)
+    "characters", "spell-out", "cardinal", "number", "ordinal", "digits", "telephone", "date", "time", "currency", "unit",
+    "fraction", "address", "name", "net",
+)  # fmt: skip
+_SAY_AS_ELSEWHERE = {"verbatim": "characters", "letters": "characters", "acronym": "characters", "measure": "unit",
+                     "phone": "telephone", "duration": "time", "interjection": "name", "words": "name"}  # fmt: skip
+LONGEST_TAG = 4000  # letters
 BREAKS = {"none": 0.0, "x-weak": 0.1, "weak": 0.2, "medium": 0.4, "strong": 0.75, "x-strong": 1.2}  # seconds
 LONGEST_BREAK_S = 60.0
 RATES = {"x-slow": 0.5, "slow": 0.75, "medium": 1.0, "default": 1.0, "fast": 1.25, "x-fast": 1.6}
 PITCHES = {"x-low": -6.0, "low": -3.0, "medium": 0.0, "default": 0.0, "high": 3.0, "x-high": 6.0}  # semitones
 _ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 _PART = re.compile(
-    r"<!--.*?-->|<\?.*?\?>|<(?P<close>/)?(?P<name>[A-Za-z][\w:-]*)(?P<attributes>[^<>]*?)(?P<empty>/)?>|&(?P<entity>#?\w+);",
+    r"<!--.*?-->|<\?.*?\?>|<!DOCTYPE[^<>\[]{0,1000}>|<!\[CDATA\[(?P<data>.*?)\]\]>|<(?P<close>/)?(?P<name>[A-Za-z][\w:-]*)(?P<attributes>[^<>]*?)(?P<empty>/)?>|&(?P<entity>#?\w+);",
     re.DOTALL,
 )
 _ATTRIBUTE = re.compile(r"\s+(?P<name>[A-Za-z_][\w:.-]*)\s*=\s*(?:\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)')")
@@ -77,6 +77,7 @@ class Plain:
     _plain: list[int] = field(default_factory=list)
     _source: list[int] = field(default_factory=list)
     end: int = 0
+    passed: dict[str, list[int]] = field(default_factory=dict)  # what was passed over, with its places
 
     def source(self, offset: int) -> int:
         if offset >= len(self.text):
@@ -117,6 +118,7 @@ class _Reader:
         self.open: list[_Open] = []
         self.prosody = (1.0, 0.0)
         self.rooted = False
+        self.silent = 0  # tags around here whose text is not said
 
     def fail(self, tag: str, at: int, why: str, hint: str | None = None) -> InputError:
         return InputError(f"SSML <{tag}> at {place(self.markup, at)}: {why}", hint)
@@ -133,6 +135,8 @@ class _Reader:
         markup = self.markup
         while (start := min((p for p in (markup.find("<", at), markup.find("&", at)) if p >= 0), default=-1)) >= 0:
             self.text(at, start)
+            if markup.find(">", start, start + LONGEST_TAG) < 0 <= markup.find(">", start) and markup[start + 1] not in "!?&":
+                raise InputError(f"SSML tag at {place(markup, start)} is longer than {LONGEST_TAG} letters")
             found = _PART.match(markup, start)
             if found is None:
                 raise InputError(
@@ -142,6 +146,8 @@ class _Reader:
             at = found.end()
             if found["entity"]:
                 self.add(self.entity(found["entity"], start), start)
+            elif found["data"]:
+                self.text(found.start("data"), found.end("data"))
             elif found["name"]:
                 self.tag(found)
         self.text(at, len(markup))
@@ -158,8 +164,11 @@ class _Reader:
                 f"SSML text at {place(self.markup, start + len(text) - len(text.lstrip()))} is outside <speak>",
                 "put <speak>…</speak> around it",
             )
-        if self.open:
+        if self.open and not self.silent:
             self.add(text, start)
+
+    def pass_over(self, what: str, at: int) -> None:
+        self.out.passed.setdefault(what, []).append(at)
 
     def entity(self, name: str, at: int) -> str:
         if name in _ENTITIES:
@@ -177,7 +186,8 @@ class _Reader:
     def tag(self, found: re.Match[str]) -> None:
         name, at = found["name"], found.start()
         if name not in ATTRIBUTES:
-            raise self.fail(name, at, "is not supported", f"supported: {', '.join(ATTRIBUTES)}")
+            self.foreign(name, found)
+            return
         if found["close"]:
             self.close(name, at)
             return
@@ -186,7 +196,7 @@ class _Reader:
             raise self.fail(name, at, "may only stand once, around everything")
         if name != "speak" and not self.open:
             raise self.fail(name, at, "is outside <speak>", "put <speak>…</speak> around everything")
-        if self.open and self.open[-1].name in ("sub", "phoneme", "say-as"):
+        if any(one.name in ("sub", "phoneme", "say-as") for one in self.open):
             raise self.fail(name, at, f"cannot stand in <{self.open[-1].name}>, which takes text alone")
         if name in ("p", "s"):
             inside = next((one.name for one in reversed(self.open) if one.name in ("p", "s")), "")
@@ -201,12 +211,27 @@ class _Reader:
         self.open.append(_Open(name, at, self.length, len(self.parts), attributes, self.prosody))
         if name == "prosody":
             rate, pitch = self.prosody
-            if not attributes:
+            if not attributes and not found["attributes"].strip():
                 raise self.fail(name, at, "needs rate or pitch")
             self.prosody = (rate * self.rate(attributes, at), pitch + self.pitch(attributes, at))
             self.out.events.append(Event(self.length, None, *self.prosody, source=at))
         if found["empty"]:
             self.close(name, at)
+
+    def foreign(self, name: str, found: re.Match[str]) -> None:
+        """A tag of another engine, around words that stay: it is only held against the one that closes it."""
+        at = found.start()
+        if name not in PASSED_TAGS | SILENT_TAGS and ":" not in name:
+            raise self.fail(name, at, "is not supported", f"supported: {', '.join(ATTRIBUTES)}")
+        if found["close"]:
+            self.close(name, at)
+            return
+        if not self.open:
+            raise self.fail(name, at, "is outside <speak>", "put <speak>…</speak> around everything")
+        self.pass_over(f"<{name}>", at)
+        if not found["empty"]:
+            self.silent += name in SILENT_TAGS
+            self.open.append(_Open(name, at, self.length, len(self.parts), {}, self.prosody))
 
     def close(self, name: str, at: int) -> None:
         if not self.open or self.open[-1].name != name:
@@ -214,6 +239,7 @@ class _Reader:
             why = f"closes <{inside.name}> of {place(self.markup, inside.at)}" if inside else "closes nothing"
             raise self.fail("/" + name, at, why)
         one = self.open.pop()
+        self.silent -= name in SILENT_TAGS
         if name in ("p", "s"):
             self.add("\u2029" if name == "p" else "\u2028", at)
         elif name == "prosody":
@@ -242,6 +268,7 @@ class _Reader:
             except ValueError as error:
                 raise self.fail(one.name, one.at, str(error)) from error
         elif one.name == "say-as":
+            value = _SAY_AS_ELSEWHERE.get(value.removeprefix("vxml:"), value.removeprefix("vxml:"))
             if value not in SAY_AS:
                 raise self.fail(one.name, one.at, f"interpret-as {value} is not supported", f"supported: {', '.join(SAY_AS)}")
             value += f":{attributes.get('format', '')}"
@@ -255,6 +282,10 @@ class _Reader:
                 break
             end = one.end()
             if one["name"] not in ATTRIBUTES[name]:
+                if one["name"] in PASSED_ATTRIBUTES or one["name"].partition(":")[1]:
+                    if not one["name"].startswith(("xmlns", "xml:")):
+                        self.pass_over(f"{one['name']} of <{name}>", at)
+                    continue
                 known = ", ".join(sorted(ATTRIBUTES[name])) or "none"
                 raise self.fail(name, at, f"attribute {one['name']} is not supported", f"supported: {known}")
             value = one["double"] if one["double"] is not None else one["single"]
@@ -282,6 +313,8 @@ class _Reader:
         found = re.fullmatch(r"([-+]?)(\d+(?:\.\d+)?)(%?)", text)
         if text in RATES:
             rate = RATES[text]
+        elif found is not None and not float(found[2]):  # 0%, +0.00%: nothing is changed
+            rate = 1.0
         elif found is None or (found[1] and not found[3]):
             raise self.fail("prosody", at, f"rate {text!r} is not known", f"one of {', '.join(RATES)}, 80%, +20% or 0.8")
         else:
@@ -296,6 +329,11 @@ class _Reader:
         if text in PITCHES:
             return PITCHES[text]
         found = re.fullmatch(r"([-+]?)(\d+(?:\.\d+)?)(st|%)", text)
+        if re.fullmatch(r"[-+]?\d+(?:\.\d+)?Hz", text):
+            self.pass_over("pitch in Hz", at)
+            return 0.0
+        if found is not None and not float(found[2]):
+            return 0.0
         if found is None or not (found[1] or found[3] == "%"):
             raise self.fail("prosody", at, f"pitch {text!r} is not known", f"one of {', '.join(PITCHES)}, +2st or -10%")
         number = float(found[2]) * (-1 if found[1] == "-" else 1)
@@ -305,6 +343,15 @@ class _Reader:
         if not -24 <= number <= 24:
             raise self.fail("prosody", at, f"pitch {text!r} is out of range", "at most 24 semitones either way")
         return number
+
+
+def notes_on(plain: Plain, markup: str) -> list[str]:
+    """What is to be told of markup that was passed over: one line for each kind."""
+    notes = []
+    for what, places in plain.passed.items():
+        more = f", and {len(places) - 1} more" if len(places) > 1 else ""
+        notes.append(f"SSML {what} is passed over, its words are read ({place(markup, places[0])}{more})")
+    return notes
 
 
 def read_ssml(markup: str) -> Plain:

@@ -51,7 +51,7 @@ class Speak(SpeakModel):
             return
         from genkit.text.front import sentences
 
-        for number, one in enumerate(sentences(sentence, language=self.languages[0].partition("-")[0])):
+        for number, one in enumerate(sentences(sentence, language=self.languages[0])):
             yield from self._checked(one, seed + number, voice, speed, pitch, options)
 
     def _checked(

@@ -120,7 +120,7 @@ def _spine(archive: zipfile.ZipFile, path: Path) -> list[str]:
         if name in protected:
             raise InputError(f"{path}: the book is encrypted", "take off its protection first")
         names.append(name)
-    return names
+    return list(dict.fromkeys(names))  # no chapter comes twice, and a spine of thousands of the same costs nothing
 
 
 def _chapter(data: bytes) -> tuple[str, str | None]:

@@ -16,6 +16,15 @@ _VOID = frozenset({
     "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"
 })  # fmt: skip
 _HEADINGS = ("h1", "h2", "h3")
+_RAISED, _LOWERED = str.maketrans("0123456789+-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻"), str.maketrans("0123456789+-−", "₀₁₂₃₄₅₆₇₈₉₊₋₋")
+# all that a link to a note, or back from one, holds: 1, [12], a, iv, *, †, ↩
+_NOTE_MARK = re.compile(
+    r"\s*[\[({]?\s*(?:\d{1,4}|[⁰¹²³⁴-⁹]{1,4}|[A-Za-z]|[ivxl]{1,6}|[*∗†‡§¶#^°※]{1,4}|[↩↑←⤴]\ufe0e?)\s*[\])}]?\s*"
+)
+_CLASS_OF_NOTES = re.compile(
+    r"(?:^|[\s_-])(?:foot|end)?note(?:ref|call|anchor|mark|number)?s?(?:$|[\s_-])|\bfnref\b|\bsup(?:er)?(?:script)?\b",
+    re.IGNORECASE,
+)
 
 # html.parser reads from each < that no > closes to the end of the file: such ones are made text, and long tags short, before it
 _HIDDEN = re.compile(r"<!--.*?(?:-->|\Z)|<\?[^>]*(?:>|\Z)|<!\[CDATA\[|\]\]>", re.DOTALL)
@@ -39,6 +48,8 @@ class _Reader(HTMLParser):
         self.silent: list[str] = []
         self.heading: int | None = None  # where in `parts` the one that is open began
         self.title: str | None = None
+        self.raised: list[str] = []  # sup and sub around here
+        self.link: tuple[int, bool] | None = None  # where in `parts` a link to a fragment began, and whether it is raised
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if self.silent:
@@ -55,6 +66,13 @@ class _Reader(HTMLParser):
             return
         if tag == "br":
             self.parts.append("\u2028" if self.heading is None else " ")
+        if tag in ("sup", "sub"):
+            self.raised.append(tag)
+        if tag == "a" and "#" in attributes.get("href", ""):
+            named = " ".join(attributes.get(one, "") for one in ("class", "id", "rel"))
+            style = attributes.get("style", "").replace(" ", "")
+            raised = bool(self.raised) or "vertical-align:super" in style or bool(_CLASS_OF_NOTES.search(named))
+            self.link = len(self.parts), raised
         if tag in _BLOCKS:
             self.parts.append("\n\n")
         if tag in _HEADINGS and self.title is None:
@@ -69,6 +87,11 @@ class _Reader(HTMLParser):
             if tag == self.silent[0]:
                 self.silent.pop()
             return
+        if tag in ("sup", "sub") and self.raised:
+            self.raised.pop()
+        if tag == "a" and self.link is not None:
+            self._drop_note_mark(*self.link)
+            self.link = None
         if tag in _HEADINGS and self.heading is not None:
             self.title = " ".join("".join(self.parts[self.heading :]).split()) or None
             self.heading = None
@@ -77,4 +100,16 @@ class _Reader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if not self.silent:
-            self.parts.append(re.sub(r"\s+", " ", data))
+            text = re.sub(r"\s+", " ", data)
+            if self.raised and text.strip().lstrip("+-−").isdigit():  # 10², H₂O
+                text = text.translate(_RAISED if self.raised[-1] == "sup" else _LOWERED)
+            self.parts.append(text)
+
+    def _drop_note_mark(self, first: int, raised: bool) -> None:
+        """Take out a link that is the mark of a note: raised, or a sign that stands right behind a word or a full stop."""
+        text = "".join(self.parts[first:])
+        if not _NOTE_MARK.fullmatch(text):
+            return
+        before = next((one for one in reversed(self.parts[:first]) if one), " ")
+        if raised or not text.isascii() or text.strip()[0] in "[↩↑←⤴*†‡^" or not before[-1].isspace():
+            del self.parts[first:]

@@ -34,7 +34,7 @@ PHONE = re.compile(
 )
 PHONE_WORD = re.compile(r"1-(?P<code>[89]\d\d)-(?P<word>[A-Z]{4,8}|[A-Z]{3}-[A-Z]{4})(?![\w-])")  # 1-800-FLOWERS
 # ISBN and other numbers in groups; social security; cards of four fours
-GROUPS = re.compile(r"(?:\d{1,7}(?:-\d{1,7}){3,}|\d{2}-\d{7}|\d{3}-\d{2}-\d{4}|\d{4}(?:[ -]\d{4}){3})(?![\w-])")
+GROUPS = re.compile(r"(?:\d{1,7}(?:-\d{1,7}){3,12}|\d{2}-\d{7}|\d{3}-\d{2}-\d{4}|\d{4}(?:[ -]\d{4}){3})(?![\w-])")
 PLAN = re.compile(r"(?P<number>\d{3})\((?P<letter>[a-zA-Z])\)(?:\((?P<sub>\d{1,2})\))?(?P<more>s\b)?")  # 401(k), 501(c)(3)
 CODE = re.compile(r"(?P<letters>[A-Z]{1,4})-(?P<number>\d{3,4})(?P<more>[A-Z]?)(?![\w-]|[.,]\d)")  # ABC-123
 COLOUR = re.compile(r"#(?P<code>(?=[\da-fA-F]*\d)[\da-fA-F]{6})(?!\w)")

@@ -19,7 +19,7 @@ Readers = tuple[tuple[re.Pattern[str], Reader], ...]
 # A word in small letters that is said as it stands. Months are in dates, and the words that are folded in words.toml.
 PLAIN = re.compile(r"[a-z]{2,}(?=[\s,;!?]|[.:](?:\s|$))")
 NOT_PLAIN = frozenset([*FOLDED, *FULL_MONTHS, *MONTHS, "page", "pages"])
-_WITH_DIGIT = re.compile(r"\S*\d|(?:[$£€¥₹₱₺]|Rs\.?)\s\d|[123]\s[A-Z]|[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]")
+_WITH_DIGIT = re.compile(r"\S{0,20}\d|(?:[$£€¥₹₱₺]|Rs\.?)\s\d|[123]\s[A-Z]|[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]")
 
 _DATES = (
     (dates.SLASHED, dates.slashed),

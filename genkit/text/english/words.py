@@ -52,9 +52,10 @@ def _after(part: str, at: int) -> str:
 
 def read(part: str, at: int, known: Collection[str], loud: bool) -> tuple[Said, int]:
     """What is said for the word or sign at a place, and where it ends; nothing and the same place where there is neither."""
-    for pattern, reader in COMPOUNDS:
-        if (found := pattern.match(part, at)) is not None and (said := reader(found)) is not None:
-            return said, found.end()
+    if part[at].isalnum() or part[at] in "()":
+        for pattern, reader in COMPOUNDS:
+            if (found := pattern.match(part, at)) is not None and (said := reader(found)) is not None:
+                return said, found.end()
     if (found := WORD.match(part, at)) is None:
         return _sign(part, at)
     word = unicodedata.normalize("NFC", found[0]).replace("’", "'")

@@ -112,9 +112,9 @@ def unread_notice(model: SpeakModel) -> str | None:
     return f"{model.card.name} has no sound for {what} left out, whole or in part: {some}"
 
 
-def check_markup(text: str, card: Card, settings: SpeechSettings) -> str:
+def check_markup(text: str, card: Card, settings: SpeechSettings) -> tuple[str, Sequence[str]]:
     """Read all markup of a text (`<...>` with `settings.ssml`, `[[...]]`) before any of it is said, and return the text
-    without it.
+    without it, and what is to be told of markup that is passed over.
 
     Raises:
         InputError: it is wrong; the message names the tag and its line. UsageError: the voice cannot do what it asks for.
@@ -123,7 +123,7 @@ def check_markup(text: str, card: Card, settings: SpeechSettings) -> str:
     from genkit.text.ssml import place
 
     if not settings.ssml and "[[" not in text:
-        return text
+        return text, ()
     try:
         asked = check(text, settings.language, settings.lexicon, settings.ssml)
     except InputError as error:
@@ -142,4 +142,4 @@ def check_markup(text: str, card: Card, settings: SpeechSettings) -> str:
             raise UsageError(f"{tag}: {speed:g} times the speed", f"{SPEEDS[0]:g} to {SPEEDS[1]:g} can be made")
         if abs(semitones) > SEMITONES:
             raise UsageError(f"{tag}: {semitones:g} semitones", f"up to {SEMITONES:g} can be made")
-    return re.sub(r"\[\[.*?\]\]", " ", asked.plain)
+    return re.sub(r"\[\[.*?\]\]", " ", asked.plain), asked.notes
