@@ -77,6 +77,7 @@ def tokens(text: str, start: int, end: int, *, language: str = "en", known: Coll
             found[0] in known
             or found[0] in normalise.NOT_PLAIN
             or (found[0] in compounds.ABBREVIATIONS and part[found.end() : found.end() + 1] == ".")
+            or (not english and found[0] in others.shortened(short))
         ):
             count = words.numbered(found[0], part, at) if english else None
             yield tuple(Word(one, *span(at, found.end())) for one in count or [found[0]]), ""

@@ -156,12 +156,15 @@ def _ends_foreign_word(language: str) -> Callable[[str, int, int, int, str], boo
     """The same of another language, by its own abbreviations and ordinal numbers."""
     from genkit.text.others.reading import unended
 
-    short, ordinal_ahead = unended(language.partition("-")[0])
+    short, months, ordinal_ahead = unended(language.partition("-")[0])
 
     def ends_word(text: str, start: int, end: int, first: int, following: str) -> bool:
-        word = text[start:end].rstrip(_CLOSING).removesuffix(".")
+        word = re.split(r"[-–—/]", text[start:end].rstrip(_CLOSING).removesuffix("."))[-1]
+        if word.lower() in months and following[0].isdigit():  # 3. Okt. 1990
+            return False
         if word.isdigit():
-            return not (ordinal_ahead and len(word) < 3 and ordinal_ahead.match(text, end))
+            dated = len(word) < 3 and following[0].isdigit()  # 24. 12. 2024
+            return not (dated or (ordinal_ahead and len(word) < 3 and ordinal_ahead.match(text, end)))
         if word.lower() in short or word.rpartition(".")[2].lower() in short:
             return False
         return not (len(word) == 1 and word.isalpha() and word.isupper())

@@ -10,7 +10,8 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
-from genkit.text.others.numbers import Language, language_of
+from genkit.text.english.numbers import roman
+from genkit.text.others.numbers import WORD, Language, language_of
 from genkit.text.scripts import LETTER
 from genkit.text.tables import table
 
@@ -19,10 +20,12 @@ Reader = Callable[[re.Match[str]], list[str] | None]
 _SPACE = r"[ \u00a0\u2009\u202f]"
 # 1.234.567, 10 000, 1'000, 12; what parts groups and decimals is sorted out by `_parts`
 _NUMBER = rf"(?:\d{{1,3}}(?:[.,'’]\d{{3}})+(?!\d)|\d{{1,3}}(?:{_SPACE}\d{{3}})+(?!\d)|\d+)(?:[.,]\d+)?"
-_WORD = re.compile(rf"{LETTER}+(?:['’]{LETTER}+)*")
-_LEFT = re.compile(r"[^\s]*\d[^\s]*?(?=[.,;:!?)\]»”\"]*(?:\s|$))")
+_LEFT = re.compile(r"(?:[^\s.,;:!?、。()\[\]\d]|\d|(?<=\d)[.,:](?=\d))+")  # with what is written with a number
+_NOUN = re.compile(rf"\s({LETTER}{{2,}})")
+_NAME_BEFORE = re.compile(r"\b[A-ZÄÖÜ]\w+\s$")
+_ROMAN = re.compile(r"[IVX]{2,6}(?![A-Z])")
 # signs that are words and not marks: what languages.toml does not name is left to the voice
-_SIGN = re.compile(r"[%‰°§&@#+=×÷±<>≤≥≠≈∞√№]|[^\W\d]?[\u20a0-\u20cf$£¥¢]")
+_SIGN = re.compile(r"[%٪‰°²³§&@#+=×÷±<>≤≥≠≈∞√№]|[^\W\d]?[\u20a0-\u20cf$£¥¢]")
 
 
 @lru_cache(maxsize=16)
@@ -35,13 +38,19 @@ def read(part: str, at: int, code: str) -> tuple[list[str], int]:
     return _readers(code).read(part, at)
 
 
-def unended(code: str) -> tuple[frozenset[str], re.Pattern[str] | None]:
-    """Words before a full stop that end no sentence, and what else ends none though it looks so: `3. Mai` in German."""
+def unended(code: str) -> tuple[frozenset[str], frozenset[str], re.Pattern[str] | None]:
+    """Words before a full stop that end no sentence, those that end none before a number, and what else ends none though it
+    looks so: `3. Mai` in German."""
     language = language_of(code).table
-    short = frozenset(
-        one.rstrip(".").rpartition(" ")[2].lower() for one in language.get("abbreviations", ()) if one.endswith(".")
-    )
-    return short, _readers(code).ordinal_ahead
+    written = (one for one in language.get("abbreviations", ()) if one.endswith("."))
+    short = frozenset(part.lower() for one in written for part in re.split(r"[.\s]+", one) if part)
+    return short, frozenset(_readers(code).month_numbers), _readers(code).ordinal_ahead
+
+
+@lru_cache(maxsize=16)
+def shortened(code: str) -> frozenset[str]:
+    """Words in small letters that stand for others, with a full stop or without: they are not said as they stand."""
+    return frozenset(re.split(r"[.\s]", one)[0].lower() for one in language_of(code).table.get("abbreviations", ()))
 
 
 class Readings:
@@ -52,7 +61,8 @@ class Readings:
         known = language.table
         units: Mapping[str, str] = {**known.get("units", {}), **table("others/cldr")["units"]}
         self.units = dict(units)
-        self.currencies: Mapping[str, str] = table("others/cldr")["currencies"]
+        own = {sign: code for sign, code in known.get("money", {}).items() if isinstance(code, str) and code.isupper()}
+        self.currencies: Mapping[str, str] = {**table("others/cldr")["currencies"], **own}
         unit = "|".join(sorted(map(re.escape, units), key=len, reverse=True))
         money = "|".join(sorted(map(re.escape, self.currencies), key=len, reverse=True))
         dash = r"\s?[-–—]\s?"
@@ -85,7 +95,7 @@ class Readings:
         if month:
             self.numeric.append((
                 re.compile(
-                    rf"(?P<d>\d{{1,2}})(?:\.|er|re|º|\.º|°|:e|:a)?{_SPACE}(?P<of>de\s|d['’])?(?P<name>{month})(?!\w)\.?"
+                    rf"(?:(?P<from>\d{{1,2}})\.?\s?[-–]\s?)?(?P<d>\d{{1,2}})(?:\.|er|re|º|\.º|°|:e|:a)?{_SPACE}(?P<of>de\s|d['’])?(?P<name>{month})(?!\w)\.?"
                     r"(?:\s(?P<of2>del?\s)?(?P<y>\d{4})(?!\d))?",
                     re.IGNORECASE,
                 ),
@@ -121,12 +131,27 @@ class Readings:
             ),
             (re.compile(r"(?P<n>\d+)?\s?(?P<part>[½¼¾])"), self._fraction),
             (re.compile(rf"(?P<n>{_NUMBER}){dash}(?P<to>{_NUMBER})(?![\w/-])"), self._range),
+            (re.compile(r"(?P<top>\d{1,3})/(?P<bottom>\d{1,3})(?![\d/])"), self._over),
             (re.compile(r"\d{1,4}"), self._ordinal),
             (re.compile(rf"(?P<minus>(?<!\w)[-−+])?(?P<n>{_NUMBER})"), self._number),
         ]
 
     def read(self, part: str, at: int) -> tuple[list[str], int]:
         free = not (at and part[at - 1].isalnum())
+        if (
+            free
+            and part[at] in "IVX"
+            and self.language.speaks
+            and (found := _ROMAN.match(part, at))
+            and (number := roman(found[0]))
+        ):
+            for ending, form in self.ordinals:
+                if (end := ending.match(part, found.end())) is not None:
+                    king = self.language.code == "de" and _NAME_BEFORE.search(part[max(at - 30, 0) : at])
+                    said = self.language.ordinal(number, form, "" if king else self._ending(part, at))
+                    return (["der"] if king else []) + said, end.end()
+            if not part[found.end() : found.end() + 1].isalpha():
+                return self.language.cardinal(number), found.end()
         if free and self.short is not None and (found := self.short.match(part, at)) is not None:
             return self.abbreviations[re.sub(r"\s", "", found[0])], found.end()
         near = part[at : at + 4]
@@ -139,7 +164,9 @@ class Readings:
                 if reader == self._ordinal:
                     for ending, form in self.ordinals:
                         if (end := ending.match(part, found.end())) is not None:
-                            return self.language.ordinal(int(found[0]), form, self._ending(part, at)), end.end()
+                            return self._agreeing(
+                                self.language.ordinal(int(found[0]), form, self._ending(part, at)), part, end.end()
+                            )
                 elif (said := reader(found)) is not None:
                     return said, found.end()
         if (
@@ -148,24 +175,33 @@ class Readings:
             and _is_sign(found[0], part, at)
         ):
             return self.signs[found[0]].split(), found.end()
-        if (found := _WORD.match(part, at)) is not None:
+        if (found := WORD.match(part, at)) is not None:
             return [unicodedata.normalize("NFC", found[0]).replace("’", "'").lower()], found.end()
         if (found := _SIGN.match(part, at)) is not None and _is_sign(found[0], part, at):
             return self._sign_alone(found[0]), found.end()
         return [], at
 
+    def _agreeing(self, words: list[str], part: str, end: int) -> tuple[list[str], int]:
+        """A Polish ordinal in the gender of the noun behind it: trzecie miejsce, druga klasa."""
+        noun = WORD.match(part, end + 1) if self.language.code == "pl" else None
+        if noun is not None and words[-1].endswith(("y", "i")) and noun[0][-1] in "aoeę":
+            stem = words[-1][:-1] if words[-1].endswith("y") else words[-1]
+            soft = stem.removesuffix("i") if stem.endswith(("gi", "ki")) else stem
+            words = [*words[:-1], soft + "a" if noun[0][-1] == "a" else stem + "e"]
+        return words, end
+
     def _left(self, part: str, at: int) -> tuple[list[str], int]:
         """A number of a language that num2words does not know, with all that is written with it."""
         found = _LEFT.match(part, at)
-        if found is None or _WORD.match(part, at):
-            word = _WORD.match(part, at)
-            return ([unicodedata.normalize("NFC", word[0]).lower()], word.end()) if word else ([], at)
-        return [found[0]], found.end()
+        if found is not None and any(map(str.isdigit, found[0])):
+            return [unicodedata.normalize("NFC", found[0]).lower()], found.end()
+        word = WORD.match(part, at)
+        return ([unicodedata.normalize("NFC", word[0]).lower()], word.end()) if word else ([], at)
 
     def _sign_alone(self, sign: str) -> list[str]:
         """A sign without a number: its name by CLDR, or itself."""
         if (unit := self.units.get(sign)) and self.language.speaks and (pattern := self.language._unit_pattern(unit, 5)):
-            return _WORD.findall((pattern[0] + pattern[2]).lower())
+            return WORD.findall((pattern[0] + pattern[2]).lower())
         if sign in self.currencies and (said := self.language.money("5", "", self.currencies[sign])):
             return said[len(self.language.counted(5)) :]
         return [sign]
@@ -192,6 +228,21 @@ class Readings:
             return self.language.year(int(whole))
         return self.language.cardinal(int(whole))
 
+    def _counted(self, number: int, noun: str) -> list[str] | None:
+        """A number in the gender of the noun that it counts, where that can be guessed; None where nothing is to be changed."""
+        known, low = self.language.table, noun.lower()
+        if number % 10 not in (1, 2) or not re.match(str(known.get("nouns", ".")), noun):
+            return None
+        if low in str(known.get("function_words", "")).split() or not known.get("one"):
+            return None
+        if self.language.code in ("ru", "uk"):  # одна минута, две минуты, две хвилини
+            feminine = low[-1] in ("ая" if number % 10 == 1 else "ыи") and low[-2:] not in ("ий", "ый")
+        elif ending := known.get("feminine_ending"):
+            feminine = bool(re.search(rf"{ending}$", low)) and low not in str(known.get("masculine_nouns", "")).split()
+        else:
+            feminine = low in str(known.get("feminine_nouns", "")).split()
+        return self.language.counted(number, feminine)
+
     def _sign_of(self, found: re.Match[str]) -> list[str]:
         sign = found.groupdict().get("minus") or ""
         return [] if not sign else self.signs.get("+", "").split() if sign == "+" else self.language.minus()
@@ -215,6 +266,8 @@ class Readings:
             return ""
         before = re.search(r"(\w+)\s+$", part[max(at - 16, 0) : at])
         word = before[1].lower() if before else ""
+        if word in ("und", "oder"):
+            return "r"
         if word in ("der", "die", "das", "jede", "eine", "seine", "ihre", "meine", "unsere", "keine"):
             return ""
         weak = ("am", "im", "vom", "zum", "beim", "ab", "bis", "seit", "dem", "den", "des", "zur", "ins")
@@ -231,7 +284,8 @@ class Readings:
         day, month = int(groups["d"]), int(groups["m"])
         if not (1 <= day <= 31 and 1 <= month <= 12) or not self.month_names:
             return None
-        if groups.get("s", ".")[0] == "." and groups.get("y") and len(groups["y"]) == 2 and not self.ordinal_ahead:
+        padded = len(groups["d"]) == len(groups["m"]) == 2
+        if groups.get("s", ".")[0] == "." and groups.get("y") and len(groups["y"]) == 2 and not (self.ordinal_ahead or padded):
             return None  # a version
         said = self._day(day, found)
         if not groups.get("y"):
@@ -246,7 +300,8 @@ class Readings:
         if not 1 <= day <= 31:
             return None
         month = self.month_names[self.month_numbers[found["name"].lower()] - 1].lower()
-        said = [*self._day(day, found), *((found["of"] or "").lower().replace("’", "'").split()), month]
+        said = [*self._day(int(found["from"]), found), *self._to()] if found["from"] else []
+        said += [*self._day(day, found), *((found["of"] or "").lower().replace("’", "'").split()), month]
         if found["y"]:
             ru = self.language.code == "ru" and re.match(r"\s(?:г\.|года)", found.string[found.end() :])
             year = self.language.ordinal(int(found["y"]), "m g") if ru else self.language.year(int(found["y"]))
@@ -272,12 +327,7 @@ class Readings:
         return said.split() + (language.cardinal(int(groups["sec"])) if groups.get("sec") and int(groups["sec"]) else [])
 
     def _plural(self, names: list[str] | None, number: int) -> str:
-        if not names:
-            return ""
-        if len(names) == 2:
-            return names[number > 1]
-        tens, ones = number % 100 // 10, number % 10
-        return names[2 if tens == 1 or ones == 0 or ones > 4 else 0 if ones == 1 else 1]
+        return names[self.language.plural(names, number)] if names else ""
 
     def _clock_after(self, before: str) -> Reader:
         known = re.compile(rf"(?:^|\s)(?:{before})\s$", re.IGNORECASE)
@@ -298,7 +348,8 @@ class Readings:
 
     def _unit(self, found: re.Match[str]) -> list[str] | None:
         unit, gap = found["unit"], found["gap"]
-        if gap and len(unit) == 1 and unit.isalpha() and unit not in "mgltмгл":
+        alone = gap and len(unit) == 1 and unit.isalpha()
+        if alone and (unit.isupper() or unit in str(self.language.table.get("letter_words", "")).split()):
             return None  # a word of one letter: 5 s přáteli, 3 A
         if not gap and unit in ("A", "V", "J", "W", "L", "m", "s", "t", "h") and len(found["n"]) > 3:
             return None
@@ -315,6 +366,13 @@ class Readings:
             return None
         return [*(self.language.cardinal(int(found["n"])) if found["n"] else []), *part.split()]
 
+    def _over(self, found: re.Match[str]) -> list[str]:
+        sign = {("1", "2"): "½", ("1", "4"): "¼", ("3", "4"): "¾"}.get((found["top"], found["bottom"]), "")
+        if sign in self.fractions:
+            return self.fractions[sign].split()
+        over = str(self.language.table.get("over", "/")).split()
+        return [*self.language.cardinal(int(found["top"])), *over, *self.language.cardinal(int(found["bottom"]))]
+
     def _range(self, found: re.Match[str]) -> list[str] | None:
         return [*self._plain(found["n"]), *self._to(), *self._plain(found["to"])] if self._to() else None
 
@@ -322,7 +380,9 @@ class Readings:
         raise NotImplementedError  # `read` sees to it: what follows decides the form
 
     def _number(self, found: re.Match[str]) -> list[str]:
-        return [*self._sign_of(found), *self._plain(found["n"])]
+        noun = _NOUN.match(found.string, found.end())
+        said = self._counted(int(found["n"]), noun[1]) if noun and found["n"].isdigit() and found["n"][0] != "0" else None
+        return [*self._sign_of(found), *(said or self._plain(found["n"]))]
 
 
 def _none(found: re.Match[str]) -> None:
