@@ -13,8 +13,8 @@ from genkit.text.languages import guess_language
 TEN = ("de", "fr", "es", "it", "pt", "nl", "pl", "ru", "sv", "tr")
 MORE = re.findall(
     r"\w+",
-    "ar az be bn ca cs cy da el eo et eu fa fi ga he hi hr hu id is ja ka kk ko lt lv mk ms mt no ro sk sl sq sr sw ta te th tl "
-    "uk ur vi zh deu rus hin nob xxx",
+    "ar az be bn ca cs cy da el eo et eu fa fi ga he hi hr hu id is ja ka kk ko lt lv mk ms mt no ro sk sl sq sr sw ta te th "
+    "tl uk ur vi zh deu rus hin nob xxx",
 )
 
 
@@ -87,8 +87,8 @@ def test_no_number_and_no_sign_is_dropped(language: str):
         "3.",
     ):
         words = re.findall(r"\S+", said(text, language).rstrip("."))
-        digits = len(re.findall(r"\d+", text))
-        assert len(words) >= 1 and (any(map(str.isdigit, " ".join(words))) or len("".join(words)) > digits), (text, words)
+        groups = 1 if "/" in text else len(re.findall(r"\d+", text))  # 1/2 is a half
+        assert any(map(str.isdigit, "".join(words))) or len(words) >= groups, (text, words)
         signs = set(text) & set("%€$°")
         assert not signs or len(words) > 1 or signs & set("".join(words)), (text, words)
 
