@@ -13,6 +13,7 @@ import pytest
 from genkit.models.shapes import Mark, SpeakModel
 from genkit.text.books.passage import Passage
 from genkit.text.front import sentences
+from genkit.verbs.tts.inputs import slug
 from genkit.verbs.tts.subtitles import Cue, cue_of, lines_of, overrun_notices, split
 from genkit.verbs.tts.task import SpeechSettings, Synthesizer, Utterance, seed_at
 
@@ -72,6 +73,10 @@ def test_what_is_too_long_for_one_call_is_said_once() -> None:
     voice.texts.clear()
     list(synthesizer.chunks(replace(sentence, text="The quick"), 0, by_clause=True))
     assert "The quick" not in voice.texts
+
+
+def test_a_name_keeps_the_marks_of_its_letters() -> None:
+    assert slug("नमस्ते दुनिया!") == "नमस्ते-दुनिया" and slug("مُحَمَّدٌ") == "مُحَمَّدٌ" and slug("<p>One two</p> 3²") == "one-two-3"
 
 
 def test_subtitles_that_do_not_fit_say_by_how_much() -> None:

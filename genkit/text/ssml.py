@@ -38,6 +38,7 @@ LONGEST_BREAK_S = 60.0
 RATES = {"x-slow": 0.5, "slow": 0.75, "medium": 1.0, "default": 1.0, "fast": 1.25, "x-fast": 1.6}
 PITCHES = {"x-low": -6.0, "low": -3.0, "medium": 0.0, "default": 0.0, "high": 3.0, "x-high": 6.0}  # semitones
 _ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
+_OPENING = re.compile("[<&]")
 _PART = re.compile(
     r"<!--.*?-->|<\?.*?\?>|<!DOCTYPE[^<>\[]{0,1000}>|<!\[CDATA\[(?P<data>.*?)\]\]>|<(?P<close>/)?(?P<name>[A-Za-z][\w:-]*)(?P<attributes>[^<>]*?)(?P<empty>/)?>|&(?P<entity>#?\w+);",
     re.DOTALL,
@@ -133,9 +134,11 @@ class _Reader:
     def read(self) -> Plain:
         at = 0
         markup = self.markup
-        while (start := min((p for p in (markup.find("<", at), markup.find("&", at)) if p >= 0), default=-1)) >= 0:
+        while (opening := _OPENING.search(markup, at)) is not None:
+            start = opening.start()
             self.text(at, start)
-            if markup.find(">", start, start + LONGEST_TAG) < 0 <= markup.find(">", start) and markup[start + 1] not in "!?&":
+            end = markup.find(">", start) if markup[start] == "<" and markup[start + 1 : start + 2] not in ("!", "?") else start
+            if end - start > LONGEST_TAG:
                 raise InputError(f"SSML tag at {place(markup, start)} is longer than {LONGEST_TAG} letters")
             found = _PART.match(markup, start)
             if found is None:
