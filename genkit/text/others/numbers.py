@@ -140,7 +140,9 @@ class Language:
             return [*words[:-1], words[-1] + "er"]
         try:
             words = self.words(number, "ordinal")
-        except (NotImplementedError, KeyError):
+        except (NotImplementedError, KeyError, IndexError):  # no such ordinal, or none of 0
+            return self.cardinal(number)
+        if not words:
             return self.cardinal(number)
         if form == "genitive":
             return [_polish_genitive(one) for one in words]
