@@ -261,7 +261,11 @@ def slug(text: str, *, keep: str = "", most: int | None = None, size: Callable[[
     Signs in `keep` count as letters. Where `most` is given, as many whole words as fit by `size` (counts characters, unless
     another is given), and of a first word that alone is too long its beginning. Empty where the text has no word.
     """
-    words = re.findall(rf"(?:[^\W_]|[{re.escape(keep)}])+" if keep else r"[^\W_]+", unicodedata.normalize("NFC", text).lower())
+    plain = unicodedata.normalize("NFC", text).lower()
+    # vowel signs of Hindi, Arabic and others are no letters by themselves, and belong to those before them
+    words = "".join(
+        one if one.isalnum() or one in keep or unicodedata.category(one)[0] == "M" else " " for one in plain
+    ).split()
     name = ""
     for word in words:
         longer = f"{name}-{word}" if name else word

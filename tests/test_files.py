@@ -188,6 +188,7 @@ def test_sizes_take_a_unit_that_says_something(size: int | None, text: str):
         ("\x1b]0;title\x07", "0-title"),
         ("\U0001f600", ""),
         ("50 %", "50"),
+        ("नमस्ते दुनिया", "नमस्ते-दुनिया"),
     ],
 )
 def test_a_text_names_a_file_by_its_words(text: str, name: str):

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genkit.models.shapes import SpeakModel
+from genkit.models.shapes import Mark, SpeakModel
 from genkit.text.books.passage import Passage
 from genkit.text.front import sentences
-from genkit.verbs.tts.task import SpeechSettings, Synthesizer, seed_at
+from genkit.verbs.tts.inputs import slug
+from genkit.verbs.tts.subtitles import Cue, cue_of, lines_of, overrun_notices, split
+from genkit.verbs.tts.task import SpeechSettings, Synthesizer, Utterance, seed_at
 
 RATE = 1000
 CHAPTERS = [Passage("1", "One is here. Two is here."), Passage("2", "Three. Four."), Passage("3", "Five, and no more.")]
@@ -71,6 +73,55 @@ def test_what_is_too_long_for_one_call_is_said_once() -> None:
     voice.texts.clear()
     list(synthesizer.chunks(replace(sentence, text="The quick"), 0, by_clause=True))
     assert "The quick" not in voice.texts
+
+
+def test_a_name_keeps_the_marks_of_its_letters() -> None:
+    assert slug("नमस्ते दुनिया!") == "नमस्ते-दुनिया" and slug("مُحَمَّدٌ") == "مُحَمَّدٌ" and slug("<p>One two</p> 3²") == "one-two-3"
+
+
+def test_subtitles_that_do_not_fit_say_by_how_much() -> None:
+    many = "one two three four five six seven eight nine ten eleven twelve"
+    cues = [
+        Passage("1", many, start=0, end=0.2),
+        Passage("2", many, start=0.2, end=0.4),
+        Passage("3", "Well.", start=0.5, end=9.5),
+    ]
+    said: list[Utterance] = []
+    for one in Synthesizer(Voice(), SpeechSettings()).utterances(
+        cues, now=lambda: sum(len(one.with_silence(RATE)) for one in said) / RATE
+    ):
+        said.append(one)
+    assert said[0].overrun == pytest.approx(len(said[0].sound) / RATE - 0.2) and said[0].overrun > 0.2
+    assert said[1].overrun > 0.2 and said[2].overrun == 0
+    assert overrun_notices([("1", 1.34), ("2", 0.2)], 3) == [
+        "2 of 3 subtitles last beyond their time, the most by 1.3 s: 1 by 1.3 s, 2 by 0.2 s"
+    ]
+    assert overrun_notices([("7", 2.0)], 9) == ["1 of 9 subtitles lasts beyond its time: 7 by 2.0 s"]
+    assert (
+        overrun_notices([(str(one), 1.0) for one in range(8)], 9)[0].endswith(", and 3 more") and overrun_notices([], 9) == []
+    )
+
+
+def test_words_of_a_cue_are_those_of_the_text() -> None:
+    source = "The FTSE rose 0.25 to 5.25%, all of it; Ann &amp; Bo."
+    (sentence,) = sentences(source)
+    words = [word for piece in sentence.pieces for word in piece.words]
+    marks = [Mark("word", word.text, place, place + 1, (word.start, word.end)) for place, word in enumerate(words)]
+    cue = cue_of(marks, source, 0, 99, source)
+    written = [text for text, _, _ in cue.words]
+    assert written[:8] == ["the", "FTSE", "rose", "0.25", "to", "5.25%", "all", "of"] and written[-3:] == ["ann", "and", "bo"]
+    assert [text for text, _, _ in cue_of(marks, source, 0, 99).words][3] == "zero point two five"
+    assert cue.words[3][1:] == (6, 10)
+
+
+def test_cues_keep_their_marks() -> None:
+    text = "Well, it cost 0.25, and no more; “so,” he said, “be it as it may, and let us never, never speak of it again.”"
+    words = [(one.strip(".,;“”"), float(place), place + 0.9) for place, one in enumerate(text.split())]
+    whole = Cue(text, 0, 30, tuple(words))
+    parts = list(split(whole))
+    assert len(parts) == 2 and " ".join(one.text for one in parts) == text
+    vtt = "".join(lines_of("vtt", [whole]))
+    assert "Well, <00:00:01.000>it <00:00:02.000>cost <00:00:03.000>0.25, " in vtt and vtt.rstrip().endswith("again.”")
 
 
 def test_a_subtitle_begins_at_its_time_and_is_said_faster_where_that_is_short() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from genkit.errors import InputError, WeightsError
-from genkit.text.english import endings, packing
+from genkit.text.english import endings, heteronyms, packing
 from genkit.text.english.alignment import align, learn
 from genkit.text.english.arpabet import SYMBOLS, from_ipa, stressed
 from genkit.text.english.g2p import ALPHABET, Network
@@ -19,6 +19,7 @@ from genkit.text.english.phonemes import _model, model_file, phonemes_of, pronou
 from genkit.text.front import sentences
 from genkit.text.romanising import romanised
 
+HOMOGRAPHS = (Path(__file__).with_name("data") / "reading" / "homographs.tsv").read_text(encoding="utf-8")
 DATA = Path(os.environ.get("GENKIT_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
@@ -97,6 +98,17 @@ def test_endings_sound_as_their_stems_ask():
 )  # fmt: skip
 def test_context_and_letters_decide(text: str, word: str, phonemes: str):
     assert of_word(text, word) == phonemes
+
+
+@pytest.mark.parametrize(("text", "word", "phonemes"), [line.split("\t") for line in HOMOGRAPHS.splitlines() if "\t" in line])
+def test_words_with_two_sounds_are_told_apart(text: str, word: str, phonemes: str):
+    assert of_word(text, word) == phonemes
+
+
+def test_all_sounds_of_the_table_are_phonemes():
+    for word, (sounds, rules) in heteronyms._entries().items():
+        assert all(stressed(said) == said for said in sounds.values()), word
+        assert {one.say for one in rules} <= set(sounds) and not rules[-1].words and not rules[-1].flags, word
 
 
 def test_a_sentence_in_a_row_with_its_marks():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import tracemalloc
 from itertools import pairwise
@@ -213,3 +214,29 @@ def test_words_of_a_foreign_script_cannot_be_said():
     assert unspeakable("Hello мир", ["ru"]) == ["Hello"]
     assert unspeakable("今日は κόσμε", ["en-US"]) == ["今日は", "κόσμε"]
     assert unspeakable("мир", []) == []
+
+
+PARTS = re.findall(
+    r"\S+|\s+",
+    "0 1 99 007 1990 1,000 10\u00a0000 .5 1/2 ½ ² ⁵ ₂ Ⅳ ① st nd th km kg m in. ft lb Jan May Dec. am p.m. \n St. Dr. Mr N W. "
+    "Ave IV X iv p. pp. No. I A the of to World\u00a0War Louis x e k M bn USD Rs. US$ é ﬁ -\n ʼ ‘ ` § → − ’90s GMT UTC+ "
+    "http://a.b a@b.co #x CA zip 3:45 1-2-3 (a) (s) 's [1] [[ ]] &amp; ²³⁵U Fe³⁺ 🙂 я क ा 中 。 . , : ; - – — / \\ ( ) [ ' "
+    '" $ € % ° # @ & + * = < > ^ _ ~ ! ? | {',
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.sampled_from(PARTS), max_size=12),
+    st.sampled_from(["en", "en-GB", "de", "fr", "es", "pl", "ru", "pt", "hi", "zh"]),
+)
+def test_no_text_stops_a_reader(parts: list[str], language: str):
+    text = "".join(parts)
+    try:
+        found = list(sentences(text, language=language))
+    except InputError:
+        assert "[[" in text
+        return
+    for one in found:
+        for word in (word for piece in one.pieces for word in piece.words):
+            assert one.start <= word.start < word.end <= one.end and word.text == word.text.lower()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+
 import pytest
 
 from genkit.errors import InputError
@@ -72,6 +75,18 @@ def test_what_other_engines_have_is_passed_over(inside: str, words: str, notes: 
     assert " ".join(one.said for one in sentences(markup, ssml=True)) == words
     told = check(markup, "en", None, True).notes
     assert len(told) == notes and all("is passed over" in one and "line 1" in one for one in told), told
+
+
+@pytest.mark.parametrize("signs", ["<", "&", "<a ", "a &amp; b ", "<p>", "x<!--", "]]>", "<![CDATA[", "<mark/>", " ", "'"])
+def test_time_does_not_grow_with_the_square_of_markup(signs: str):
+    begun = time.process_time()
+    with contextlib.suppress(InputError):
+        check(f"<speak>{signs * (40_000 // len(signs))}</speak>", "en", None, True)
+    assert time.process_time() - begun < 4
+
+
+def test_long_text_behind_an_entity_is_no_tag():
+    assert check("<speak>a &amp; " + "b " * 5000 + "</speak>", "en", None, True).notes == ()
 
 
 def test_documents_of_other_engines_are_read():

@@ -66,20 +66,20 @@ def clean(text: str, is_word: Callable[[str], bool] | None = None) -> tuple[str,
     parts: list[str] = []
     places: list[int] = []
     at = 0
-    for found in _ODD.finditer(text, first.start()):
-        parts.append(text[at : found.start()])
-        places.extend(range(at, found.start()))
-        new = _replacement(text, found, is_word)
+    for match in _ODD.finditer(text, first.start()):
+        parts.append(text[at : match.start()])
+        places.extend(range(at, match.start()))
+        new = _replacement(text, match, is_word)
         parts.append(new)
-        places.extend([found.start()] * len(new))
-        at = found.end()
+        places.extend([match.start()] * len(new))
+        at = match.end()
     parts.append(text[at:])
     places.extend(range(at, len(text) + 1))
     return "".join(parts), places
 
 
-def _replacement(text: str, found: re.Match[str], is_word: Callable[[str], bool] | None) -> str:
-    sign, start, end = found[0], found.start(), found.end()
+def _replacement(text: str, match: re.Match[str], is_word: Callable[[str], bool] | None) -> str:
+    sign, start, end = match[0], match.start(), match.end()
     if sign[0] == "-":
         return _joint(text, start, end, is_word)
     before, after = text[start - 1 : start], text[end : end + 1]

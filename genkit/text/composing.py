@@ -166,17 +166,17 @@ def check(text: str, language: str, lexicon: Lexicon | None, ssml: bool) -> Mark
     first = None
     notes = notes_on(plain, text) if ssml else []
     words = 0
-    for found in INLINE.finditer(plain.text):
-        at = plain.source(found.start()) if ssml else found.start()
+    for match in INLINE.finditer(plain.text):
+        at = plain.source(match.start()) if ssml else match.start()
         try:
-            if inline_phonemes(found["inside"]) is not None:
+            if inline_phonemes(match["inside"]) is not None:
                 first = at if first is None else first
                 continue
         except ValueError as error:
-            raise InputError(f"{found[0]} at {place_in(text, at)}: {error}", WRITE_ARPABET) from error
+            raise InputError(f"{match[0]} at {place_in(text, at)}: {error}", WRITE_ARPABET) from error
         words += 1
         if words == 1:
-            notes.append(f"{found[0]} at {place_in(text, at)} holds no phonemes: it is read as text")
+            notes.append(f"{match[0]} at {place_in(text, at)} holds no phonemes: it is read as text")
     if words > 1:
         notes[-1] += f", and {words - 1} more"
     prosody = [(one.source, one.rate, one.pitch) for one in plain.events if one.pause is None]
@@ -235,13 +235,13 @@ def said_as(text: str, kind: str, form: str) -> list[str] | None:
         return ordinal(compact.rstrip("stndrh"))
     if kind in ("digits", "telephone") and any(one.isdigit() for one in text):
         return (["plus"] if text.startswith("+") else []) + digits(text)
-    if kind in ("cardinal", "number") and (found := measures.BARE.fullmatch(text)):
-        return measures.decimal(found[0])
-    if kind == "fraction" and (found := measures.FRACTION.fullmatch(compact)):
-        return measures.fraction(int(found["top"]), int(found["bottom"]))
+    if kind in ("cardinal", "number") and (match := measures.BARE.fullmatch(text)):
+        return measures.decimal(match[0])
+    if kind == "fraction" and (match := measures.FRACTION.fullmatch(compact)):
+        return measures.fraction(int(match["top"]), int(match["bottom"]))
     if kind == "date" and (said := dates.formatted(text, form)):
         return said
-    if kind == "time" and (found := times.CLOCK.fullmatch(text)) and (said := times.clock(found)):
+    if kind == "time" and (match := times.CLOCK.fullmatch(text)) and (said := times.clock(match)):
         return said
     if kind in ("currency", "unit", "date", "time") and any(one.isdigit() for one in text):
         return None

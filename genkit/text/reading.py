@@ -64,29 +64,30 @@ def tokens(text: str, start: int, end: int, *, language: str = "en", known: Coll
         if part[at].isspace():
             at += 1
             continue
-        if (found := _RULE.match(part, at)) is not None:  # a line of one sign is none to say
-            at = found.end() - 1
-        if (found := INLINE.match(part, at)) is not None:
-            if (phonemes := _inline(found, start)) is None:
+        if (match := _RULE.match(part, at)) is not None:  # a line of one sign is none to say
+            at = match.end() - 1
+        if (match := INLINE.match(part, at)) is not None:
+            if (phonemes := _inline(match, start)) is None:
                 at += 2  # [[Other page]]: what is in the brackets is read
                 continue
-            yield (Word("", *span(at, found.end()), phonemes),), ""
-            at = found.end()
+            yield (Word("", *span(at, match.end()), phonemes),), ""
+            at = match.end()
             continue
-        if (found := normalise.PLAIN.match(part, at)) is not None and not (
-            found[0] in known
-            or found[0] in normalise.NOT_PLAIN
-            or (found[0] in compounds.ABBREVIATIONS and part[found.end() : found.end() + 1] == ".")
+        if (match := normalise.PLAIN.match(part, at)) is not None and not (
+            match[0] in known
+            or match[0] in normalise.NOT_PLAIN
+            or (match[0] in compounds.ABBREVIATIONS and part[match.end() : match.end() + 1] == ".")
+            or (not english and match[0] in others.shortened(short))
         ):
-            count = words.numbered(found[0], part, at) if english else None
-            yield tuple(Word(one, *span(at, found.end())) for one in count or [found[0]]), ""
-            at = found.end()
+            count = words.numbered(match[0], part, at) if english else None
+            yield tuple(Word(one, *span(at, match.end())) for one in count or [match[0]]), ""
+            at = match.end()
             continue
-        if part[at] == "/" and english and (found := _TRANSCRIBED.match(part, at)) and is_phonetic(found["inside"]):
+        if part[at] == "/" and english and (match := _TRANSCRIBED.match(part, at)) and is_phonetic(match["inside"]):
             at += 1  # the slashes around /ðɪs/ are not said
             continue
-        if part[at] in "[¹²³⁰⁴⁵⁶⁷⁸⁹" and (found := _NOTE_MARK.match(part, at)) and _is_note_mark(part, at):
-            at = found.end()
+        if part[at] in "[¹²³⁰⁴⁵⁶⁷⁸⁹" and (match := _NOTE_MARK.match(part, at)) and _is_note_mark(part, at):
+            at = match.end()
             continue
         if english:
             said, at_next = normalise.read(part, at, known, shouted, day_first)
@@ -102,10 +103,10 @@ def tokens(text: str, start: int, end: int, *, language: str = "en", known: Coll
             at = at_next
         elif at_next > at:
             at = at_next
-        elif (found := _MARK.match(part, at)) is not None:
-            if mark := _mark(found, part):
+        elif (match := _MARK.match(part, at)) is not None:
+            if mark := _mark(match, part):
                 yield (), mark
-            at = found.end()
+            at = match.end()
         else:
             at += 1
 
@@ -163,8 +164,8 @@ def _is_english(word: str) -> bool:
     return knows(word)
 
 
-def _mark(found: re.Match[str], part: str) -> str:
-    text = found[0]
+def _mark(match: re.Match[str], part: str) -> str:
+    text = match[0]
     if text in _MARKS:
         return _MARKS[text]
     if text[0] == "…" or text.startswith(".."):
@@ -172,7 +173,7 @@ def _mark(found: re.Match[str], part: str) -> str:
     if text[0] in ".?!":
         return "?" if "?" in text else "!" if "!" in text else "."
     if text[0] in "—–-":
-        around = part[found.start() - 1 : found.start()] + part[found.end() : found.end() + 1]
+        around = part[match.start() - 1 : match.start()] + part[match.end() : match.end() + 1]
         return "—" if text[0] != "–" or " " in around or not around else ""
     return text if text in ",;:" else ","
 
@@ -191,8 +192,8 @@ def inline_phonemes(inside: str) -> tuple[str, ...] | None:
         return None
 
 
-def _inline(found: re.Match[str], start: int) -> tuple[str, ...] | None:
+def _inline(match: re.Match[str], start: int) -> tuple[str, ...] | None:
     try:
-        return inline_phonemes(found["inside"])
+        return inline_phonemes(match["inside"])
     except ValueError as error:
-        raise InputError(f"{found[0]} at character {start + found.start()}: {error}", WRITE_ARPABET) from error
+        raise InputError(f"{match[0]} at character {start + match.start()}: {error}", WRITE_ARPABET) from error

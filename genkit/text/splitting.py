@@ -24,6 +24,7 @@ from genkit.text.english.abbreviations import (
 )
 from genkit.text.english.postal import STREETS, UNITS
 from genkit.text.english.scripture import BOOKS
+from genkit.text.english.units import UNITS as MEASURED
 from genkit.text.scripts import LETTER
 
 LONGEST = 500  # characters: a longer sentence is cut at a comma or a space, so that no text can fill the memory
@@ -39,6 +40,8 @@ _LAST_TOKEN = re.compile(r"[^\s\"'“‘„«‹(\[{]+$")
 _WORD = re.compile(rf"(?:{LETTER}|\d)+(?:['’](?:{LETTER}|\d)+)?")
 _DOTTED = re.compile(r"(?:[A-Za-z]\.)+[A-Za-z]$")
 _COMMA = re.compile(r"[,;:—–)](?=\s)|—")
+_COUNT_BEFORE = re.compile(r"\d\s?$")
+_NUMERAL = re.compile(r"[IVXLC]+")
 _VERSE = re.compile(r"\s+\d{1,3}:\d")
 _AFTER_HOURS = TIME_ZONES | set(FULL_MONTHS) | set(MONTHS) | set(WEEKDAYS) | set(WEEKDAYS.values())
 _BULLET = re.compile(r"(?:[-*•–—]|\d{1,3}[.)])\s")
@@ -51,8 +54,8 @@ def spans(
     ends = partial(_ends, ends_word=_ends_word if language.partition("-")[0] == "en" else _ends_foreign_word(language))
     at, length = start, len(text)
     while at < length:
-        found = _PARAGRAPH.search(text, at)
-        stop, after = (found.start(), found.end()) if found else (length, length)
+        match = _PARAGRAPH.search(text, at)
+        stop, after = (match.start(), match.end()) if match else (length, length)
         pending: tuple[int, int] | None = None
         for span in _sentences(text, at, stop, inside, ends):
             if pending:
@@ -67,15 +70,15 @@ def _sentences(
     text: str, at: int, stop: int, inside: Callable[[int], bool] | None, ends: Callable[..., bool]
 ) -> Iterator[tuple[int, int]]:
     first = at
-    for found in _BOUNDARY.finditer(text, at, stop):
-        end = found.end()
-        if found.start() < first or (inside is not None and inside(end)):
+    for match in _BOUNDARY.finditer(text, at, stop):
+        end = match.end()
+        if match.start() < first or (inside is not None and inside(end)):
             continue
-        if found["mark"] and not ends(text, found.start("mark"), found.end("mark"), end, stop, first):
+        if match["mark"] and not ends(text, match.start("mark"), match.end("mark"), end, stop, first):
             continue
-        if found["line"] and not _line_ends(text, found.start(), end, stop, first):
+        if match["line"] and not _line_ends(text, match.start(), end, stop, first):
             continue
-        yield from _trimmed(text, first, found.start() if found["line"] or found["forced"] else end)
+        yield from _trimmed(text, first, match.start() if match["line"] or match["forced"] else end)
         first = end
     yield from _trimmed(text, first, stop)
 
@@ -87,7 +90,7 @@ def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     while end > start and text[end - 1].isspace():
         end -= 1
     while end - start > LONGEST:
-        cut = max((found.end() for found in _COMMA.finditer(text, start + 1, start + LONGEST)), default=0)
+        cut = max((match.end() for match in _COMMA.finditer(text, start + 1, start + LONGEST)), default=0)
         if cut <= start + LONGEST // 4:
             cut = max(text.rfind(" ", start + 1, start + LONGEST), text.rfind("\n", start + 1, start + LONGEST))
         cut = cut if cut > start else start + LONGEST
@@ -103,8 +106,8 @@ def _following(text: str, at: int, stop: int) -> str:
     """The next word after a boundary, with whatever opens before it passed over; "" at the end."""
     while at < stop and (text[at].isspace() or text[at] in _OPENING):
         at += 1
-    found = _WORD.match(text, at, min(stop, at + 60))
-    return found[0] if found else text[at : at + 1] if at < stop else ""
+    match = _WORD.match(text, at, min(stop, at + 60))
+    return match[0] if match else text[at : at + 1] if at < stop else ""
 
 
 def _ends(
@@ -139,7 +142,15 @@ def _ends_word(text: str, start: int, end: int, first: int, following: str) -> b
         return starter and _capital_before(text, start, first)
     if low in BOOKS and following[0].isdigit() and _VERSE.match(text, end):  # 1 Cor. 13:4
         return False
+    if low == "v" and word == low and following[:1].isupper() and _capital_before(text, start, first):  # Roe v. Wade
+        return False
+    if low in ("b", "d") and word == low and following[0].isdigit():  # d. 1850
+        return False
+    if _COUNT_BEFORE.search(text, max(first, start - 8), start) and low in MEASURED:  # 5 mi. North
+        return starter
     if low in NEVER_LAST:
+        if low in BEFORE_NUMBER and _NUMERAL.fullmatch(following):  # Ch. IV
+            return False
         return low in BEFORE_NUMBER and not following[0].isdigit() and low in ("no", "art", "est", "ch")
     if low in ("a.m", "p.m"):
         return following[0].isupper() and following.lower() not in _AFTER_HOURS
@@ -156,12 +167,15 @@ def _ends_foreign_word(language: str) -> Callable[[str, int, int, int, str], boo
     """The same of another language, by its own abbreviations and ordinal numbers."""
     from genkit.text.others.reading import unended
 
-    short, ordinal_ahead = unended(language.partition("-")[0])
+    short, months, ordinal_ahead = unended(language.partition("-")[0])
 
     def ends_word(text: str, start: int, end: int, first: int, following: str) -> bool:
-        word = text[start:end].rstrip(_CLOSING).removesuffix(".")
+        word = re.split(r"[-–—/]", text[start:end].rstrip(_CLOSING).removesuffix("."))[-1]
+        if word.lower() in months and following[0].isdigit():  # 3. Okt. 1990
+            return False
         if word.isdigit():
-            return not (ordinal_ahead and len(word) < 3 and ordinal_ahead.match(text, end))
+            dated = len(word) < 3 and following[0].isdigit()  # 24. 12. 2024
+            return not (dated or (ordinal_ahead and len(word) < 3 and ordinal_ahead.match(text, end)))
         if word.lower() in short or word.rpartition(".")[2].lower() in short:
             return False
         return not (len(word) == 1 and word.isalpha() and word.isupper())

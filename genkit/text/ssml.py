@@ -38,6 +38,7 @@ LONGEST_BREAK_S = 60.0
 RATES = {"x-slow": 0.5, "slow": 0.75, "medium": 1.0, "default": 1.0, "fast": 1.25, "x-fast": 1.6}
 PITCHES = {"x-low": -6.0, "low": -3.0, "medium": 0.0, "default": 0.0, "high": 3.0, "x-high": 6.0}  # semitones
 _ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
+_OPENING = re.compile("[<&]")
 _PART = re.compile(
     r"<!--.*?-->|<\?.*?\?>|<!DOCTYPE[^<>\[]{0,1000}>|<!\[CDATA\[(?P<data>.*?)\]\]>|<(?P<close>/)?(?P<name>[A-Za-z][\w:-]*)(?P<attributes>[^<>]*?)(?P<empty>/)?>|&(?P<entity>#?\w+);",
     re.DOTALL,
@@ -133,23 +134,25 @@ class _Reader:
     def read(self) -> Plain:
         at = 0
         markup = self.markup
-        while (start := min((p for p in (markup.find("<", at), markup.find("&", at)) if p >= 0), default=-1)) >= 0:
+        while (opening := _OPENING.search(markup, at)) is not None:
+            start = opening.start()
             self.text(at, start)
-            if markup.find(">", start, start + LONGEST_TAG) < 0 <= markup.find(">", start) and markup[start + 1] not in "!?&":
+            end = markup.find(">", start) if markup[start] == "<" and markup[start + 1 : start + 2] not in ("!", "?") else start
+            if end - start > LONGEST_TAG:
                 raise InputError(f"SSML tag at {place(markup, start)} is longer than {LONGEST_TAG} letters")
-            found = _PART.match(markup, start)
-            if found is None:
+            match = _PART.match(markup, start)
+            if match is None:
                 raise InputError(
                     f"SSML {markup[start : start + 12].split()[0]!r} at {place(markup, start)}: neither a tag nor an entity",
                     "write &lt; for < and &amp; for &; a DOCTYPE is not read",
                 )
-            at = found.end()
-            if found["entity"]:
-                self.add(self.entity(found["entity"], start), start)
-            elif found["data"]:
-                self.text(found.start("data"), found.end("data"))
-            elif found["name"]:
-                self.tag(found)
+            at = match.end()
+            if match["entity"]:
+                self.add(self.entity(match["entity"], start), start)
+            elif match["data"]:
+                self.text(match.start("data"), match.end("data"))
+            elif match["name"]:
+                self.tag(match)
         self.text(at, len(markup))
         if self.open:
             one = self.open[-1]
@@ -183,15 +186,15 @@ class _Reader:
             f"SSML entity &{name}; at {place(self.markup, at)} is not known", "only amp, lt, gt, quot, apos and numbers are"
         )
 
-    def tag(self, found: re.Match[str]) -> None:
-        name, at = found["name"], found.start()
+    def tag(self, match: re.Match[str]) -> None:
+        name, at = match["name"], match.start()
         if name not in ATTRIBUTES:
-            self.foreign(name, found)
+            self.foreign(name, match)
             return
-        if found["close"]:
+        if match["close"]:
             self.close(name, at)
             return
-        attributes = self.attributes(name, found["attributes"], at)
+        attributes = self.attributes(name, match["attributes"], at)
         if name == "speak" and (self.open or self.rooted):
             raise self.fail(name, at, "may only stand once, around everything")
         if name != "speak" and not self.open:
@@ -205,31 +208,31 @@ class _Reader:
             self.add("\u2029" if name == "p" else "\u2028", at)
         if name == "break":
             self.out.events.append(Event(self.length, self.silence(attributes, at)))
-            if found["empty"]:
+            if match["empty"]:
                 return
         self.rooted = True
         self.open.append(_Open(name, at, self.length, len(self.parts), attributes, self.prosody))
         if name == "prosody":
             rate, pitch = self.prosody
-            if not attributes and not found["attributes"].strip():
+            if not attributes and not match["attributes"].strip():
                 raise self.fail(name, at, "needs rate or pitch")
             self.prosody = (rate * self.rate(attributes, at), pitch + self.pitch(attributes, at))
             self.out.events.append(Event(self.length, None, *self.prosody, source=at))
-        if found["empty"]:
+        if match["empty"]:
             self.close(name, at)
 
-    def foreign(self, name: str, found: re.Match[str]) -> None:
+    def foreign(self, name: str, match: re.Match[str]) -> None:
         """A tag of another engine, around words that stay: it is only held against the one that closes it."""
-        at = found.start()
+        at = match.start()
         if name not in PASSED_TAGS | SILENT_TAGS and ":" not in name:
             raise self.fail(name, at, "is not supported", f"supported: {', '.join(ATTRIBUTES)}")
-        if found["close"]:
+        if match["close"]:
             self.close(name, at)
             return
         if not self.open:
             raise self.fail(name, at, "is outside <speak>", "put <speak>…</speak> around everything")
         self.pass_over(f"<{name}>", at)
-        if not found["empty"]:
+        if not match["empty"]:
             self.silent += name in SILENT_TAGS
             self.open.append(_Open(name, at, self.length, len(self.parts), {}, self.prosody))
 
@@ -296,10 +299,10 @@ class _Reader:
 
     def silence(self, attributes: dict[str, str], at: int) -> float:
         if "time" in attributes:
-            found = re.fullmatch(r"\s*\+?(\d+(?:\.\d+)?|\.\d+)\s*(ms|s)\s*", attributes["time"])
-            if found is None:
+            match = re.fullmatch(r"\s*\+?(\d+(?:\.\d+)?|\.\d+)\s*(ms|s)\s*", attributes["time"])
+            if match is None:
                 raise self.fail("break", at, f"time {attributes['time']!r} is no time", "write 500ms or 1.5s")
-            seconds = float(found[1]) / (1000 if found[2] == "ms" else 1)
+            seconds = float(match[1]) / (1000 if match[2] == "ms" else 1)
             if seconds > LONGEST_BREAK_S:
                 raise self.fail("break", at, f"{seconds:g} s is too long", f"at most {LONGEST_BREAK_S:g} s")
             return seconds
@@ -310,16 +313,16 @@ class _Reader:
 
     def rate(self, attributes: dict[str, str], at: int) -> float:
         text = attributes.get("rate", "medium").strip()
-        found = re.fullmatch(r"([-+]?)(\d+(?:\.\d+)?)(%?)", text)
+        match = re.fullmatch(r"([-+]?)(\d+(?:\.\d+)?)(%?)", text)
         if text in RATES:
             rate = RATES[text]
-        elif found is not None and not float(found[2]):  # 0%, +0.00%: nothing is changed
+        elif match is not None and not float(match[2]):  # 0%, +0.00%: nothing is changed
             rate = 1.0
-        elif found is None or (found[1] and not found[3]):
+        elif match is None or (match[1] and not match[3]):
             raise self.fail("prosody", at, f"rate {text!r} is not known", f"one of {', '.join(RATES)}, 80%, +20% or 0.8")
         else:
-            number = float(found[2]) / (100 if found[3] else 1)
-            rate = 1 + number if found[1] == "+" else 1 - number if found[1] == "-" else number
+            number = float(match[2]) / (100 if match[3] else 1)
+            rate = 1 + number if match[1] == "+" else 1 - number if match[1] == "-" else number
         if not 0.2 <= rate <= 5:
             raise self.fail("prosody", at, f"rate {text!r} is out of range", "between 20% and 500%")
         return rate
@@ -328,17 +331,17 @@ class _Reader:
         text = attributes.get("pitch", "medium").strip()
         if text in PITCHES:
             return PITCHES[text]
-        found = re.fullmatch(r"([-+]?)(\d+(?:\.\d+)?)(st|%)", text)
+        match = re.fullmatch(r"([-+]?)(\d+(?:\.\d+)?)(st|%)", text)
         if re.fullmatch(r"[-+]?\d+(?:\.\d+)?Hz", text):
             self.pass_over("pitch in Hz", at)
             return 0.0
-        if found is not None and not float(found[2]):
+        if match is not None and not float(match[2]):
             return 0.0
-        if found is None or not (found[1] or found[3] == "%"):
+        if match is None or not (match[1] or match[3] == "%"):
             raise self.fail("prosody", at, f"pitch {text!r} is not known", f"one of {', '.join(PITCHES)}, +2st or -10%")
-        number = float(found[2]) * (-1 if found[1] == "-" else 1)
-        if found[3] == "%":
-            factor = 1 + number / 100 if found[1] else number / 100
+        number = float(match[2]) * (-1 if match[1] == "-" else 1)
+        if match[3] == "%":
+            factor = 1 + number / 100 if match[1] else number / 100
             number = 12 * math.log2(factor) if factor > 0 else -math.inf
         if not -24 <= number <= 24:
             raise self.fail("prosody", at, f"pitch {text!r} is out of range", "at most 24 semitones either way")

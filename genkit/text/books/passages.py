@@ -116,8 +116,9 @@ def _json_lines(path: Path) -> Iterator[Passage]:
                 continue
             try:
                 found = json.loads(line)
-            except ValueError as error:
-                raise InputError(f"{path}, line {number}: no JSON ({error})") from error
+            except (ValueError, RecursionError) as error:
+                why = "nested too deep" if isinstance(error, RecursionError) else error
+                raise InputError(f"{path}, line {number}: no JSON ({why})") from error
             if not isinstance(found, dict) or not isinstance(found.get("text"), str) or not found["text"].strip():
                 raise InputError(f"{path}, line {number}: no text", 'write {"id": "…", "text": "…"}')
             times = [found.get(name) for name in ("start", "end")]

@@ -61,18 +61,18 @@ def spelt(low: str, loud: bool = False) -> bool:
 
 
 def _pronounceable(low: str) -> bool:
-    found = re.fullmatch(r"([^aeiou]*)([aeiou].*?)([^aeiou]*)", low)
-    if found is None or not set(low) - set("aeiou"):
+    match = re.fullmatch(r"([^aeiou]*)([aeiou].*?)([^aeiou]*)", low)
+    if match is None or not set(low) - set("aeiou"):
         return False
-    onset, middle, coda = found.groups()
+    onset, middle, coda = match.groups()
     return (not onset or onset in _ONSETS) and (not coda or coda in _CODAS) and not re.search(r"[^aeiou]{4}|[aeiou]{3}", middle)
 
 
-def alphanumeric(found: re.Match[str]) -> list[str] | None:
+def alphanumeric(match: re.Match[str]) -> list[str] | None:
     """MP3, COVID19, 4K, B2B, H2O, 1080p: letters and digits in turn."""
-    if found[0] in ("WW1", "WW2"):
-        return ["world", "war", "one" if found[0][2] == "1" else "two"]
-    runs = re.findall(r"[A-Za-z]+|\d+", found[0])
+    if match[0] in ("WW1", "WW2"):
+        return ["world", "war", "one" if match[0][2] == "1" else "two"]
+    runs = re.findall(r"[A-Za-z]+|\d+", match[0])
     said: list[str] = []
     for place, run in enumerate(runs):
         if run.isdigit():
@@ -81,7 +81,7 @@ def alphanumeric(found: re.Match[str]) -> list[str] | None:
             else:
                 said += pairs(run) if run[0] != "0" and len(run) <= 4 else digits(run)
         elif run == "s" and place == len(runs) - 1 and place and said:
-            said = [*said, "S"] if MODELS.search(found.string[: found.start()]) else many(said)
+            said = [*said, "S"] if MODELS.search(match.string[: match.start()]) else many(said)
         elif run.islower() and len(run) > 2 and set(run) & _VOWELS:
             said.append(run)
         elif (run.istitle() and len(run) > 2) or (run.isupper() and len(run) > 3 and not spelt(run.lower(), False)):

@@ -53,7 +53,7 @@ def spoken_runs(text: str) -> list[str]:
         low = run.lower()
         if run in _SIGNS:
             words += _SIGNS[run].split()
-        elif run.isdigit():
+        elif run.isdecimal():
             words += cardinal(run) if len(run) <= 4 and run[0] != "0" else digits(run)
         elif run.isalpha():
             spelt = low not in _SAID and (len(run) <= 2 or not set(low) & set("aeiouyäöü"))
@@ -61,89 +61,89 @@ def spoken_runs(text: str) -> list[str]:
     return words
 
 
-def url(found: re.Match[str]) -> list[str]:
-    text = re.sub(r"^(?:https?|ftp)://", "", found[0], flags=re.IGNORECASE).rstrip("/")
+def url(match: re.Match[str]) -> list[str]:
+    text = re.sub(r"^(?:https?|ftp)://", "", match[0], flags=re.IGNORECASE).rstrip("/")
     return spoken_runs(text)
 
 
-def path(found: re.Match[str]) -> list[str]:
-    return spoken_runs(found[0])
+def path(match: re.Match[str]) -> list[str]:
+    return spoken_runs(match[0])
 
 
-def mail(found: re.Match[str]) -> list[str]:
-    return spoken_runs(found[0])
+def mail(match: re.Match[str]) -> list[str]:
+    return spoken_runs(match[0])
 
 
-def handle(found: re.Match[str]) -> list[str]:
+def handle(match: re.Match[str]) -> list[str]:
     from genkit.text.english.acronyms import spelt
 
-    parts = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", found["name"])
+    parts = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", match["name"])
     words = [
         word for part in parts for word in (letters(part) if part.isupper() and spelt(part.lower()) else spoken_runs(part))
     ]
-    return ["at" if found["sign"] == "@" else "hashtag", *words]
+    return ["at" if match["sign"] == "@" else "hashtag", *words]
 
 
-def ip(found: re.Match[str]) -> list[str]:
-    address, _, width = found[0].partition("/")
+def ip(match: re.Match[str]) -> list[str]:
+    address, _, width = match[0].partition("/")
     words = [word for one in address for word in (["dot"] if one == "." else [DIGITS[int(one)]])]
     return words + (["slash", *cardinal(width)] if width else [])
 
 
-def mac(found: re.Match[str]) -> list[str]:
+def mac(match: re.Match[str]) -> list[str]:
     words: list[str] = []
-    for pair in found[0].split(":"):
+    for pair in match[0].split(":"):
         words += ([","] if words else []) + [DIGITS[int(one)] if one.isdigit() else one.upper() for one in pair]
     return words
 
 
-def version(found: re.Match[str]) -> list[str] | None:
-    if not found["v"] and re.fullmatch(r"[1-9]\d{0,2}(?:\.\d{3}){2,}", found["number"]):
+def version(match: re.Match[str]) -> list[str] | None:
+    if not match["v"] and re.fullmatch(r"[1-9]\d{0,2}(?:\.\d{3}){2,}", match["number"]):
         return None  # 1.000.000
-    words = ["version"] if found["v"] else []
-    for place, part in enumerate(found["number"].split(".")):
+    words = ["version"] if match["v"] else []
+    for place, part in enumerate(match["number"].split(".")):
         words += (["point"] if place else []) + cardinal(part)
     return words
 
 
-def phone(found: re.Match[str]) -> list[str]:
+def phone(match: re.Match[str]) -> list[str]:
     """Digit by digit, with a rest between the groups."""
-    extension = found["ext"]
-    text = found[0][: found.start("ext") - found.start()] if extension else found[0]
+    extension = match["ext"]
+    text = match[0][: match.start("ext") - match.start()] if extension else match[0]
     words = ["plus"] if text.startswith("+") else []
     for place, group in enumerate(re.findall(r"\d+", text)):
         words += ([","] if place else []) + (["eight", "hundred"] if group == "800" and place == 1 else digits(group))
     return words + ([",", "extension", *digits(extension)] if extension else [])
 
 
-def phone_word(found: re.Match[str]) -> list[str]:
-    code = ["eight", "hundred"] if found["code"] == "800" else digits(found["code"])
-    return ["one", ",", *code, ",", *found["word"].lower().replace("-", " ").split()]
+def phone_word(match: re.Match[str]) -> list[str]:
+    code = ["eight", "hundred"] if match["code"] == "800" else digits(match["code"])
+    return ["one", ",", *code, ",", *match["word"].lower().replace("-", " ").split()]
 
 
-def plan(found: re.Match[str]) -> list[str]:
-    words = [*pairs(found["number"]), found["letter"].upper() + ("'s" if found["more"] else "")]
-    return words + (cardinal(found["sub"]) if found["sub"] else [])
+def plan(match: re.Match[str]) -> list[str]:
+    words = [*pairs(match["number"]), match["letter"].upper() + ("'s" if match["more"] else "")]
+    return words + (cardinal(match["sub"]) if match["sub"] else [])
 
 
-def code(found: re.Match[str]) -> list[str] | None:
+def code(match: re.Match[str]) -> list[str] | None:
     """Letters and the number behind them in twos; COVID and what else is a word has its own reading."""
     from genkit.text.english.acronyms import spelt
 
     letters_said = (
-        [*found["letters"]] if spelt(found["letters"].lower()) or len(found["letters"]) == 1 else [found["letters"].lower()]
+        [*match["letters"]] if spelt(match["letters"].lower()) or len(match["letters"]) == 1 else [match["letters"].lower()]
     )
-    number = digits(found["number"]) if found["number"][0] == "0" else pairs(found["number"])
-    return [*letters_said, *number, *found["more"]]
+    number = digits(match["number"]) if match["number"][0] == "0" else pairs(match["number"])
+    return [*letters_said, *number, *match["more"]]
 
 
-def colour(found: re.Match[str]) -> list[str]:
-    return ["hash", *(word for one in found["code"] for word in (digits(one) if one.isdigit() else [one.upper()]))]
+def colour(match: re.Match[str]) -> list[str]:
+    return ["hash", *(word for one in match["code"] for word in (digits(one) if one.isdigit() else [one.upper()]))]
 
 
-def groups(found: re.Match[str]) -> list[str]:
+def groups(match: re.Match[str]) -> list[str]:
     """Digit by digit, with a rest between the groups."""
     words: list[str] = []
-    for group in re.split(r"[ -]", found[0]):
+    for group in re.split(r"[ -]", match[0]):
         words += ([","] if words else []) + digits(group)
     return words

@@ -61,15 +61,15 @@ def from_ipa(text: str, *, near: bool = False) -> tuple[str, ...]:
     stress, at = "", 0
     text = unicodedata.normalize("NFD", text).replace("c\u0327", "ç") if near else text.strip()
     while at < len(text):
-        found = (_NEAR_SIGN if near else _SIGN).match(text, at)
-        if found is None:
+        match = (_NEAR_SIGN if near else _SIGN).match(text, at)
+        if match is None:
             raise ValueError(f"{text[at]} is no IPA sign of American English")
-        at = found.end()
-        if found[0] in "ˈ'":
+        at = match.end()
+        if match[0] in "ˈ'":
             stress = "1"
-        elif found[0] == "ˌ":
+        elif match[0] == "ˌ":
             stress = "2"
-        elif (phoneme := _IPA.get(found[0])) is not None or (near and (phoneme := _NEAR.get(found[0]))):
+        elif (phoneme := _IPA.get(match[0])) is not None or (near and (phoneme := _NEAR.get(match[0]))):
             for one in phoneme.split():
                 said.append(one + (stress or "0") if one in VOWELS else one)
                 stress = "" if one in VOWELS else stress

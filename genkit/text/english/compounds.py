@@ -6,14 +6,14 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from genkit.text.english.abbreviations import EITHER, INSIDE, TITLES, WEEKDAYS
+from genkit.text.english.abbreviations import EITHER, INSIDE, NUMBERED, TITLES, WEEKDAYS
 from genkit.text.english.acronyms import ALPHANUMERIC, alphanumeric
 from genkit.text.english.numbers import cardinal, pairs, roman
 from genkit.text.english.units import UNITS
 from genkit.text.scripts import LETTER
 from genkit.text.tables import table, word_set
 
-Said = list[str]
+Words = list[str]
 
 _WORDS = table("english/words")
 _SLASHES: dict[str, str] = _WORDS["slashes"]
@@ -34,6 +34,8 @@ _LETTERS_TO = re.compile(  # A–Z, A1-A5
     r"(?P<one>[A-Z])[-–](?P<other>[A-Z])(?![\w'’-])|(?P<first>(?P<kind>[A-Z])\d{1,2})[-–](?P<last>(?P=kind)\d{1,2})(?![\w-])"
 )
 _PAGES = re.compile(r"(?P<word>pp?\.|pages?)\s?(?P<first>[ivxlc]+)(?:\s?[-–]\s?(?P<last>[ivxlc]+))?(?![\w'’])")
+_NUMERALS_TO = re.compile(r"(?P<first>[IVXLC]{1,6})\s?[-–]\s?(?P<last>[IVXLC]{1,6})(?![\w'’])")
+_TICKER = re.compile(r"\$(?P<letters>[A-Z]{1,5})(?!\w)")
 _PART = re.compile(r"(?<=\()(?P<count>[ivx]{2,5})(?=\))")
 _FORMULA = re.compile(r"(?=[A-Za-z]*[₀-₉])(?P<formula>[A-Za-z][A-Za-z₀-₉]*)")
 _CHARGE = re.compile(r"(?P<formula>[A-Z][A-Za-z₀-₉]*)(?P<count>[²³⁴]?)(?P<sign>[⁺⁻])(?!\w)")  # Fe³⁺
@@ -53,75 +55,88 @@ _INITIAL = re.compile(r"(?P<letter>[A-Z])\.(?=\s?[A-Z]|\s[a-z]{3,})")  # J. Bach
 
 def word_before(part: str, at: int) -> str:
     """The word that stands before a place, with nothing but a comma or a full stop between."""
-    found = re.search(rf"({LETTER}+(?:['’]{LETTER}+)*)[.,]?\s+$", part[max(at - 30, 0) : at])
-    return found[1] if found else ""
+    match = re.search(rf"({LETTER}+(?:['’]{LETTER}+)*)[.,]?\s+$", part[max(at - 30, 0) : at])
+    return match[1] if match else ""
 
 
 def _plain(text: str) -> str:
     return unicodedata.normalize("NFKC", text)
 
 
-def _slashed(found: re.Match[str]) -> Said:
-    return _SLASHES[found["word"].lower()].split()
+def _slashed(match: re.Match[str]) -> Words:
+    return _SLASHES[match["word"].lower()].split()
 
 
-def _both(found: re.Match[str]) -> Said:
-    return [*found["one"], "and", *found["other"][:-1], found["other"][-1] + ("'s" if found["more"] else "")]
+def _both(match: re.Match[str]) -> Words:
+    return [*match["one"], "and", *match["other"][:-1], match["other"][-1] + ("'s" if match["more"] else "")]
 
 
-def _days(found: re.Match[str]) -> Said:
-    return [WEEKDAYS.get(one.lower(), one.lower()) if one != "to" else one for one in (found["one"], "to", found["other"])]
+def _days(match: re.Match[str]) -> Words:
+    return [WEEKDAYS.get(one.lower(), one.lower()) if one != "to" else one for one in (match["one"], "to", match["other"])]
 
 
-def _letters_to(found: re.Match[str]) -> Said | None:
-    if found["one"]:
-        return [found["one"], "to", found["other"]] if found["one"] < found["other"] else None
-    first, last = ([one[0], *cardinal(one[1:])] for one in (found["first"], found["last"]))
+def _letters_to(match: re.Match[str]) -> Words | None:
+    if match["one"]:
+        return [match["one"], "to", match["other"]] if match["one"] < match["other"] else None
+    first, last = ([one[0], *cardinal(one[1:])] for one in (match["first"], match["last"]))
     return [*first, "to", *last]
 
 
-def _pages(found: re.Match[str]) -> Said | None:
-    first, last = (roman((found[one] or "").upper()) for one in ("first", "last"))
-    if first is None or (found["last"] and last is None):
+def _pages(match: re.Match[str]) -> Words | None:
+    first, last = (roman((match[one] or "").upper()) for one in ("first", "last"))
+    if first is None or (match["last"] and last is None):
         return None
-    words = ["pages" if found["word"] in ("pp.", "pages") else "page", *cardinal(first)]
+    words = ["pages" if match["word"] in ("pp.", "pages") else "page", *cardinal(first)]
     return words + (["to", *cardinal(last)] if last else [])
 
 
-def _part(found: re.Match[str]) -> Said | None:
-    value = roman(found["count"].upper())
+def _numerals_to(match: re.Match[str]) -> Words | None:
+    """vols. I–III, behind a word that is numbered."""
+    ahead = word_before(match.string, match.start()).lower()
+    first, last = roman(match["first"]), roman(match["last"])
+    if first is None or last is None or not {ahead, ahead.removesuffix("s"), ahead.removesuffix("s.")} & NUMBERED:
+        return None
+    return [*cardinal(first), "to", *cardinal(last)]
+
+
+def _ticker(match: re.Match[str]) -> Words:
+    return list(match["letters"])
+
+
+def _part(match: re.Match[str]) -> Words | None:
+    value = roman(match["count"].upper())
     return cardinal(value) if value else None
 
 
-def _formula(found: re.Match[str]) -> Said | None:
-    if variable := re.fullmatch(r"([a-z])([₀-₉]+)", found["formula"]):  # x₁, v₁₀
+def _formula(match: re.Match[str]) -> Words | None:
+    if variable := re.fullmatch(r"([a-z])([₀-₉]+)", match["formula"]):  # x₁, v₁₀
         return [variable[1].upper(), *cardinal(_plain(variable[2]))]
-    plain = ALPHANUMERIC.fullmatch(_plain(found["formula"]))
+    plain = ALPHANUMERIC.fullmatch(_plain(match["formula"]))
     return alphanumeric(plain) if plain else None
 
 
-def _charge(found: re.Match[str]) -> Said:
-    plain = ALPHANUMERIC.fullmatch(_plain(found["formula"]))
-    formula = (alphanumeric(plain) or []) if plain else list(found["formula"].upper())
-    count = cardinal(_plain(found["count"])) if found["count"] else []
-    return [*formula, *count, "plus" if found["sign"] == "⁺" else "minus"]
+def _charge(match: re.Match[str]) -> Words:
+    plain = ALPHANUMERIC.fullmatch(_plain(match["formula"]))
+    formula = (alphanumeric(plain) or []) if plain else list(match["formula"].upper())
+    count = cardinal(_plain(match["count"])) if match["count"] else []
+    return [*formula, *count, "plus" if match["sign"] == "⁺" else "minus"]
 
 
-def _isotope(found: re.Match[str]) -> Said:
-    return [*pairs(_plain(found["mass"])), *found["element"].upper()]
+def _isotope(match: re.Match[str]) -> Words:
+    return [*pairs(_plain(match["mass"])), *match["element"].upper()]
 
 
-def _squared(found: re.Match[str]) -> Said:
-    one = word_before(found.string, found.start()).lower() in EACH
-    return [{"²": "square", "³": "cubic"}[found["power"]], *UNITS[found["unit"]][0 if one else 1].split()]
+def _squared(match: re.Match[str]) -> Words:
+    one = word_before(match.string, match.start()).lower() in EACH
+    return [{"²": "square", "³": "cubic"}[match["power"]], *UNITS[match["unit"]][0 if one else 1].split()]
 
 
-def _raised(found: re.Match[str]) -> Said | None:
+def _raised(match: re.Match[str]) -> Words | None:
     """x², (a + b)³, yⁿ, e^x; what is raised has been said where it is a bracket."""
-    if found.start() and found.string[found.start() - 1].isalnum():
+    if match.start() and match.string[match.start() - 1].isalnum():
         return None  # the last letter of a word
-    raised = _plain(found["power"]).lstrip("^").replace("−", "-")
-    what = [] if found["what"] == ")" else [GREEK.get(found["what"], found["what"].upper())]
+    raised = _plain(match["power"]).lstrip("^").replace("−", "-")
+    what = [] if match["what"] == ")" else [GREEK.get(match["what"], match["what"].upper())]
     if raised in ("2", "3"):
         return [*what, "squared" if raised == "2" else "cubed"]
     if raised.lstrip("+-").isdigit():
@@ -129,41 +144,42 @@ def _raised(found: re.Match[str]) -> Said | None:
     return [*what, "to", "the", "power", "of", *(["minus"] if raised[0] == "-" else []), raised[-1].upper()]
 
 
-def _several(found: re.Match[str]) -> Said | None:
-    return [found["word"] + found["more"]] if found["word"].islower() else None
+def _several(match: re.Match[str]) -> Words | None:
+    return [match["word"] + match["more"]] if match["word"].islower() else None
 
 
-def _copyright(found: re.Match[str]) -> Said:
+def _copyright(match: re.Match[str]) -> Words:
     return ["copyright"]
 
 
-def _zone(found: re.Match[str]) -> Said:
-    minutes = cardinal(found["minutes"]) if found["minutes"] else []
-    return [*found["zone"], "plus" if found["sign"] == "+" else "minus", *cardinal(found["hours"]), *minutes]
+def _zone(match: re.Match[str]) -> Words:
+    minutes = cardinal(match["minutes"]) if match["minutes"] else []
+    return [*match["zone"], "plus" if match["sign"] == "+" else "minus", *cardinal(match["hours"]), *minutes]
 
 
-def _language(found: re.Match[str]) -> Said:
-    return [found["letter"], *(["plus", "plus"] if found["sign"] == "++" else ["sharp"])]
+def _language(match: re.Match[str]) -> Words:
+    return [match["letter"], *(["plus", "plus"] if match["sign"] == "++" else ["sharp"])]
 
 
-def _degree(found: re.Match[str]) -> Said:
-    return [one.upper() for one in re.sub(r"[.\s]", "", found["word"])]
+def _degree(match: re.Match[str]) -> Words:
+    return [one.upper() for one in re.sub(r"[.\s]", "", match["word"])]
 
 
-def _dotted(found: re.Match[str]) -> Said:
-    low = re.sub(r"['’]s$", "", found[0]).rstrip(".").lower()
+def _dotted(match: re.Match[str]) -> Words:
+    low = re.sub(r"['’]s$", "", match[0]).rstrip(".").lower()
     if low in ("e.g", "i.e", "a.k.a"):
         return ABBREVIATIONS[low].split()
     letters = [one.upper() for one in low if one.isalpha()]
-    return [*letters[:-1], letters[-1] + "'s"] if found["own"] or found["own2"] else letters
+    return [*letters[:-1], letters[-1] + "'s"] if match["own"] or match["own2"] else letters
 
 
-def _initial(found: re.Match[str]) -> Said:
-    return [found["letter"]]
+def _initial(match: re.Match[str]) -> Words:
+    return [match["letter"]]
 
 
 COMPOUNDS = (
     (_SLASHED, _slashed), (_BOTH, _both), (_DAYS, _days), (_FULL_DAYS, _days), (_LETTERS_TO, _letters_to), (_PAGES, _pages),
+    (_NUMERALS_TO, _numerals_to), (_TICKER, _ticker),
     (_PART, _part), (_CHARGE, _charge), (_ISOTOPE, _isotope), (_FORMULA, _formula), (_SQUARED, _squared), (_RAISED, _raised),
     (_SEVERAL, _several), (_COPYRIGHT, _copyright), (_ZONE, _zone), (_LANGUAGE, _language), (_DEGREE, _degree),
     (_DOTTED, _dotted), (_INITIAL, _initial),

@@ -55,18 +55,18 @@ def _month(name: str) -> str:
     return MONTHS.get(low, low)
 
 
-def _is_word(found: re.Match[str]) -> bool:
+def _is_word(match: re.Match[str]) -> bool:
     """Whether a month in small letters is a verb more likely: you may 5 times, they march 20 miles."""
-    if found["month"][0].isupper() or found["month"].lower() not in _WORDS:
+    if match["month"][0].isupper() or match["month"].lower() not in _WORDS:
         return False
-    groups = found.groupdict()
+    groups = match.groupdict()
     if groups.get("th") or groups.get("year") or groups.get("short") or groups.get("two"):
         return False
-    return not _DATE_BEFORE.search(found.string[max(found.start() - 10, 0) : found.start()])
+    return not _DATE_BEFORE.search(match.string[max(match.start() - 10, 0) : match.start()])
 
 
-def _in_year(found: re.Match[str]) -> list[str]:
-    groups = found.groupdict()
+def _in_year(match: re.Match[str]) -> list[str]:
+    groups = match.groupdict()
     if groups.get("year"):
         return year(int(groups["year"]))
     if groups.get("short"):
@@ -91,96 +91,96 @@ def _date(day: int, month: int, in_year: str | None, british: bool = False) -> l
     return words + (year(int(in_year)) if in_year else [])
 
 
-def month_day(found: re.Match[str]) -> list[str] | None:
-    if not 1 <= int(found["day"]) <= 31 or _is_word(found):
+def month_day(match: re.Match[str]) -> list[str] | None:
+    if not 1 <= int(match["day"]) <= 31 or _is_word(match):
         return None
-    words = [_month(found["month"]), *ordinal(found["day"])]
-    if found["to"]:
-        words += ["to", *ordinal(found["to"])]
-    return words + _in_year(found)
+    words = [_month(match["month"]), *ordinal(match["day"])]
+    if match["to"]:
+        words += ["to", *ordinal(match["to"])]
+    return words + _in_year(match)
 
 
-def month_year(found: re.Match[str]) -> list[str] | None:
-    return None if _is_word(found) else [_month(found["month"]), *_in_year(found)]
+def month_year(match: re.Match[str]) -> list[str] | None:
+    return None if _is_word(match) else [_month(match["month"]), *_in_year(match)]
 
 
-def months_to(found: re.Match[str]) -> list[str] | None:
-    if not (found["month"][0].isupper() and found["last"][0].isupper()):
+def months_to(match: re.Match[str]) -> list[str] | None:
+    if not (match["month"][0].isupper() and match["last"][0].isupper()):
         return None
-    return [_month(found["month"]), "to", _month(found["last"]), *_in_year(found)]
+    return [_month(match["month"]), "to", _month(match["last"]), *_in_year(match)]
 
 
-def day_month(found: re.Match[str]) -> list[str] | None:
-    if not 1 <= int(found["day"]) <= 31 or _is_word(found):
+def day_month(match: re.Match[str]) -> list[str] | None:
+    if not 1 <= int(match["day"]) <= 31 or _is_word(match):
         return None
-    before = found.string[max(found.start() - 4, 0) : found.start()].lower()
+    before = match.string[max(match.start() - 4, 0) : match.start()].lower()
     words = [] if before.strip() == "the" else ["the"]
-    words += [*ordinal(found["from"]), "to", "the"] if found["from"] else []
-    return [*words, *ordinal(found["day"]), "of", _month(found["month"]), *_in_year(found)]
+    words += [*ordinal(match["from"]), "to", "the"] if match["from"] else []
+    return [*words, *ordinal(match["day"]), "of", _month(match["month"]), *_in_year(match)]
 
 
-def iso(found: re.Match[str]) -> list[str] | None:
-    words = _date(int(found["day"]), int(found["month"]), found["year"])
-    if words and found["time"]:
+def iso(match: re.Match[str]) -> list[str] | None:
+    words = _date(int(match["day"]), int(match["month"]), match["year"])
+    if words and match["time"]:
         from genkit.text.english.times import spoken_time
 
-        hour, minute = found["time"].split(":")
+        hour, minute = match["time"].split(":")
         words += ["at", *spoken_time(int(hour), int(minute))]
-        if zone := found["zone"]:
+        if zone := match["zone"]:
             words += ["U", "T", "C"]
             if zone != "Z" and int(zone[1:3]):
                 words += ["plus" if zone[0] == "+" else "minus", *cardinal(int(zone[1:3]))]
     return words
 
 
-def iso_named(found: re.Match[str]) -> list[str] | None:
-    day = int(found["day"])
-    return [_month(found["month"]), *ordinal(day), *year(int(found["year"]))] if 1 <= day <= 31 else None
+def iso_named(match: re.Match[str]) -> list[str] | None:
+    day = int(match["day"])
+    return [_month(match["month"]), *ordinal(day), *year(int(match["year"]))] if 1 <= day <= 31 else None
 
 
-def slashed(found: re.Match[str], day_first: bool = False) -> list[str] | None:
+def slashed(match: re.Match[str], day_first: bool = False) -> list[str] | None:
     """Month first with slashes, as in America, day first with full stops and wherever else English is spoken; the other way
     round where there is no such month."""
-    a, b, in_year = int(found["a"]), int(found["b"]), found["year"]
+    a, b, in_year = int(match["a"]), int(match["b"]), match["year"]
     if len(in_year) == 2:
-        if found["sign"] in ".-":
+        if match["sign"] in ".-":
             return None  # a version, a section, a score
         in_year = _century(in_year)
-    day, month = (a, b) if (day_first or found["sign"] == ".") else (b, a)
+    day, month = (a, b) if (day_first or match["sign"] == ".") else (b, a)
     if month > 12:
         day, month = month, day
     return _date(day, month, in_year, day_first)
 
 
-def slashed_month(found: re.Match[str]) -> list[str]:
-    return [FULL_MONTHS[int(found["month"]) - 1], *year(int(found["year"]))]
+def slashed_month(match: re.Match[str]) -> list[str]:
+    return [FULL_MONTHS[int(match["month"]) - 1], *year(int(match["year"]))]
 
 
-def slashed_day(found: re.Match[str], day_first: bool = False) -> list[str] | None:
+def slashed_day(match: re.Match[str], day_first: bool = False) -> list[str] | None:
     """Where a word before tells that it is a day: on 12/25."""
-    if not _DATED.search(found.string[max(found.start() - 12, 0) : found.start()]):
+    if not _DATED.search(match.string[max(match.start() - 12, 0) : match.start()]):
         return None
-    a, b = int(found["a"]), int(found["b"])
+    a, b = int(match["a"]), int(match["b"])
     day, month = (a, b) if (day_first and b <= 12) or a > 12 else (b, a)
     return _date(day, month, None, day_first)
 
 
-def season(found: re.Match[str]) -> list[str] | None:
-    first, last = found["first"], found["last"]
+def season(match: re.Match[str]) -> list[str] | None:
+    first, last = match["first"], match["last"]
     if int(last[-2:]) != (int(first) + 1) % 100:
         return None
     return [*year(int(first)), *(year(int(last)) if len(last) == 4 else two_digits(last))]
 
 
-def decades(found: re.Match[str]) -> list[str] | None:
-    number = int(found["year"])
-    if found["mark"] and number < 20:  # the '00s
+def decades(match: re.Match[str]) -> list[str] | None:
+    number = int(match["year"])
+    if match["mark"] and number < 20:  # the '00s
         return ["two", "thousands"] if not number else ["tens"]
     return decade(number) if number >= 1000 or 20 <= number <= 90 else None
 
 
-def short_year(found: re.Match[str]) -> list[str]:
-    return two_digits(found["year"])
+def short_year(match: re.Match[str]) -> list[str]:
+    return two_digits(match["year"])
 
 
 def formatted(text: str, form: str) -> list[str] | None:

@@ -17,7 +17,7 @@ _CODE = "|".join(CODES)
 MONEY = re.compile(
     rf"(?P<neg>[-−])?(?P<sign>{_PREFIX})\s?(?P<n>{NUMBER})"
     rf"(?:(?P<first>{_SHORT})?{DASH}(?P<own>{_PREFIX})?(?P<to>{NUMBER})(?![\d-]|\s?[-–]\s?\d))?"
-    rf"(?:[\s-]?(?P<mag>{_LARGE})s?\b|\s?(?P<short>{_SHORT})(?!\w))?(?P<per>\s?/\s?(?P<unit>[A-Za-z]{{1,9}})\b)?"
+    rf"(?:[\s-]?(?P<mag>{_LARGE})s?\b|\s?(?P<short>{_SHORT})(?!\w))?(?P<per>\s?/\s?(?P<unit>[A-Za-z]{{1,9}})\b(?:\.(?=\s[a-z]))?)?"
 )
 MONEY_CODE = re.compile(
     rf"(?P<sign>{_CODE})\s?(?P<n>{NUMBER})(?:{DASH}(?P<to>{NUMBER}))?(?:\s(?P<mag>{_LARGE})\b|\s?(?P<short>{_SHORT})(?!\w))?"
@@ -36,19 +36,19 @@ _ONE_OF_IT = re.compile(
 )
 
 
-def adjectival(found: re.Match[str]) -> bool:
+def adjectival(match: re.Match[str]) -> bool:
     """Whether what is read stands between an article and a noun: a $3 million house, a 5 km run."""
-    return bool(_AN.search(found.string[: found.start()][-10:]) and _NOUN.match(found.string, found.end()))
+    return bool(_AN.search(match.string[: match.start()][-10:]) and _NOUN.match(match.string, match.end()))
 
 
-def money(found: re.Match[str]) -> list[str] | None:
-    groups = found.groupdict()
+def money(match: re.Match[str]) -> list[str] | None:
+    groups = match.groupdict()
     sign = groups["sign"]
     names = CURRENCIES[sign] if sign in CURRENCIES else CURRENCIES[CODES[sign]]
     number, to = groups["n"], groups["to"]
     large = groups["mag"] or MAGNITUDES.get(groups.get("short") or "", "")
     words = ["minus"] if groups.get("neg") else []
-    single = bool(_ONE_OF_IT.match(found.string[found.end() : found.end() + 12].lower())) or adjectival(found)
+    single = bool(_ONE_OF_IT.match(match.string[match.end() : match.end() + 12].lower())) or adjectival(match)
     if to:
         first = MAGNITUDES.get(groups.get("first") or "", "")
         if first or (large and not groups.get("own")):  # $1.5k–$2k, $5-10 million

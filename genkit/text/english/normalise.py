@@ -74,6 +74,7 @@ def _numbers(day_first: bool) -> Readers:
         (times.DURATION, times.duration),
         *_TIMES,
         (measures.SCORE, measures.score),
+        (measures.OUT_OF, measures.out_of),
         (measures.ARC, measures.arc),
         (measures.SCIENTIFIC, measures.scientific),
         *_MONEY,
@@ -126,8 +127,8 @@ def read(part: str, at: int, known: Collection[str], shouted: bool, day_first: b
     free = not (before.isalnum() or before == "_")
     if free and (character.isalnum() or character in "@#/\\~."):
         for pattern, reader in _ADDRESSES:
-            if (found := pattern.match(part, at)) is not None and (said := reader(found)) is not None:
-                return said, found.end()
+            if (match := pattern.match(part, at)) is not None and (said := reader(match)) is not None:
+                return said, match.end()
     if free and character.isupper() and (found_one := _first(_CAPITALS, part, at)) is not None:
         return _to_the_other_end(*found_one, part)
     if free and _MONTH_BEGINS.match(part, at) and (found_one := _first(_MONTHS, part, at)) is not None:
@@ -142,8 +143,8 @@ def read(part: str, at: int, known: Collection[str], shouted: bool, day_first: b
 
 def _first(readers: Readers, part: str, at: int) -> tuple[Reader, list[str], int] | None:
     for pattern, reader in readers:
-        if (found := pattern.match(part, at)) is not None and (said := reader(found)) is not None:
-            return reader, said, found.end()
+        if (match := pattern.match(part, at)) is not None and (said := reader(match)) is not None:
+            return reader, said, match.end()
     return None
 
 

@@ -14,7 +14,10 @@ NUMBER = (
     r"|(?<!\d[ .,-])[1-9]\d{0,2}(?:[ \u00a0\u2009\u202f]\d{3})+(?:\.\d+)?(?![ -]?\d|\w)"
     r"|\d{1,3}(?:['’]\d{3})+(?![\d'’])|\d{1,3}(?:\.\d{3}){2,}(?![\d.]*\d)|\d+(?:\.\d+)?|\.\d+)"
 )
-_GROUPS = re.compile(r"(?<=\d)[,'’ \u00a0\u2009\u202f](?=\d)|(?<=\d)\.(?=\d{3}\.\d{3})|(?<=\.\d{3})\.(?=\d{3}(?:\.\d{3})*$)")
+_GROUPS = re.compile(
+    r"(?<=\d)[,'’](?=\d)|(?<=\d)[ \u00a0\u2009\u202f](?=\d{3}(?!\d))"
+    r"|(?<=\d)\.(?=\d{3}\.\d{3})|(?<=\.\d{3})\.(?=\d{3}(?:\.\d{3})*$)"
+)
 _CONTINENTAL = re.compile(r"\d[. ]\d{3},\d{1,2}$|^0,\d+$")
 LONGEST = 15  # digits; beyond quadrillions a number is read digit by digit
 _VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
@@ -23,7 +26,7 @@ _WHOLE = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 
 
 @lru_cache(maxsize=4096)
-def _said(number: int, to: str) -> tuple[str, ...]:
+def _spelt_out(number: int, to: str) -> tuple[str, ...]:
     from num2words import num2words
 
     words = _WHOLE.findall(num2words(number, lang="en", to=to))
@@ -48,11 +51,11 @@ def cardinal(number: int | str) -> list[str]:
     sign, text = ("minus", text[1:]) if text.startswith("-") else ("", text)
     if len(text) > LONGEST or (len(text) > 1 and text[0] == "0"):
         return [sign] * bool(sign) + digits(text)
-    return [sign] * bool(sign) + list(_said(int(text), "cardinal"))
+    return [sign] * bool(sign) + list(_spelt_out(int(text), "cardinal"))
 
 
 def ordinal(number: int | str) -> list[str]:
-    return list(_said(int(plain(str(number))), "ordinal"))
+    return list(_spelt_out(int(plain(str(number))), "ordinal"))
 
 
 def decimal(text: str) -> list[str]:

@@ -60,42 +60,42 @@ def house_number(number: str) -> list[str]:
     return pairs(number) if len(number) in (3, 4) else cardinal(number)
 
 
-def house(found: re.Match[str]) -> list[str]:
-    return [*house_number(found["house"]), *found["letter"]]
+def house(match: re.Match[str]) -> list[str]:
+    return [*house_number(match["house"]), *match["letter"]]
 
 
-def direction(found: re.Match[str]) -> list[str] | None:
+def direction(match: re.Match[str]) -> list[str] | None:
     """A compass letter behind a street, or before the name of one."""
-    before = found.string[max(found.start() - 24, 0) : found.start()]
-    side = re.sub(r"[.\s]", "", found["side"])
-    said, end = _DIRECTIONS[side], found.end()
-    following = re.match(r"\s(\w+)", found.string[end : end + 16])
+    before = match.string[max(match.start() - 24, 0) : match.start()]
+    side = re.sub(r"[.\s]", "", match["side"])
+    said, end = _DIRECTIONS[side], match.end()
+    following = re.match(r"\s(\w+)", match.string[end : end + 16])
     if following and f"{said} {following[1].lower()}" in _REGIONS:
         return [said]
-    ahead = _FREE.search(before) and _STREET_AHEAD.match(found.string, end)
-    part = len(side) == 2 and _SIDE_OF.match(found.string, end)
+    ahead = _FREE.search(before) and _STREET_AHEAD.match(match.string, end)
+    part = len(side) == 2 and _SIDE_OF.match(match.string, end)
     return [said] if ahead or part or _STREET_BEHIND.search(before) or _ROUTE_BEHIND.search(before) else None
 
 
-def zip_code(found: re.Match[str]) -> list[str] | None:
-    if not found["more"] and not _ZIP_BEFORE.search(found.string[max(found.start() - 24, 0) : found.start()]):
+def zip_code(match: re.Match[str]) -> list[str] | None:
+    if not match["more"] and not _ZIP_BEFORE.search(match.string[max(match.start() - 24, 0) : match.start()]):
         return None
-    return digits(found["code"]) + ([",", *digits(found["more"])] if found["more"] else [])
+    return digits(match["code"]) + ([",", *digits(match["more"])] if match["more"] else [])
 
 
-def state(found: re.Match[str]) -> list[str] | None:
+def state(match: re.Match[str]) -> list[str] | None:
     """The full name behind a town, or before its code."""
-    unsure = found["state"] in ("OK", "HI", "OH", "OR", "ME", "IN")
-    coded = re.match(r"\s\d{5}\b", found.string[found.end() :])
+    unsure = match["state"] in ("OK", "HI", "OH", "OR", "ME", "IN")
+    coded = re.match(r"\s\d{5}\b", match.string[match.end() :])
     if not coded and not (_STATE_BEFORE_WORD if unsure else _STATE_BEFORE).search(
-        found.string[max(found.start() - 24, 0) : found.start()]
+        match.string[max(match.start() - 24, 0) : match.start()]
     ):
         return None
-    return STATES[found["state"]].split()
+    return STATES[match["state"]].split()
 
 
-def postcode(found: re.Match[str]) -> list[str]:
-    one, other = (found["out"], found["rest"]) if found["out"] else (found["canada"], found["last"])
+def postcode(match: re.Match[str]) -> list[str]:
+    one, other = (match["out"], match["rest"]) if match["out"] else (match["canada"], match["last"])
     words: list[str] = []
     for part in (one, other):
         for run in re.findall(r"\d+|[A-Z]", part):
@@ -103,12 +103,12 @@ def postcode(found: re.Match[str]) -> list[str]:
     return words
 
 
-def unit(found: re.Match[str]) -> list[str]:
-    return [UNITS[found["unit"].lower()], *house_number(found["number"]), *found["letter"].upper()]
+def unit(match: re.Match[str]) -> list[str]:
+    return [UNITS[match["unit"].lower()], *house_number(match["number"]), *match["letter"].upper()]
 
 
-def box(found: re.Match[str]) -> list[str]:
-    return ["P", "O", "box", *house_number(found["number"])]
+def box(match: re.Match[str]) -> list[str]:
+    return ["P", "O", "box", *house_number(match["number"])]
 
 
 def saint_or_street(part: str, at: int, after: str, before: str) -> str:

@@ -18,9 +18,9 @@ PLACE = re.compile(
 )
 
 
-def place(found: re.Match[str]) -> list[str]:
+def place(match: re.Match[str]) -> list[str]:
     """The book with its number, the chapter and the verse or verses."""
-    book = found["book"].lower().rstrip(".")
-    words = [_COUNT[found["count"]]] if found["count"] else []
-    words += [_SHORT.get(book, book), *cardinal(found["chapter"]), *cardinal(found["verse"])]
-    return words + (["to", *cardinal(found["to"])] if found["to"] else [])
+    book = match["book"].lower().rstrip(".")
+    words = [_COUNT[match["count"]]] if match["count"] else []
+    words += [_SHORT.get(book, book), *cardinal(match["chapter"]), *cardinal(match["verse"])]
+    return words + (["to", *cardinal(match["to"])] if match["to"] else [])

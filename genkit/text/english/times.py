@@ -32,57 +32,57 @@ def _half(text: str) -> list[str]:
     return [text[0].upper(), "M"]
 
 
-def clock(found: re.Match[str]) -> list[str] | None:
-    hour, minute = int(found["hour"]), int(found["minute"])
+def clock(match: re.Match[str]) -> list[str] | None:
+    hour, minute = int(match["hour"]), int(match["minute"])
     if hour > 24 or minute > 59:
         return None
-    if found["second"]:
-        if found["half"]:
-            words = [*spoken_time(hour, minute), "and", *cardinal(int(found["second"])), "seconds"]
+    if match["second"]:
+        if match["half"]:
+            words = [*spoken_time(hour, minute), "and", *cardinal(int(match["second"])), "seconds"]
         else:
-            parts = [(hour, "hour"), (minute, "minute"), (int(found["second"]), "second")]
+            parts = [(hour, "hour"), (minute, "minute"), (int(match["second"]), "second")]
             words = [word for n, unit in parts if n for word in (*cardinal(n), unit + "s" * (n != 1))] or ["zero", "seconds"]
-    elif minute == 0 and (found["half"] or (found["until"] and _half_ahead(found))):
+    elif minute == 0 and (match["half"] or (match["until"] and _half_ahead(match))):
         words = cardinal(hour)
     else:
         words = spoken_time(hour, minute)
-    return words + (_half(found["half"]) if found["half"] else []) + (["to"] if found["until"] else [])
+    return words + (_half(match["half"]) if match["half"] else []) + (["to"] if match["until"] else [])
 
 
-def _half_ahead(found: re.Match[str]) -> bool:
+def _half_ahead(match: re.Match[str]) -> bool:
     """Whether the time that it lasts until has an a.m. or p.m. for both."""
-    return bool(re.match(r"\d{1,2}(?:[:.]\d{2})?\s?[AaPp]\.?[Mm]\b", found.string[found.end() : found.end() + 12]))
+    return bool(re.match(r"\d{1,2}(?:[:.]\d{2})?\s?[AaPp]\.?[Mm]\b", match.string[match.end() : match.end() + 12]))
 
 
-def hour(found: re.Match[str]) -> list[str] | None:
-    if not 1 <= int(found["hour"]) <= 24:
+def hour(match: re.Match[str]) -> list[str] | None:
+    if not 1 <= int(match["hour"]) <= 24:
         return None
-    return [*cardinal(int(found["hour"])), *_half(found["half"]), *(["to"] if found["until"] else [])]
+    return [*cardinal(int(match["hour"])), *_half(match["half"]), *(["to"] if match["until"] else [])]
 
 
-def hours(found: re.Match[str]) -> list[str] | None:
-    first, last, minute = int(found["hour"]), int(found["to"]), int((found["minute"] or ":0")[1:])
+def hours(match: re.Match[str]) -> list[str] | None:
+    first, last, minute = int(match["hour"]), int(match["to"]), int((match["minute"] or ":0")[1:])
     if not (1 <= first <= 12 and 1 <= last <= 12):
         return None
     until = spoken_time(last, minute) if minute else cardinal(last)
-    return [*cardinal(first), "to", *until, *_half(found["half"])]
+    return [*cardinal(first), "to", *until, *_half(match["half"])]
 
 
-def military(found: re.Match[str]) -> list[str]:
-    first = digits(found["hour"]) if found["hour"][0] == "0" else cardinal(found["hour"])
-    minute = found["minute"]
+def military(match: re.Match[str]) -> list[str]:
+    first = digits(match["hour"]) if match["hour"][0] == "0" else cardinal(match["hour"])
+    minute = match["minute"]
     rest = ["hundred"] if minute == "00" else digits(minute) if minute[0] == "0" else cardinal(minute)
-    return [*first, *rest, *(["hours"] if found["word"] else [])]
+    return [*first, *rest, *(["hours"] if match["word"] else [])]
 
 
-def french(found: re.Match[str]) -> list[str] | None:
-    hour = int(found["hour"])
-    return spoken_time(hour, int(found["minute"])) if hour <= 24 else None
+def french(match: re.Match[str]) -> list[str] | None:
+    hour = int(match["hour"])
+    return spoken_time(hour, int(match["minute"])) if hour <= 24 else None
 
 
-def duration(found: re.Match[str]) -> list[str] | None:
+def duration(match: re.Match[str]) -> list[str] | None:
     """3h 45m, 5m30s; minutes alone are meters more likely."""
-    if not found["hours"] and not found["seconds"]:
+    if not match["hours"] and not match["seconds"]:
         return None
-    parts = ((found["hours"], "hour"), (found["minutes"], "minute"), (found["seconds"], "second"))
+    parts = ((match["hours"], "hour"), (match["minutes"], "minute"), (match["seconds"], "second"))
     return [word for n, unit in parts if n for word in (*cardinal(int(n)), unit + "s" * (int(n) != 1))]

@@ -20,7 +20,7 @@ from genkit.text.english.abbreviations import (
     WEEKDAYS,
 )
 from genkit.text.english.acronyms import beside_shouted, capitals
-from genkit.text.english.compounds import COMPOUNDS, EACH, GREEK, Said, word_before
+from genkit.text.english.compounds import COMPOUNDS, EACH, GREEK, Words, word_before
 from genkit.text.english.numbers import cardinal, ordinal, roman, year
 from genkit.text.english.postal import saint_or_street, street_word
 from genkit.text.english.units import UNITS
@@ -50,16 +50,16 @@ def _after(part: str, at: int) -> str:
     return part[at : at + 12].lstrip(" \n\"'“‘(")
 
 
-def read(part: str, at: int, known: Collection[str], loud: bool) -> tuple[Said, int]:
+def read(part: str, at: int, known: Collection[str], loud: bool) -> tuple[Words, int]:
     """What is said for the word or sign at a place, and where it ends; nothing and the same place where there is neither."""
-    if part[at].isalnum() or part[at] in "()":
+    if part[at].isalnum() or part[at] in "()$":
         for pattern, reader in COMPOUNDS:
-            if (found := pattern.match(part, at)) is not None and (said := reader(found)) is not None:
-                return said, found.end()
-    if (found := WORD.match(part, at)) is None:
+            if (match := pattern.match(part, at)) is not None and (said := reader(match)) is not None:
+                return said, match.end()
+    if (match := WORD.match(part, at)) is None:
         return _sign(part, at)
-    word = unicodedata.normalize("NFC", found[0]).replace("’", "'")
-    low, end = word.lower(), found.end()
+    word = unicodedata.normalize("NFC", match[0]).replace("’", "'")
+    low, end = word.lower(), match.end()
     if low in known:
         return [low], end
     if part[end : end + 1] == "." and (said := _abbreviation(low, word, part, at, end)) is not None:
@@ -83,7 +83,7 @@ def read(part: str, at: int, known: Collection[str], loud: bool) -> tuple[Said, 
     return [low], end
 
 
-def _without_stop(low: str, word: str, part: str, at: int, end: int) -> Said | None:
+def _without_stop(low: str, word: str, part: str, at: int, end: int) -> Words | None:
     """Titles before a name, streets behind one, and the like, without their full stop; None for ordinary words."""
     if not word[0].isupper() or part[end : end + 1] in ("'", "’"):
         return None
@@ -101,8 +101,8 @@ def _without_stop(low: str, word: str, part: str, at: int, end: int) -> Said | N
         return INSIDE[low].split()
     if (street := street_word(word, part, at, end, before)) is not None:
         return [street]
-    if word in ("Mon", "Sat", "Sun") and (found := _DAY_AHEAD.match(part, end)):
-        return [WEEKDAYS[low]] if not found[1] or _month(found[1]) else None
+    if word in ("Mon", "Sat", "Sun") and (match := _DAY_AHEAD.match(part, end)):
+        return [WEEKDAYS[low]] if not match[1] or _month(match[1]) else None
     return None
 
 
@@ -141,8 +141,10 @@ def _abbreviation(low: str, word: str, part: str, at: int, end: int) -> list[str
         return EITHER[low].split()
     if (street := street_word(word, part, at, end, before)) is not None:
         return [street]
-    if low == "c" and number:
-        return ["circa"]
+    if low in ("c", "b", "d") and word == low and number:
+        return [{"c": "circa", "b": "born", "d": "died"}[low]]
+    if low == "v" and word == low and capital and before[:1].isupper():  # Roe v. Wade
+        return ["versus"]
     return None
 
 
@@ -154,9 +156,14 @@ def _is_drive(part: str, at: int, before: str, capital: bool) -> bool:
     return not capital or bool(re.search(r"\b\d{1,5}\s(?:[A-Z][\w'’]*\s){1,2}$", part[max(at - 30, 0) : at]))
 
 
+def _is_numbered(before: str) -> bool:
+    """Whether a word, or what it stands short for, has a number behind it: chapter, Ch."""
+    return before.lower() in NUMBERED or INSIDE.get(before.lower(), "").removesuffix("s") in NUMBERED
+
+
 def numbered(word: str, part: str, at: int) -> list[str] | None:
     """A Roman numeral in small letters where a heading's word stands before it: scene ii."""
-    if not set(word) <= set("ivxl") or word_before(part, at).lower() not in NUMBERED or (value := roman(word.upper())) is None:
+    if not set(word) <= set("ivxl") or not _is_numbered(word_before(part, at)) or (value := roman(word.upper())) is None:
         return None
     return cardinal(value)
 
@@ -176,9 +183,9 @@ def _single(word: str, part: str, at: int, end: int, loud: bool) -> list[str]:
         and (_CROWNED.search(part[:at]) or _after(part, end)[:3] == "of ")
     ):
         return ["the", "first"]
-    if word in ("V", "X") and word_before(part, at).lower() in NUMBERED:
+    if word in ("V", "X") and _is_numbered(word_before(part, at)):
         return cardinal(roman(word) or 0)
-    if low == "i" and (word == "I" or not part[at - 1 : at].isspace()) and word_before(part, at).lower() not in NUMBERED:
+    if low == "i" and (word == "I" or not part[at - 1 : at].isspace()) and not _is_numbered(word_before(part, at)):
         return ["i"]
     if low == "i" and word == "I":
         return ["one"]
@@ -206,7 +213,7 @@ def _numeral(word: str, part: str, at: int, end: int) -> list[str] | None:
     if len(word) == 1:
         return None
     before, after = word_before(part, at), _after(part, end).lower()
-    if before.lower() in NUMBERED:
+    if _is_numbered(before):
         return cardinal(value)
     if after.startswith("centur"):
         return ordinal(value)
@@ -217,7 +224,7 @@ def _numeral(word: str, part: str, at: int, end: int) -> list[str] | None:
     return None
 
 
-def _sign(part: str, at: int) -> tuple[Said, int]:
+def _sign(part: str, at: int) -> tuple[Words, int]:
     sign = part[at]
     before, after = part[at - 1 : at], part[at + 1 : at + 2]
     if sign == "<" and (tag := _TAG.match(part, at)) is not None:

@@ -25,8 +25,8 @@ def year_like(text: str) -> bool:
 
 def is_year(number: str, before: str, after: str) -> bool:
     """What a number without a sign of its own is, by the words beside it."""
-    found = _LAST.search(before)
-    word = found[1].lower() if found else ""
+    match = _LAST.search(before)
+    word = match[1].lower() if match else ""
     if len(number) != 4 or not 1000 <= int(number) <= (9999 if word == "year" else 2099):
         return False
     if not year_like(number):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ _SHORT = {  # three letters (ISO 639-3, as MMS voices have) to two
     "nb": "no", "nn": "no",
 }  # fmt: skip
 _CONVERTERS = {"kk": "kz", "da": "da dk"}  # what num2words calls a language, in its versions
-_WORD = re.compile(rf"{LETTER}+(?:['’]{LETTER}+)*")
+WORD = re.compile(rf"{LETTER}+(?:['’׳״]{LETTER}+)*")
 LONGEST = 15  # digits; a longer number is said digit by digit
 
 
@@ -76,7 +76,7 @@ class Language:
     def words(self, number: int | str, to: str = "cardinal", **form: Any) -> list[str]:
         """What num2words says, without its hyphens and commas."""
         said = getattr(self.converter, f"to_{to}")(number, **form)
-        return [one.lower() if one.isupper() else one for one in _WORD.findall(str(said))]
+        return [one.lower() if one.isupper() else one for one in WORD.findall(str(said))]
 
     def cardinal(self, number: int) -> list[str]:
         if number < 0:
@@ -91,7 +91,7 @@ class Language:
 
     def counted(self, number: int, feminine: bool = False) -> list[str]:
         """A number before what it counts: un for uno, eine for eins."""
-        if self.code in ("ru", "uk"):
+        if self.code in ("ru", "uk") and self.converter is not None:
             return self.words(number, gender={"ru": "f", "uk": "feminine"}[self.code] if feminine else "m")
         ones, twos = self.table.get("one"), self.table.get("two")
         words = self.cardinal(number)
@@ -110,7 +110,10 @@ class Language:
         """3,05: what stands behind the sign as a number, or digit by digit, as the language has it."""
         if self.table.get("decimals") == "library":
             return self.words(f"{int(whole)}.{rest}")
-        said = [*self.cardinal(int(whole)), *str(self.table.get("point", "")).split()]
+        point = str(self.table.get("point", getattr(self.converter, "pointword", "")))
+        if not point:
+            return [f"{whole}{self.decimal_sign}{rest}"]
+        said = [*self.cardinal(int(whole)), *WORD.findall(point.lower())]
         if self.table.get("decimals") != "number" or len(rest) > 3:
             return [*said, *self.digits(rest)]
         zeros = len(rest) - len(rest.lstrip("0"))
@@ -130,14 +133,16 @@ class Language:
         """21. and 1er and 3-я; `form` is what languages.toml asks for, `ending` what German puts behind."""
         if self.code == "ru":
             gender, case = form.split() if " " in form else ("n", "n")
-            plural = gender == "p"
+            plural = gender == "p" or (gender == "n" and number % 100 >= 20 and number % 10 == 0)  # 90-е
             return self.words(number, "ordinal", case=case, gender="m" if plural else gender, plural=plural)
         if form == "er" and self.code == "de":  # 90er
             words = self.cardinal(number)
             return [*words[:-1], words[-1] + "er"]
         try:
             words = self.words(number, "ordinal")
-        except (NotImplementedError, KeyError):
+        except (NotImplementedError, KeyError, IndexError):  # no such ordinal, or none of 0
+            return self.cardinal(number)
+        if not words:
             return self.cardinal(number)
         if form == "genitive":
             return [_polish_genitive(one) for one in words]
@@ -173,6 +178,17 @@ class Language:
             return None
         return before, number, after
 
+    def plural(self, names: Sequence[str], number: int) -> int:
+        """Which of two forms (one, more) or three (one, few, many) a number takes; -1 is one with decimals."""
+        if len(names) == 2:
+            return int(number != 1 and not (number == 0 and self.code == "fr"))
+        if number < 0:
+            return 1
+        tens, ones = number % 100 // 10, number % 10
+        if self.code == "pl" and ones == 1 and number != 1:
+            return 2
+        return 2 if tens == 1 or ones == 0 or ones > 4 else 0 if ones == 1 else 1
+
     def money(self, whole: str, rest: str, code: str) -> list[str] | None:
         """None where CLDR has no name for the currency."""
         from babel.numbers import get_currency_name
@@ -180,9 +196,10 @@ class Language:
         if self.locale is None:
             return None
         value = float(f"{whole}.{rest or 0}") if rest else int(whole)
-        name = get_currency_name(code, value, self.locale)
+        name = self.table.get("money", {}).get(code) or get_currency_name(code, value, self.locale)
         if name == code:
             return None
+        name = name if isinstance(name, str) else name[self.plural(name, int(whole) if not rest.strip("0") else -1)]
         if len(rest) == 2 and rest != "00":
             try:
                 return self.words(f"{int(whole)}.{rest}", "currency", currency=code)
@@ -193,7 +210,7 @@ class Language:
 
 
 def _words_of(text: str) -> list[str]:
-    return _WORD.findall(text.lower())
+    return WORD.findall(text.lower())
 
 
 def _polish_genitive(word: str) -> str:

@@ -10,7 +10,8 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
-from genkit.text.others.numbers import Language, language_of
+from genkit.text.english.numbers import roman
+from genkit.text.others.numbers import WORD, Language, language_of
 from genkit.text.scripts import LETTER
 from genkit.text.tables import table
 
@@ -19,10 +20,12 @@ Reader = Callable[[re.Match[str]], list[str] | None]
 _SPACE = r"[ \u00a0\u2009\u202f]"
 # 1.234.567, 10 000, 1'000, 12; what parts groups and decimals is sorted out by `_parts`
 _NUMBER = rf"(?:\d{{1,3}}(?:[.,'’]\d{{3}})+(?!\d)|\d{{1,3}}(?:{_SPACE}\d{{3}})+(?!\d)|\d+)(?:[.,]\d+)?"
-_WORD = re.compile(rf"{LETTER}+(?:['’]{LETTER}+)*")
-_LEFT = re.compile(r"[^\s]*\d[^\s]*?(?=[.,;:!?)\]»”\"]*(?:\s|$))")
+_LEFT = re.compile(r"(?:[^\s.,;:!?、。()\[\]\d]|\d|(?<=\d)[.,:](?=\d))+")  # with what is written with a number
+_NOUN = re.compile(rf"\s({LETTER}{{2,}})")
+_NAME_BEFORE = re.compile(r"\b[A-ZÄÖÜ]\w+\s$")
+_ROMAN = re.compile(r"[IVX]{2,6}(?![A-Z])")
 # signs that are words and not marks: what languages.toml does not name is left to the voice
-_SIGN = re.compile(r"[%‰°§&@#+=×÷±<>≤≥≠≈∞√№]|[^\W\d]?[\u20a0-\u20cf$£¥¢]")
+_SIGN = re.compile(r"[%٪‰°²³§&@#+=×÷±<>≤≥≠≈∞√№]|[^\W\d]?[\u20a0-\u20cf$£¥¢]")
 
 
 @lru_cache(maxsize=16)
@@ -35,13 +38,19 @@ def read(part: str, at: int, code: str) -> tuple[list[str], int]:
     return _readers(code).read(part, at)
 
 
-def unended(code: str) -> tuple[frozenset[str], re.Pattern[str] | None]:
-    """Words before a full stop that end no sentence, and what else ends none though it looks so: `3. Mai` in German."""
+def unended(code: str) -> tuple[frozenset[str], frozenset[str], re.Pattern[str] | None]:
+    """Words before a full stop that end no sentence, those that end none before a number, and what else ends none though it
+    looks so: `3. Mai` in German."""
     language = language_of(code).table
-    short = frozenset(
-        one.rstrip(".").rpartition(" ")[2].lower() for one in language.get("abbreviations", ()) if one.endswith(".")
-    )
-    return short, _readers(code).ordinal_ahead
+    written = (one for one in language.get("abbreviations", ()) if one.endswith("."))
+    short = frozenset(part.lower() for one in written for part in re.split(r"[.\s]+", one) if part)
+    return short, frozenset(_readers(code).month_numbers), _readers(code).ordinal_ahead
+
+
+@lru_cache(maxsize=16)
+def shortened(code: str) -> frozenset[str]:
+    """Words in small letters that stand for others, with a full stop or without: they are not said as they stand."""
+    return frozenset(re.split(r"[.\s]", one)[0].lower() for one in language_of(code).table.get("abbreviations", ()))
 
 
 class Readings:
@@ -52,7 +61,8 @@ class Readings:
         known = language.table
         units: Mapping[str, str] = {**known.get("units", {}), **table("others/cldr")["units"]}
         self.units = dict(units)
-        self.currencies: Mapping[str, str] = table("others/cldr")["currencies"]
+        own = {sign: code for sign, code in known.get("money", {}).items() if isinstance(code, str) and code.isupper()}
+        self.currencies: Mapping[str, str] = {**table("others/cldr")["currencies"], **own}
         unit = "|".join(sorted(map(re.escape, units), key=len, reverse=True))
         money = "|".join(sorted(map(re.escape, self.currencies), key=len, reverse=True))
         dash = r"\s?[-–—]\s?"
@@ -85,7 +95,7 @@ class Readings:
         if month:
             self.numeric.append((
                 re.compile(
-                    rf"(?P<d>\d{{1,2}})(?:\.|er|re|º|\.º|°|:e|:a)?{_SPACE}(?P<of>de\s|d['’])?(?P<name>{month})(?!\w)\.?"
+                    rf"(?:(?P<from>\d{{1,2}})\.?\s?[-–]\s?)?(?P<d>\d{{1,2}})(?:\.|er|re|º|\.º|°|:e|:a)?{_SPACE}(?P<of>de\s|d['’])?(?P<name>{month})(?!\w)\.?"
                     r"(?:\s(?P<of2>del?\s)?(?P<y>\d{4})(?!\d))?",
                     re.IGNORECASE,
                 ),
@@ -121,51 +131,79 @@ class Readings:
             ),
             (re.compile(r"(?P<n>\d+)?\s?(?P<part>[½¼¾])"), self._fraction),
             (re.compile(rf"(?P<n>{_NUMBER}){dash}(?P<to>{_NUMBER})(?![\w/-])"), self._range),
+            (re.compile(r"(?P<top>\d{1,3})/(?P<bottom>\d{1,3})(?![\d/])"), self._over),
             (re.compile(r"\d{1,4}"), self._ordinal),
             (re.compile(rf"(?P<minus>(?<!\w)[-−+])?(?P<n>{_NUMBER})"), self._number),
         ]
 
     def read(self, part: str, at: int) -> tuple[list[str], int]:
         free = not (at and part[at - 1].isalnum())
-        if free and self.short is not None and (found := self.short.match(part, at)) is not None:
-            return self.abbreviations[re.sub(r"\s", "", found[0])], found.end()
+        if (
+            free
+            and part[at] in "IVX"
+            and self.language.speaks
+            and (match := _ROMAN.match(part, at))
+            and (number := roman(match[0]))
+        ):
+            for ending, form in self.ordinals:
+                if (end := ending.match(part, match.end())) is not None:
+                    king = self.language.code == "de" and _NAME_BEFORE.search(part[max(at - 30, 0) : at])
+                    said = self.language.ordinal(number, form, "" if king else self._ending(part, at))
+                    return (["der"] if king else []) + said, end.end()
+            if not part[match.end() : match.end() + 1].isalpha():
+                return self.language.cardinal(number), match.end()
+        if free and self.short is not None and (match := self.short.match(part, at)) is not None:
+            return self.abbreviations[re.sub(r"\s", "", match[0])], match.end()
         near = part[at : at + 4]
         if any(map(str.isdigit, near)) or near[:1] in "½¼¾":
             if not self.language.speaks:
                 return self._left(part, at)
             for pattern, reader in self.numeric:
-                if (found := pattern.match(part, at)) is None:
+                if (match := pattern.match(part, at)) is None:
                     continue
                 if reader == self._ordinal:
                     for ending, form in self.ordinals:
-                        if (end := ending.match(part, found.end())) is not None:
-                            return self.language.ordinal(int(found[0]), form, self._ending(part, at)), end.end()
-                elif (said := reader(found)) is not None:
-                    return said, found.end()
+                        if (end := ending.match(part, match.end())) is not None:
+                            return self._agreeing(
+                                self.language.ordinal(int(match[0]), form, self._ending(part, at)), part, end.end()
+                            )
+                elif (said := reader(match)) is not None:
+                    return said, match.end()
         if (
             self.named_sign is not None
-            and (found := self.named_sign.match(part, at)) is not None
-            and _is_sign(found[0], part, at)
+            and (match := self.named_sign.match(part, at)) is not None
+            and _is_sign(match[0], part, at)
         ):
-            return self.signs[found[0]].split(), found.end()
-        if (found := _WORD.match(part, at)) is not None:
-            return [unicodedata.normalize("NFC", found[0]).replace("’", "'").lower()], found.end()
-        if (found := _SIGN.match(part, at)) is not None and _is_sign(found[0], part, at):
-            return self._sign_alone(found[0]), found.end()
+            return self.signs[match[0]].split(), match.end()
+        if (match := WORD.match(part, at)) is not None:
+            return [unicodedata.normalize("NFC", match[0]).replace("’", "'").lower()], match.end()
+        if (match := _SIGN.match(part, at)) is not None and _is_sign(match[0], part, at):
+            return self._sign_alone(match[0]), match.end()
         return [], at
+
+    def _agreeing(self, words: list[str], part: str, end: int) -> tuple[list[str], int]:
+        """A Polish ordinal in the gender of the noun behind it: trzecie miejsce, druga klasa."""
+        noun = WORD.match(part, end + 1) if self.language.code == "pl" else None
+        if noun is not None and words[-1].endswith(("y", "i")) and noun[0][-1] in "aoeę":
+            stem = words[-1][:-1] if words[-1].endswith("y") else words[-1]
+            soft = stem.removesuffix("i") if stem.endswith(("gi", "ki")) else stem
+            words = [*words[:-1], soft + "a" if noun[0][-1] == "a" else stem + "e"]
+        return words, end
 
     def _left(self, part: str, at: int) -> tuple[list[str], int]:
         """A number of a language that num2words does not know, with all that is written with it."""
-        found = _LEFT.match(part, at)
-        if found is None or _WORD.match(part, at):
-            word = _WORD.match(part, at)
-            return ([unicodedata.normalize("NFC", word[0]).lower()], word.end()) if word else ([], at)
-        return [found[0]], found.end()
+        match = _LEFT.match(part, at)
+        if match is not None and any(map(str.isdigit, match[0])):
+            return [unicodedata.normalize("NFC", match[0]).lower()], match.end()
+        word = WORD.match(part, at)
+        return ([unicodedata.normalize("NFC", word[0]).lower()], word.end()) if word else ([], at)
 
     def _sign_alone(self, sign: str) -> list[str]:
         """A sign without a number: its name by CLDR, or itself."""
-        if (unit := self.units.get(sign)) and self.language.speaks and (pattern := self.language._unit_pattern(unit, 5)):
-            return _WORD.findall((pattern[0] + pattern[2]).lower())
+        if not self.language.speaks:
+            return [sign]
+        if (unit := self.units.get(sign)) and (pattern := self.language._unit_pattern(unit, 5)):
+            return WORD.findall((pattern[0] + pattern[2]).lower())
         if sign in self.currencies and (said := self.language.money("5", "", self.currencies[sign])):
             return said[len(self.language.counted(5)) :]
         return [sign]
@@ -180,7 +218,7 @@ class Readings:
         elif re.fullmatch(rf"\d{{1,3}}(?:\{decimal}\d{{3}}){{2,}}", text):
             text = text.replace(decimal, "")
         whole, _, rest = text.replace(other, decimal).partition(decimal)
-        return whole, rest
+        return whole, re.sub(r"\D", "", rest)
 
     def _plain(self, text: str) -> list[str]:
         whole, rest = self._parts(text)
@@ -192,14 +230,29 @@ class Readings:
             return self.language.year(int(whole))
         return self.language.cardinal(int(whole))
 
-    def _sign_of(self, found: re.Match[str]) -> list[str]:
-        sign = found.groupdict().get("minus") or ""
+    def _counted(self, number: int, noun: str) -> list[str] | None:
+        """A number in the gender of the noun that it counts, where that can be guessed; None where nothing is to be changed."""
+        known, low = self.language.table, noun.lower()
+        if number % 10 not in (1, 2) or not re.match(str(known.get("nouns", ".")), noun):
+            return None
+        if low in str(known.get("function_words", "")).split() or not known.get("one"):
+            return None
+        if self.language.code in ("ru", "uk"):  # одна минута, две минуты, две хвилини
+            feminine = low[-1] in ("ая" if number % 10 == 1 else "ыи") and low[-2:] not in ("ий", "ый")
+        elif ending := known.get("feminine_ending"):
+            feminine = bool(re.search(rf"{ending}$", low)) and low not in str(known.get("masculine_nouns", "")).split()
+        else:
+            feminine = low in str(known.get("feminine_nouns", "")).split()
+        return self.language.counted(number, feminine)
+
+    def _sign_of(self, match: re.Match[str]) -> list[str]:
+        sign = match.groupdict().get("minus") or ""
         return [] if not sign else self.signs.get("+", "").split() if sign == "+" else self.language.minus()
 
     def _to(self) -> list[str]:
         return str(self.language.table.get("to", "")).split()
 
-    def _day(self, day: int, found: re.Match[str]) -> list[str]:
+    def _day(self, day: int, match: re.Match[str]) -> list[str]:
         known, language = self.language.table, self.language
         if day == 1 and known.get("first"):
             return [known["first"]]
@@ -207,7 +260,7 @@ class Readings:
         if kind == "cardinal":
             return language.cardinal(day)
         form = "genitive" if kind == "genitive" else "n n" if language.code == "ru" else "ordinal"
-        return language.ordinal(day, form, self._ending(found.string, found.start()))
+        return language.ordinal(day, form, self._ending(match.string, match.start()))
 
     def _ending(self, part: str, at: int) -> str:
         """What a German ordinal ends with, by the article before it: der dritte, am dritten, dritter."""
@@ -215,6 +268,8 @@ class Readings:
             return ""
         before = re.search(r"(\w+)\s+$", part[max(at - 16, 0) : at])
         word = before[1].lower() if before else ""
+        if word in ("und", "oder"):
+            return "r"
         if word in ("der", "die", "das", "jede", "eine", "seine", "ihre", "meine", "unsere", "keine"):
             return ""
         weak = ("am", "im", "vom", "zum", "beim", "ab", "bis", "seit", "dem", "den", "des", "zur", "ins")
@@ -226,14 +281,15 @@ class Readings:
             else "n"
         )
 
-    def _date(self, found: re.Match[str]) -> list[str] | None:
-        groups = found.groupdict()
+    def _date(self, match: re.Match[str]) -> list[str] | None:
+        groups = match.groupdict()
         day, month = int(groups["d"]), int(groups["m"])
         if not (1 <= day <= 31 and 1 <= month <= 12) or not self.month_names:
             return None
-        if groups.get("s", ".")[0] == "." and groups.get("y") and len(groups["y"]) == 2 and not self.ordinal_ahead:
+        padded = len(groups["d"]) == len(groups["m"]) == 2
+        if groups.get("s", ".")[0] == "." and groups.get("y") and len(groups["y"]) == 2 and not (self.ordinal_ahead or padded):
             return None  # a version
-        said = self._day(day, found)
+        said = self._day(day, match)
         if not groups.get("y"):
             return [*said, self.month_names[month - 1].lower()]
         number = int(groups["y"]) if len(groups["y"]) == 4 else int(groups["y"]) + (2000 if int(groups["y"]) < 50 else 1900)
@@ -241,20 +297,21 @@ class Readings:
         year = self.language.ordinal(number, "m g") if self.language.code == "ru" else self.language.year(number)
         return form.format(day=" ".join(said), month=self.month_names[month - 1].lower(), year=" ".join(year)).split()
 
-    def _day_month(self, found: re.Match[str]) -> list[str] | None:
-        day = int(found["d"])
+    def _day_month(self, match: re.Match[str]) -> list[str] | None:
+        day = int(match["d"])
         if not 1 <= day <= 31:
             return None
-        month = self.month_names[self.month_numbers[found["name"].lower()] - 1].lower()
-        said = [*self._day(day, found), *((found["of"] or "").lower().replace("’", "'").split()), month]
-        if found["y"]:
-            ru = self.language.code == "ru" and re.match(r"\s(?:г\.|года)", found.string[found.end() :])
-            year = self.language.ordinal(int(found["y"]), "m g") if ru else self.language.year(int(found["y"]))
-            said += [*(found["of2"] or "").lower().split(), *year]
+        month = self.month_names[self.month_numbers[match["name"].lower()] - 1].lower()
+        said = [*self._day(int(match["from"]), match), *self._to()] if match["from"] else []
+        said += [*self._day(day, match), *((match["of"] or "").lower().replace("’", "'").split()), month]
+        if match["y"]:
+            ru = self.language.code == "ru" and re.match(r"\s(?:г\.|года)", match.string[match.end() :])
+            year = self.language.ordinal(int(match["y"]), "m g") if ru else self.language.year(int(match["y"]))
+            said += [*(match["of2"] or "").lower().split(), *year]
         return said
 
-    def _clock(self, found: re.Match[str]) -> list[str] | None:
-        groups = found.groupdict()
+    def _clock(self, match: re.Match[str]) -> list[str] | None:
+        groups = match.groupdict()
         hour, minute = int(groups["h"]), int(groups.get("min") or 0)
         if hour > 24 or minute > 59 or (groups.get("sec") and int(groups["sec"]) > 59):
             return None
@@ -272,60 +329,65 @@ class Readings:
         return said.split() + (language.cardinal(int(groups["sec"])) if groups.get("sec") and int(groups["sec"]) else [])
 
     def _plural(self, names: list[str] | None, number: int) -> str:
-        if not names:
-            return ""
-        if len(names) == 2:
-            return names[number > 1]
-        tens, ones = number % 100 // 10, number % 10
-        return names[2 if tens == 1 or ones == 0 or ones > 4 else 0 if ones == 1 else 1]
+        return names[self.language.plural(names, number)] if names else ""
 
     def _clock_after(self, before: str) -> Reader:
         known = re.compile(rf"(?:^|\s)(?:{before})\s$", re.IGNORECASE)
-        return lambda found: self._clock(found) if known.search(found.string[: found.start()]) else None
+        return lambda match: self._clock(match) if known.search(match.string[: match.start()]) else None
 
-    def _telephone(self, found: re.Match[str]) -> list[str]:
+    def _telephone(self, match: re.Match[str]) -> list[str]:
         words = self.signs.get("+", "plus").split()
-        for place, group in enumerate(re.findall(r"\d+", found[0])):
+        for place, group in enumerate(re.findall(r"\d+", match[0])):
             words += ([","] if place else []) + self.language.digits(group)
         return words
 
-    def _money(self, found: re.Match[str]) -> list[str] | None:
-        code = self.currencies[found["sign"]]
-        said = self.language.money(*self._parts(found["to"] or found["n"]), code)
+    def _money(self, match: re.Match[str]) -> list[str] | None:
+        code = self.currencies[match["sign"]]
+        said = self.language.money(*self._parts(match["to"] or match["n"]), code)
         if said is None:
             return None
-        return [*self._plain(found["n"]), *self._to(), *said] if found["to"] else said
+        return [*self._plain(match["n"]), *self._to(), *said] if match["to"] else said
 
-    def _unit(self, found: re.Match[str]) -> list[str] | None:
-        unit, gap = found["unit"], found["gap"]
-        if gap and len(unit) == 1 and unit.isalpha() and unit not in "mgltмгл":
+    def _unit(self, match: re.Match[str]) -> list[str] | None:
+        unit, gap = match["unit"], match["gap"]
+        alone = gap and len(unit) == 1 and unit.isalpha()
+        if alone and (unit.isupper() or unit in str(self.language.table.get("letter_words", "")).split()):
             return None  # a word of one letter: 5 s přáteli, 3 A
-        if not gap and unit in ("A", "V", "J", "W", "L", "m", "s", "t", "h") and len(found["n"]) > 3:
+        if not gap and unit in ("A", "V", "J", "W", "L", "m", "s", "t", "h") and len(match["n"]) > 3:
             return None
-        whole, rest = self._parts(found["to"] or found["n"])
+        whole, rest = self._parts(match["to"] or match["n"])
         if len(whole) > 1 and whole[0] == "0" and not rest:
             return None
         said = self.language.unit(self.units[unit], whole, rest)
         if said == (self.language.decimal(whole, rest) if rest else self.language.counted(int(whole))):
             return None  # no name for it: the sign is left
-        return [*self._sign_of(found), *([*self._plain(found["n"]), *self._to()] if found["to"] else []), *said]
+        return [*self._sign_of(match), *([*self._plain(match["n"]), *self._to()] if match["to"] else []), *said]
 
-    def _fraction(self, found: re.Match[str]) -> list[str] | None:
-        if (part := self.fractions.get(found["part"])) is None:
+    def _fraction(self, match: re.Match[str]) -> list[str] | None:
+        if (part := self.fractions.get(match["part"])) is None:
             return None
-        return [*(self.language.cardinal(int(found["n"])) if found["n"] else []), *part.split()]
+        return [*(self.language.cardinal(int(match["n"])) if match["n"] else []), *part.split()]
 
-    def _range(self, found: re.Match[str]) -> list[str] | None:
-        return [*self._plain(found["n"]), *self._to(), *self._plain(found["to"])] if self._to() else None
+    def _over(self, match: re.Match[str]) -> list[str]:
+        sign = {("1", "2"): "½", ("1", "4"): "¼", ("3", "4"): "¾"}.get((match["top"], match["bottom"]), "")
+        if sign in self.fractions:
+            return self.fractions[sign].split()
+        over = str(self.language.table.get("over", "/")).split()
+        return [*self.language.cardinal(int(match["top"])), *over, *self.language.cardinal(int(match["bottom"]))]
 
-    def _ordinal(self, found: re.Match[str]) -> list[str] | None:
+    def _range(self, match: re.Match[str]) -> list[str] | None:
+        return [*self._plain(match["n"]), *self._to(), *self._plain(match["to"])] if self._to() else None
+
+    def _ordinal(self, match: re.Match[str]) -> list[str] | None:
         raise NotImplementedError  # `read` sees to it: what follows decides the form
 
-    def _number(self, found: re.Match[str]) -> list[str]:
-        return [*self._sign_of(found), *self._plain(found["n"])]
+    def _number(self, match: re.Match[str]) -> list[str]:
+        noun = _NOUN.match(match.string, match.end())
+        said = self._counted(int(match["n"]), noun[1]) if noun and match["n"].isdigit() and match["n"][0] != "0" else None
+        return [*self._sign_of(match), *(said or self._plain(match["n"]))]
 
 
-def _none(found: re.Match[str]) -> None:
+def _none(match: re.Match[str]) -> None:
     return None
 
 

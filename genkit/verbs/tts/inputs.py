@@ -188,9 +188,16 @@ def _short(text: str) -> str:
 
 def slug(text: str) -> str:
     """A short name for a text: its first words in small letters of any script, joined by hyphens."""
-    plain = unicodedata.normalize("NFC", re.sub(r"<[^>]*>|\[\[.*?\]\]", " ", text)).casefold().replace("'", "").replace("’", "")
+    from genkit.text.scripts import LETTER
+
+    plain = (
+        unicodedata.normalize("NFC", re.sub(r"<[^<>]*>|\[\[[^\[\]]*\]\]", " ", text))
+        .casefold()
+        .replace("'", "")
+        .replace("’", "")
+    )
     name = ""
-    for word in re.findall(r"[^\W_]+", plain):
+    for word in re.findall(rf"(?:\d|{LETTER})+", plain):
         if name and len(name) + 1 + len(word) > SLUG:
             break
         name = f"{name}-{word}" if name else word[:SLUG]

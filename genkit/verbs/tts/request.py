@@ -117,10 +117,12 @@ def _check_texts(scripts: Sequence[Script], settings: SpeechSettings, context: C
     notices: list[str | None] = []
     for script in scripts:
         try:
-            plain = [check_markup(part.text, card, settings, notices) for part in script.passages]
+            checked = [check_markup(part.text, card, settings) for part in script.passages]
         except GenkitError as error:
             error.message = f"{script.name}: {error.message}"
             raise
+        plain = [text for text, _ in checked]
+        notices += dict.fromkeys(note for _, notes in checked for note in notes)
         foreign += refuse_foreign(plain, card, settings.voice, language)
         if not language:
             titles = [part.title or part.id for part in script.passages]

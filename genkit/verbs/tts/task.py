@@ -49,7 +49,8 @@ class SpeechSettings:
 @dataclass(frozen=True)
 class Utterance:
     """A sentence, or a whole subtitle, as sound (T,) float32. `silence` is what stands before it, in seconds, and `rest` what
-    should stand behind it. `marks` count from the beginning of `sound`; `passage` counts from 0, `end` in its letters."""
+    should stand behind it. `marks` count from the beginning of `sound`; `passage` counts from 0, `end` in its letters.
+    `overrun` is by how many seconds a subtitle lasts beyond its time."""
 
     passage: int
     text: str
@@ -58,6 +59,7 @@ class Utterance:
     marks: tuple[Mark, ...]
     silence: float
     rest: float
+    overrun: float = 0.0
 
     def with_silence(self, rate: int) -> np.ndarray:
         """The sound behind its silence, (T,) float32."""
@@ -191,7 +193,8 @@ class Synthesizer:
             sound, marks = replace(self, settings=replace(self.settings, speed=speed))._subtitle_sound(sentences, number)
         text = " ".join(sentence.text for sentence in sentences)
         marks = (*marks, _sentence_mark(text, sound, rate))
-        return Utterance(index, text, sentences[-1].end, sound, marks, max(0.0, begin - position), 0.0)
+        overrun = max(0.0, len(sound) / rate - room)
+        return Utterance(index, text, sentences[-1].end, sound, marks, max(0.0, begin - position), 0.0, overrun)
 
     def _subtitle_sound(self, sentences: Sequence[Sentence], number: int) -> tuple[np.ndarray, tuple[Mark, ...]]:
         def parts() -> Iterator[Chunk]:

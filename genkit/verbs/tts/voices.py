@@ -112,11 +112,9 @@ def unread_notice(model: SpeakModel) -> str | None:
     return f"{model.card.name} has no sound for {what} left out, whole or in part: {some}"
 
 
-def check_markup(text: str, card: Card, settings: SpeechSettings, notes: list[str | None] | None = None) -> str:
+def check_markup(text: str, card: Card, settings: SpeechSettings) -> tuple[str, Sequence[str]]:
     """Read all markup of a text (`<...>` with `settings.ssml`, `[[...]]`) before any of it is said, and return the text
-    without it.
-
-    `notes` gets a line for each kind of markup that is passed over.
+    without it, and what is to be told of markup that is passed over.
 
     Raises:
         InputError: it is wrong; the message names the tag and its line. UsageError: the voice cannot do what it asks for.
@@ -125,14 +123,12 @@ def check_markup(text: str, card: Card, settings: SpeechSettings, notes: list[st
     from genkit.text.ssml import place
 
     if not settings.ssml and "[[" not in text:
-        return text
+        return text, ()
     try:
         asked = check(text, settings.language, settings.lexicon, settings.ssml)
     except InputError as error:
         error.exit_code = 2
         raise
-    if notes is not None:
-        notes += asked.notes
     if asked.phonemes is not None:
         ability.need(card, "phonemes", f"[[...]] (the first at {place(text, asked.phonemes)})")
     for at, rate, pitch in asked.prosody:
@@ -146,4 +142,4 @@ def check_markup(text: str, card: Card, settings: SpeechSettings, notes: list[st
             raise UsageError(f"{tag}: {speed:g} times the speed", f"{SPEEDS[0]:g} to {SPEEDS[1]:g} can be made")
         if abs(semitones) > SEMITONES:
             raise UsageError(f"{tag}: {semitones:g} semitones", f"up to {SEMITONES:g} can be made")
-    return re.sub(r"\[\[.*?\]\]", " ", asked.plain)
+    return re.sub(r"\[\[.*?\]\]", " ", asked.plain), asked.notes

@@ -166,9 +166,12 @@ class SpeechWork(Work):
                     sound = utterance.with_silence(rate)
                     end = (hidden.samples + len(sound)) / rate
                     start = (hidden.samples + len(sound) - len(utterance.sound)) / rate
-                    cue = subtitles.cue_of(utterance.marks, " ".join(utterance.text.split()), start, end)
+                    source = script.passages[utterance.passage].text
+                    cue = subtitles.cue_of(utterance.marks, " ".join(utterance.text.split()), start, end, source)
                     # "said": a run goes on with what one of any former version has left
                     facts = {"passage": utterance.passage, "rest": utterance.rest, "said": subtitles.to_data(cue)}
+                    if utterance.overrun > subtitles.UNHEARD_S:
+                        facts["overrun"] = round(utterance.overrun, 3)
                     hidden.add(sound, facts)
                     letters = before[utterance.passage] + utterance.end
                     if bar is not None:
@@ -181,6 +184,8 @@ class SpeechWork(Work):
         if not hidden.samples:
             hidden.discard()
             raise InputError(f"{item.name}: there is nothing in it that can be said")
+        overruns = [(script.passages[one["passage"]].id, one["overrun"]) for one in hidden.sentences() if "overrun" in one]
+        self.notify(item, subtitles.overrun_notices(overruns, len(script.passages)))
         return _Speech(hidden, rate, recipe)
 
     def _begin(self, item: Item, recipe: dict[str, Any], rate: int) -> Unfinished:
