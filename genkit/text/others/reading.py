@@ -167,8 +167,8 @@ class Readings:
                             return self._agreeing(
                                 self.language.ordinal(int(match[0]), form, self._ending(part, at)), part, end.end()
                             )
-                elif (said := reader(match)) is not None:
-                    return said, match.end()
+                elif (words := reader(match)) is not None:
+                    return words, match.end()
         if (
             self.named_sign is not None
             and (match := self.named_sign.match(part, at)) is not None
