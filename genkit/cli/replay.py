@@ -58,32 +58,29 @@ def replay(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but paths and errors.")] = False,
 ) -> Any:
     """Make an output again: the same verb, model, options and seed on the same input give the same pixels."""
-    from genkit import config
-    from genkit.cli.app import load_command
+    from genkit import config, verbs
     from genkit.cli.show import recipe_in
+    from genkit.cli.verbs import run
     from genkit.errors import InputError
+    from genkit.run.call import from_recipe
     from genkit.run.further_files import find_files, find_input
-    from genkit.run.recipe import command_of, files_of, verb_of
-    from genkit.verbs import VERBS
+    from genkit.run.recipe import files_of, verb_of
 
     recipe = _with_card(file, recipe_in(file), model)
-    verb, *command = verb_of(recipe)
-    if verb not in VERBS:  # a stranger's recipe must not remove models
+    name = " ".join(verb_of(recipe))
+    if name not in (*verbs.VERBS, *verbs.COMMANDS):  # a stranger's recipe must not remove models
         raise InputError(f"{file}: made by {recipe['verb']!r}, which this genkit does not have", "install the newest genkit")
     found = find_input(file, recipe["input"], source, notify=_note) if isinstance(recipe.get("input"), dict) else None
     places = find_files(file, files_of(recipe), found, _given(files), notify=_note)
-    words = command_of(recipe, places)[2 + len(command) :]
-    if found is not None:
-        # An input may begin with - or @: its own path, made absolute, cannot be taken for anything else.
-        words = [str(found.absolute()), *words[1:]]
     for note in _differences(recipe):
         _note(note)
-    words += ["-o", output or str(file.with_name(f"{file.stem}-replay{file.suffix}"))]
-    words += ["--device", device] if device else []
-    words += [name for name, wanted in (("--overwrite", overwrite), ("--json", json), ("--quiet", quiet)) if wanted]
-    words += ["--max-pixels", max_pixels] if max_pixels else []
+    output = output or str(file.with_name(f"{file.stem}-replay{file.suffix}"))
+    given = {"device": device, "max_pixels": max_pixels, "overwrite": overwrite, "json": json, "quiet": quiet}
+    chosen = {name: value for name, value in given.items() if value}
+    # An input may begin with - or @: its own path, made absolute, cannot be taken for anything else.
+    call = from_recipe(verbs.find(name), recipe, found and found.absolute(), places, {"output": output, **chosen})
     with config.leaving_out("format", "quality", "dtype"):
-        return load_command(verb).main(args=[*command, *words], prog_name=f"genkit {verb}", standalone_mode=False)
+        return run(call)
 
 
 def _with_card(file: Path, recipe: dict[str, Any], given: Path | None) -> dict[str, Any]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from genkit import verbs
 from genkit.run import option
 from genkit.run.verb import Verb
+
+if TYPE_CHECKING:
+    from genkit.run.call import Call
 
 
 def app_of(name: str) -> typer.Typer:
@@ -42,9 +45,11 @@ def command_of(verb: type[Verb], *, grouped: bool = False) -> Callable[..., Any]
         if context is not None and context.invoked_subcommand is not None:
             refuse_before_command(context)
             return None
+        from genkit.run.call import Call  # help does without it
+
         of_verb = {name: value for name, value in values.items() if name in names}
         of_run = {name: value for name, value in values.items() if name not in names}
-        return run(verb(**of_verb), verb.run_type(**of_run))
+        return run(Call(verb(**of_verb), verb.run_type(**of_run)))
 
     command.__name__ = verb.name.replace(" ", "_")
     command.__doc__ = inspect.cleandoc(verb.__doc__ or "")
@@ -53,18 +58,17 @@ def command_of(verb: type[Verb], *, grouped: bool = False) -> Callable[..., Any]
     return command
 
 
-def run(verb: Verb, settings: Any) -> int:
+def run(call: Call) -> int:
     """Carry a call out as a command does, and return the exit code.
 
     Raises:
         GenkitError: the plan cannot start, or the model cannot be had.
     """
-    from genkit.run.call import Call, carry_out, reporting
+    from genkit.run.call import carry_out, reporting
 
-    call = Call(verb, settings)
-    if (code := verb.listed(settings)) is not None:
+    if (code := call.verb.listed(call.run)) is not None:
         return code
-    context = verb.context(settings)
+    context = call.verb.context(call.run)
     with reporting(call) as reporter:
         return carry_out(call, reporter, context=context).exit_code
 

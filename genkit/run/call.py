@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from genkit.errors import UsageError
 from genkit.run import option
+from genkit.run import recipe as recipes
 from genkit.run.settings import PictureRun, Run
 from genkit.run.verb import Context, DrawingVerb, PictureVerb, Verb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from genkit.cards import Card
     from genkit.run.batch import Counts
@@ -67,6 +69,33 @@ def from_values(verb: type[Verb], values: Mapping[str, Any]) -> Call:
             error.hint = f"its options: {', '.join(names)}"
         raise
     return Call(option.build(verb, of_verb, known=verb.name), run)
+
+
+def from_recipe(
+    verb: type[Verb], recipe: Mapping[str, Any], source: Path | None, places: Mapping[str, Path], run: Mapping[str, Any]
+) -> Call:
+    """The call that makes an output again: the options of its recipe, `source` as its input, its further files where `places`
+    has them, and what concerns the machine (`output`, `device` ...), which no recipe decides, from `run`.
+
+    Raises:
+        UsageError: a name or a value that the verb does not take.
+    """
+    options = (*option.declared(verb), *option.declared(verb.run_type))
+    by_flag = {spelling: each for each in options for spelling in each.flags if not each.option.argument}
+    values: dict[str, Any] = {}
+    for spelling, value in recipes.spelled_options(recipe, places):
+        each = by_flag.get(spelling)
+        if each is None:
+            raise UsageError(f"genkit {verb.name} has no option {spelling}", "install the newest genkit")
+        if isinstance(value, str) and each.kind in (int, float):
+            value = each.parse(value)
+        values[each.name] = [*values.get(each.name, []), value] if each.several and not isinstance(value, list) else value
+    for each in options:
+        if each.option.argument:
+            given = recipes.texts_of(recipe) if each.kind is str and each.name != "paths" else source and str(source)
+            values |= {each.name: given} if given else {}
+    known = {name: recipe[name] for name in ("model", "seed") if recipe.get(name) is not None}
+    return from_values(verb, {**values, **known, **run})
 
 
 def _plain(value: Any) -> Any:

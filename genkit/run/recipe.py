@@ -1,4 +1,5 @@
-"""A recipe and the command line that it stands for: its verb, options and further files as argv (standard library only).
+"""What a recipe says of the call that made its output: its verb, options and further files, and the command line for it
+(standard library only).
 
 What a recipe is, and how files carry it, is `media/recipe.py`'s. Recipes are hostile: only well-formed options are spelled, and
 none that concerns the machine of whoever replays them.
@@ -7,7 +8,7 @@ none that concerns the machine of whoever replays them.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,33 +32,44 @@ def files_of(recipe: dict[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
-def command_of(recipe: dict[str, Any], places: Mapping[str, Path] | None = None) -> list[str]:
-    """Write the command line that makes the output again, as argv; `places` are where its further files lie, by option."""
+def command_of(recipe: dict[str, Any]) -> list[str]:
+    """The command line that makes the output again, as argv."""
     words = ["genkit", *verb_of(recipe)]
     source = recipe.get("input")
     if isinstance(source, dict) and source.get("name"):
         name = str(source["name"])
         words.append(f"./{name}" if name.startswith(("-", "@")) else name)
-    for name in ("prompt", "text"):
-        prompts = recipe.get(name)
-        texts = [text for text in (prompts if isinstance(prompts, list) else [prompts]) if isinstance(text, str)]
-        words += [f" {text}" if text.startswith("-") else text for text in texts]  # never an option of its own
-    if recipe.get("model"):
-        words += ["--model", str(recipe["model"])]
+    words += texts_of(recipe)
+    words += ["--model", str(recipe["model"])] if recipe.get("model") else []
+    for spelling, value in spelled_options(recipe, {}):
+        words += [word for one in (value if isinstance(value, list) else [value]) for word in _option_words(spelling, one)]
+    return words + (["--seed", str(recipe["seed"])] if recipe.get("seed") is not None else [])
+
+
+def texts_of(recipe: Mapping[str, Any]) -> list[str]:
+    """The prompts, or what is said; none of them looks like an option."""
+    found = [recipe.get(name) for name in ("prompt", "text")]
+    texts = [text for one in found for text in (one if isinstance(one, list) else [one]) if isinstance(text, str)]
+    return [f" {text}" if text.startswith("-") else text for text in texts]
+
+
+def spelled_options(recipe: dict[str, Any], places: Mapping[str, Path]) -> Iterator[tuple[str, Any]]:
+    """The options of a recipe as they are spelled on the command line, with their values; its further files lie at `places`, by
+    option. What is not well formed is left out."""
     options = recipe.get("options")
     for name, value in options.items() if isinstance(options, dict) else ():
-        if _is_option(name):
-            words += _option_words(str(name), value)
+        if _is_option(name) and value is not None and value is not False:
+            if isinstance(value, dict):
+                yield "-O", [f"{key}={_plain(item)}" for key, item in value.items()]
+            else:
+                yield flag(str(name)), value
     for option, one in files_of(recipe).items():
-        path = str((places or {}).get(option, one["name"]))
+        path = str(places.get(option, one["name"]))
         # a bare word could be one of the option's own (--mask alpha)
         bare = "/" not in path and (path.startswith("-") or not Path(path).suffix)
         path = f"./{path}" if bare and not Path(path).is_absolute() else path
         before, after = spelling_of(one)
-        words += [flag_of(option), f"{before}{path}{after}"]
-    if recipe.get("seed") is not None:
-        words += ["--seed", str(recipe["seed"])]
-    return words
+        yield flag_of(option), f"{before}{path}{after}"
 
 
 def spelling_of(one: Mapping[str, Any]) -> tuple[str, str]:
@@ -83,15 +95,9 @@ def _is_option(name: Any) -> bool:
     return bool(re.fullmatch(r"[a-z][a-z0-9_]*", str(name))) and name not in NEVER_RECORDED
 
 
-def _option_words(name: str, value: Any) -> list[str]:
-    """Spell one option: true is a flag, a list repeats it, a dict of model options becomes -O key=value."""
-    if value is None or value is False:
-        return []
-    if isinstance(value, dict):
-        return [word for key, item in value.items() for word in ("-O", f"{key}={_plain(item)}")]
-    if isinstance(value, (list, tuple)):
-        return [word for item in value for word in _option_words(name, item)]
-    return [flag(name)] if value is True else [flag(name), _plain(value)]
+def _option_words(spelling: str, value: Any) -> list[str]:
+    """One option: true is a flag."""
+    return [] if value is None or value is False else [spelling] if value is True else [spelling, _plain(value)]
 
 
 def _plain(value: Any) -> str:
