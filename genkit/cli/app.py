@@ -78,6 +78,7 @@ class Commands(TyperGroup):
         records = [parameter.get_help_record(ctx) for parameter in self.get_params(ctx)]
         parts.append(pages.panel("Options", [record for record in records if record], paint))
         parts.append(pages.describe(EPILOG, paint))
+        parts += [f" Documentation: {page}\n"] if (page := pages.page_of("index")) else []
         formatter.write("\n".join(parts))
 
 
@@ -115,7 +116,7 @@ app = typer.Typer(
     cls=Commands,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Generative media on the command line: enlarge, colour, repair, restyle and translate pictures.",
+    help="Generative media on the command line: enlarge, colour, repair, restyle, translate and draw pictures, and read texts aloud.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

@@ -12,6 +12,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 WIDEST = 100  # longer lines are hard to read
@@ -22,6 +23,13 @@ DETAIL = re.compile(r"(\[[^\[\]]*(?:default|required|env var|range|[<>]=)[^\[\]]
 BRACKETED_DEFAULT = re.compile(r"default: \(([^()]*)\)")
 
 Row = tuple[str, str]
+
+
+def page_of(name: str) -> Path | None:
+    """A page of the documentation (`verbs/upscale`): `genkit/_docs` in a wheel, `docs/` in a checkout; None where there is none."""
+    package = Path(__file__).resolve().parents[1]
+    places = [root / f"{name}.md" for root in (package / "_docs", package.parent / "docs")]
+    return next((place for place in places if place.is_file()), None)
 
 
 def width() -> int:
@@ -41,8 +49,8 @@ def command_help(command: Any, ctx: Any) -> str:
     if commands := getattr(command, "commands", None):
         rows = [(name, one.get_short_help_str(limit=200)) for name, one in commands.items() if not one.hidden]
         parts.append(panel("Commands", rows, paint))
-    if command.epilog:
-        parts.append(describe(command.epilog, paint))
+    if page := page_of(f"verbs/{ctx.command_path.split()[1]}"):
+        parts.append(f" Examples, pictures and models: {page}")
     return "\n".join(part for part in parts if part)
 
 

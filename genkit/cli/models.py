@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from genkit.cli.help import page_of
 from genkit.cli.verbs import complete_model
 from genkit.run.report import write_event
 
@@ -73,6 +74,8 @@ def list_models(task: Task = None, json: Json = False) -> None:
         for card in found
     ]
     _table(("name", "task", "size", "state", "licence", "commercial", "verified", "what for"), rows)
+    if page := page_of(f"models/{task}" if task else "models"):
+        typer.echo(f"more of each: {page}", err=True)
 
 
 @app.command()
