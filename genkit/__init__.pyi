@@ -67,12 +67,12 @@ def upscale(
     quality: Quality of jpeg, webp, avif and heif.
     name: Output name, with {stem} {parent} {model} {verb} {scale} {seed} {index} {ext}: '{stem}-{index:03}'.
     overwrite: Replace outputs that exist.
-    resume: Pass over outputs already made from the same input, model and options.
-    again: Take inputs that this verb has made, too.
+    resume: Skip outputs already made from the same input, model and options.
+    again: Work on what this verb itself has made, too, which is left out else.
     strip_metadata: Write neither metadata nor recipe into the output.
     sidecar: Write the recipe to OUTPUT.json beside the output, too.
     model: Model to use; see `genkit models list`.
-    model_options: An option of this model, again for each; see `genkit models info NAME`.
+    model_options: An option of this model alone, which `genkit models info NAME` lists; may be repeated.
     accept_licence: Fetch a model whose licence is not commercial or must be accepted.
     device: auto (CUDA if there is one, else CPU), cpu, cuda, cuda:N or mps.
     dtype: auto (the model's best on the device), float32, float16 or bfloat16.
@@ -121,12 +121,12 @@ def colorize(
     quality: Quality of jpeg, webp, avif and heif.
     name: Output name, with {stem} {parent} {model} {verb} {scale} {seed} {index} {ext}: '{stem}-{index:03}'.
     overwrite: Replace outputs that exist.
-    resume: Pass over outputs already made from the same input, model and options.
-    again: Take inputs that this verb has made, too.
+    resume: Skip outputs already made from the same input, model and options.
+    again: Work on what this verb itself has made, too, which is left out else.
     strip_metadata: Write neither metadata nor recipe into the output.
     sidecar: Write the recipe to OUTPUT.json beside the output, too.
     model: Model to use; see `genkit models list`.
-    model_options: An option of this model, again for each; see `genkit models info NAME`.
+    model_options: An option of this model alone, which `genkit models info NAME` lists; may be repeated.
     accept_licence: Fetch a model whose licence is not commercial or must be accepted.
     device: auto (CUDA if there is one, else CPU), cpu, cuda, cuda:N or mps.
     dtype: auto (the model's best on the device), float32, float16 or bfloat16.
@@ -199,12 +199,12 @@ def inpaint(
     quality: Quality of jpeg, webp, avif and heif.
     name: Output name, with {stem} {parent} {model} {verb} {scale} {seed} {index} {ext}: '{stem}-{index:03}'.
     overwrite: Replace outputs that exist.
-    resume: Pass over outputs already made from the same input, model and options.
-    again: Take inputs that this verb has made, too.
+    resume: Skip outputs already made from the same input, model and options.
+    again: Work on what this verb itself has made, too, which is left out else.
     strip_metadata: Write neither metadata nor recipe into the output.
     sidecar: Write the recipe to OUTPUT.json beside the output, too.
     model: Model to use; see `genkit models list`.
-    model_options: An option of this model, again for each; see `genkit models info NAME`.
+    model_options: An option of this model alone, which `genkit models info NAME` lists; may be repeated.
     accept_licence: Fetch a model whose licence is not commercial or must be accepted.
     device: auto (CUDA if there is one, else CPU), cpu, cuda, cuda:N or mps.
     dtype: auto (the model's best on the device), float32, float16 or bfloat16.
@@ -260,7 +260,7 @@ def style(
     Transparency, 16 bits and metadata are kept. Masks and maps are drawn on the picture as it is shown: upright, whichever way
     the camera was held. Without -o, photo.jpg gives photo_styled.jpg beside it.
 
-    style: The picture whose style is wanted; again for each, to blend several. A model of one style takes none.
+    style: The picture whose style is wanted; repeated, several are blended. A model of one style takes none.
     weight: The share of each --style, in their order: --weight 3 --weight 1.
     style_size: Bring the shorter side of each style to N pixels: larger gives broader strokes.
     strength: How much style: 0 is the input, 1 all of it.
@@ -283,12 +283,12 @@ def style(
     quality: Quality of jpeg, webp, avif and heif.
     name: Output name, with {stem} {parent} {model} {verb} {scale} {seed} {index} {ext}: '{stem}-{index:03}'.
     overwrite: Replace outputs that exist.
-    resume: Pass over outputs already made from the same input, model and options.
-    again: Take inputs that this verb has made, too.
+    resume: Skip outputs already made from the same input, model and options.
+    again: Work on what this verb itself has made, too, which is left out else.
     strip_metadata: Write neither metadata nor recipe into the output.
     sidecar: Write the recipe to OUTPUT.json beside the output, too.
     model: Model to use; see `genkit models list`.
-    model_options: An option of this model, again for each; see `genkit models info NAME`.
+    model_options: An option of this model alone, which `genkit models info NAME` lists; may be repeated.
     accept_licence: Fetch a model whose licence is not commercial or must be accepted.
     device: auto (CUDA if there is one, else CPU), cpu, cuda, cuda:N or mps.
     dtype: auto (the model's best on the device), float32, float16 or bfloat16.
@@ -351,12 +351,12 @@ def translate(
     quality: Quality of jpeg, webp, avif and heif.
     name: Output name, with {stem} {parent} {model} {verb} {scale} {seed} {index} {ext}: '{stem}-{index:03}'.
     overwrite: Replace outputs that exist.
-    resume: Pass over outputs already made from the same input, model and options.
-    again: Take inputs that this verb has made, too.
+    resume: Skip outputs already made from the same input, model and options.
+    again: Work on what this verb itself has made, too, which is left out else.
     strip_metadata: Write neither metadata nor recipe into the output.
     sidecar: Write the recipe to OUTPUT.json beside the output, too.
     model: Model to use; see `genkit models list`.
-    model_options: An option of this model, again for each; see `genkit models info NAME`.
+    model_options: An option of this model alone, which `genkit models info NAME` lists; may be repeated.
     accept_licence: Fetch a model whose licence is not commercial or must be accepted.
     device: auto (CUDA if there is one, else CPU), cpu, cuda, cuda:N or mps.
     dtype: auto (the model's best on the device), float32, float16 or bfloat16.
@@ -405,8 +405,8 @@ def gan(
     label: The class to draw, by name or number, where a model has classes.
     truncation: How far from the mean latents may lie: less gives fewer failures and less variety.
     grid: Lay the pictures out in grids; without --seeds as many as fill one.
-    mix: Seed A with the styles of seed B in some layers, again for each: 3:7:0-3.
-    latent: Draw a saved latent, again for each.
+    mix: Seed A with the styles of seed B in some layers, as 3:7:0-3; may be repeated.
+    latent: Draw a saved latent; may be repeated.
     save_latent: Save each picture's latent beside it (.npz).
     batch_size: Pictures to draw at once.
     walk: Go from seed to seed: -o walk.mp4, walk.gif, or a folder for single pictures.
@@ -419,11 +419,11 @@ def gan(
     quality: Quality of jpeg, webp, avif and heif, and of mp4.
     name: Output name, with {stem} {model} {verb} {seed} {index} {ext}: '{stem}-{index:03}'.
     overwrite: Replace outputs that exist.
-    resume: Pass over outputs already made from the same input, model and options.
+    resume: Skip outputs already made from the same input, model and options.
     strip_metadata: Write neither metadata nor recipe into the output.
     sidecar: Write the recipe to OUTPUT.json beside the output, too.
     model: Model to use; see `genkit models list`.
-    model_options: An option of this model, again for each; see `genkit models info NAME`.
+    model_options: An option of this model alone, which `genkit models info NAME` lists; may be repeated.
     accept_licence: Fetch a model whose licence is not commercial or must be accepted.
     device: auto (CUDA if there is one, else CPU), cpu, cuda, cuda:N or mps.
     dtype: auto (the model's best on the device), float32, float16 or bfloat16.
@@ -497,9 +497,9 @@ def txt2img(
     no_safety_checker: Turn off the checker that some models come with.
     init: Begin with this picture.
     denoise: How much of --init to draw anew; a list draws each.
-    control: Follow a picture: canny:photo.jpg, depth:map.png, lines:map.png; again for each.
+    control: Follow a picture: canny:photo.jpg, depth:map.png, lines:map.png; may be repeated.
     control_strength: How closely to follow --control.
-    lora: Add a LoRA, again for each: style.safetensors:0.8.
+    lora: Add a LoRA with its weight, as style.safetensors:0.8; may be repeated.
     vae: Another autoencoder.
     batch_size: Pictures to draw at once.
     offload: Keep parts in main memory until their turn comes.
@@ -511,11 +511,11 @@ def txt2img(
     quality: Quality of jpeg, webp, avif and heif, and of mp4.
     name: Output name, with {stem} {model} {verb} {seed} {index} {ext}: '{stem}-{index:03}'.
     overwrite: Replace outputs that exist.
-    resume: Pass over outputs already made from the same input, model and options.
+    resume: Skip outputs already made from the same input, model and options.
     strip_metadata: Write neither metadata nor recipe into the output.
     sidecar: Write the recipe to OUTPUT.json beside the output, too.
     model: Model to use; see `genkit models list`.
-    model_options: An option of this model, again for each; see `genkit models info NAME`.
+    model_options: An option of this model alone, which `genkit models info NAME` lists; may be repeated.
     accept_licence: Fetch a model whose licence is not commercial or must be accepted.
     device: auto (CUDA if there is one, else CPU), cpu, cuda, cuda:N or mps.
     dtype: auto (the model's best on the device), float32, float16 or bfloat16.
@@ -561,7 +561,7 @@ def tts(
 ) -> Any:
     """Read text aloud.
 
-    source: A text to read, again for each: txt, md, csv, jsonl (id and text), srt, vtt, ass (in their times), epub; a folder; -.
+    source: A text to read: txt, md, csv, jsonl (id and text), srt, vtt, ass (in their times), epub; a folder; -; repeatable.
     split: One output a line (a row, a chapter): 0001-<first-words>.wav.
     join: Everything in one output, with chapters.
     language: The text's language, such as de or en-GB.
@@ -581,11 +581,11 @@ def tts(
     quality: Quality of ogg and mp3.
     name: Output name, with {stem} {model} {verb} {seed} {index} {ext}: '{stem}-{index:03}'.
     overwrite: Replace outputs that exist.
-    resume: Pass over outputs already made from the same input, model and options.
+    resume: Skip outputs already made from the same input, model and options.
     strip_metadata: Write neither metadata nor recipe into the output.
     sidecar: Write the recipe to OUTPUT.json beside the output, too.
     model: Model to use; see `genkit models list`.
-    model_options: An option of this model, again for each; see `genkit models info NAME`.
+    model_options: An option of this model alone, which `genkit models info NAME` lists; may be repeated.
     accept_licence: Fetch a model whose licence is not commercial or must be accepted.
     device: auto (CUDA if there is one, else CPU), cpu, cuda, cuda:N or mps.
     dtype: auto (the model's best on the device), float32, float16 or bfloat16.

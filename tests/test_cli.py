@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -191,6 +193,50 @@ def test_a_picture_is_neither_written_to_a_terminal_nor_read_from_one(genkit: Ru
     assert outcome.code == 2 and "pipe a picture in" in outcome.err
 
 
+def test_where_stderr_is_a_file_a_line_says_how_far_it_is(genkit: Run, picture: Save, monkeypatch: pytest.MonkeyPatch):
+    from genkit.run import progress
+
+    for name in ("a.png", "b.png"):
+        picture(Path("in") / name, 200, 150)
+    monkeypatch.setattr(progress, "EVERY_S", 0.001)
+    told = genkit("upscale", "in", "-o", "out")
+    assert told.code == 0 and re.search(r"^[01] of 2 done after 0\.\d s.*; in/[ab]\.png$", told.err, re.MULTILINE), told.err
+    assert "of 2 done" not in genkit("upscale", "in", "-o", "out", "--overwrite", "--quiet").err
+    lines = progress.Lines(4, 0.0)
+    try:
+        lines.begin("book.txt")
+        lines.end(0.0)
+        lines.begin("more.txt")
+        lines.step(50, 100, "12.0 s of sound")
+        assert lines.line(30) == "1 of 4 done after 30.0 s, about 50.0 s left; more.txt: 12.0 s of sound"
+    finally:
+        lines.stop()
+
+
+def test_the_result_is_opened(genkit: Run, picture: Save, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    program = tmp_path / "programs" / "xdg-open"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\necho "$1" >> {tmp_path}/opened\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    for name in "abcdef":
+        picture(Path(f"in/{name}.png"))
+
+    def opened(count: int) -> list[str]:
+        for _ in range(200):
+            if (tmp_path / "opened").exists() and len(lines := (tmp_path / "opened").read_text().splitlines()) >= count:
+                return lines
+            time.sleep(0.02)
+        raise AssertionError("nothing was opened")
+
+    assert genkit("upscale", "in/a.png", "-o", "out/a.png", "--open").code == 0
+    assert opened(1) == [str(Path("out/a.png").absolute())]
+    assert genkit("upscale", "in", "-o", "all", "--open").code == 0
+    assert opened(2)[1:] == [str(Path("all").absolute())]  # of many the folder
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert "--open" in genkit("upscale", "in/a.png", "-o", "b.png", "--open").err
+
+
 def test_progress_is_drawn_on_a_terminal_and_paths_stay_on_stdout(genkit: Run, picture: Save, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "100")
@@ -199,7 +245,7 @@ def test_progress_is_drawn_on_a_terminal_and_paths_stay_on_stdout(genkit: Run, p
     Path("in/c.png").write_bytes(b"no picture")
     outcome = genkit("upscale", "in", "-o", "out", terminals="stderr")
     assert outcome.lines == ["out/a.png", "out/b.png"]
-    assert "megapixels" in outcome.err and "3/3" in outcome.err and "failed: in/c.png" in outcome.err
+    assert "3/3" in outcome.err and "failed: in/c.png" in outcome.err and "0.0/0.0" not in outcome.err
     assert "\x1b" not in genkit("upscale", "in", "-o", "out2", "--json", terminals="stderr").err
 
 

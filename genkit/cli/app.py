@@ -116,7 +116,7 @@ app = typer.Typer(
     cls=Commands,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Generative media on the command line: enlarge, colour, repair, restyle, translate and draw pictures, and read texts aloud.",
+    help="Generative media on the command line: enlarge, colour, repair, restyle, translate and draw pictures, read texts.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

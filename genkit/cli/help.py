@@ -26,7 +26,7 @@ Row = tuple[str, str]
 
 
 def page_of(name: str) -> Path | None:
-    """A page of the documentation (`verbs/upscale`): `genkit/_docs` in a wheel, `docs/` in a checkout; None where there is none."""
+    """A page of the documentation (`verbs/upscale`) in `genkit/_docs` (a wheel) or `docs/` (a checkout), where it is there."""
     package = Path(__file__).resolve().parents[1]
     places = [root / f"{name}.md" for root in (package / "_docs", package.parent / "docs")]
     return next((place for place in places if place.is_file()), None)

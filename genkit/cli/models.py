@@ -178,11 +178,11 @@ def import_model(
         str | None, typer.Option("--family", metavar="NAME", help="Kind of network.", show_default="found by its tensors")
     ] = None,
     files: Annotated[
-        list[str] | None, typer.Option("--file", metavar="ROLE=FILE", help="A further file of the model, again for each.")
+        list[str] | None, typer.Option("--file", metavar="ROLE=FILE", help="A further file of the model; may be repeated.")
     ] = None,
     params: Annotated[
         list[str] | None,
-        typer.Option("-O", metavar="PARAM=VALUE", help="A parameter that the tensors cannot tell, again for each."),
+        typer.Option("-O", metavar="PARAM=VALUE", help="A parameter that the tensors cannot tell; may be repeated."),
     ] = None,
     licence: Annotated[str, typer.Option("--licence", metavar="TEXT", help="Licence to note in the card.")] = "not stated",
     summary: Annotated[

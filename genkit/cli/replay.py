@@ -28,7 +28,7 @@ def replay(
             "--file",
             metavar="OPTION=PATH",
             show_default="found beside FILE or its input",
-            help="A mask or other file that it was made with, again for each: mask=m.png.",
+            help="A mask or other file that it was made with, as mask=m.png; may be repeated.",
         ),
     ] = None,
     model: Annotated[
@@ -37,7 +37,7 @@ def replay(
             "--model",
             metavar="CARD",
             show_default="found beside FILE",
-            help="The card, where it is none that is known by name.",
+            help="The model's card (a TOML file), where the model has no name here.",
         ),
     ] = None,
     device: Annotated[

@@ -34,8 +34,7 @@ def app_of(name: str) -> typer.Typer:
 def command_of(verb: type[Verb], *, grouped: bool = False) -> Callable[..., Any]:
     """A function with the verb's options as typer wants them."""
     own, shared = option.declared(verb), option.declared(verb.run_type)
-    parameters = [_parameter(each) for each in (*own, *shared)]
-    parameters.sort(key=lambda one: one.default is not one.empty)  # what must be given stands first
+    parameters = [_parameter(each) for each in sorted((*own, *shared), key=_place)]
     if grouped:
         parameters.insert(0, inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context))
     names = {each.name for each in own}
@@ -70,7 +69,18 @@ def run(call: Call) -> int:
         return code
     context = call.verb.context(call.run)
     with reporting(call) as reporter:
-        return carry_out(call, reporter, context=context).exit_code
+        outcome = carry_out(call, reporter, context=context)
+    if call.run.open:
+        from genkit.cli.opening import open_results
+
+        open_results([item.target for item in outcome.plan.items if item.target is not None])
+    return outcome.exit_code
+
+
+def _place(each: option.Declared) -> tuple[bool, int]:
+    """What must be given stands first, as Python wants it; a verb's own panels stand before those that all have."""
+    panel = each.option.panel
+    return not each.required, option.SHARED.index(panel) + 1 if panel in option.SHARED else 0
 
 
 def _parameter(each: option.Declared) -> inspect.Parameter:

@@ -245,7 +245,8 @@ def run_plan(
 
 def show_plan(plan: Plan, card: Card, seconds: float | None, reporter: Reporter) -> None:
     """Tell what would be made, in how many seconds, where that is known, and whether the model would be fetched first."""
-    from genkit.run.report import duration, size
+    from genkit.run.progress import duration
+    from genkit.run.report import size
 
     for item in plan.items:
         width, height = item.size or (None, None)

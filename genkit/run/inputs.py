@@ -158,7 +158,7 @@ class _Search:
 
     def report(self, notice: Notice) -> None:
         if self._others:
-            notice(f"{_count(self._others, 'file')} passed over, not a picture: {_some(self._others)}")
+            notice(f"{_count(self._others, 'file')} left out, not a picture: {_some(self._others)}")
         if self._links and self.recursive:
             notice(f"{_count(self._links, 'linked folder')} not entered: {_some(self._links)}")
         if self._closed:

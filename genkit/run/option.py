@@ -21,7 +21,8 @@ from typing import Any
 from genkit.errors import UsageError
 
 REQUIRED: Any = MISSING
-OUTPUT, MODEL, RUN, REPORT = "Output", "Model", "Run", "Reporting"
+MODEL, OUTPUT, RUN, REPORT = SHARED = "Model", "Output", "Run", "Reporting"  # in the order in which help has them, last
+DRAWING, RESULT = "Drawing", "Result"
 
 
 @dataclass(frozen=True)

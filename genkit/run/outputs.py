@@ -151,7 +151,7 @@ class DrawingWork(Work):
             items = self._together(item, count)
             steps = None
             if outputs[item.index].alone:
-                steps = Steps(item, recipe, context.run, context.settings, self.reporter, self.reporter.steps())
+                steps = Steps(item, recipe, context.run, context.settings, self.reporter)
             jobs = [outputs[each.index].job for each in items]
             with naming(item):
                 samples = self._wanted.draw(model, jobs, lambda text: self.notify(item, [text]), steps)

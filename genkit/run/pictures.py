@@ -112,7 +112,7 @@ def _without_own(inputs: list[Found], verb: PictureVerb, reporter: Reporter) -> 
         (own if mine else kept).append(each)
     if own:
         more = f" and {len(own) - 1} more" if len(own) > 1 else ""
-        reporter.say(f"{own[0].name}{more} passed over: made by genkit {verb.name} (--again takes them too)")
+        reporter.say(f"{own[0].name}{more} left out: made by genkit {verb.name} (--again takes them too)")
     return kept
 
 
@@ -145,7 +145,7 @@ def _leave_out(inputs: list[Found], paths: set[str], reporter: Reporter) -> list
         return inputs
     others = [each for each in inputs if each not in kept]
     more = f" and {len(others) - 1} more" if len(others) > 1 else ""
-    reporter.say(f"{others[0].name}{more} passed over: goes with the other inputs")
+    reporter.say(f"{others[0].name}{more} left out: goes with the other inputs")
     return kept
 
 
@@ -198,7 +198,7 @@ class PictureWork(Work):
             context = self.context
             steps = None
             if self.verb.works:
-                steps = Steps(item, loaded.recipe, context.run, context.settings, self.reporter, self.reporter.steps())
+                steps = Steps(item, loaded.recipe, context.run, context.settings, self.reporter)
             own = context.of_input(item.partners, loaded.recipe["seed"], lambda text: self.notify(item, [text]), steps)
             with naming(item):
                 return _Loaded(self.verb.apply(model, loaded.picture, own), loaded.recipe)

@@ -1,6 +1,6 @@
 """What a verb says while it runs: paths on stdout and talk on stderr for people, or JSON events for programs.
 
-The events are listed in `genkit.run.events`. Rich is imported on a terminal only, and not before work begins.
+The events are listed in `genkit.run.events`; how far it is, `genkit.run.progress` shows.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from genkit.run.events import SCHEMA
+from genkit.run.progress import Progress, duration
 
 if TYPE_CHECKING:
     from genkit.cards import Card
@@ -38,7 +39,7 @@ class Reporter:
         self("notice", message=message)
 
     def steps(self) -> Callable[[int, int], None] | None:
-        """Where a model that works in steps may tell `(done, of)` after each; None where no bar is drawn."""
+        """Where a model that works in steps may tell `(done, of)` after each; None where nobody is shown them."""
         return None
 
     def preview(self) -> Callable[[Any], None] | None:
@@ -58,11 +59,9 @@ class StreamReporter(Reporter):
         self.as_json, self.quiet, self._verbose, self._pipe = as_json, quiet, verbose, pipe
         self._said: set[str] = set()
         self._skipped: dict[str, int] = {}
-        self._progress: Any = None
-        self._task: Any = None
-        self._steps: Any = None
+        self._progress: Progress | None = None
         self._total: tuple[int, float] = (0, 0.0)
-        self._ended = 0  # since the bar is there
+        self._sound_s = 0.0
         self._lock = threading.Lock()
 
     def __call__(self, event: str, /, **fields: Any) -> None:
@@ -80,35 +79,25 @@ class StreamReporter(Reporter):
             self._progress = None
 
     def steps(self) -> Callable[[int, int], None] | None:
-        return self._show_step if self._draws() else None
+        return None if self.as_json or self.quiet else self._show_step
 
     def preview(self) -> Callable[[Any], None] | None:
         """Where a model may show what it is at, pixels (H, W, 3) uint8, above the bar; None where the terminal has no colours
         for that."""
         from genkit.run.preview import can_show
 
-        return self._show_picture if self._draws() and can_show() else None
+        drawn = not self.as_json and not self.quiet and sys.stderr.isatty() and can_show()
+        return self._show_picture if drawn else None
 
-    def _draws(self) -> bool:
-        return not self.as_json and not self.quiet and sys.stderr.isatty()
-
-    def _show_step(self, done: int, of: int) -> None:
-        """A second bar under that of the pictures. One picture may take several rounds of steps: each begins anew."""
-        with self._lock:
-            if self._progress is None:
-                return
-            if self._steps is None:
-                self._steps = self._progress.add_task("", total=of, place="", name="", amount="")
-            if done <= 1:
-                self._progress.reset(self._steps, total=of)
-            self._progress.update(self._steps, completed=done, visible=done < of, amount=f"step {done} of {of}")
-
-    def _show_picture(self, pixels: Any) -> None:
-        from genkit.run.preview import in_blocks
-
+    def _show_step(self, done: int, of: int, amount: str = "") -> None:
         with self._lock:
             if self._progress is not None:
-                self._progress.picture = in_blocks(pixels)
+                self._progress.step(done, of, amount)
+
+    def _show_picture(self, pixels: Any) -> None:
+        with self._lock:
+            if self._progress is not None:
+                self._progress.show(pixels)
 
     def _on_plan(self, *, items: int, model: str, megapixels: float, **_: Any) -> None:
         self._total = (items, megapixels)
@@ -124,10 +113,16 @@ class StreamReporter(Reporter):
         print(f"{input} -> {output}  ({format}, {shape})")
 
     def _on_start(self, *, input: str, **_: Any) -> None:
-        if self._progress is None and self._draws():
-            self._progress, self._task = _start_progress(*self._total)
+        if self._progress is None and not self.quiet:
+            from genkit.run.progress import Bar, Lines
+
+            self._progress = (Bar if sys.stderr.isatty() else Lines)(*self._total)
         if self._progress is not None:
-            self._progress.update(self._task, name=input[-40:])
+            self._progress.begin(input)
+
+    def _on_step(self, *, step: int, steps: int, sound_s: float | None = None, **_: Any) -> None:
+        if self._progress is not None:
+            self._progress.step(step, steps, "" if sound_s is None else f"{duration(sound_s)} of sound")
 
     def _on_done_item(
         self,
@@ -143,20 +138,21 @@ class StreamReporter(Reporter):
     ) -> None:
         if not self._pipe:
             self._show_path(output)
+        self._sound_s += sound_s or 0.0
         if self._verbose:
             made = f"{width} x {height}" if sound_s is None else f"{duration(sound_s)} of sound"
             self._talk(f"{input}: {made} in {seconds:.2f} s")
-        self._advance(megapixels)
+        self._end(megapixels)
 
     def _on_failed(self, *, message: str, hint: str | None, megapixels: float, **_: Any) -> None:
         self._talk(f"failed: {message}" + (f"\n  hint: {hint}" if hint else ""))
-        self._advance(megapixels)
+        self._end(megapixels)
 
     def _on_skipped(self, *, input: str, reason: str, megapixels: float, **_: Any) -> None:
         self._skipped[reason] = self._skipped.get(reason, 0) + 1
         if self._verbose:
-            self._talk(f"{input}: passed over, {reason}")
-        self._advance(megapixels)
+            self._talk(f"{input}: skipped, {reason}")
+        self._end(megapixels)
 
     def _on_notice(self, *, message: str, input: str | None = None, **_: Any) -> None:
         # What holds for many inputs is said once, with the first of them; -v says it every time.
@@ -188,64 +184,27 @@ class StreamReporter(Reporter):
             return
         parts = [f"{done} done"]
         parts += [f"{failed} failed"] if failed else []
-        parts += [f"{skipped} passed over ({', '.join(self._skipped)})"] if skipped else []
+        parts += [f"{skipped} skipped ({', '.join(self._skipped)})"] if skipped else []
         parts += [f"{left} left"] if left else []
-        pace = f", {speed:.2g} megapixels/s" if speed else ""
-        self._talk(f"{', '.join(parts)} in {duration(seconds)}{pace}")
+        self._talk(f"{', '.join(parts)} in {duration(seconds)}{self._pace(done, seconds, speed)}")
+
+    def _pace(self, done: int, seconds: float, speed: float | None) -> str:
+        """How fast it was, in what the verb makes: sound, megapixels, or the time of each."""
+        if self._sound_s and seconds:
+            return f", {duration(self._sound_s)} of sound, {self._sound_s / seconds:.2g} times as fast as it is heard"
+        if speed and speed >= 0.1:
+            return f", {speed:.2g} megapixels/s"
+        return f", {duration(seconds / done)} each" if done > 1 else ""
 
     def _show_path(self, path: str) -> None:
-        if self._progress is not None and sys.stdout.isatty():
-            self._progress.console.print(path, markup=False, highlight=False, soft_wrap=True)
-        else:
-            sys.stdout.write(path + "\n")
-            sys.stdout.flush()
+        (self._progress or Progress(0, 0.0)).path(path)
 
-    def _advance(self, megapixels: float) -> None:
+    def _end(self, megapixels: float) -> None:
         if self._progress is not None:
-            self._ended += 1
-            # Inputs whose header could not be read still move the bar a little.
-            self._progress.update(self._task, advance=max(megapixels, 1e-6))
-            done = self._progress.tasks[0].completed
-            self._progress.update(self._task, **_fields(self._ended, done, *self._total))
+            self._progress.end(megapixels)
 
     def _talk(self, text: str) -> None:
-        if self._progress is not None:
-            self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
-        else:
-            print(text, file=sys.stderr, flush=True)
-
-
-def _start_progress(files: int, megapixels: float) -> tuple[Any, Any]:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    class WithPicture(Progress):
-        picture: Any = None
-
-        def get_renderables(self) -> Iterator[Any]:
-            if self.picture is not None:
-                yield self.picture
-            yield from super().get_renderables()
-
-    progress = WithPicture(
-        TextColumn("{task.fields[place]}"),
-        BarColumn(),
-        TextColumn("{task.fields[name]}", markup=False),
-        TextColumn("{task.fields[amount]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        redirect_stdout=False,  # else paths for a pipe would end up on the terminal
-        redirect_stderr=False,
-    )
-    progress.start()
-    return progress, progress.add_task("", total=max(megapixels, 1e-6), name="", **_fields(0, 0.0, files, megapixels))
-
-
-def _fields(count: int, done: float, files: int, megapixels: float) -> dict[str, Any]:
-    return {"place": f"{count}/{files}", "amount": f"{done:.1f}/{megapixels:.1f} megapixels" if megapixels else ""}
+        (self._progress or Progress(0, 0.0)).print(text)
 
 
 @contextmanager
@@ -305,11 +264,3 @@ def size(count: int | None) -> str:
     from genkit.files import size_text
 
     return size_text(count)
-
-
-def duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"

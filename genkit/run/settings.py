@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from genkit.errors import UsageError
-from genkit.run.option import MODEL, OUTPUT, REPORT, REQUIRED, Option, option
+from genkit.run.option import DRAWING, MODEL, OUTPUT, REPORT, REQUIRED, Option, option
 
 if TYPE_CHECKING:
     from genkit.cards import Card
@@ -22,7 +22,7 @@ _FORMAT = Option("jpeg, png, webp, tiff, avif, bmp or heif.", panel=OUTPUT, meta
 _QUALITY = Option(panel=OUTPUT, metavar="1-100", least=1, most=100)
 _NAME = Option(panel=OUTPUT, metavar="TEMPLATE", recorded=False)
 _OVERWRITE = Option("Replace outputs that exist.", panel=OUTPUT, recorded=False)
-_RESUME = Option("Pass over outputs already made from the same input, model and options.", panel=OUTPUT, recorded=False)
+_RESUME = Option("Skip outputs already made from the same input, model and options.", panel=OUTPUT, recorded=False)
 _STRIP = Option("Write neither metadata nor recipe into the output.", panel=OUTPUT)
 _SIDECAR = Option("Write the recipe to OUTPUT.json beside the output, too.", panel=OUTPUT, recorded=False)
 _MODEL = Option(
@@ -35,11 +35,11 @@ _MODEL = Option(
     recorded=False,
 )
 _MODEL_OPTIONS = Option(
-    "An option of this model, again for each; see `genkit models info NAME`.",
+    "An option of this model alone, which `genkit models info NAME` lists; may be repeated.",
     panel=MODEL,
     flags=("-O",),
     metavar="KEY=VALUE",
-    shown="the card's",
+    shown="the model's",
     completes="model option",
 )
 _ACCEPT_LICENCE = Option("Fetch a model whose licence is not commercial or must be accepted.", panel=MODEL, recorded=False)
@@ -47,6 +47,7 @@ _DEVICE = Option(
     "auto (CUDA if there is one, else CPU), cpu, cuda, cuda:N or mps.", metavar="NAME", shown="auto", recorded=False
 )
 _DTYPE = Option("auto (the model's best on the device), float32, float16 or bfloat16.", metavar="NAME", shown="auto")
+_OPEN = Option("Open the result when it is made, in the program for such files.", panel=OUTPUT, recorded=False, terminal=True)
 _DRY_RUN = Option("Show the plan, with sizes and time, and do nothing.", panel=REPORT, recorded=False, terminal=True)
 _JSON = Option("One JSON event a line on standard output.", panel=REPORT, recorded=False, terminal=True)
 _QUIET = Option("Say nothing but paths and errors.", panel=REPORT, flags=("-q", "--quiet"), recorded=False, terminal=True)
@@ -58,8 +59,8 @@ _VERBOSE = Option(
     terminal=True,
 )
 _DEBUG = Option("Show the traceback of an error.", panel=REPORT, recorded=False, terminal=True)
-STEPS = Option("Steps of the drawing.", panel=MODEL, metavar="N", shown="the card's", of_model=True)
-GUIDANCE = Option("How closely to follow --prompt.", panel=MODEL, metavar="N", shown="the card's", of_model=True)
+STEPS = Option("Steps of the drawing.", panel=DRAWING, metavar="N", shown="the model's", of_model=True)
+GUIDANCE = Option("How closely to follow --prompt.", panel=DRAWING, metavar="N", shown="the model's", of_model=True)
 _DRAWN_NAME = "Output name, with {stem} {model} {verb} {seed} {index} {ext}: '{stem}-{index:03}'."
 
 
@@ -93,9 +94,12 @@ class PictureRun:
     )
     overwrite: bool = option(False, _OVERWRITE)
     resume: bool = option(False, _RESUME)
-    again: bool = option(False, "Take inputs that this verb has made, too.", panel=OUTPUT, recorded=False)
+    again: bool = option(
+        False, "Work on what this verb itself has made, too, which is left out else.", panel=OUTPUT, recorded=False
+    )
     strip_metadata: bool = option(False, _STRIP)
     sidecar: bool = option(False, _SIDECAR)
+    open: bool = option(False, _OPEN)
     model: str | None = option(None, _MODEL)
     model_options: list[str] | None = option(None, _MODEL_OPTIONS)
     accept_licence: bool = option(False, _ACCEPT_LICENCE)
@@ -124,6 +128,7 @@ class DrawnRun:
     resume: bool = option(False, _RESUME)
     strip_metadata: bool = option(False, _STRIP)
     sidecar: bool = option(False, _SIDECAR)
+    open: bool = option(False, _OPEN)
     model: str | None = option(None, _MODEL)
     model_options: list[str] | None = option(None, _MODEL_OPTIONS)
     accept_licence: bool = option(False, _ACCEPT_LICENCE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,19 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Steps:
-    """One item on its way: `step` moves the bar and tells programs, `save` writes a picture beside the output."""
+    """One item on its way: `step` tells how far it is, `save` writes a picture beside the output."""
 
     item: Item
     recipe: dict[str, Any]
     run: Run
     settings: Settings
     reporter: Reporter
-    bar: Callable[[int, int], None] | None
 
     def step(self, done: int, of: int, **facts: Any) -> None:
         """Tell of `done` steps of so many; `facts` go into the event."""
-        if self.bar is not None:
-            self.bar(done, of)
         self.reporter("step", input=self.item.name, step=done, steps=of, **facts)
 
     def place(self, mark: str) -> Path:

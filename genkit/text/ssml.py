@@ -353,7 +353,7 @@ def notes_on(plain: Plain, markup: str) -> list[str]:
     notes = []
     for what, places in plain.passed.items():
         more = f", and {len(places) - 1} more" if len(places) > 1 else ""
-        notes.append(f"SSML {what} is passed over, its words are read ({place(markup, places[0])}{more})")
+        notes.append(f"SSML {what} is left out, its words are read ({place(markup, places[0])}{more})")
     return notes
 
 

@@ -44,7 +44,7 @@ class Edit(DrawingVerb):
     direction: str = option("0", "A direction, see `genkit gan directions`.", panel=LATENT, metavar="NAME|N")
     amount: list[float] | None = option(
         None,
-        "How far, in standard deviations, again for each picture; below 0 the other way.",
+        "How far, in standard deviations; below 0 the other way; repeated, it gives a picture each.",
         panel=LATENT,
         metavar="X",
         shown="2",

@@ -72,7 +72,7 @@ class FindDirections(Verb):
     count: int = option(16, "How many directions.", panel=LATENT, metavar="N", least=1, most=4096)
     layers: str | None = option(None, LAYERS)
     names: list[str] | None = option(
-        None, "Name a direction, again for each.", panel=LATENT, flags=("--name",), metavar="N=WORD", shown=False
+        None, "Name a direction; may be repeated.", panel=LATENT, flags=("--name",), metavar="N=WORD", shown=False
     )
     sheet: Path | None = option(
         None, "Draw what each does to a picture: a row each, from -3 to 3.", panel=WHAT, metavar="FILE", shown=False

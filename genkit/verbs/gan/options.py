@@ -28,7 +28,7 @@ TRUNCATION = Option(
     "How far from the mean latents may lie: less gives fewer failures and less variety.",
     panel=WHAT,
     metavar="0-1",
-    shown="the card's",
+    shown="the model's",
     of_model=True,
 )
 SEED = Option("One seed.", panel=WHAT, metavar="N", shown=False, least=0)

@@ -51,14 +51,14 @@ class Gan(DrawingVerb):
     )
     mix: list[str] | None = option(
         None,
-        "Seed A with the styles of seed B in some layers, again for each: 3:7:0-3.",
+        "Seed A with the styles of seed B in some layers, as 3:7:0-3; may be repeated.",
         panel=LATENT,
         metavar="A:B:LAYERS",
         shown=False,
         needs="styles",
     )
     latent: list[Path] | None = option(
-        None, "Draw a saved latent, again for each.", panel=LATENT, metavar="FILE", shown=False, file="list"
+        None, "Draw a saved latent; may be repeated.", panel=LATENT, metavar="FILE", shown=False, file="list"
     )
     save_latent: bool = option(False, "Save each picture's latent beside it (.npz).", panel=LATENT)
     batch_size: int | None = option(

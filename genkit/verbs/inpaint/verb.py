@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from genkit.run import ability
-from genkit.run.option import MODEL, option
+from genkit.run.option import DRAWING, option
 from genkit.run.settings import GUIDANCE, STEPS
 from genkit.run.verb import Context, PictureVerb
 
@@ -64,23 +64,23 @@ class Inpaint(PictureVerb):
     candidates: int = option(
         1,
         "Make N different fillings (_1, _2, ...), where the model draws from noise.",
-        panel=MODEL,
+        panel=DRAWING,
         metavar="N",
         least=1,
         most=64,
         needs="seed",
         recorded=False,
     )
-    prompt: str | None = option(None, "What to paint there.", panel=MODEL, metavar="TEXT", shown=False, of_model=True)
-    negative: str | None = option(None, "What not to paint.", panel=MODEL, metavar="TEXT", shown=False, of_model=True)
+    prompt: str | None = option(None, "What to paint there.", panel=DRAWING, metavar="TEXT", shown=False, of_model=True)
+    negative: str | None = option(None, "What not to paint.", panel=DRAWING, metavar="TEXT", shown=False, of_model=True)
     steps: str | None = option(None, STEPS)
     guidance: str | None = option(None, GUIDANCE)
     denoise: str | None = option(
         None,
         "How much of what is under the mask to forget; 1 is all of it.",
-        panel=MODEL,
+        panel=DRAWING,
         metavar="0-1",
-        shown="the card's",
+        shown="the model's",
         of_model=True,
     )
 

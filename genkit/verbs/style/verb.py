@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from genkit.errors import UsageError
 from genkit.run import ability
-from genkit.run.option import given, option
+from genkit.run.option import RESULT, given, option
 from genkit.run.verb import Context, PictureVerb
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from genkit.run.settings import Run
     from genkit.verbs.style.task import StyleOptions, Styles
 
-STYLE, RESULT, METHOD = "Style", "Result", "Method"
+STYLE, METHOD = "Style", "Method"
 FAST, OPTIMIZE = "fast", "optimize"
 OF_STYLES = ("style", "weight", "style_size", "semantic")  # options that a model of one style has no use for
 
@@ -41,7 +41,7 @@ class Style(PictureVerb):
 
     style: list[str] | None = option(
         None,
-        "The picture whose style is wanted; again for each, to blend several. A model of one style takes none.",
+        "The picture whose style is wanted; repeated, several are blended. A model of one style takes none.",
         panel=STYLE,
         metavar="FILE",
         shown=False,

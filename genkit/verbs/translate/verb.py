@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from genkit.errors import UsageError
 from genkit.run import ability
-from genkit.run.option import MODEL, Declared, option
+from genkit.run.option import DRAWING, RESULT, Declared, option
 from genkit.run.settings import GUIDANCE, STEPS
 from genkit.run.verb import Context, PictureVerb
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from genkit.cards import Card
     from genkit.media.pictures.picture import Picture
     from genkit.models.shapes import TranslateModel
-
-RESULT = "Result"
 
 
 @dataclass(frozen=True)
@@ -66,18 +64,18 @@ class Translate(PictureVerb):
         unit="px",
     )
     prompt: str | None = option(
-        None, "What to change, or what to make of it.", panel=MODEL, metavar="TEXT", shown=False, of_model=True
+        None, "What to change, or what to make of it.", panel=DRAWING, metavar="TEXT", shown=False, of_model=True
     )
-    negative: str | None = option(None, "What it should not be.", panel=MODEL, metavar="TEXT", shown=False, of_model=True)
+    negative: str | None = option(None, "What it should not be.", panel=DRAWING, metavar="TEXT", shown=False, of_model=True)
     steps: str | None = option(None, STEPS)
     guidance: str | None = option(None, GUIDANCE)
     image_guidance: str | None = option(None, GUIDANCE, help="How closely to follow the picture.")
     denoise: str | None = option(
         None,
         "How much of the picture to forget; 1 is all of it.",
-        panel=MODEL,
+        panel=DRAWING,
         metavar="0-1",
-        shown="the card's",
+        shown="the model's",
         of_model=True,
     )
 

@@ -48,7 +48,7 @@ class Tts(SpeechVerb):
     )
     source: list[str] | None = option(
         None,
-        "A text to read, again for each: txt, md, csv, jsonl (id and text), srt, vtt, ass (in their times), epub; a folder; -.",
+        "A text to read: txt, md, csv, jsonl (id and text), srt, vtt, ass (in their times), epub; a folder; -; repeatable.",
         panel=TEXT,
         flags=("--from",),
         metavar="PATH",

@@ -153,7 +153,6 @@ class SpeechWork(Work):
         before = [0]  # letters before each passage
         for part in script.passages:
             before.append(before[-1] + len(part.text))
-        bar = self.reporter.steps()
         utterances = Synthesizer(model, self._request.settings, recipe.get("seed") or 0).utterances(
             script.passages,
             skip=hidden.count,
@@ -174,8 +173,6 @@ class SpeechWork(Work):
                         facts["overrun"] = round(utterance.overrun, 3)
                     hidden.add(sound, facts)
                     letters = before[utterance.passage] + utterance.end
-                    if bar is not None:
-                        bar(letters, before[-1])
                     self.reporter("step", input=item.name, step=letters, steps=before[-1], sound_s=round(end, 3))
                     if self._stop.is_set() and letters < before[-1]:
                         raise Stopped

@@ -113,7 +113,7 @@ class Txt2img(DrawingVerb):
         "Steps; a list (4,8) draws each.",
         panel=HOW,
         metavar="N",
-        shown="the card's",
+        shown="the model's",
         of_model=True,
         per_line=True,
         listed=True,
@@ -123,7 +123,7 @@ class Txt2img(DrawingVerb):
         "How closely to follow the prompt; a list draws each.",
         panel=HOW,
         metavar="N",
-        shown="the card's",
+        shown="the model's",
         of_model=True,
         per_line=True,
         listed=True,
@@ -161,7 +161,7 @@ class Txt2img(DrawingVerb):
     )
     control: list[str] | None = option(
         None,
-        "Follow a picture: canny:photo.jpg, depth:map.png, lines:map.png; again for each.",
+        "Follow a picture: canny:photo.jpg, depth:map.png, lines:map.png; may be repeated.",
         panel=GUIDE,
         metavar="KIND:IMG",
         shown=False,
@@ -182,7 +182,7 @@ class Txt2img(DrawingVerb):
     )
     lora: list[str] | None = option(
         None,
-        "Add a LoRA, again for each: style.safetensors:0.8.",
+        "Add a LoRA with its weight, as style.safetensors:0.8; may be repeated.",
         panel=GUIDE,
         metavar="PATH|NAME[:WEIGHT]",
         shown=False,

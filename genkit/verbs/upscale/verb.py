@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from genkit.run.option import MODEL, RUN, option
+from genkit.run.option import RESULT, RUN, option
 from genkit.run.verb import Context, PictureVerb
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Upscale(PictureVerb):
     width: int | None = option(None, "Width in pixels.", panel=SIZE, metavar="N", shown="by --scale", least=1)
     height: int | None = option(None, "Height in pixels.", panel=SIZE, metavar="N", shown="by --scale", least=1)
     sharpen: float = option(
-        0.0, "Sharpen the result by an unsharp mask.", panel=SIZE, metavar="0-1", shown=False, least=0, most=1
+        0.0, "Sharpen the result by an unsharp mask.", panel=RESULT, metavar="0-1", shown=False, least=0, most=1
     )
     tile: str = option(
         "auto",
@@ -59,8 +59,8 @@ class Upscale(PictureVerb):
         metavar="N",
         recorded=False,
     )
-    wrap: bool = option(False, "Keep a seamless texture seamless: edges go round.", panel=MODEL)
-    tta: bool = option(False, "Average eight turned and mirrored passes: 8 times as slow, a bit better.", panel=MODEL)
+    wrap: bool = option(False, "Keep a seamless texture seamless: edges go round.", panel=RESULT)
+    tta: bool = option(False, "Average eight turned and mirrored passes: 8 times as slow, a bit better.", panel=RESULT)
 
     name = "upscale"
     marks = r"_x\d+(\.\d+)?|_\d+k|_\d+p|_\d+x\d+|_[wh]\d+|_restored"
