@@ -484,6 +484,8 @@ def test_doctor_advises():
         "nvidia_driver": True,
         "cuda_build": None,
         "threads": 1,
+        "waiting": "active",
+        "load": 9.5,
         "cores": 8,
         "instructions": "DEFAULT",
         "disk_free_bytes": 10**9,
@@ -496,6 +498,8 @@ def test_doctor_advises():
     for words in (
         "built for the CPU",
         "1 of 8 cores",
+        "OMP_WAIT_POLICY",
+        "load 9.5 on 8 cores",
         "AVX2",
         "little memory",
         "GENKIT_CACHE",

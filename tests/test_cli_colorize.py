@@ -60,7 +60,7 @@ def test_an_imported_network_colours_a_picture(
     with Image.open(target) as image:
         assert (image.mode, image.size, image.format) == ("RGB", (50, 40), "JPEG")
     again = genkit("colorize", tmp_path, "--model", name, "--dry-run")
-    assert "passed over" in again.err
+    assert "left out" in again.err
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ def test_an_imported_network_styles_a_picture(
     with Image.open(target) as image:
         assert (image.mode, image.size, image.format) == ("RGB", (50, 41), "JPEG")
     again = genkit("style", tmp_path / "photos", "--model", name, *style, "--dry-run")
-    assert "passed over" in again.err
+    assert "left out" in again.err
 
 
 def test_strength_zero_is_the_input(

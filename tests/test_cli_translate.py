@@ -61,7 +61,7 @@ def test_an_imported_network_translates_a_picture(
     with Image.open(target) as image:
         assert (image.mode, image.size, image.format) == ("RGB", (50, 41), "JPEG")
     again = genkit("translate", tmp_path, "--model", name, "--dry-run")
-    assert again.code == 2 and f"photo_{name}.jpg passed over" in again.err and "--overwrite" in again.err
+    assert again.code == 2 and f"photo_{name}.jpg left out" in again.err and "--overwrite" in again.err
 
 
 DOMAINS = 'domains=["red", "Dark Green", "blue"]'
@@ -86,7 +86,7 @@ def test_a_model_of_several_domains_wants_one(
     with Image.open(made.lines[0]) as first, Image.open(tmp_path / "again.png") as second:
         assert (np.asarray(first) == np.asarray(second)).all()
     passed = genkit("translate", tmp_path, "--model", name, "--to", "red")
-    assert "passed over" in passed.err and len(passed.lines) == 1
+    assert "left out" in passed.err and len(passed.lines) == 1
 
 
 def test_options_that_a_model_has_not_are_refused_by_name(

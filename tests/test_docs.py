@@ -14,6 +14,8 @@ import pytest
 import torch
 from PIL import Image
 
+from genkit.verbs import VERBS
+
 ROOT = Path(__file__).parent.parent
 PAGES = {path: path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))}
 README = PAGES[ROOT / "README.md"]
@@ -58,6 +60,35 @@ def test_every_command_shown_parses(line: str, genkit: Callable[..., Any]):
     if outcome.code and words[-1].startswith("--"):  # spoken of without its value
         outcome = genkit(*words, "x", "--help")
     assert outcome.code == 0, outcome.err
+
+
+def test_the_examples_of_the_readme_run_in_order_in_an_empty_folder(
+    tmp_path: Path, genkit: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+):
+    """As they stand, with the shipped models; of the samples there are fewer and smaller ones, for time."""
+    shown = README[README.index("## Start") : README.index("These are small models")]
+    lines = re.findall(r"^(?:`)?(genkit [^`\n]+)", shown, re.MULTILINE)
+    assert {shlex.split(line)[1] for line in lines} == set(VERBS)
+    pictures = (".jpg", ".png", ".webp")
+    for path in (ROOT / "samples").rglob("*"):
+        if path.suffix in pictures:
+            beside = [one for one in path.parent.iterdir() if one.suffix in pictures]
+            if path != min(beside, key=lambda one: (one.name not in shown, one.stem != "chelsea", one)):
+                continue
+        copy = tmp_path / "samples" / path.relative_to(ROOT / "samples")
+        if path.suffix in pictures:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            with Image.open(path) as picture:
+                picture.resize((max(picture.width // 4, 16), max(picture.height // 4, 16))).save(copy)
+        elif path.suffix == ".txt":
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_text("\n".join(path.read_text().splitlines()[:2]) + "\n")
+    before = set((tmp_path / "samples").rglob("*"))
+    monkeypatch.chdir(tmp_path)
+    for line in lines:
+        outcome = genkit(*shlex.split(line)[1:])
+        assert outcome.code == 0 and outcome.lines, f"{line}: {outcome.err}"
+    assert set((tmp_path / "samples").rglob("*")) == before  # nothing that a next run would take for an input
 
 
 def test_generated_parts_are_current():

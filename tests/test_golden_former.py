@@ -1,4 +1,4 @@
-"""What the former version has made is known, passed over by --resume, and made again by `replay`. See golden/make_former.py."""
+"""What the former version has made is known, skipped by --resume, and made again by `replay`. See golden/make_former.py."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def test_resume_passes_over_what_is_whole_and_the_same(upscale: Run, picture: Sa
     assert again.code == 0 and made(again.events) == []
     assert again.events[-1]["skipped"] == len(FORMATS)
     assert {path: path.stat().st_mtime_ns for path in Path("out").iterdir()} == times
-    assert "5 passed over (already made)" in upscale("in", "-o", "out", "--resume").err
+    assert "5 skipped (already made)" in upscale("in", "-o", "out", "--resume").err
 
 
 def test_resume_makes_again_what_another_input_or_option_made(upscale: Run, picture: Save):

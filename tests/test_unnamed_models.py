@@ -94,7 +94,7 @@ def test_a_repository_without_a_revision_is_recorded_with_its_commit(
     assert done.code == 0, done.err
     assert f"--model hub:maker/thing@{COMMIT}" in genkit("show", "one.png").out
     asked = len(hub.requests)
-    assert "1 passed over" in txt2img("--model", "hub:maker/thing", "-o", "one.png", "--resume").err
+    assert "1 skipped" in txt2img("--model", "hub:maker/thing", "-o", "one.png", "--resume").err
     assert len(hub.requests) == asked, "what was pulled stays what the name means"
     moved = "f" * 40
     hub.files = {path.replace(COMMIT, moved): content for path, content in hub.files.items()}

@@ -176,6 +176,9 @@ def run() -> NoReturn:
     The interpreter's own end aborts the process where a thread is in the midst of C++ code, so it is left out while
     one of ours still works. Only the command does this: a program that calls `main` has an end of its own.
     """
+    # Threads that spin while they wait for each other make everything several times slower as soon as another program takes a
+    # core, and save little on an idle machine (figures: docs/measured.md). Read when torch loads its OpenMP library.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     code = main()
     if any(thread.name.startswith("genkit-") for thread in threading.enumerate()):
         for stream in (sys.stdout, sys.stderr):

@@ -56,6 +56,8 @@ def gather() -> dict[str, Any]:
         "devices": runtime.list_devices(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "threads": torch.get_num_threads(),
+        "waiting": os.environ.get("OMP_WAIT_POLICY", "active").lower(),
+        "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "cuda_build": torch.version.cuda,
         "nvidia_driver": shutil.which("nvidia-smi") is not None,
@@ -83,6 +85,14 @@ def advise(facts: dict[str, Any]) -> list[str]:
         advice.append("no GPU: the shipped models are made for that; published models may take minutes a picture")
     if facts["threads"] < facts["cores"]:
         advice.append(f"torch uses {facts['threads']} of {facts['cores']} cores: unset OMP_NUM_THREADS")
+    if facts["waiting"] != "passive":
+        advice.append(
+            "threads spin while they wait (OMP_WAIT_POLICY): unset it, or other programs make genkit several times slower"
+        )
+    if facts["load"] is not None and facts["load"] > facts["cores"]:
+        advice.append(
+            f"other programs keep the processor busy (load {facts['load']} on {facts['cores']} cores): expect to wait"
+        )
     if facts["instructions"] in ("DEFAULT", "NO AVX"):
         advice.append("this processor has no AVX2 (or it is switched off): expect a third of the usual speed")
     for device in facts["devices"]:
@@ -108,7 +118,10 @@ def _text(facts: dict[str, Any]) -> str:
         free, total = device["free_bytes"], device["total_bytes"]
         memory = f", {_size(free)} free" + (f" of {_size(total)}" if total else "") if free is not None else ""
         lines.append(f"{'devices' if number == 0 else '':8}  {device['name']}: {device['description']}{memory}")
-    lines.append(f"threads   {facts['threads']} on {facts['cores']} cores, {facts['instructions']}")
+    load = "" if facts["load"] is None else f", load {facts['load']}"
+    lines.append(
+        f"threads   {facts['threads']} on {facts['cores']} cores, waiting {facts['waiting']}, {facts['instructions']}{load}"
+    )
     lines.append(f"home      {facts['home']}")
     lines.append(
         f"cache     {facts['cache']}: {_size(facts['cache_bytes'])}, {_size(facts['disk_free_bytes'])} free on the disk"
