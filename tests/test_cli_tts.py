@@ -134,6 +134,8 @@ def test_files_lines_and_chapters(tts: Any) -> None:
     assert tts("Hello.", "-o", "a.mp3", "--rate", 96_000).code == 2, "before a word is said"
     piped = tts("--from", "-", "-o", "in.wav", stdin=b"Hello from a pipe.")
     assert piped.code == 0, piped.err
+    plain = tts("-", "-o", "plain.wav", stdin=b"Hello from a pipe.")
+    assert plain.code == 0 and np.array_equal(sound("plain.wav"), sound("in.wav")), plain.err
 
 
 def test_a_text_with_nothing_to_say_fails(tts: Any) -> None:

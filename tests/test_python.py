@@ -131,6 +131,12 @@ def test_a_name_of_a_former_version_is_still_taken():
     assert library.gan(3).size == (64, 64)
 
 
+@pytest.mark.parametrize("verb", ["tts", "txt2img"])
+def test_standard_input_is_the_commands_alone(verb: str):
+    with pytest.raises(library.UsageError, match="standard input"):
+        getattr(library, verb)("-")
+
+
 def test_the_stub_is_what_editors_read():
     stub = Path(library.__file__).with_name("__init__.pyi").read_text(encoding="utf-8")
     for name in library.__all__:

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genkit.errors import UsageError
 from genkit.python.listener import Listener
 from genkit.python.models import Model
 from genkit.run import call as calls
@@ -107,6 +108,8 @@ class Request:
                 self.data = callers.as_bytes(first)
                 self.values["paths"] = ["-"]
         else:
+            if "-" in ([first] if isinstance(first, str) else first if isinstance(first, (list, tuple)) else ()):
+                raise UsageError("- is standard input, which is the command's alone", "give the text itself")
             self.values[verb.first] = first
         if self.output is not None:
             self.values["output"] = str(self.output)

@@ -44,9 +44,9 @@ def read_scripts(texts: Sequence[str], sources: Sequence[str] = (), *, split: bo
     """
     if split and join:
         raise UsageError("--split and --join contradict each other", "leave out one of them")
-    if join and "-" in sources:
+    if join and "-" in (*texts, *sources):
         raise UsageError("--join cannot take standard input", "give it a file: --from FILE")
-    scripts = [_of_argument(text) for text in texts]
+    scripts = [_of_stdin() if text == "-" else _of_argument(text) for text in texts]
     for source in sources:
         scripts += _of_stdin() if source == "-" else [one for path in _files(source) for one in _of_file(path, join)]
     if split:
@@ -63,8 +63,6 @@ def read_scripts(texts: Sequence[str], sources: Sequence[str] = (), *, split: bo
 def _of_argument(text: str) -> Script:
     from genkit.text.books.passage import Passage
 
-    if text == "-":
-        raise UsageError("- is no text", "standard input: --from -")
     try:
         there = Path(text).is_file()
     except (OSError, ValueError):  # longer than any name may be
@@ -80,7 +78,7 @@ def _of_stdin() -> list[Script]:
     from genkit.text.books.passage import Passage
 
     if sys.stdin.isatty():
-        raise UsageError("standard input is the terminal", "pipe a text in: genkit tts --from - < text.txt")
+        raise UsageError("standard input is the terminal", "pipe a text in: genkit tts - < text.txt")
     data = sys.stdin.buffer.read()
     try:
         text = data.decode("utf-8-sig")

@@ -39,7 +39,7 @@ class Tts(SpeechVerb):
 
     texts: list[str] | None = option(
         None,
-        "What to say; each text is an output.",
+        "What to say, or - for standard input; each text is an output.",
         argument=True,
         metavar="[TEXT]...",
         shown=False,
