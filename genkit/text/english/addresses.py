@@ -75,13 +75,15 @@ def mail(match: re.Match[str]) -> list[str]:
 
 
 def handle(match: re.Match[str]) -> list[str]:
-    from genkit.text.english.acronyms import spelt
+    from genkit.text.english.acronyms import SHOUTED, spelt
 
-    parts = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", match["name"])
-    words = [
-        word for part in parts for word in (letters(part) if part.isupper() and spelt(part.lower()) else spoken_runs(part))
-    ]
-    return ["at" if match["sign"] == "@" else "hashtag", *words]
+    words = ["at" if match["sign"] == "@" else "hashtag"]
+    for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", match["name"]):
+        if part.isupper() and spelt(part.lower()):
+            words += letters(part)
+        else:
+            words += [part.lower()] if part.lower() in SHOUTED else spoken_runs(part)  # me and we are words here
+    return words
 
 
 def ip(match: re.Match[str]) -> list[str]:
