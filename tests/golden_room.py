@@ -28,7 +28,7 @@ WRITE = os.environ.get("GENKIT_GOLDEN") == "write"
 
 # What another run or another processor may say otherwise. `bytes` of a plan is a formula; that of an output is its encoder's.
 UNSTEADY = {"seconds", "speed", "loss", "sound_s", "share", "scale"}
-DISTANCE = re.compile(r"distance \S+, from \S+ at")
+DISTANCE = re.compile(r"distance [0-9.e-]+|\([0-9.e-]+ at the start")
 
 
 def hold(name: str, made: str) -> None:
@@ -135,7 +135,7 @@ def _steady(event: dict[str, Any], home: Path) -> dict[str, Any]:
         fields["bytes"] = "(not steady)"
     for key in ("message", "hint"):
         if isinstance(fields.get(key), str):
-            fields[key] = DISTANCE.sub("distance (not steady) at", fields[key].replace(str(home), "HOME"))
+            fields[key] = DISTANCE.sub("(not steady)", fields[key].replace(str(home), "HOME"))
     return fields
 
 

@@ -62,7 +62,7 @@ def test_a_folder_is_read_in_natural_order_and_junk_is_passed_over():
     touch("in/notes.txt", "in/sub/x.png", "in/__MACOSX/p.png")
     notes: list[str] = []
     assert find("in", notes=notes) == ["in/P1.JPG as P1.JPG", "in/p2.png as p2.png", "in/p10.png as p10.png"]
-    assert notes == ["1 file left out, not a picture: notes.txt"]
+    assert notes == ["1 file left out, not a picture: notes.txt", "1 sub-folder left out: -r goes into them"]
 
 
 def test_recursion_keeps_the_place_under_the_named_folder():

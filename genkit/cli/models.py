@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,7 +76,7 @@ def list_models(task: Task = None, json: Json = False) -> None:
         for card in found
     ]
     _table(("name", "task", "size", "state", "licence", "commercial", "verified", "what for"), rows)
-    if page := page_of(f"models/{task}" if task else "models"):
+    if sys.stdout.isatty() and (page := page_of(f"models/{task}" if task else "models")):
         typer.echo(f"more of each: {page}", err=True)
 
 
@@ -88,8 +90,12 @@ def info(name: ModelName, json: Json = False) -> None:
         write_event("model", **facts)
         write_event("done", done=1, failed=0, skipped=0, exit=0)
         return
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for line in _described(facts):
-        typer.echo(line)
+        wrapped = (
+            [line] if columns is None else textwrap.wrap(line, columns, subsequent_indent=" " * 15, break_on_hyphens=False)
+        )
+        typer.echo("\n".join(wrapped))
 
 
 @app.command()
@@ -367,8 +373,6 @@ def _short(value: Any) -> Any:
 
 def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Columns two spaces apart; on a terminal the last one is cut to its width."""
-    import shutil
-
     rows = [titles, *rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(titles) - 1)]
     room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None

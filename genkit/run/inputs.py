@@ -159,6 +159,8 @@ class _Search:
     def report(self, notice: Notice) -> None:
         if self._others:
             notice(f"{_count(self._others, 'file')} left out, not a picture: {_some(self._others)}")
+        if self.found and self._folders and not self.recursive:
+            notice(f"{self._folders} sub-folder{'s' if self._folders > 1 else ''} left out: -r goes into them")
         if self._links and self.recursive:
             notice(f"{_count(self._links, 'linked folder')} not entered: {_some(self._links)}")
         if self._closed:

@@ -109,7 +109,9 @@ class Project(PictureVerb):
             seed=context.seed,
             progress=lambda step, of, loss: steps.step(step, of, loss=round(loss, 6)),
         )
-        context.notify(f"distance {found.loss:.3g}, from {found.start:.3g} at the start (2 is the mean picture's)")
+        context.notify(
+            f"distance {found.loss:.3g}, where 0 is the same and 2 the mean picture ({found.start:.3g} at the start)"
+        )
         w = torch.from_numpy(found.w)[None].to(model.device)
         drawn = next(render(model, w, [None], notify=context.notify))
         make_folder(target.parent)
