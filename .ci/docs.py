@@ -55,7 +55,7 @@ def _help(verb: type[Verb]) -> str:
 
 def _panels(verb: type[Verb]) -> str:
     panels: dict[str, list[str]] = {}
-    for each in (*option.declared(verb), *option.declared(verb.run_type)):
+    for each in sorted((*option.declared(verb), *option.declared(verb.run_type)), key=option.place):
         facts = each.option
         title = "Arguments" if facts.argument else facts.panel
         spelled = facts.metavar or each.name if facts.argument else _spelled(each)

@@ -34,7 +34,7 @@ def app_of(name: str) -> typer.Typer:
 def command_of(verb: type[Verb], *, grouped: bool = False) -> Callable[..., Any]:
     """A function with the verb's options as typer wants them."""
     own, shared = option.declared(verb), option.declared(verb.run_type)
-    parameters = [_parameter(each) for each in sorted((*own, *shared), key=_place)]
+    parameters = [_parameter(each) for each in sorted((*own, *shared), key=option.place)]
     if grouped:
         parameters.insert(0, inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context))
     names = {each.name for each in own}
@@ -75,12 +75,6 @@ def run(call: Call) -> int:
 
         open_results([item.target for item in outcome.plan.items if item.target is not None])
     return outcome.exit_code
-
-
-def _place(each: option.Declared) -> tuple[bool, int]:
-    """What must be given stands first, as Python wants it; a verb's own panels stand before those that all have."""
-    panel = each.option.panel
-    return not each.required, option.SHARED.index(panel) + 1 if panel in option.SHARED else 0
 
 
 def _parameter(each: option.Declared) -> inspect.Parameter:

@@ -218,6 +218,12 @@ def _is_union(hint: Any) -> bool:
     return typing.get_origin(hint) in (typing.Union, types.UnionType)
 
 
+def place(each: Declared) -> tuple[bool, int]:
+    """A sort key, in the order of help: first what must be given, then a verb's own panels, then those that all have."""
+    panel = each.option.panel
+    return not each.required, SHARED.index(panel) + 1 if panel in SHARED and not each.option.argument else 0
+
+
 def given(record: Any) -> Iterator[tuple[Declared, Any]]:
     """The options of an instance that differ from their defaults, with their values."""
     for each in declared(type(record)):
