@@ -30,12 +30,25 @@ Of a repository without a card nothing but the options is known until its settin
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from genkit.cards.card import Card
 
-Rule = Callable[["Card"], bool]
+class Described(Protocol):
+    """What a card says of itself that abilities follow from."""
+
+    @property
+    def family(self) -> str: ...
+    @property
+    def tasks(self) -> tuple[str, ...]: ...
+    @property
+    def params(self) -> Mapping[str, Any]: ...
+    @property
+    def options(self) -> tuple[Any, ...]: ...
+    @property
+    def declared(self) -> tuple[str, ...]: ...
+
+
+Rule = Callable[[Described], bool]
 
 
 def _has_option(*names: str) -> Rule:
@@ -54,7 +67,7 @@ def _is_pipeline(*names: str) -> Rule:
     return lambda card: card.params.get("pipeline") in names
 
 
-def _is_declared(card: Card) -> bool:
+def _is_declared(card: Described) -> bool:
     return False
 
 
@@ -91,7 +104,7 @@ ABILITIES: Mapping[str, Mapping[str, Rule]] = {
 }
 
 
-def abilities(card: Card) -> frozenset[str]:
+def abilities(card: Described) -> frozenset[str]:
     """All that a card's model can, by the words above."""
     derived = {word for task in card.tasks for word, follows in ABILITIES.get(task, {}).items() if follows(card)}
     # voices said it among their parameters before there was a field for it, and cards of then are read

@@ -11,12 +11,15 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from genkit.errors import InputError, OutputError, UsageError
 from genkit.media.sound.formats import BITS, FORMATS, LOSSY
+
+if TYPE_CHECKING:
+    from genkit.media.sound.tags import Chapter
 
 BLOCK = 1 << 16  # samples
 WAV_BYTES = (1 << 32) - (1 << 20)  # a RIFF file counts its bytes in 32 bits; the tags need some of them
@@ -25,15 +28,6 @@ GATE_LUFS, BELOW_LU = -70.0, 10.0  # BS.1770-4
 STRETCH_S, WARM_S, HOP_S, WINDOW_S = 60.0, 1.0, 0.1, 0.4
 QUALITY = 80  # of MP3 and OGG
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
-
-
-@dataclass(frozen=True)
-class Chapter:
-    """A part of a longer sound, from `start_s` on."""
-
-    title: str
-    start_s: float
-    end_s: float
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,22 @@ WAV and MP3 carry ID3v2.4 (the recipe in `TXXX:genkit`, chapters in `CHAP` under
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from genkit.errors import OutputError
 
-if TYPE_CHECKING:
-    from genkit.media.sound.audio import Chapter
-
 KEY = "genkit"
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A part of a longer sound, from `start_s` on."""
+
+    title: str
+    start_s: float
+    end_s: float
 
 
 def write_tags(

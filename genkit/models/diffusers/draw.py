@@ -197,7 +197,7 @@ class Draw(DrawModel):
         prepared = {key: self._prepared(image, wanted, len(prompts)) for key, image in pictures.items()}
         self._become(init is not None, [str(name) for name, _ in control])
         groups = self._groups(prompts, negatives)
-        steps = Steps(self, len(prompts), len(groups))
+        steps = Steps(self.progress, self.watch, self.preview, len(prompts), len(groups))
         outputs: dict[int, Tensor] = {}
         for place, group in enumerate(groups):
             some = {key: image[group] for key, image in prepared.items()}

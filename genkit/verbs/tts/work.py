@@ -20,7 +20,7 @@ from genkit.verbs.tts import subtitles
 if TYPE_CHECKING:
     import numpy as np
 
-    from genkit.media.sound.audio import Chapter
+    from genkit.media.sound.tags import Chapter
     from genkit.media.sound.unfinished import Unfinished
     from genkit.models.shapes import SpeakModel
     from genkit.run.batch import Process
@@ -254,7 +254,7 @@ class SpeechWork(Work):
             self.reporter.say(notice)
 
     def _chapters(self, item: Item, hidden: Unfinished, rate: int) -> list[Chapter]:
-        from genkit.media.sound.audio import Chapter
+        from genkit.media.sound.tags import Chapter
 
         titles = [part.title for part in self._request.scripts[item.index].passages]
         if len(titles) < 2 or not any(titles):
