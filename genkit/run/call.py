@@ -211,6 +211,9 @@ def run_plan(
     seconds = estimate(plan.megapixels, pace, settings.device)
     megapixels = round(plan.megapixels, 3)
     reporter("plan", items=len(plan.items), model=card.name, megapixels=megapixels, bytes=plan.bytes, seconds=seconds)
+    work = work_of()
+    if run.resume and (count := work.made_otherwise(plan.items)):
+        reporter.say(f"{count} made with other options {'is' if count == 1 else 'are'} made anew")
     if run.dry_run:
         show_plan(plan, card, seconds, reporter)
         return Outcome(plan, None, 0)
@@ -218,7 +221,6 @@ def run_plan(
         for leftover in clean_leftovers(folder):
             reporter.say(f"{leftover}: unfinished output of a killed run, deleted")
     stop = stop or threading.Event()
-    work = work_of()
     with batch.interruptible(stop, "" if reporter.as_json else f"\n{stopping}\n"):
         try:
             counts = batch.run(plan.items, read=work.read, prepare=work.prepare, write=work.write, emit=reporter, stop=stop)

@@ -23,6 +23,7 @@ _QUALITY = Option(panel=OUTPUT, metavar="1-100", least=1, most=100)
 _NAME = Option(panel=OUTPUT, metavar="TEMPLATE", recorded=False)
 _OVERWRITE = Option("Replace outputs that exist.", panel=OUTPUT, recorded=False)
 _RESUME = Option("Skip outputs already made from the same input, model and options.", panel=OUTPUT, recorded=False)
+_NUMBER = Option("Number outputs whose names are taken: NAME_2.", panel=OUTPUT, recorded=False)
 _STRIP = Option("Write neither metadata nor recipe into the output.", panel=OUTPUT)
 _SIDECAR = Option("Write the recipe to OUTPUT.json beside the output, too.", panel=OUTPUT, recorded=False)
 _MODEL = Option(
@@ -94,6 +95,7 @@ class PictureRun:
     )
     overwrite: bool = option(False, _OVERWRITE)
     resume: bool = option(False, _RESUME)
+    number: bool = option(False, _NUMBER)
     again: bool = option(
         False, "Work on what this verb itself has made, too, which is left out else.", panel=OUTPUT, recorded=False
     )
@@ -126,6 +128,7 @@ class DrawnRun:
     name: str | None = option(None, _NAME, help=_DRAWN_NAME, shown="the verb's own")
     overwrite: bool = option(False, _OVERWRITE)
     resume: bool = option(False, _RESUME)
+    number: bool = option(False, _NUMBER)
     strip_metadata: bool = option(False, _STRIP)
     sidecar: bool = option(False, _SIDECAR)
     open: bool = option(False, _OPEN)
@@ -180,6 +183,9 @@ def settings_of(run: Run, verb: str) -> Settings:
         return value if value is not None else (config.get(f"{task}.{key}") or fallback)
 
     task = verb.partition(" ")[0]
+    for flag, given in (("--overwrite", run.overwrite), ("--resume", run.resume)):
+        if run.number and given:
+            raise UsageError(f"--number and {flag} contradict each other", "--number leaves what is there: give one of them")
     return Settings(
         device=pick(run.device, "device", "auto"),
         dtype=pick(run.dtype, "dtype", "auto"),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from genkit.errors import InputError, UsageError, flag
 from genkit.run import ability, option
+from genkit.run.beside import Beside
 from genkit.run.settings import DrawnRun, PictureRun, Run, Settings, SpeechRun, parse_model_options, settings_of
 
 if TYPE_CHECKING:
@@ -276,6 +277,10 @@ class PictureVerb(Verb):
     def fields(self, context: Context) -> Mapping[str, Any]:
         """What --name may have beside what all verbs have."""
         return {}
+
+    def beside(self, context: Context) -> Beside:
+        """What lies beside each output."""
+        return Beside()
 
     def variants(self, context: Context) -> int | None:
         """How many outputs each input gives, numbered and with seeds of their own; None for one."""

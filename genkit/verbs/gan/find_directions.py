@@ -43,6 +43,7 @@ class DirectionsRun(settings.DrawnRun):
     quality: None = None
     name: None = None
     resume: bool = False
+    number: bool = False
     strip_metadata: bool = False
     sidecar: bool = False
     model_options: None = None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from genkit.errors import UsageError
 from genkit.run import ability
+from genkit.run.beside import Beside
 from genkit.run.option import RESULT, given, option
 from genkit.run.verb import Context, PictureVerb
 
@@ -181,6 +182,11 @@ class Style(PictureVerb):
     @property
     def works(self) -> bool:
         return self.optimizes
+
+    def beside(self, context: Context) -> Beside:
+        from genkit.verbs.style import methods
+
+        return Beside(marks=methods.marks(self))
 
     def names_file(self, name: str) -> bool:
         if name != "start":

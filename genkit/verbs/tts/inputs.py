@@ -48,7 +48,7 @@ def read_scripts(texts: Sequence[str], sources: Sequence[str] = (), *, split: bo
         raise UsageError("--join cannot take standard input", "give it a file: --from FILE")
     scripts = [_of_stdin() if text == "-" else _of_argument(text) for text in texts]
     for source in sources:
-        scripts += _of_stdin() if source == "-" else [one for path in _files(source) for one in _of_file(path, join)]
+        scripts += _of_stdin() if source == "-" else [one for path in files_of(source) for one in _of_file(path, join)]
     if split:
         scripts = [one for script in scripts for one in _lines(script)]
         scripts = [replace(one, stem=f"{number:04}-{one.stem}") for number, one in enumerate(scripts, 1)]
@@ -89,7 +89,7 @@ def _of_stdin() -> list[Script]:
     return [Script("standard input", slug(text), [Passage("", text)], known.get("text"), source=None if known else digest)]
 
 
-def _files(source: str) -> list[Path]:
+def files_of(source: str) -> list[Path]:
     from genkit.run.inputs import is_junk, natural_key
     from genkit.text.books.passages import KINDS
 
