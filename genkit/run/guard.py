@@ -55,9 +55,9 @@ def _alike(path: Path) -> str:
 # --- what must not be replaced --------------------------------------------------------------------------------------------
 
 
-def check(items: Sequence[Item], reads: Iterable[tuple[str, Path]], *, overwrite: bool, resume: bool = False) -> list[Item]:
+def check(items: Sequence[Item], reads: Iterable[tuple[str, Path]], *, overwrite: bool, resume: bool | None) -> list[Item]:
     """Refuse what would be lost, and mark the outputs that exist. `reads` are the files that options name, each with the
-    option's spelling.
+    option's spelling; `resume` is None where there is no such option.
 
     Raises:
         UsageError: outputs collide, exist, would replace what they are made from, or have no place.
@@ -164,13 +164,15 @@ def _check_places(items: Sequence[Item]) -> None:
                 raise UsageError(f"{path} is a folder, and {what} would have its name", "choose another -o", code="target")
 
 
-def _check_existing(items: Sequence[Item], overwrite: bool, resume: bool) -> list[Item]:
+def _check_existing(items: Sequence[Item], overwrite: bool, resume: bool | None) -> list[Item]:
     marked = [replace(item, exists=True) if item.target and os.path.lexists(item.target) else item for item in items]
     old = [item.target for item in marked if item.exists and item.target and not is_device(item.target)]
     old += [path for item in items for path in item.companions if os.path.lexists(path)]
     if old and not overwrite and not resume:
         more = f" and {len(old) - SHOWN} more" if len(old) > SHOWN else ""
-        again = "--resume makes what is missing or was made with other options, " if _any_made(old) else ""
+        again = (
+            "--resume makes what is missing or was made with other options, " if resume is not None and _any_made(old) else ""
+        )
         free, them = numbered([replace(one, exists=False) for one in items])[0].target, "it" if len(old) == 1 else "them"
         raise UsageError(
             f"already there: {', '.join(map(str, old[:SHOWN]))}{more}",
