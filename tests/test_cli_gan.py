@@ -417,3 +417,37 @@ def test_directions_and_their_sheet_replace_nothing_that_is_read(tiny: str, genk
     refused = genkit("gan", "directions", "d.png", "--sheet", "d.png", "--overwrite")
     assert refused.code == 2 and "would replace the file d.png" in refused.err and Path("d.png").read_bytes() == kept
     assert "not a format that can be written" in genkit("gan", "directions", "d.png", "--sheet", "sheet.npz").err
+
+
+def test_layers_that_the_card_does_not_have_stop_the_plan(genkit: Run):
+    for words in (
+        ("--mix", "3:7:99"),
+        ("--mix", "3:7:0-5"),
+        ("edit", "--seed", 1, "--layers", "5"),
+        ("directions", "--layers=5"),
+    ):
+        refused = genkit("gan", *words)
+        assert refused.code == 2 and "there is no layer" in refused.err and "has layers 0 to 4" in refused.err, refused.err
+    assert genkit("gan", "--mix", "3:7:4", "--dry-run").code == 0
+
+
+@pytest.mark.parametrize("family", ["style_dcgan", "stylegan2"])
+def test_the_layers_of_a_card_are_those_of_its_network(family: str):
+    import importlib
+    from types import SimpleNamespace
+
+    from genkit.cards.abilities import style_layers
+
+    build = importlib.import_module(f"genkit.models.gan.{family}").build
+    small = {"channel_base": 128, "channel_max": 16} if family == "stylegan2" else {}
+    for side in (8, 64):
+        network = build(side, z_dim=8, w_dim=8, **small)
+        assert style_layers(SimpleNamespace(family=family, params={"side": side})) == network.layers  # type: ignore[arg-type]
+    assert style_layers(SimpleNamespace(family=family, params={})) is None  # type: ignore[arg-type]
+
+
+def test_a_plan_of_drawings_knows_its_time_once_the_model_has_run(tiny: str, genkit: Run):
+    assert "has not run here yet" in genkit("gan", "--model", tiny, "--dry-run").err
+    assert genkit("gan", "--model", tiny, "--seeds", "0-1").code == 0
+    assert "time: about" in genkit("gan", "--model", tiny, "--seeds", "5-8", "--dry-run").err
+    assert "has not run here yet" in genkit("gan", "edit", "--model", tiny, "--seed", 1, "--dry-run").err

@@ -503,3 +503,17 @@ def test_a_kill_between_a_sound_and_its_subtitles_makes_none_twice(
     now = Path("a.srt").stat()
     assert (now.st_ino, now.st_mtime_ns) == (made.st_ino, made.st_mtime_ns) and sound("a.wav").any()
     assert not list(Path().glob(".a.wav*"))
+
+
+def test_a_plan_of_speech_knows_its_time_once_the_voice_has_spoken(tts: Any) -> None:
+    assert "has not run here yet" in tts("Hello", "--dry-run").err
+    assert tts("Hello there.", "-o", "a.wav").code == 0
+    assert "time: about" in tts("Hello", "--dry-run").err
+
+
+def test_a_device_takes_speech_as_a_stream(tts: Any) -> None:
+    done = tts("Hello there.", "-o", "/dev/null")
+    assert done.code == 0 and done.lines == [] and not list(Path("/dev").glob(".null*"))
+    assert tts("Hello there.", "-o", "/dev/null", "--format", "raw").code == 0
+    refused = tts("Hello there.", "-o", "/dev/null", "--subtitles", "srt")
+    assert refused.code == 2 and "--subtitles needs the whole sound" in refused.err

@@ -493,3 +493,14 @@ def test_lists_sources_and_saved_steps_are_guarded(draw: Run, genkit: Run):
         refused = draw(*like, *more)
         assert refused.code == 2 and "would replace --like a-heart-seed1_2.png" in refused.err, refused.err
     assert draw(*like, "--number").lines == ["a-heart-seed1_2_2.png"]
+
+
+def test_a_plan_knows_its_time_by_steps(draw: Run):
+    def seconds(*words: object) -> float | None:
+        found: float | None = draw("a heart", "--seed", 1, *words, "--dry-run", "--json").events[0]["seconds"]
+        return found
+
+    assert seconds() is None
+    assert draw("a heart", "--seeds", "1-4", "-o", "out/").code == 0
+    few, many = seconds("--steps", 1), seconds("--steps", 50, "--size", "160x160")
+    assert few is not None and many is not None and many > few

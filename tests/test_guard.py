@@ -1,4 +1,4 @@
-"""Nothing is lost: outputs and what lies beside them replace no input and nothing foreign, get free names, and say what goes."""
+"""Nothing is lost: outputs and what lies beside them replace no input and nothing foreign, and get free names."""
 
 from __future__ import annotations
 
@@ -99,6 +99,47 @@ def test_a_replay_is_numbered_or_passed_over(upscale: Run, genkit: Run, picture:
     assert refused.code == 2 and "--number takes a free name (a_x2-replay_2.png), --resume" in refused.err
     assert genkit("replay", "a_x2.png", "--number").lines == ["a_x2-replay_2.png"]
     assert "already made" in genkit("replay", "a_x2.png", "--resume").err
+
+
+# --- devices --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_device_is_written_to_and_has_nothing_beside_it(upscale: Run, picture: Save):
+    for name in ("in/a.png", "in/b.bmp"):
+        picture(Path(name))
+    for more in ((), ("--overwrite",), ("--resume",), ("--number",), ("--strip-metadata",)):
+        done = upscale("in", "-o", "/dev/null", *more)
+        assert done.code == 0 and done.lines == ["/dev/null"] * 2, done.err
+    assert upscale("in/a.png", "-o", "/dev/null", "--format", "jpeg").code == 0
+    refused = upscale("in/a.png", "-o", "/dev/null", "--sidecar")
+    assert refused.code == 2 and "/dev/null has no place for null.json beside it" in refused.err
+    refused = upscale("in/a.png", "-o", "/dev/stdout")
+    assert refused.code == 2 and "-o /dev/stdout is standard output" in refused.err and "hint: -o -" in refused.err
+    assert Path("/dev/null").is_char_device()
+
+
+def test_a_named_pipe_takes_one_output(upscale: Run, picture: Save):
+    import threading
+
+    picture(Path("a.png"))
+    os.mkfifo("pipe")
+    got: list[bytes] = []
+    reader = threading.Thread(target=lambda: got.append(Path("pipe").read_bytes()), daemon=True)
+    reader.start()
+    assert upscale("a.png", "-o", "pipe").code == 0
+    reader.join(30)
+    assert got[0].startswith(b"\x89PNG") and Path("pipe").is_fifo()
+    assert "2 outputs cannot all go to pipe" in upscale("a.png", picture(Path("b.png")), "-o", "pipe").err
+
+
+# --- estimates ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_plan_knows_its_time_once_a_model_has_run(upscale: Run, genkit: Run, picture: Save):
+    picture(Path("a.png"))
+    assert "has not run here yet" in upscale("a.png", "--dry-run").err
+    assert upscale("a.png").code == 0  # shorter than a second, and better than nothing
+    assert "time: about" in upscale("a.png", "--dry-run", "--number").err
 
 
 # --- what the refusal says ------------------------------------------------------------------------------------------------

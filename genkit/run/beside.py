@@ -45,10 +45,18 @@ def marked(target: Path, mark: str) -> Path:
 
 def is_device(path: Path | str | None) -> bool:
     """Whether something is there that is written to and never replaced: /dev/null, a pipe."""
-    if path is None:
-        return False
+    mode = _mode_of(path)
+    return mode is not None and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def takes_all(path: Path | str | None) -> bool:
+    """Whether any number of outputs may go there, one after another: /dev/null and its like."""
+    mode = _mode_of(path)
+    return mode is not None and stat.S_ISCHR(mode)
+
+
+def _mode_of(path: Path | str | None) -> int | None:
     try:
-        mode = Path(path).stat().st_mode
-    except OSError:
-        return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+        return Path(path).stat().st_mode if path is not None else None
+    except (OSError, ValueError):
+        return None

@@ -207,8 +207,9 @@ def run_plan(
     from genkit.run.report import hint_once
 
     card, settings, run = context.card, context.settings, context.run
-    pace = f"{card.name} {verb.name.partition(' ')[2]}".strip()  # the further commands of a verb have paces of their own
-    seconds = estimate(plan.megapixels, pace, settings.device)
+    # the further commands of a verb have paces of their own
+    pace = " ".join(filter(None, (card.name, verb.name.partition(" ")[2], plan.unit)))
+    seconds = estimate(plan.work, pace, settings.device)
     megapixels = round(plan.megapixels, 3)
     reporter("plan", items=len(plan.items), model=card.name, megapixels=megapixels, bytes=plan.bytes, seconds=seconds)
     work = work_of()

@@ -30,7 +30,7 @@ class Output:
     `seed`, `options`, the `prompt` (or prompts) and the `files` it is made with (option: path) go into its recipe, `source` as
     its input; `spelling` is what stands before and behind a file in its option. What is drawn `alone` is not put into one batch
     with others: a grid, a film (`film`: MP4 or GIF). `size` is (width, height) where known, `marks` are those of pictures on
-    the way that are saved.
+    the way that are saved. `effort` is what there is to do, in the unit of `Outputs`, 0 where that is megapixels.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Output:
     alone: bool = False
     film: str | None = None
     marks: Sequence[str] = ()
+    effort: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,8 @@ class Outputs:
     which the others come again; `steps` (see `steps.py`) is None but for what is drawn alone. `batch(model)` is how many jobs
     it takes at once. `suffixes` are those of the files beside each output. `ready(model, session, reporter)` is called
     once the model is loaded, and gives what `draw` and `batch` get in its place. `reads` are files that were read for all of
-    them (option: path) and stand in no recipe. `notes` are said before it starts, `remarks`
-    (how many outputs there will be, and why) where a person or a log reads them and no caller from Python."""
+    them (option: path) and stand in no recipe. `unit` is what the effort is counted in. `notes` are said before it starts,
+    `remarks` (how many outputs there will be, and why) where a person or a log reads them and no caller from Python."""
 
     outputs: Sequence[Output]
     draw: Callable[..., Sequence[Sample]]
@@ -71,6 +72,7 @@ class Outputs:
     suffixes: Sequence[str] = ()
     ready: Callable[[Any, Session, Reporter], Any] = lambda model, session, reporter: model
     reads: Mapping[str, Path] = field(default_factory=dict)
+    unit: str = ""
     notes: Sequence[str] = ()
     remarks: Sequence[str] = ()
 
@@ -89,7 +91,8 @@ def plan_outputs(verb: DrawingVerb, context: Context, wanted: Outputs) -> Plan:
     reads = [(f"--{name}", path) for name, path in wanted.reads.items()]
     reads += [(flag_of(name), path) for each in wanted.outputs for name, path in each.files.items()]
     reads += [("the input", each.source) for each in wanted.outputs if each.source]
-    return paths.plan_drawn(
+    unit = wanted.unit or ("" if all(each.size for each in wanted.outputs) else "pictures")
+    plan = paths.plan_drawn(
         [
             paths.Wanted(
                 each.name,
@@ -99,6 +102,7 @@ def plan_outputs(verb: DrawingVerb, context: Context, wanted: Outputs) -> Plan:
                 each.film,
                 each.seed,
                 paths.Beside(wanted.suffixes, each.marks, run.sidecar),
+                each.effort or float(unit == "pictures"),
             )
             for each in wanted.outputs
         ],
@@ -114,6 +118,8 @@ def plan_outputs(verb: DrawingVerb, context: Context, wanted: Outputs) -> Plan:
         number=run.number,
         reads=reads,
     )
+    plan.unit = unit
+    return plan
 
 
 def put(data: bytes, stream: Any) -> None:

@@ -56,7 +56,7 @@ def plan_pictures(verb: PictureVerb, context: Context, reporter: Reporter, data:
     elif run.output is None and not run.again:
         inputs = _without_own(inputs, verb, reporter)
     inputs, pairs = _find_partners(inputs, verb, context, reporter)
-    return paths.plan(
+    plan = paths.plan(
         inputs,
         paths.Naming(
             mark=verb.mark_of(context),
@@ -76,6 +76,10 @@ def plan_pictures(verb: PictureVerb, context: Context, reporter: Reporter, data:
         partners={each: {pair.option: pair.partners.get(each) for pair in pairs} for each in inputs} if pairs else {},
         reads=[(flag_of(name), path) for name, path in context.files.items()],
     )
+    if verb.unit:
+        plan.unit = verb.unit
+        plan.items = [replace(each, effort=verb.effort(context, *each.input_size or (0, 0))) for each in plan.items]
+    return plan
 
 
 def _standard_input(verb: PictureVerb) -> bytes:

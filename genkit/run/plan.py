@@ -16,7 +16,7 @@ from genkit.files import size_text
 from genkit.media.pictures.formats import FORMATS, WRITABLE, format_of, output_suffix, plan_format
 from genkit.media.pictures.headers import Probe
 from genkit.run import guard
-from genkit.run.beside import NOTHING, Beside
+from genkit.run.beside import NOTHING, Beside, is_device, takes_all
 from genkit.run.guard import nearest_existing
 from genkit.run.inputs import Found
 from genkit.run.naming import Naming, names_format, output_folder, target_of, wanted_format
@@ -44,7 +44,8 @@ class Item:
     and its own size is what `input_size` says. `target` None is standard output. Sizes are
     (width, height), None where the header could not be read; `pixel_bytes` are those of a decoded pixel; `bytes` is an
     estimate of the output's. `variant` counts the outputs of one input from 1 (0: it has one); `partners` are the files that
-    go with this picture alone, by option, None where one is missing; `beside` says what the output brings along."""
+    go with this picture alone, by option, None where one is missing; `beside` says what the output brings along. `effort` is
+    what there is to do in the plan's unit, 0 where that is megapixels."""
 
     index: int
     name: str
@@ -60,6 +61,11 @@ class Item:
     variant: int = 0
     partners: Mapping[str, Path | None] = field(default_factory=dict)
     beside: Beside = NOTHING
+    effort: float = 0.0
+
+    @property
+    def work(self) -> float:
+        return self.effort or self.megapixels
 
     @property
     def companions(self) -> list[Path]:
@@ -73,8 +79,11 @@ class Item:
 
 @dataclass
 class Plan:
+    """`unit` is what the work of its items is counted in: letters, steps; megapixels where there is none."""
+
     items: list[Item] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    unit: str = ""
 
     @property
     def bytes(self) -> int:
@@ -85,11 +94,13 @@ class Plan:
         return sum(item.megapixels for item in self.items)
 
     @property
+    def work(self) -> float:
+        return sum(item.work for item in self.items)
+
+    @property
     def folders(self) -> list[Path]:
         """The folders that outputs go into, each once, in order."""
-        return list(
-            dict.fromkeys(item.target.parent for item in self.items if item.target and not guard.is_device(item.target))
-        )
+        return list(dict.fromkeys(item.target.parent for item in self.items if item.target and not is_device(item.target)))
 
 
 def plan(
@@ -120,9 +131,9 @@ def plan(
     wanted = wanted_format(naming)
     folder = output_folder(naming.output)
     count = variants or 1
-    if naming.output is not None and folder is None and (len(found) > 1 or (naming.output == "-" and count > 1)):
-        where = "standard output" if naming.output == "-" else f"the file {naming.output}"
-        raise UsageError(f"{len(found) * count} outputs cannot all go to {where}", "give -o a folder, ending in /")
+    pipe = naming.output == "-" or is_device(naming.output)
+    if naming.output is not None and folder is None and (len(found) > 1 or (pipe and count > 1)):
+        _refuse_several(len(found) * count, naming.output)
     reasons: dict[str, list[str]] = {}
     for index, one in enumerate(found):
         item, reason = _item(index, one, naming, folder, wanted, probe, size_of, stdin)
@@ -152,6 +163,7 @@ class Wanted:
     film: str | None = None
     seed: int | None = None
     beside: Beside = NOTHING
+    effort: float = 0.0
 
 
 def plan_drawn(
@@ -173,8 +185,7 @@ def plan_drawn(
     naming = replace(naming, output=naming.output or os.curdir)
     folder = output_folder(naming.output)
     if folder is None and len(wanted) > 1:
-        where = "standard output" if naming.output == "-" else f"the file {naming.output}"
-        raise UsageError(f"{len(wanted)} outputs cannot all go to {where}", "give -o a folder, ending in /")
+        _refuse_several(len(wanted), str(naming.output))
     drawn = [_drawn(index, one, naming, folder) for index, one in enumerate(wanted)]
     result = Plan([item for item, _ in drawn], list(dict.fromkeys(reason for _, reason in drawn if reason)))
     _check_plugin(result.items)
@@ -182,6 +193,12 @@ def plan_drawn(
     result.items = guard.check(result.items, reads, overwrite=overwrite, resume=resume)
     _check_space(result)
     return result
+
+
+def _refuse_several(count: int, output: str) -> None:
+    if not takes_all(output):
+        where = "standard output" if output == "-" else output if is_device(output) else f"the file {output}"
+        raise UsageError(f"{count} outputs cannot all go to {where}", "give -o a folder, ending in /")
 
 
 def _drawn(index: int, one: Wanted, naming: Naming, folder: Path | None) -> tuple[Item, str | None]:
@@ -200,7 +217,8 @@ def _drawn(index: int, one: Wanted, naming: Naming, folder: Path | None) -> tupl
         target = target_of(index, named, replace(naming, fields=fields), folder, format, format)
     width, height = one.size or (0, 0)
     space = int(width * height * (4 if one.alpha else 3) * DENSITY.get(format, 1.0))
-    return Item(index, one.name, None, target, format, None, one.size, one.size, 3, space, beside=one.beside), reason
+    item = Item(index, one.name, None, target, format, None, one.size, one.size, 3, space, beside=one.beside, effort=one.effort)
+    return item, reason
 
 
 def _item(
@@ -234,6 +252,8 @@ def _item(
 
 def _variant(item: Item, number: int, one: Found, naming: Naming, folder: Path | None) -> Item:
     """One of several outputs of an input: numbered, unless the template tells them apart by their seeds."""
+    if is_device(item.target):
+        return replace(item, variant=number)
     if item.target is None:
         raise UsageError("several outputs cannot all go to standard output", "give -o a folder, ending in /")
     if naming.template is None or "{seed" not in naming.template:

@@ -62,6 +62,7 @@ _VERBOSE = Option(
 _DEBUG = Option("Show the traceback of an error.", panel=REPORT, recorded=False, terminal=True)
 STEPS = Option("Steps of the drawing.", panel=DRAWING, metavar="N", shown="the model's", of_model=True)
 GUIDANCE = Option("How closely to follow --prompt.", panel=DRAWING, metavar="N", shown="the model's", of_model=True)
+STDOUT = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")  # which might be a file that a rename would replace
 _DRAWN_NAME = "Output name, with {stem} {model} {verb} {seed} {index} {ext}: '{stem}-{index:03}'."
 
 
@@ -183,6 +184,8 @@ def settings_of(run: Run, verb: str) -> Settings:
         return value if value is not None else (config.get(f"{task}.{key}") or fallback)
 
     task = verb.partition(" ")[0]
+    if run.output in STDOUT:
+        raise UsageError(f"-o {run.output} is standard output", "-o -")
     for flag, given in (("--overwrite", run.overwrite), ("--resume", run.resume)):
         if run.number and given:
             raise UsageError(f"--number and {flag} contradict each other", "--number leaves what is there: give one of them")

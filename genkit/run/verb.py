@@ -287,6 +287,15 @@ class PictureVerb(Verb):
         return None
 
     @property
+    def unit(self) -> str:
+        """What a plan's time is told by where it is no megapixels of input; `effort` counts it."""
+        return ""
+
+    def effort(self, context: Context, width: int, height: int) -> float:
+        """What there is to do for an input of that size, in `unit`s."""
+        raise NotImplementedError
+
+    @property
     def works(self) -> bool:
         """Whether a picture takes minutes, is told of in steps, and takes the memory there is."""
         return False

@@ -14,7 +14,7 @@ from genkit.media.pictures.formats import WRITABLE, format_of
 from genkit.run import ability, settings
 from genkit.run.option import OUTPUT, option
 from genkit.run.verb import Context, Verb
-from genkit.verbs.gan.options import LATENT, LAYERS, SEED, WHAT
+from genkit.verbs.gan.options import LATENT, LAYERS, SEED, WHAT, check_layers
 
 if TYPE_CHECKING:
     from genkit.cards import Card
@@ -137,6 +137,7 @@ class FindDirections(Verb):
         self._names()
         self._check_saved(context.run)
         ability.need(context.card, "styles", "directions")
+        check_layers(self.layers, context.card)
         if context.run.output == "-":
             raise UsageError("standard output is no place for directions", "write to a file: -o FILE")
         if self.sheet is not None and format_of(self.sheet.suffix) not in WRITABLE:

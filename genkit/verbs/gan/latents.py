@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from genkit.cards import Card
     from genkit.models.shapes import SampleModel
 
+MOST_LAYERS = 1 << 20  # where only the loaded model knows how many there are
 MOST_FRAMES = 20_000
 LARGEST_FILE = 256 << 20  # bytes unpacked; ours take some kilobytes
 

@@ -74,6 +74,11 @@ class Project(PictureVerb):
         side = context.card.params.get("side")
         return (side, side) if isinstance(side, int) else (width, height)
 
+    unit = "steps"
+
+    def effort(self, context: Context, width: int, height: int) -> float:
+        return self.steps
+
     def beside(self, context: Context) -> Beside:
         return Beside((".npz",))
 

@@ -70,6 +70,14 @@ def marks(asked: Style) -> list[str]:
     return [f"step{step:04}" for step in range(every, steps, every)] if every else []
 
 
+def effort(asked: Style, width: int, height: int) -> float:
+    """Steps times the megapixels that are iterated on."""
+    from genkit.verbs.style.optimize import LARGEST, STEPS
+
+    share = min(1.0, (asked.optimize_size or LARGEST["cpu"]) / max(width, height, 1))
+    return (asked.steps or STEPS) * width * height * share**2 / 1e6
+
+
 @dataclass(frozen=True)
 class Painter:
     """Makes of the visible pixels of a picture, (H, W, 1 or 3), styled ones, (H, W, 3), in the way that was asked for.

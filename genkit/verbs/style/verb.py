@@ -183,6 +183,15 @@ class Style(PictureVerb):
     def works(self) -> bool:
         return self.optimizes
 
+    @property
+    def unit(self) -> str:
+        return "steps" if self.optimizes else ""
+
+    def effort(self, context: Context, width: int, height: int) -> float:
+        from genkit.verbs.style import methods
+
+        return methods.effort(self, width, height)
+
     def beside(self, context: Context) -> Beside:
         from genkit.verbs.style import methods
 

@@ -84,7 +84,11 @@ def plan_speech(verb: Tts, request: SpeechRequest, context: Context) -> Plan:
     rate = (encoding.rate or int(card.params.get("sample_rate", 22_050))) * encoding.bits // 8
     share = SHARES.get(encoding.format, 1.0)
     seconds = [script.letters / LETTERS_A_SECOND / verb.speed for script in request.scripts]
-    plan.items = [replace(item, bytes=int(seconds[item.index] * rate * share)) for item in plan.items]
+    plan.unit = "letters"
+    plan.items = [
+        replace(item, bytes=int(seconds[item.index] * rate * share), effort=request.scripts[item.index].letters)
+        for item in plan.items
+    ]
     return plan
 
 

@@ -73,6 +73,7 @@ def outputs_of(verb: Txt2img, context: Context, source: SourceSettings | None, n
         drawer.batch,
         ready=drawer.ready,
         reads={option: Path(path) for option, path in named.items() if path is not None},
+        unit="steps",
         notes=[*notes, *lost, *missing],
         remarks=remarks,
     )
@@ -229,6 +230,7 @@ def _single_outputs(planned: Sequence[Planned], every: int | None) -> list[Outpu
             prompt=each.job.prompt,
             size=size_of(each),
             alone=every is not None,
+            effort=effort_of(each),
             marks=[f"step{step:04}" for step in range(every, each.job.steps or MOST_STEPS, every)] if every else [],
         )
         for each, stem in zip(planned, stems, strict=True)
@@ -258,6 +260,13 @@ def size_of(planned: Planned) -> tuple[int, int] | None:
 
         scale = int(cards.find(planned.upscale, "upscale").params.get("scale", 0))
     return (size[0] * scale, size[1] * scale) if size and scale else None
+
+
+def effort_of(planned: Planned) -> float:
+    """Steps times megapixels, as far as the card tells."""
+    job = planned.job
+    width, height = job.size or (1000, 1000)
+    return max(1.0, job.steps * (job.denoise or 1.0)) * width * height / 1e6
 
 
 # --- sheets ---------------------------------------------------------------------------------------------------------------
@@ -292,6 +301,7 @@ def _sheets(request: Request, resolver: Resolver, planned: Sequence[Planned], gr
                 spelling=common[0].spelling,
                 prompt=_recorded_prompt(request),
                 alone=True,
+                effort=sum(map(effort_of, cells)),
             )
         )
     return [replace(each, stem=stem) for each, stem in zip(found, numbered(each.stem for each in found), strict=True)]
