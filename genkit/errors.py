@@ -77,6 +77,7 @@ CODES = {
     "unreachable": "a server cannot be reached",
     "unreadable": "a file cannot be read",
     "unsafe-address": "an address that is neither https nor of this machine",
+    "no-text": "a picture, HTML or other bytes where a text should be",
     "unsupported": "a valid file that no decoder here reads",
     "usage": "a command or a call that cannot be carried out",
     "vae": "an autoencoder that does not fit the model",

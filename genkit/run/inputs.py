@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from genkit.errors import UsageError
+from genkit.files import LARGEST_TEXT, read_input
 
 JUNK = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db", "ehthumbs_vista.db", "icon\r", "__macosx", "@eadir"})
 SHOWN = 3  # names in one message; the rest is counted
@@ -181,9 +182,9 @@ def _expand_lists(arguments: Iterable[str]) -> Iterator[tuple[str, str]]:
             continue
         listing = Path(argument[1:])
         try:
-            lines = listing.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
-        except OSError as error:
-            reason = error.strerror or "cannot be read"
+            lines = read_input(listing, LARGEST_TEXT).decode("utf-8-sig", "surrogateescape").splitlines()
+        except (OSError, ValueError) as error:
+            reason = error.strerror or "cannot be read" if isinstance(error, OSError) else error
             raise UsageError(f"{listing}: the list cannot be read: {reason}", code="missing-input") from error
         for number, line in enumerate(lines, 1):
             entry = line.strip()

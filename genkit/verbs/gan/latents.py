@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genkit.errors import InputError, UsageError
+from genkit.files import is_input, read_input
 from genkit.run.lists import LARGEST_SEED, parse_seeds
 
 if TYPE_CHECKING:
@@ -191,12 +192,14 @@ def read_bytes(path: Path, option: str) -> bytes:
     Raises:
         UsageError: it is not there. InputError: it cannot be read.
     """
-    if not path.is_file():
-        raise UsageError(f"{option} {path}: not found", code="missing-input")
+    if not is_input(path):
+        reason = "no regular file" if path.exists() else "not found"
+        raise UsageError(f"{option} {path}: {reason}", code="missing-input")
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{option} {path}: cannot be read: {error.strerror}", exit_code=2) from error
+        return read_input(path, LARGEST_FILE)
+    except (OSError, ValueError) as error:
+        reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+        raise InputError(f"{option} {path}: cannot be read: {reason}", exit_code=2) from error
 
 
 def refuse_other_model(card: Card, latent: Latent, path: Path) -> None:

@@ -202,10 +202,11 @@ class Style(PictureVerb):
             return True
         from pathlib import Path
 
+        from genkit.files import is_input
         from genkit.verbs.style.optimize import STARTS
 
         # what is neither a file nor a word is refused as both, once the options are checked
-        return self.start is not None and self.start not in STARTS and Path(self.start).is_file()
+        return self.start is not None and self.start not in STARTS and is_input(Path(self.start))
 
     def find_card(self, run: Run) -> Card:
         """For optimisation the published features where they are here, else the encoder of the model that ships."""

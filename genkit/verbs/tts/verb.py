@@ -49,7 +49,7 @@ class Tts(SpeechVerb):
     )
     source: list[str] | None = option(
         None,
-        "A text to read: txt, md, csv, jsonl (id and text), srt, vtt, ass (in their times), epub; a folder; -; repeatable.",
+        "A text to read: txt, md, html, epub, csv, jsonl (id, text), srt, vtt, ass (with times); a folder; -; repeatable.",
         panel=TEXT,
         flags=("--from",),
         metavar="PATH",
