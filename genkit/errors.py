@@ -47,6 +47,7 @@ CODES = {
     "no-alpha": "the picture has no transparency",
     "no-domain": "nothing says which kind of picture",
     "no-input": "there is nothing to work on",
+    "no-mask": "a picture with transparency is given as a mask",
     "no-partner": "the file that goes with this input is missing",
     "no-recipe": "a file says nothing of how it was made",
     "no-space": "the disk has too little room",

@@ -76,14 +76,12 @@ def test_texts_tables_books_and_lexicons_come_through_pipes(genkit: Run, pipe: C
     import zipfile
 
     book = io.BytesIO()
+    container = '<container><rootfiles><rootfile full-path="o.opf"/></rootfiles></container>'
+    item = '<item id="c" href="c.xhtml" media-type="application/xhtml+xml"/>'
     with zipfile.ZipFile(book, "w") as archive:
         archive.writestr("mimetype", "application/epub+zip")
-        archive.writestr(
-            "META-INF/container.xml", '<container><rootfiles><rootfile full-path="o.opf"/></rootfiles></container>'
-        )
-        archive.writestr(
-            "o.opf", '<package><manifest><item id="c" href="c.xhtml" media-type="application/xhtml+xml"/></manifest><spine><itemref idref="c"/></spine></package>'
-        )
+        archive.writestr("META-INF/container.xml", container)
+        archive.writestr("o.opf", f'<package><manifest>{item}</manifest><spine><itemref idref="c"/></spine></package>')
         archive.writestr("c.xhtml", "<html><body><p>Hello there.</p></body></html>")
     cases = {
         "text": b"Hello there.",

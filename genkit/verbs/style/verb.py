@@ -281,14 +281,17 @@ class Style(PictureVerb):
 
     def apply(self, model: StyleModel, picture: Picture, context: Context) -> Picture:
         from genkit.media.pictures.colour import to_srgb
-        from genkit.pixels import masks
+        from genkit.pixels import mask_kinds, masks
         from genkit.verbs.style import methods, task
 
         picture = to_srgb(picture, context.notify)
         options = replace(self._options(), styles=self._styles(context))
         if (drawn := context.picture("mask", in_srgb=False)) is not None:
             size = picture.width, picture.height
-            mask = masks.from_picture(drawn.pixels, drawn.alpha, size, str(context.files["mask"]))
+            given = masks.MaskPicture(drawn.pixels, drawn.alpha, str(context.files["mask"]))
+            if note := mask_kinds.judge(given, "a mask is white where the style goes, and black elsewhere"):
+                context.notify(note)
+            mask = masks.from_picture(given.pixels, given.alpha, size, given.name)
             options = replace(options, mask=mask)
         if self.optimizes or self.photoreal or self.semantic is not None:
             options = replace(options, paint=methods.Painter(self, model, options, context, picture))
