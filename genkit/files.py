@@ -238,17 +238,26 @@ def read_json(path: Path, most: int = LARGEST_TEXT) -> Any:
 
 
 def read_toml(path: Path, most: int = LARGEST_TEXT) -> dict[str, Any]:
-    """As `read_regular`, and TOML that nests at most `DEEPEST` levels.
+    """As `read_regular` and `parse_toml`.
 
     Raises:
-        OSError, ValueError: as that; it is none, or nests deeper.
+        OSError, ValueError: as those.
     """
-    text = read_regular(path, most).decode("utf-8")
+    return parse_toml(read_regular(path, most).decode("utf-8"))
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """TOML that nests at most `DEEPEST` levels.
+
+    Raises:
+        ValueError: it is none, or nests deeper.
+    """
     try:
-        value = tomllib.loads(text)
+        value: dict[str, Any] = tomllib.loads(text)
     except RecursionError:
         raise ValueError(TOO_DEEP) from None
-    return _shallow(value)
+    _shallow(value)
+    return value
 
 
 def _shallow(value: Any) -> Any:

@@ -177,3 +177,32 @@ def test_texts_that_only_look_odd_are_texts(genkit: Run) -> None:
         Path(f"{number}.txt").write_bytes(data)
         assert genkit("txt2img", "--from", f"{number}.txt", "--dry-run").code == 0, data
         assert genkit("tts", "--from", f"{number}.txt", "--dry-run").code == 0, data
+
+
+# --- what nests too deep ---------------------------------------------------------------------------------------------------
+
+
+def test_files_that_nest_too_deep_or_are_too_large_are_refused_by_name(genkit: Run, own_folders: Path) -> None:
+    deep = "[" * 100_000
+    Path("model").mkdir()
+    Path("model/model_index.json").write_text(deep)
+    Path("deep.toml").write_text(f"a = {deep}")
+    Path("dotted.toml").write_text(".".join("a" * 10_000) + " = 1")
+    Path("rows.jsonl").write_text(f'{{"prompt": "a heart", "text": {deep}')
+    Path("large.toml").write_bytes(b"# " + b"x" * (17 << 20))
+    os.mkfifo("pipe.toml")
+    for words, name in (
+        (("txt2img", "a heart", "--model", "./model"), "model_index.json"),
+        (("txt2img", "--from", "rows.jsonl"), "rows.jsonl, line 1"),
+        (("tts", "--from", "rows.jsonl"), "rows.jsonl, line 1"),
+        (("train", "upscale", "--config", "deep.toml", "--data", "."), "deep.toml"),
+        (("train", "upscale", "--config", "dotted.toml", "--data", "."), "dotted.toml"),
+        (("models", "info", "./deep.toml"), "deep.toml"),
+    ):
+        outcome = genkit(*words)
+        assert outcome.code in (1, 2, 3) and name in outcome.err and "nested deeper" in outcome.err, outcome.err
+        assert "bug" not in outcome.err
+    refused = genkit("train", "upscale", "--config", "large.toml", "--data", ".")
+    assert refused.code == 2 and "large.toml" in refused.err and "larger than" in refused.err
+    refused = genkit("train", "upscale", "--config", "pipe.toml", "--data", ".")
+    assert refused.code == 2 and "pipe.toml" in refused.err and "no regular file" in refused.err
