@@ -38,6 +38,7 @@ def upscale(
     name: str | None = None,
     overwrite: bool = False,
     resume: bool = False,
+    number: bool = False,
     again: bool = False,
     strip_metadata: bool = False,
     sidecar: bool = False,
@@ -68,6 +69,7 @@ def upscale(
     name: Output name, with {stem} {parent} {model} {verb} {scale} {seed} {index} {ext}: '{stem}-{index:03}'.
     overwrite: Replace outputs that exist.
     resume: Skip outputs already made from the same input, model and options.
+    number: Number outputs whose names are taken: NAME_2.
     again: Work on what this verb itself has made, too, which is left out else.
     strip_metadata: Write neither metadata nor recipe into the output.
     sidecar: Write the recipe to OUTPUT.json beside the output, too.
@@ -96,6 +98,7 @@ def colorize(
     name: str | None = None,
     overwrite: bool = False,
     resume: bool = False,
+    number: bool = False,
     again: bool = False,
     strip_metadata: bool = False,
     sidecar: bool = False,
@@ -122,6 +125,7 @@ def colorize(
     name: Output name, with {stem} {parent} {model} {verb} {scale} {seed} {index} {ext}: '{stem}-{index:03}'.
     overwrite: Replace outputs that exist.
     resume: Skip outputs already made from the same input, model and options.
+    number: Number outputs whose names are taken: NAME_2.
     again: Work on what this verb itself has made, too, which is left out else.
     strip_metadata: Write neither metadata nor recipe into the output.
     sidecar: Write the recipe to OUTPUT.json beside the output, too.
@@ -161,6 +165,7 @@ def inpaint(
     name: str | None = None,
     overwrite: bool = False,
     resume: bool = False,
+    number: bool = False,
     again: bool = False,
     strip_metadata: bool = False,
     sidecar: bool = False,
@@ -200,6 +205,7 @@ def inpaint(
     name: Output name, with {stem} {parent} {model} {verb} {scale} {seed} {index} {ext}: '{stem}-{index:03}'.
     overwrite: Replace outputs that exist.
     resume: Skip outputs already made from the same input, model and options.
+    number: Number outputs whose names are taken: NAME_2.
     again: Work on what this verb itself has made, too, which is left out else.
     strip_metadata: Write neither metadata nor recipe into the output.
     sidecar: Write the recipe to OUTPUT.json beside the output, too.
@@ -243,6 +249,7 @@ def style(
     name: str | None = None,
     overwrite: bool = False,
     resume: bool = False,
+    number: bool = False,
     again: bool = False,
     strip_metadata: bool = False,
     sidecar: bool = False,
@@ -284,6 +291,7 @@ def style(
     name: Output name, with {stem} {parent} {model} {verb} {scale} {seed} {index} {ext}: '{stem}-{index:03}'.
     overwrite: Replace outputs that exist.
     resume: Skip outputs already made from the same input, model and options.
+    number: Number outputs whose names are taken: NAME_2.
     again: Work on what this verb itself has made, too, which is left out else.
     strip_metadata: Write neither metadata nor recipe into the output.
     sidecar: Write the recipe to OUTPUT.json beside the output, too.
@@ -319,6 +327,7 @@ def translate(
     name: str | None = None,
     overwrite: bool = False,
     resume: bool = False,
+    number: bool = False,
     again: bool = False,
     strip_metadata: bool = False,
     sidecar: bool = False,
@@ -352,6 +361,7 @@ def translate(
     name: Output name, with {stem} {parent} {model} {verb} {scale} {seed} {index} {ext}: '{stem}-{index:03}'.
     overwrite: Replace outputs that exist.
     resume: Skip outputs already made from the same input, model and options.
+    number: Number outputs whose names are taken: NAME_2.
     again: Work on what this verb itself has made, too, which is left out else.
     strip_metadata: Write neither metadata nor recipe into the output.
     sidecar: Write the recipe to OUTPUT.json beside the output, too.
@@ -390,6 +400,7 @@ def gan(
     name: str | None = None,
     overwrite: bool = False,
     resume: bool = False,
+    number: bool = False,
     strip_metadata: bool = False,
     sidecar: bool = False,
     model: str | Path | Model | None = None,
@@ -420,6 +431,7 @@ def gan(
     name: Output name, with {stem} {model} {verb} {seed} {index} {ext}: '{stem}-{index:03}'.
     overwrite: Replace outputs that exist.
     resume: Skip outputs already made from the same input, model and options.
+    number: Number outputs whose names are taken: NAME_2.
     strip_metadata: Write neither metadata nor recipe into the output.
     sidecar: Write the recipe to OUTPUT.json beside the output, too.
     model: Model to use; see `genkit models list`.
@@ -467,6 +479,7 @@ def txt2img(
     name: str | None = None,
     overwrite: bool = False,
     resume: bool = False,
+    number: bool = False,
     strip_metadata: bool = False,
     sidecar: bool = False,
     model: str | Path | Model | None = None,
@@ -512,6 +525,7 @@ def txt2img(
     name: Output name, with {stem} {model} {verb} {seed} {index} {ext}: '{stem}-{index:03}'.
     overwrite: Replace outputs that exist.
     resume: Skip outputs already made from the same input, model and options.
+    number: Number outputs whose names are taken: NAME_2.
     strip_metadata: Write neither metadata nor recipe into the output.
     sidecar: Write the recipe to OUTPUT.json beside the output, too.
     model: Model to use; see `genkit models list`.
@@ -549,6 +563,7 @@ def tts(
     name: str | None = None,
     overwrite: bool = False,
     resume: bool = False,
+    number: bool = False,
     strip_metadata: bool = False,
     sidecar: bool = False,
     model: str | Path | Model | None = None,
@@ -561,7 +576,7 @@ def tts(
 ) -> Any:
     """Read text aloud.
 
-    source: A text to read: txt, md, csv, jsonl (id and text), srt, vtt, ass (in their times), epub; a folder; -; repeatable.
+    source: A text to read: txt, md, html, epub, csv, jsonl (id, text), srt, vtt, ass (with times); a folder; -; repeatable.
     split: One output a line (a row, a chapter): 0001-<first-words>.wav.
     join: Everything in one output, with chapters.
     language: The text's language, such as de or en-GB.
@@ -582,6 +597,7 @@ def tts(
     name: Output name, with {stem} {model} {verb} {seed} {index} {ext}: '{stem}-{index:03}'.
     overwrite: Replace outputs that exist.
     resume: Skip outputs already made from the same input, model and options.
+    number: Number outputs whose names are taken: NAME_2.
     strip_metadata: Write neither metadata nor recipe into the output.
     sidecar: Write the recipe to OUTPUT.json beside the output, too.
     model: Model to use; see `genkit models list`.

@@ -37,6 +37,26 @@ PIECE = 1 << 20
 DEEPEST = 64  # levels; cards have five
 TOO_DEEP = f"nested deeper than {DEEPEST} levels"
 _OTHER_HOST_S = 86_400.0  # on a shared folder another machine's processes cannot be asked; a day without a change is dead
+HTML = "HTML"
+_BEFORE_HTML = rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^<>]*>\s*)?(?:<!--[^<>]*-->\s*)?"
+_HTML = re.compile(_BEFORE_HTML + rb"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+_KINDS = {
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"GIF8": "a GIF picture",
+    b"RIFF": "a WebP picture or WAV sound",
+    b"OggS": "sound",
+    b"fLaC": "sound",
+    b"ID3": "sound",
+    b"%PDF-": "PDF",
+    b"{\\rtf": "RTF",
+    b"PK\x03\x04": "a ZIP archive (a .pth, .docx or .epub is one, too)",
+    b"\x1f\x8b": "packed by gzip",
+    b"\x80\x02": "a pickle",
+    b"\x80\x03": "a pickle",
+    b"\x80\x04": "a pickle",
+    b"\x80\x05": "a pickle",
+}
 _pipes: dict[tuple[int, int], bytes] = {}  # device and number of a pipe that was read: its bytes
 
 
@@ -173,6 +193,11 @@ def is_pipe(path: Path) -> bool:
         return False
 
 
+def is_input(path: Path) -> bool:
+    """Whether something is there that `read_input` reads: a regular file, or a pipe."""
+    return path.is_file() or is_pipe(path)
+
+
 def read_input(path: Path, most: int = LARGEST_INPUT) -> bytes:
     """The bytes of a file that the user named: a regular one, or a pipe, whose bytes this process then keeps.
 
@@ -213,17 +238,26 @@ def read_json(path: Path, most: int = LARGEST_TEXT) -> Any:
 
 
 def read_toml(path: Path, most: int = LARGEST_TEXT) -> dict[str, Any]:
-    """As `read_regular`, and TOML that nests at most `DEEPEST` levels.
+    """As `read_regular` and `parse_toml`.
 
     Raises:
-        OSError, ValueError: as that; it is none, or nests deeper.
+        OSError, ValueError: as those.
     """
-    text = read_regular(path, most).decode("utf-8")
+    return parse_toml(read_regular(path, most).decode("utf-8"))
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """TOML that nests at most `DEEPEST` levels.
+
+    Raises:
+        ValueError: it is none, or nests deeper.
+    """
     try:
-        value = tomllib.loads(text)
+        value: dict[str, Any] = tomllib.loads(text)
     except RecursionError:
         raise ValueError(TOO_DEEP) from None
-    return _shallow(value)
+    _shallow(value)
+    return value
 
 
 def _shallow(value: Any) -> Any:
@@ -239,6 +273,18 @@ def _shallow(value: Any) -> Any:
         if not level:
             return value
     raise ValueError(TOO_DEEP)
+
+
+def kind_of(data: bytes) -> str | None:
+    """What bytes are that are no plain text, in words: "a PNG picture", "HTML"; None where they may be text."""
+    for start, name in _KINDS.items():
+        if data.startswith(start):
+            return name
+    if _HTML.match(data[:4096]):
+        return HTML
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):  # UTF-16, which says so
+        return None
+    return "binary" if b"\0" in data else None
 
 
 # --- words ----------------------------------------------------------------------------------------------------------------

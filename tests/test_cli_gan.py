@@ -353,3 +353,101 @@ def test_a_grid_and_a_mixture_from_python_are_the_commands(tiny: str, genkit: Ru
     assert genkit("gan", "--model", tiny, "--mix", "3:7:0", "-o", "mix.png").code == 0
     assert (np.asarray(library.gan(mix=["3:7:0"], model=tiny)) == pixels("mix.png")).all()
     assert library.gan(grid="1x1", model=tiny).size == (SIDE, SIDE)
+
+
+def test_what_lies_beside_a_picture_is_guarded(tiny: str, genkit: Run, monkeypatch: pytest.MonkeyPatch):
+    draw = ("gan", "--model", tiny, "--seed", 5, "--save-latent")
+    assert genkit(*draw, "-o", "lat.png").code == 0
+    latent = Path("lat.npz").read_bytes()
+    edit = ("gan", "edit", "lat.npz", "--direction", "0", "--save-latent", "-o", "lat.png")
+    for more in ((), ("--resume",), ("--overwrite",)):
+        refused = genkit(*edit, *more)
+        assert refused.code == 2 and "would replace the input lat.npz, which it is made with" in refused.err, refused.err
+        assert "--overwrite" not in refused.err and Path("lat.npz").read_bytes() == latent
+    assert genkit(*edit, "--number").lines == ["lat_2.png"] and Path("lat_2.npz").is_file()
+    for number in (1, 2):  # of several, the first is as safe as the last
+        refused = genkit(
+            "gan", "--latent", "lat.npz", "--latent", "lat_2.npz", "--save-latent", "-o", f"./lat{'_2'[: 2 * number - 2]}.png"
+        )
+        assert refused.code == 2 and Path("lat.npz").read_bytes() == latent
+    # a picture of genkit's own, and a latent beside it that somebody else put there
+    assert genkit("gan", "--model", tiny, "--seed", 6, "-o", "own.png").code == 0
+    Path("own.npz").write_bytes(b"mine")
+    refused = genkit("gan", "--model", tiny, "--seed", 7, "--save-latent", "-o", "own.png", "--resume")
+    assert refused.code == 1 and "own.npz: is there already, and was not made by genkit" in refused.err
+    assert Path("own.npz").read_bytes() == b"mine"
+    again = genkit("gan", "--model", tiny, "--seed", 8, "--save-latent", "-o", "lat.png", "--resume")
+    assert again.code == 0 and "1 made with other options is made anew" in again.err and Path("lat.npz").read_bytes() != latent
+    Path("lat.npz").write_bytes(latent + b"changed by hand")
+    assert genkit(*draw, "-o", "lat.png", "--resume").code == 1
+
+
+def test_a_projection_and_its_latent_are_one(
+    tiny: str, genkit: Run, picture: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+):
+    from genkit.verbs.gan import project
+
+    monkeypatch.setattr(project, "load_features", lambda *_: lambda images: [images])
+    picture(Path("photo.png"), 40, 30)
+    words = ("gan", "project", "photo.png", "--model", tiny, "--steps", 2)
+    Path("photo_projected.npz").write_bytes(b"mine")
+    assert genkit(*words).code == 2
+    foreign = genkit(*words, "--resume")
+    assert foreign.code == 1 and "photo_projected.npz: is there already, and was not made by genkit" in foreign.err
+    assert genkit(*words, "--number").lines == ["photo_projected_2.png"] and Path("photo_projected_2.npz").is_file()
+    assert Path("photo_projected.npz").read_bytes() == b"mine" and not Path("photo_projected.png").exists()
+    assert genkit(*words, "--overwrite").code == 0
+    Path("photo_projected.npz").unlink()  # the picture alone is no whole projection
+    assert genkit(*words, "--resume").lines == ["photo_projected.png"] and Path("photo_projected.npz").is_file()
+    assert "already made" in genkit(*words, "--resume").err
+    picture(Path("photo.jpg"), 40, 30)
+    refused = genkit("gan", "project", "photo.png", "photo.jpg", "--model", tiny, "--steps", 2, "-o", "out/", "--overwrite")
+    assert refused.code == 2 and "photo.png and photo.jpg would both write out/photo.npz" in refused.err
+
+
+def test_directions_and_their_sheet_replace_nothing_that_is_read(tiny: str, genkit: Run):
+    find = ("gan", "directions", "--model", tiny, "--count", 2)
+    assert genkit(*find).code == 0
+    refused = genkit(*find)
+    assert refused.code == 2 and "--number takes a free name (tiny-directions_2.npz), --overwrite replaces it" in refused.err
+    assert genkit(*find, "--number").lines == ["tiny-directions_2.npz"]
+    assert genkit(*find, "-o", "d.png", "--sheet", "d.png").code == 2
+    kept = Path("tiny-directions.npz").read_bytes()
+    Path("tiny-directions.npz").rename("d.png")
+    refused = genkit("gan", "directions", "d.png", "--sheet", "d.png", "--overwrite")
+    assert refused.code == 2 and "would replace the file d.png" in refused.err and Path("d.png").read_bytes() == kept
+    assert "not a format that can be written" in genkit("gan", "directions", "d.png", "--sheet", "sheet.npz").err
+
+
+def test_layers_that_the_card_does_not_have_stop_the_plan(genkit: Run):
+    for words in (
+        ("--mix", "3:7:99"),
+        ("--mix", "3:7:0-5"),
+        ("edit", "--seed", 1, "--layers", "5"),
+        ("directions", "--layers=5"),
+    ):
+        refused = genkit("gan", *words)
+        assert refused.code == 2 and "there is no layer" in refused.err and "has layers 0 to 4" in refused.err, refused.err
+    assert genkit("gan", "--mix", "3:7:4", "--dry-run").code == 0
+
+
+@pytest.mark.parametrize("family", ["style_dcgan", "stylegan2"])
+def test_the_layers_of_a_card_are_those_of_its_network(family: str):
+    import importlib
+    from types import SimpleNamespace
+
+    from genkit.cards.abilities import style_layers
+
+    build = importlib.import_module(f"genkit.models.gan.{family}").build
+    small = {"channel_base": 128, "channel_max": 16} if family == "stylegan2" else {}
+    for side in (8, 64):
+        network = build(side, z_dim=8, w_dim=8, **small)
+        assert style_layers(SimpleNamespace(family=family, params={"side": side})) == network.layers  # type: ignore[arg-type]
+    assert style_layers(SimpleNamespace(family=family, params={})) is None  # type: ignore[arg-type]
+
+
+def test_a_plan_of_drawings_knows_its_time_once_the_model_has_run(tiny: str, genkit: Run):
+    assert "has not run here yet" in genkit("gan", "--model", tiny, "--dry-run").err
+    assert genkit("gan", "--model", tiny, "--seeds", "0-1").code == 0
+    assert "time: about" in genkit("gan", "--model", tiny, "--seeds", "5-8", "--dry-run").err
+    assert "has not run here yet" in genkit("gan", "edit", "--model", tiny, "--seed", 1, "--dry-run").err

@@ -313,3 +313,83 @@ def test_a_mask_that_is_no_file_is_in_the_recipe(picture: Any, filler: Any, work
     assert facts[0] == facts[1] != facts[2] and len(facts[0]["sha256"]) == 64
     assert facts[0]["name"] == "a picture without a file of 40x30"
     assert "a picture without a file of 40x30" in genkit("show", "out.png").out
+
+
+def test_a_photograph_as_a_mask_is_refused_or_told(genkit: Run, picture: Any, filler: Any, work: Path) -> None:
+    photo = picture(work / "photo.png", 40, 30)
+    hole = np.dstack([pixels_of(photo), np.full((30, 40), 255, np.uint8)])
+    hole[8:16, 10:20, 3] = 0
+    for name, pixels in (("hole.png", hole), ("grey.png", hole[..., [1, 3]])):
+        Image.fromarray(pixels).save(work / name)
+        outcome = genkit("inpaint", photo, "--mask", work / name, "-o", "out.png", *filler)
+        assert outcome.code == 1 and f"{name}: looks like a picture with a transparent part" in outcome.err
+        assert "--mask alpha" in outcome.err and not (work / "out.png").exists()
+    outcome = genkit("style", photo, "--style", photo, "--mask", work / "hole.png", "-o", "out.png")
+    assert outcome.code == 1 and "looks like a picture with a transparent part" in outcome.err and "alpha" not in outcome.err
+    deep = work / "deep.png"
+    Image.fromarray(np.linspace(0, 65535, 1200).astype(np.uint16).reshape(30, 40)).save(deep)
+    for mask in (photo, picture(work / "grey2.jpg", 40, 30, "L"), picture(work / "indexed.gif", 40, 30, "P"), deep):
+        outcome = genkit("inpaint", photo, "--mask", mask, "-o", "out.png", "--overwrite", *filler)
+        assert f"{mask} looks like a photograph, and not like a mask" in outcome.err, outcome.err
+
+
+def test_masks_of_other_kinds_are_taken_for_what_they_are(genkit: Run, picture: Any, filler: Any, work: Path) -> None:
+    photo, mask = picture(work / "photo.png", 40, 30), save_mask(work / "mask.png")
+
+    def said(name: str, image: Image.Image, *more: object) -> str:
+        image.save(work / name)
+        outcome = genkit("inpaint", photo, "--mask", work / name, "-o", "out.png", "--overwrite", *more, *filler)
+        assert outcome.code == 0, outcome.err
+        return str(outcome.err)
+
+    plain = pixels_of(mask)
+    white = plain[..., None].repeat(3, 2)
+    soft = Image.fromarray(plain).resize((20, 15)).resize((40, 30), Image.Resampling.BICUBIC)
+    strokes = np.dstack([np.full((30, 40), 255, np.uint8), plain])  # white on a transparent layer
+    palette = Image.fromarray(plain // 255, "P")
+    palette.putpalette([0, 0, 0, 255, 255, 255])
+    for name, image in {
+        "soft.png": soft,
+        "lossy.jpg": Image.fromarray(plain),
+        "one-bit.png": Image.fromarray(plain).convert("1"),
+        "deep.png": Image.fromarray(plain.astype(np.uint16) * 257),
+        "strokes.png": Image.fromarray(strokes),
+        "palette.png": palette,
+        "rgb.png": Image.fromarray(white),
+    }.items():
+        assert "mask" not in said(name, image).replace(name, ""), name
+    red = np.where(white > 0, np.uint8([255, 0, 0]), np.uint8([0, 0, 0]))
+    told = said("red.png", Image.fromarray(red))
+    assert "red.png has colours, which count by their brightness" in told and "the mask is empty" in told
+    labels = said("labels.png", Image.fromarray((plain > 0).astype(np.uint16) * 255))
+    assert "its brightest value is 255 of 65535" in labels
+    turned = said("turned.png", Image.fromarray(255 - plain), "--grow", 0, "--feather", 0)
+    assert "the mask covers 9" in turned and "--invert-mask repaints the rest" in turned
+    assert "covers" not in said("turned.png", Image.fromarray(255 - plain), "--invert-mask")
+
+
+def test_a_hole_under_a_mask_is_painted_and_shown(genkit: Run, picture: Any, filler: Any, work: Path) -> None:
+    photo, mask = picture(work / "photo.png", 40, 30, "RGBA"), save_mask(work / "mask.png")
+    whole = pixels_of(photo)
+    whole[..., 3] = 255
+
+    def run(*words: object, hidden: tuple[slice, slice]) -> tuple[np.ndarray, str]:
+        pixels = whole.copy()
+        pixels[(*hidden, 3)] = 0
+        Image.fromarray(pixels).save(photo)
+        outcome = genkit("inpaint", photo, *words, "-o", "out.png", "--overwrite", *filler)
+        assert outcome.code == 0, outcome.err
+        return pixels_of(work / "out.png")[..., 3], str(outcome.err)
+
+    hole, outside = np.s_[8:16, 10:20], np.s_[20:28, 30:38]
+    for words in (("--mask", mask), ("--mask-box", "10,8,10,8")):
+        alpha, told = run(*words, hidden=hole)
+        assert "what is transparent under the mask is painted, and opaque from now on" in told
+        assert (alpha[hole] == 255).all()
+    alpha, told = run("--mask", mask, hidden=outside)
+    assert (alpha[outside] == 0).all() and "transparent" not in told
+    alpha, told = run("--mask", mask, hidden=np.s_[8:10, 10:20])  # an edge of what is transparent
+    assert (alpha[8:10, 10:20] == 0).all() and "25% of what the mask covers is transparent, and stays so" in told
+    whole[hole] = (1, 2, 3, 255)
+    alpha, _ = run("--mask-color", "#010203", hidden=hole)  # nobody sees that colour there
+    assert (alpha[hole] == 0).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -437,3 +438,82 @@ def test_what_is_written_is_played_and_a_plan_is_not(tts: Any, monkeypatch: pyte
 def test_words_that_begin_with_a_dash_are_told_the_way_out(genkit: Run) -> None:
     refused = genkit("tts", "-5 degrees outside")
     assert refused.code == 2 and 'genkit tts -- "-5 degrees outside"' in refused.err
+
+
+FILM = "1\n00:00:00,000 --> 00:00:05,000\nHello there.\n"
+
+
+def test_subtitles_and_plots_replace_nothing_of_the_users(tts: Any) -> None:
+    for name in ("film.srt", "second.srt"):
+        Path(name).write_text(FILM)
+    for more in ((), ("--resume",), ("--overwrite",)):
+        for words in (("--from", "film.srt"), ("--from", "film.srt", "--from", "second.srt")):
+            refused = tts(*words, "--subtitles", "srt", *more)
+            assert refused.code == 2 and "would replace --from film.srt" in refused.err, refused.err
+            assert "--overwrite" not in refused.err and Path("film.srt").read_text() == FILM
+    assert tts("--from", "film.srt", "--subtitles", "srt", "--number").lines == ["film_2.wav"]
+    assert Path("film_2.srt").is_file() and not Path("film.wav").exists()
+    Path("0001-hello.json").write_text("Hello.")
+    assert tts("--from", "0001-hello.json", "--split", "--subtitles", "json", "--overwrite").code == 2
+    for option, name in (("--subtitles=srt", "hello.srt"), ("--plot", "hello.png")):
+        Path(name).write_text("mine")
+        refused = tts("Hello", "-o", "hello.wav", option, "--resume")
+        assert refused.code == 1 and f"{name}: is there already, and was not made by genkit" in refused.err
+        assert Path(name).read_text() == "mine" and not Path("hello.wav").exists()
+    assert tts("Hello", "-o", "hello.wav", "--seed", 1).code == 0  # one of ours beside somebody else's subtitles
+    assert tts("Hello you", "-o", "hello.wav", "--subtitles", "srt", "--seed", 1, "--resume").code == 1
+    assert Path("hello.srt").read_text() == "mine"
+
+
+def test_a_sound_and_its_subtitles_are_made_anew_together(tts: Any) -> None:
+    words = ("-o", "a.wav", "--subtitles", "srt", "--plot", "--seed", 1)
+    assert tts("Hello", *words).code == 0
+    before = {name: Path(name).read_bytes() for name in ("a.srt", "a.png", "a.wav")}
+    again = tts("Hello you", *words, "--resume")
+    assert again.code == 0 and "1 made with other options is made anew" in again.err
+    assert all(Path(name).read_bytes() != data for name, data in before.items())
+    Path("a.srt").write_text(Path("a.srt").read_text() + "by hand")
+    assert tts("Hello", *words, "--resume").code == 1 and "by hand" in Path("a.srt").read_text()
+
+
+@pytest.mark.parametrize("last", ["a.srt", "a.wav"])
+def test_a_kill_between_a_sound_and_its_subtitles_makes_none_twice(
+    tts: Any, last: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = os.replace
+
+    def last_act(source: object, target: object) -> None:
+        replace(source, target)
+        if str(target).endswith(last):
+            raise KeyboardInterrupt  # the process ends here
+
+    words = ("Hello there.", "-o", "a.wav", "--subtitles", "srt", "--seed", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", last_act)
+        patch.setattr("genkit.run.batch.WRITERS", 0)
+        patch.setattr(
+            "genkit.run.batch._Run._process",
+            lambda run, process, place, item, loaded, weight: run._write(item, process(item, loaded)),
+        )
+        assert tts(*words).code == 130
+    made = Path("a.srt").stat()
+    again = tts(*words, "--resume", "--json")
+    assert again.code == 0, again.err
+    assert again.events[-1]["done"] == int(last == "a.srt")
+    now = Path("a.srt").stat()
+    assert (now.st_ino, now.st_mtime_ns) == (made.st_ino, made.st_mtime_ns) and sound("a.wav").any()
+    assert not list(Path().glob(".a.wav*"))
+
+
+def test_a_plan_of_speech_knows_its_time_once_the_voice_has_spoken(tts: Any) -> None:
+    assert "has not run here yet" in tts("Hello", "--dry-run").err
+    assert tts("Hello there.", "-o", "a.wav").code == 0
+    assert "time: about" in tts("Hello", "--dry-run").err
+
+
+def test_a_device_takes_speech_as_a_stream(tts: Any) -> None:
+    done = tts("Hello there.", "-o", "/dev/null")
+    assert done.code == 0 and done.lines == [] and not list(Path("/dev").glob(".null*"))
+    assert tts("Hello there.", "-o", "/dev/null", "--format", "raw").code == 0
+    refused = tts("Hello there.", "-o", "/dev/null", "--subtitles", "srt")
+    assert refused.code == 2 and "--subtitles needs the whole sound" in refused.err

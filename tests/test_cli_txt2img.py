@@ -474,3 +474,33 @@ def test_python_writes_every_picture_and_what_makes_it_again(model: FakeDraw, ge
     assert [Path(path).name for path in paths] == ["a-cat-seed1.png", "a-cat-seed1-2.png", "a-b-c-seed1.png"]
     shown = genkit("show", paths[-1]).out
     assert r"\{a|b\} (c:1.2)" in shown and r"\{x|y\}" in shown
+
+
+def test_lists_sources_and_saved_steps_are_guarded(draw: Run, genkit: Run):
+    heart = ("a heart", "--seed", 1, "--steps", 6, "--save-steps", 2)
+    Path("a-heart-seed1_step0002.png").write_bytes(b"mine")
+    refused = draw(*heart)
+    assert refused.code == 2 and "already there: a-heart-seed1_step0002.png" in refused.err
+    foreign = draw(*heart, "--resume")
+    assert foreign.code == 1 and "was not made by genkit" in foreign.err
+    assert draw(*heart, "--number").lines == ["a-heart-seed1_2.png"] and Path("a-heart-seed1_2_step0002.png").is_file()
+    assert Path("a-heart-seed1_step0002.png").read_bytes() == b"mine"
+    # steps of our own go with the picture that they lead to
+    changed = draw("a heart", "--seed", 1, "--steps", 8, "--save-steps", 2, "-o", "a-heart-seed1_2.png", "--resume")
+    assert changed.code == 0 and "1 made with other options is made anew" in changed.err
+    like = ("--like", "a-heart-seed1_2.png", "-o", "a-heart-seed1_2.png")
+    for more in ((), ("--overwrite",), ("--resume",)):
+        refused = draw(*like, *more)
+        assert refused.code == 2 and "would replace --like a-heart-seed1_2.png" in refused.err, refused.err
+    assert draw(*like, "--number").lines == ["a-heart-seed1_2_2.png"]
+
+
+def test_a_plan_knows_its_time_by_steps(draw: Run):
+    def seconds(*words: object) -> float | None:
+        found: float | None = draw("a heart", "--seed", 1, *words, "--dry-run", "--json").events[0]["seconds"]
+        return found
+
+    assert seconds() is None
+    assert draw("a heart", "--seeds", "1-4", "-o", "out/").code == 0
+    few, many = seconds("--steps", 1), seconds("--steps", 50, "--size", "160x160")
+    assert few is not None and many is not None and many > few

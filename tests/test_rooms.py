@@ -24,12 +24,12 @@ ALLOWED = {
     "media": BELOW,
     "nets": set(),
     "pixels": {"nets", "runtime", "cards", "errors"},
-    "text": {"nets", "runtime", "cards", "errors"},
-    "data": {"pixels", "media", "text", "nets", "cards", "errors"},
-    "models": {"text", "nets", "weights", "runtime", "cards", "errors"},
+    "text": {"nets", "runtime", "cards", "files", "errors"},
+    "data": {"pixels", "media", "text", "nets", "cards", "files", "errors"},
+    "models": {"text", "nets", "weights", "runtime", "cards", "files", "errors"},
     "run": {"media", "models", "weights", "runtime", "cards", "config", "files", "errors", "version"},
     "verbs": {"run", "pixels", "text", "media", "nets", "runtime", "cards", "files", "errors"},
-    "evaluate": {"verbs", "models", "data", "pixels", "text", "media", "nets", "weights", "runtime", "cards", "errors"},
+    "evaluate": {"verbs", "models", "data", "pixels", "text", "media", "nets", "weights", "runtime"} | BELOW - {"config"},
 }
 ALLOWED["train"] = ALLOWED["evaluate"] | {"evaluate"}
 ANYTHING = {"cli", "__init__", "__main__", "python"}

@@ -220,7 +220,7 @@ def test_pictures_on_the_way_lie_beside_the_output(shallow: str, files: tuple[Pa
     assert all((tmp_path / name).is_file() for name in saved)
     (tmp_path / "photo_styled.png").unlink()
     done = genkit("style", photo, *options, "--method", "optimize")
-    assert done.code == 1 and "photo_styled_step0002.png: is there already" in done.err
+    assert done.code == 2 and "photo_styled_step0002.png" in done.err and "already there" in done.err
     assert genkit("style", photo, *options, "--method", "optimize", "--overwrite").code == 0
     done = genkit("style", tmp_path, *options, "--method", "optimize", "--overwrite", "--dry-run")
     assert "step0002" not in done.out

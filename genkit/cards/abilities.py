@@ -109,3 +109,12 @@ def abilities(card: Described) -> frozenset[str]:
     derived = {word for task in card.tasks for word, follows in ABILITIES.get(task, {}).items() if follows(card)}
     # voices said it among their parameters before there was a field for it, and cards of then are read
     return frozenset({*derived, *card.declared, *card.params.get("can", ()), *(option.name for option in card.options)})
+
+
+def style_layers(card: Card) -> int | None:
+    """How many layers of a style-based network a latent is for, where the card tells its side."""
+    side = card.params.get("side")
+    if not isinstance(side, int) or side < 4:
+        return None
+    once = side.bit_length() - 2  # a layer at 4 pixels, and one for each time that they are doubled
+    return {"style_dcgan": once, "stylegan2": 2 * once}.get(card.family)

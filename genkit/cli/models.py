@@ -392,9 +392,9 @@ def _pair(text: str, form: str) -> tuple[str, str]:
 
 def _value(text: str) -> Any:
     """A TOML value where it is one (4, 0.5, true), else the text itself."""
-    import tomllib
+    from genkit.files import parse_toml
 
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        return parse_toml(f"value = {text}")["value"]
     except ValueError:
         return text

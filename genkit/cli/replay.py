@@ -54,6 +54,8 @@ def replay(
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Pass over an output that was made so already.")] = False,
+    number: Annotated[bool, typer.Option("--number", help="Number the output if its name is taken: NAME_2.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON event a line on standard output.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but paths and errors.")] = False,
 ) -> Any:
@@ -75,7 +77,8 @@ def replay(
     for note in _differences(recipe):
         _note(note)
     output = output or str(file.with_name(f"{file.stem}-replay{file.suffix}"))
-    given = {"device": device, "max_pixels": max_pixels, "overwrite": overwrite, "json": json, "quiet": quiet}
+    flags = {"overwrite": overwrite, "resume": resume, "number": number, "json": json, "quiet": quiet}
+    given = {"device": device, "max_pixels": max_pixels, **flags}
     chosen = {name: value for name, value in given.items() if value}
     # An input may begin with - or @: its own path, made absolute, cannot be taken for anything else.
     call = from_recipe(verbs.find(name), recipe, found and found.absolute(), places, {"output": output, **chosen})

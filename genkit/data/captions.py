@@ -23,6 +23,7 @@ from genkit.data.names import matches
 from genkit.data.pictures import ARCHIVE_ERRORS, list_pictures, read_pictures
 from genkit.data.squares import icon_square
 from genkit.errors import UsageError
+from genkit.files import read_input, read_regular
 
 LARGEST_TABLE, LARGEST_TEXT = 64 << 20, 1 << 20  # bytes of words
 TABLES = ("captions.tsv", "captions.csv")
@@ -129,11 +130,11 @@ def read_captions(source: Path, table: Path | None, selection: Selection) -> dic
 def _table(source: Path, table: Path | None) -> tuple[str | None, str]:
     try:
         if table is not None:
-            return table.read_text(encoding="utf-8-sig"), str(table)
+            return read_input(table, LARGEST_TABLE).decode("utf-8-sig"), str(table)
         if source.is_dir():
             for name in TABLES:
                 if (source / name).is_file():
-                    return (source / name).read_text(encoding="utf-8-sig"), str(source / name)
+                    return read_regular(source / name, LARGEST_TABLE).decode("utf-8-sig"), str(source / name)
         elif zipfile.is_zipfile(source):
             with zipfile.ZipFile(source) as archive:
                 for name in TABLES:
@@ -155,7 +156,7 @@ def _beside(source: Path, names: Sequence[str]) -> Iterator[tuple[str, str]]:
                 if archive is not None and text in there:
                     yield name, _member(archive, text, LARGEST_TEXT).decode("utf-8")
                 elif archive is None and (source / text).is_file():
-                    yield name, (source / text).read_text(encoding="utf-8")
+                    yield name, read_regular(source / text, LARGEST_TEXT).decode("utf-8")
             except (OSError, ValueError, *ARCHIVE_ERRORS) as error:
                 raise UsageError(f"{source}: {text} cannot be read as text ({error})") from error
 

@@ -8,6 +8,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from genkit.errors import UsageError
+from genkit.files import LARGEST_TEXT, read_input
 
 
 def read_names(path: Path) -> list[str]:
@@ -17,9 +18,10 @@ def read_names(path: Path) -> list[str]:
         UsageError: it cannot be read as text.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        text = read_input(path, LARGEST_TEXT).decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        unreadable = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error)
+        reason = error.strerror if isinstance(error, OSError) else unreadable
         raise UsageError(f"{path}: {reason}", code="missing-input") from error
     return [line.strip() for line in text.splitlines() if line.strip()]
 

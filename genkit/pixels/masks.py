@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from genkit.errors import InputError, UsageError
 from genkit.nets.luma import LUMA
+from genkit.pixels.mask_kinds import brightest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,7 +86,9 @@ def why_empty(rule: MaskRule, mask_picture: MaskPicture | None) -> str:
     """What to say where a mask covers nothing."""
     start = "the mask is empty, so the picture stays as it is: "
     if mask_picture is not None:
-        return start + "white is repainted, black and transparent are kept (--invert-mask turns it round)"
+        return (
+            f"{start}white is repainted, black and transparent are kept (--invert-mask turns it round){brightest(mask_picture)}"
+        )
     if rule.color is not None:
         return start + "no pixel has that colour (--mask-tolerance takes in near ones)"
     return start + ("nothing in it is transparent" if rule.alpha else "nothing is left to repaint")

@@ -54,7 +54,7 @@ Write = Callable[[Item, Any], dict[str, Any]]
 @dataclass
 class Counts:
     """How a batch went. `left` are items that were not begun or not finished when it was interrupted; `loading` are the
-    seconds that went into loading the model; `errors` say why items failed."""
+    seconds that went into loading the model; `work` is what was done, in the plan's unit; `errors` say why items failed."""
 
     done: int = 0
     failed: int = 0
@@ -63,6 +63,7 @@ class Counts:
     seconds: float = 0.0
     loading: float = 0.0
     megapixels: float = 0.0
+    work: float = 0.0
     interrupted: bool = False
     errors: list[GenkitError] = field(default_factory=list)
 
@@ -318,6 +319,7 @@ class _Run:
             if event == "done-item":
                 counts.done += 1
                 counts.megapixels += item.megapixels
+                counts.work += item.work
             elif event == "failed":
                 counts.failed += 1
             else:

@@ -207,10 +207,14 @@ def run_plan(
     from genkit.run.report import hint_once
 
     card, settings, run = context.card, context.settings, context.run
-    pace = f"{card.name} {verb.name.partition(' ')[2]}".strip()  # the further commands of a verb have paces of their own
-    seconds = estimate(plan.megapixels, pace, settings.device)
+    # the further commands of a verb have paces of their own
+    pace = " ".join(filter(None, (card.name, verb.name.partition(" ")[2], plan.unit)))
+    seconds = estimate(plan.work, pace, settings.device)
     megapixels = round(plan.megapixels, 3)
     reporter("plan", items=len(plan.items), model=card.name, megapixels=megapixels, bytes=plan.bytes, seconds=seconds)
+    work = work_of()
+    if run.resume and (count := work.made_otherwise(plan.items)):
+        reporter.say(f"{count} made with other options {'is' if count == 1 else 'are'} made anew")
     if run.dry_run:
         show_plan(plan, card, seconds, reporter)
         return Outcome(plan, None, 0)
@@ -218,7 +222,6 @@ def run_plan(
         for leftover in clean_leftovers(folder):
             reporter.say(f"{leftover}: unfinished output of a killed run, deleted")
     stop = stop or threading.Event()
-    work = work_of()
     with batch.interruptible(stop, "" if reporter.as_json else f"\n{stopping}\n"):
         try:
             counts = batch.run(plan.items, read=work.read, prepare=work.prepare, write=work.write, emit=reporter, stop=stop)

@@ -12,22 +12,24 @@ if TYPE_CHECKING:
 LEAST_SECONDS = 1.0  # a shorter run says more about starting than about the model
 
 
-def estimate(megapixels: float, model: str, device: str) -> float | None:
-    """Seconds for so many megapixels of input, starting not counted; None before the model's first run here."""
+def estimate(work: float, model: str, device: str) -> float | None:
+    """Seconds for so much work (megapixels of input, letters, steps), starting not counted; None before the model's first run
+    here."""
     pace = _paces().get(f"{model} {device}")
-    return round(megapixels / pace, 1) if isinstance(pace, (int, float)) and pace > 0 else None
+    return round(work / pace, 1) if isinstance(pace, (int, float)) and pace > 0 else None
 
 
 def remember(counts: Counts, model: str, device: str) -> None:
-    """Keep the pace of a run that says something, for the next plan."""
+    """Keep the pace of a run for the next plan; a short one's only where there is no other."""
     from genkit.cards import cache_folder
     from genkit.errors import GenkitError
     from genkit.media.atomic import temporary_beside
 
     seconds = counts.seconds - counts.loading
-    if seconds < LEAST_SECONDS or not counts.megapixels:
+    paces, key = _paces(), f"{model} {device}"
+    if seconds <= 0 or not counts.work or (seconds < LEAST_SECONDS and key in paces):
         return
-    paces = _paces() | {f"{model} {device}": round(counts.megapixels / seconds, 5)}
+    paces[key] = float(f"{counts.work / seconds:.5g}")
     with suppress(OSError, GenkitError):  # a cache that cannot be written only costs the estimate
         cache_folder().mkdir(parents=True, exist_ok=True)
         with temporary_beside(cache_folder() / "paces.json") as path:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from genkit.errors import UsageError
+from genkit.files import is_input
 from genkit.run.pairing import digest
 from genkit.run.recipe import flag_of
 
@@ -68,7 +69,7 @@ def find_files(
 
 
 def _accepted(given: Path, flag: str, wanted: Mapping[str, Any], notify: Notify) -> Path:
-    if not given.is_file():
+    if not is_input(given):
         raise UsageError(f"{flag} {given}: not found", code="missing-input")
     if digest(given) != wanted.get("sha256"):
         notify(f"{given} is not the file it was made from (another sha256): the pixels will differ")

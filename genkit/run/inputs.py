@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from genkit.errors import UsageError
+from genkit.files import LARGEST_TEXT, read_input
 
 JUNK = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db", "ehthumbs_vista.db", "icon\r", "__macosx", "@eadir"})
 SHOWN = 3  # names in one message; the rest is counted
@@ -105,8 +106,7 @@ class _Search:
 
     def _match(self, pattern: str) -> bool:
         fixed = Path(*_before_magic(Path(pattern).parts))
-        names = glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob knows no absolute patterns
-        matches = sorted(map(Path, names), key=lambda path: natural_key(str(path)))
+        matches = sorted(_matches(pattern), key=lambda path: natural_key(str(path)))
         for path in matches:
             if path.is_dir():
                 # `**` lists the folders and their files both: walking the folders too would take each file twice.
@@ -182,9 +182,9 @@ def _expand_lists(arguments: Iterable[str]) -> Iterator[tuple[str, str]]:
             continue
         listing = Path(argument[1:])
         try:
-            lines = listing.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
-        except OSError as error:
-            reason = error.strerror or "cannot be read"
+            lines = read_input(listing, LARGEST_TEXT).decode("utf-8-sig", "surrogateescape").splitlines()
+        except (OSError, ValueError) as error:
+            reason = error.strerror or "cannot be read" if isinstance(error, OSError) else error
             raise UsageError(f"{listing}: the list cannot be read: {reason}", code="missing-input") from error
         for number, line in enumerate(lines, 1):
             entry = line.strip()
@@ -193,10 +193,37 @@ def _expand_lists(arguments: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 
 def _before_magic(parts: Sequence[str]) -> Iterator[str]:
+    place = Path()
     for part in parts[:-1]:
-        if glob.has_magic(part):
+        place /= part
+        if glob.has_magic(part) and not place.exists():
             return
         yield part
+
+
+def _matches(pattern: str) -> list[Path]:
+    """What a pattern matches. A part of it that exists as it is written is meant so (`photos [1]/*.jpg`), and brackets that
+    match nothing are meant as signs (`photo[1].*`)."""
+    places = [Path()]
+    parts = Path(pattern).parts
+    for number, part in enumerate(parts):
+        if "**" in part:  # below it anything may lie
+            rest = str(Path(*parts[number:]))
+            return [path for place in places for path in _below(place, rest)]
+        further: list[Path] = []
+        for place in places:
+            exact = place / part
+            further += [exact] if exact.exists() else _below(place, part) if glob.has_magic(part) else []
+        places = further
+    return places
+
+
+def _below(place: Path, pattern: str) -> list[Path]:
+    start = f"{glob.escape(str(place))}/" if place != Path() else ""
+    for written in dict.fromkeys((pattern, pattern.replace("[", "[[]"))):
+        if names := glob.glob(start + written, recursive=True):  # noqa: PTH207 - Path.glob knows no absolute patterns
+            return [Path(name) for name in names]
+    return []
 
 
 def _first(names: Sequence[str]) -> str:

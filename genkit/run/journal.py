@@ -2,7 +2,8 @@
 
 An output says so itself, by its recipe. Where it holds none (BMP, or --strip-metadata) a journal does: a hidden file in the
 output's folder with one JSON line an output, only ever appended to, of which a torn last line is passed over. The line is
-written before the output gets its name, so that a kill between the two leaves a line too many and never one too few.
+written before the output gets its name, so that a kill between the two leaves a line too many and never one too few. What lies
+beside an output and can hold no recipe (subtitles, plots, latents) has a line there, too.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+from genkit.files import parse_json, read_json, read_regular
 from genkit.media.sound.formats import sniff_sound
+from genkit.run.beside import sidecar_of
 
 NAME = ".genkit-journal.jsonl"
 WITHOUT_RECIPE = frozenset({"BMP"})
+LARGEST = 1 << 30  # bytes of a journal: a million outputs and more
 
 State = Literal["same", "other", "broken", "foreign"]
 
@@ -28,7 +32,13 @@ def same_making(made: dict[str, Any], wanted: dict[str, Any]) -> bool:
     return _essence(made) == _essence(wanted)
 
 
+def same_options(made: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    """As `same_making`, whatever they are made from."""
+    return _essence(made)[0] == _essence(wanted)[0]
+
+
 def _essence(recipe: dict[str, Any]) -> Any:
+    """(what was chosen, what it was done to), in a form that compares."""
     source = recipe.get("input")
     digest = source.get("sha256") if isinstance(source, dict) else None
     parts = [recipe.get(key) for key in ("verb", "model", "revision", "options", "seed", "text", "prompt")]
@@ -38,7 +48,8 @@ def _essence(recipe: dict[str, Any]) -> Any:
         for option, one in (files.items() if isinstance(files, dict) else ())
         if isinstance(one, dict)
     }
-    return json.loads(json.dumps([*parts, digest, digests], sort_keys=True, default=str))
+    texts = {option: digests.pop(option) for option in list(digests) if option.partition("_")[0] == "from"}
+    return json.loads(json.dumps([[*parts, digests], [digest, texts]], sort_keys=True, default=str))
 
 
 def state_of(target: Path, wanted: dict[str, Any]) -> State:
@@ -47,10 +58,8 @@ def state_of(target: Path, wanted: dict[str, Any]) -> State:
     Only what is known to be ours, or is nothing but the beginning of a picture, is `broken`: what merely cannot be read may
     be somebody's notes, or a picture with a film behind it.
     """
-    from genkit.media.recipe import read_recipe
-
     try:
-        made = read_recipe(target) or look_up(target)
+        made = made_of(target)
         if not is_whole(target):
             return "broken" if made or _is_cut_short(target) else "foreign"
     except (OSError, ValueError):
@@ -73,18 +82,40 @@ def look_up(target: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
+def made_of(target: Path) -> dict[str, Any] | None:
+    """The recipe of an output that exists, its own or the journal's; None where it is not genkit's.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    from genkit.media.recipe import read_recipe
+
+    return read_recipe(target) or look_up(target)
+
+
+def is_ours(path: Path, target: Path, verb: str) -> bool:
+    """Whether a file beside an output is known for the verb's own, and nobody has changed it since."""
+    if path == sidecar_of(target):
+        return is_sidecar(path)
+    try:
+        made = made_of(path)
+    except (OSError, ValueError):
+        return False
+    return made is not None and "part" in made and made.get("verb") == verb
+
+
 def _noted(target: Path) -> Iterator[dict[str, Any]]:
     """The journal's lines about a name, oldest first."""
     try:
-        lines = (target.parent / NAME).read_bytes().splitlines()
-    except OSError:
+        lines = read_regular(target.parent / NAME, LARGEST).splitlines()
+    except (OSError, ValueError):
         return
     name = json.dumps(target.name).encode()
     for line in lines:
         if name not in line:  # to parse every line for every output would take minutes where there are thousands
             continue
         try:
-            entry = json.loads(line)
+            entry = parse_json(line)
         except ValueError:  # torn by a killed run
             continue
         if isinstance(entry, dict) and entry.get("name") == target.name:
@@ -118,7 +149,6 @@ def _append(target: Path, status: os.stat_result, recipe: dict[str, Any]) -> Non
 
 def write_sidecar(target: Path, recipe: dict[str, Any]) -> None:
     from genkit.media.atomic import temporary_beside
-    from genkit.run.plan import sidecar_of
 
     with temporary_beside(sidecar_of(target)) as path:
         path.write_text(json.dumps(recipe, indent=2, default=str) + "\n", encoding="utf-8")
@@ -129,7 +159,7 @@ def is_sidecar(path: Path) -> bool:
     from genkit.media.recipe import load
 
     try:
-        return load(json.dumps(json.loads(path.read_bytes()))) is not None
+        return load(json.dumps(read_json(path))) is not None
     except (OSError, ValueError):
         return False
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from genkit.errors import UsageError
 from genkit.media.pictures.formats import FORMATS, SUFFIXES, WRITABLE, format_of, output_suffix
+from genkit.run.beside import is_device
 from genkit.run.inputs import Found
 
 TEMPLATE_FIELDS = ("stem", "parent", "model", "verb", "scale", "seed", "index", "ext")
@@ -34,8 +35,8 @@ class Naming:
 
 
 def output_folder(output: str | None) -> Path | None:
-    """The folder that `-o` names, or None where it names a file, standard output or nothing."""
-    if output is None or output == "-":
+    """The folder that `-o` names, or None where it names a file, a device, standard output or nothing."""
+    if output is None or output == "-" or is_device(output):
         return None
     path = Path(output)
     if path.is_dir() or output.endswith(("/", os.sep)) or not path.suffix:
@@ -106,6 +107,8 @@ def target_of(index: int, one: Found, naming: Naming, folder: Path | None, forma
         return None
     if naming.output is not None and folder is None:
         given = Path(naming.output)
+        if is_device(given):
+            return given
         # The format gave way (a size that JPEG cannot hold): the name follows, so that it does not lie.
         return given if FORMATS.get(given.suffix.lower()) == format else given.with_suffix(output_suffix(format))
     beside = folder is None

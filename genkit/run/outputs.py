@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genkit.errors import GenkitError, UsageError
-from genkit.run.work import Work, make_folder, naming
+from genkit.run.recipe import flag_of
+from genkit.run.work import Work, naming
 
 if TYPE_CHECKING:
     from genkit.media.film.video import Film
@@ -28,7 +29,8 @@ class Output:
 
     `seed`, `options`, the `prompt` (or prompts) and the `files` it is made with (option: path) go into its recipe, `source` as
     its input; `spelling` is what stands before and behind a file in its option. What is drawn `alone` is not put into one batch
-    with others: a grid, a film (`film`: MP4 or GIF). `size` is (width, height) where known.
+    with others: a grid, a film (`film`: MP4 or GIF). `size` is (width, height) where known, `marks` are those of pictures on
+    the way that are saved. `effort` is what there is to do, in the unit of `Outputs`, 0 where that is megapixels.
     """
 
     name: str
@@ -43,6 +45,8 @@ class Output:
     size: tuple[int, int] | None = None
     alone: bool = False
     film: str | None = None
+    marks: Sequence[str] = ()
+    effort: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -58,14 +62,17 @@ class Outputs:
     """What a call asks for. `draw(model, jobs, notify, steps)` gives one `Sample` for each job, or for the first ones, after
     which the others come again; `steps` (see `steps.py`) is None but for what is drawn alone. `batch(model)` is how many jobs
     it takes at once. `suffixes` are those of the files beside each output. `ready(model, session, reporter)` is called
-    once the model is loaded, and gives what `draw` and `batch` get in its place. `notes` are said before it starts, `remarks`
-    (how many outputs there will be, and why) where a person or a log reads them and no caller from Python."""
+    once the model is loaded, and gives what `draw` and `batch` get in its place. `reads` are files that were read for all of
+    them (option: path) and stand in no recipe. `unit` is what the effort is counted in. `notes` are said before it starts,
+    `remarks` (how many outputs there will be, and why) where a person or a log reads them and no caller from Python."""
 
     outputs: Sequence[Output]
     draw: Callable[..., Sequence[Sample]]
     batch: Callable[[Any], int] = lambda model: 1
     suffixes: Sequence[str] = ()
     ready: Callable[[Any, Session, Reporter], Any] = lambda model, session, reporter: model
+    reads: Mapping[str, Path] = field(default_factory=dict)
+    unit: str = ""
     notes: Sequence[str] = ()
     remarks: Sequence[str] = ()
 
@@ -81,10 +88,24 @@ def plan_outputs(verb: DrawingVerb, context: Context, wanted: Outputs) -> Plan:
     run = context.run
     if run.output == "-" and wanted.suffixes:
         raise UsageError("standard output has no place for files beside it", "write to a file: -o FILE")
-    others = {f"--{name}": path for each in wanted.outputs for name, path in each.files.items()}
-    others |= {f"the input {number}": each.source for number, each in enumerate(wanted.outputs, 1) if each.source}
-    return paths.plan_drawn(
-        [paths.Wanted(each.name, each.stem, each.size, False, each.film, each.seed) for each in wanted.outputs],
+    reads = [(f"--{name}", path) for name, path in wanted.reads.items()]
+    reads += [(flag_of(name), path) for each in wanted.outputs for name, path in each.files.items()]
+    reads += [("the input", each.source) for each in wanted.outputs if each.source]
+    unit = wanted.unit or ("" if all(each.size for each in wanted.outputs) else "pictures")
+    plan = paths.plan_drawn(
+        [
+            paths.Wanted(
+                each.name,
+                each.stem,
+                each.size,
+                False,
+                each.film,
+                each.seed,
+                paths.Beside(wanted.suffixes, each.marks, run.sidecar),
+                each.effort or float(unit == "pictures"),
+            )
+            for each in wanted.outputs
+        ],
         paths.Naming(
             mark="",
             output=run.output,
@@ -94,10 +115,11 @@ def plan_outputs(verb: DrawingVerb, context: Context, wanted: Outputs) -> Plan:
         ),
         overwrite=run.overwrite,
         resume=run.resume,
-        sidecar=run.sidecar,
-        suffixes=wanted.suffixes,
-        others=others,
+        number=run.number,
+        reads=reads,
     )
+    plan.unit = unit
+    return plan
 
 
 def put(data: bytes, stream: Any) -> None:
@@ -119,16 +141,15 @@ class DrawingWork(Work):
     ):
         super().__init__(verb, context, reporter, session)
         self._wanted, self._items = wanted, items
-        self.made_beside = wanted.suffixes  # all is written before the output itself
         self._ready: dict[int, Sample] = {}
 
     def read(self, item: Item) -> Any:
         from genkit.run.batch import Skip
 
-        recipe = self._recipe(item)
+        recipe = self.wanted_recipe(item)
         return Skip("already made") if self.is_made(item, recipe) else recipe
 
-    def _recipe(self, item: Item) -> dict[str, Any]:
+    def wanted_recipe(self, item: Item) -> dict[str, Any]:
         wanted = self._wanted.outputs[item.index]
         files = {name: self.facts(name, path) for name, path in wanted.files.items()}
         for name, (before, after) in wanted.spelling.items():
@@ -168,17 +189,12 @@ class DrawingWork(Work):
             if len(items) == count or outputs[item.index].alone:
                 break
             try:
-                if not self.is_made(item, self._recipe(item)):
+                if not self.is_made(item, self.wanted_recipe(item)):
                     items.append(item)
             except GenkitError:  # it fails when its turn comes, and says why
                 continue
         return items
 
     def write(self, item: Item, drawn: _Drawn) -> dict[str, Any]:
-        from genkit.media.atomic import write_atomic
-
-        if item.target is not None:
-            make_folder(item.target.parent)
-            for suffix, data in drawn.sample.beside.items():
-                write_atomic(item.target.with_suffix(suffix), partial(put, data))
+        self.write_beside(item, drawn.sample.beside)
         return self.write_media(item, drawn.sample.result, drawn.recipe)

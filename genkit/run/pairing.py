@@ -15,7 +15,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from genkit.errors import UsageError, flag
-from genkit.files import is_pipe, read_input
+from genkit.files import is_input, is_pipe, read_input
 from genkit.media.pictures.formats import FORMATS
 from genkit.run.inputs import SHOWN, Found, is_junk
 
@@ -47,7 +47,7 @@ def sort_extra(given: Mapping[str, str | Path | None]) -> tuple[dict[str, Path],
         path = Path(value)
         if path.is_dir():
             folders[option] = path
-        elif path.is_file() or is_pipe(path):
+        elif is_input(path):
             files[option] = path
         else:
             reason = "neither a file nor a folder" if path.exists() else "not found"

@@ -6,14 +6,16 @@ import hashlib
 import os
 import re
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genkit.errors import InputError, UsageError, flag
 from genkit.run import callers
+from genkit.run.recipe import flag_of
 from genkit.run.settings import PictureRun
 from genkit.run.verb import Context, PictureVerb
 from genkit.run.work import Work, naming
@@ -54,7 +56,7 @@ def plan_pictures(verb: PictureVerb, context: Context, reporter: Reporter, data:
     elif run.output is None and not run.again:
         inputs = _without_own(inputs, verb, reporter)
     inputs, pairs = _find_partners(inputs, verb, context, reporter)
-    return paths.plan(
+    plan = paths.plan(
         inputs,
         paths.Naming(
             mark=verb.mark_of(context),
@@ -68,11 +70,16 @@ def plan_pictures(verb: PictureVerb, context: Context, reporter: Reporter, data:
         stdin=data,
         overwrite=run.overwrite,
         resume=run.resume,
-        sidecar=run.sidecar,
+        number=run.number,
+        beside=replace(verb.beside(context), sidecar=run.sidecar),
         variants=verb.variants(context),
         partners={each: {pair.option: pair.partners.get(each) for pair in pairs} for each in inputs} if pairs else {},
-        others={flag(name): path for name, path in context.files.items()},
+        reads=[(flag_of(name), path) for name, path in context.files.items()],
     )
+    if verb.unit:
+        plan.unit = verb.unit
+        plan.items = [replace(each, effort=verb.effort(context, *each.input_size or (0, 0))) for each in plan.items]
+    return plan
 
 
 def _standard_input(verb: PictureVerb) -> bytes:
@@ -157,6 +164,7 @@ def _real(each: Found) -> str:
 class _Loaded:
     picture: Picture
     recipe: dict[str, Any]
+    brought: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class PictureWork(Work):
@@ -201,7 +209,8 @@ class PictureWork(Work):
                 steps = Steps(item, loaded.recipe, context.run, context.settings, self.reporter)
             own = context.of_input(item.partners, loaded.recipe["seed"], lambda text: self.notify(item, [text]), steps)
             with naming(item):
-                return _Loaded(self.verb.apply(model, loaded.picture, own), loaded.recipe)
+                made = self.verb.apply(model, loaded.picture, own)
+            return _Loaded(made, loaded.recipe, steps.brought if steps is not None else {})
 
         return [process] * self._workers(place, model)
 
@@ -240,7 +249,11 @@ class PictureWork(Work):
             torch.set_num_threads(self._threads)
 
     def write(self, item: Item, result: _Loaded) -> dict[str, Any]:
+        self.write_beside(item, result.brought)
         return self.write_media(item, result.picture, result.recipe)
+
+    def wanted_recipe(self, item: Item) -> dict[str, Any]:
+        return self._recipe(item, "")
 
     def _recipe(self, item: Item, digest: str) -> dict[str, Any]:
         name = item.source.name if item.source else callers.name_of(item.data or b"") if self._memory else "stdin"

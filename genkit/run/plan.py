@@ -1,14 +1,13 @@
 """Plan a batch: which input becomes which output, with everything that can be wrong found before a model is loaded.
 
-Names and folders are `naming.py`'s. Standard library only.
+Names and folders are `naming.py`'s, what must not be replaced is `guard.py`'s. Standard library only.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,10 +15,14 @@ from genkit.errors import GenkitError, UsageError
 from genkit.files import size_text
 from genkit.media.pictures.formats import FORMATS, WRITABLE, format_of, output_suffix, plan_format
 from genkit.media.pictures.headers import Probe
-from genkit.run.inputs import SHOWN, Found
+from genkit.run import guard
+from genkit.run.beside import NOTHING, Beside, is_device, takes_all
+from genkit.run.guard import nearest_existing
+from genkit.run.inputs import Found
 from genkit.run.naming import Naming, names_format, output_folder, target_of, wanted_format
 
 __all__ = [
+    "Beside",
     "Item",
     "Naming",
     "Plan",
@@ -29,7 +32,6 @@ __all__ = [
     "output_folder",
     "plan",
     "plan_drawn",
-    "sidecar_of",
 ]
 
 # Bytes per pixel and channel that photographs usually take; the plan's estimate of space, nothing else.
@@ -42,7 +44,8 @@ class Item:
     and its own size is what `input_size` says. `target` None is standard output. Sizes are
     (width, height), None where the header could not be read; `pixel_bytes` are those of a decoded pixel; `bytes` is an
     estimate of the output's. `variant` counts the outputs of one input from 1 (0: it has one); `partners` are the files that
-    go with this picture alone, by option, None where one is missing."""
+    go with this picture alone, by option, None where one is missing; `beside` says what the output brings along. `effort` is
+    what there is to do in the plan's unit, 0 where that is megapixels."""
 
     index: int
     name: str
@@ -57,6 +60,17 @@ class Item:
     exists: bool = False
     variant: int = 0
     partners: Mapping[str, Path | None] = field(default_factory=dict)
+    beside: Beside = NOTHING
+    effort: float = 0.0
+
+    @property
+    def work(self) -> float:
+        return self.effort or self.megapixels
+
+    @property
+    def companions(self) -> list[Path]:
+        """The files beside the output."""
+        return self.beside.of(self.target) if self.target else []
 
     @property
     def megapixels(self) -> float:
@@ -65,8 +79,11 @@ class Item:
 
 @dataclass
 class Plan:
+    """`unit` is what the work of its items is counted in: letters, steps; megapixels where there is none."""
+
     items: list[Item] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    unit: str = ""
 
     @property
     def bytes(self) -> int:
@@ -77,9 +94,13 @@ class Plan:
         return sum(item.megapixels for item in self.items)
 
     @property
+    def work(self) -> float:
+        return sum(item.work for item in self.items)
+
+    @property
     def folders(self) -> list[Path]:
         """The folders that outputs go into, each once, in order."""
-        return list(dict.fromkeys(item.target.parent for item in self.items if item.target))
+        return list(dict.fromkeys(item.target.parent for item in self.items if item.target and not is_device(item.target)))
 
 
 def plan(
@@ -91,15 +112,17 @@ def plan(
     stdin: bytes | None = None,
     overwrite: bool = False,
     resume: bool = False,
-    sidecar: bool = False,
+    number: bool = False,
+    beside: Beside = NOTHING,
     variants: int | None = None,
     partners: Mapping[Found, Mapping[str, Path | None]] | None = None,
-    others: Mapping[str, Path] | None = None,
+    reads: Iterable[tuple[str, Path]] = (),
 ) -> Plan:
     """Give every input its output, and check the whole before any of it starts.
 
     `probe` reads a header and may raise GenkitError: such an input stays in the plan, and fails when its turn comes. With
-    `variants` above 1 each input has so many outputs. `partners` go with one input each; `others` (option: path) with all.
+    `variants` above 1 each input has so many outputs. `partners` go with one input each, `reads` (option, path) with all, and
+    each output brings along what is `beside` it. With `number` outputs whose names are taken get others.
 
     Raises:
         UsageError: outputs collide, exist, would replace an input, or cannot be written where they should go.
@@ -108,24 +131,21 @@ def plan(
     wanted = wanted_format(naming)
     folder = output_folder(naming.output)
     count = variants or 1
-    if naming.output is not None and folder is None and (len(found) > 1 or (naming.output == "-" and count > 1)):
-        where = "standard output" if naming.output == "-" else f"the file {naming.output}"
-        raise UsageError(f"{len(found) * count} outputs cannot all go to {where}", "give -o a folder, ending in /")
+    pipe = naming.output == "-" or is_device(naming.output)
+    if naming.output is not None and folder is None and (len(found) > 1 or (pipe and count > 1)):
+        _refuse_several(len(found) * count, naming.output)
     reasons: dict[str, list[str]] = {}
     for index, one in enumerate(found):
         item, reason = _item(index, one, naming, folder, wanted, probe, size_of, stdin)
         if reason:
             reasons.setdefault(reason, []).append(item.name)
-        item = replace(item, partners=(partners or {}).get(one, {}))
+        item = replace(item, partners=(partners or {}).get(one, {}), beside=beside)
         result.items += [item] if count == 1 else [_variant(item, k, one, naming, folder) for k in range(1, count + 1)]
     for reason, names in reasons.items():
         result.notices.append(f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {reason}")
     _check_plugin(result.items)
-    _check_collisions(result.items)
-    _check_inputs(result.items, overwrite)
-    _check_others(result.items, others or {})
-    _check_folders(result)
-    result.items = _check_existing(result.items, overwrite, resume, sidecar)
+    result.items = guard.numbered(result.items) if number else result.items
+    result.items = guard.check(result.items, reads, overwrite=overwrite, resume=resume)
     _check_space(result)
     return result
 
@@ -133,7 +153,8 @@ def plan(
 @dataclass(frozen=True)
 class Wanted:
     """A picture that is drawn from nothing. `name` is what messages call it, `stem` what its file is called, `fields` are for
-    its template; `size` (width, height) is None where only the network knows it. A `film` is MP4 or GIF."""
+    its template; `size` (width, height) is None where only the network knows it. A `film` is MP4 or GIF; `beside` is what it
+    brings along."""
 
     name: str
     stem: str
@@ -141,6 +162,8 @@ class Wanted:
     alpha: bool = False
     film: str | None = None
     seed: int | None = None
+    beside: Beside = NOTHING
+    effort: float = 0.0
 
 
 def plan_drawn(
@@ -149,12 +172,12 @@ def plan_drawn(
     *,
     overwrite: bool = False,
     resume: bool = False,
-    sidecar: bool = False,
-    suffixes: Sequence[str] = (),
-    others: Mapping[str, Path] | None = None,
+    number: bool = False,
+    reads: Iterable[tuple[str, Path]] = (),
+    taken: Callable[[Path], bool] = lambda target: False,
 ) -> Plan:
     """Give every picture that is to be drawn its place, as `plan` does for those that have an input. Without -o that is the
-    current folder. `suffixes` are those of further files that each output gets beside it.
+    current folder. A name may also be `taken` that no file has.
 
     Raises:
         UsageError: as for `plan`.
@@ -162,18 +185,20 @@ def plan_drawn(
     naming = replace(naming, output=naming.output or os.curdir)
     folder = output_folder(naming.output)
     if folder is None and len(wanted) > 1:
-        where = "standard output" if naming.output == "-" else f"the file {naming.output}"
-        raise UsageError(f"{len(wanted)} outputs cannot all go to {where}", "give -o a folder, ending in /")
+        _refuse_several(len(wanted), str(naming.output))
     drawn = [_drawn(index, one, naming, folder) for index, one in enumerate(wanted)]
     result = Plan([item for item, _ in drawn], list(dict.fromkeys(reason for _, reason in drawn if reason)))
     _check_plugin(result.items)
-    _check_collisions(result.items)
-    _check_others(result.items, others or {})
-    _check_folders(result)
-    beside = [path for one in suffixes for item in result.items if item.target and (path := item.target.with_suffix(one))]
-    result.items = _check_existing(result.items, overwrite, resume, sidecar, beside)
+    result.items = guard.numbered(result.items, taken) if number else result.items
+    result.items = guard.check(result.items, reads, overwrite=overwrite, resume=resume)
     _check_space(result)
     return result
+
+
+def _refuse_several(count: int, output: str) -> None:
+    if not takes_all(output):
+        where = "standard output" if output == "-" else output if is_device(output) else f"the file {output}"
+        raise UsageError(f"{count} outputs cannot all go to {where}", "give -o a folder, ending in /")
 
 
 def _drawn(index: int, one: Wanted, naming: Naming, folder: Path | None) -> tuple[Item, str | None]:
@@ -192,7 +217,8 @@ def _drawn(index: int, one: Wanted, naming: Naming, folder: Path | None) -> tupl
         target = target_of(index, named, replace(naming, fields=fields), folder, format, format)
     width, height = one.size or (0, 0)
     space = int(width * height * (4 if one.alpha else 3) * DENSITY.get(format, 1.0))
-    return Item(index, one.name, None, target, format, None, one.size, one.size, 3, space), reason
+    item = Item(index, one.name, None, target, format, None, one.size, one.size, 3, space, beside=one.beside, effort=one.effort)
+    return item, reason
 
 
 def _item(
@@ -226,6 +252,8 @@ def _item(
 
 def _variant(item: Item, number: int, one: Found, naming: Naming, folder: Path | None) -> Item:
     """One of several outputs of an input: numbered, unless the template tells them apart by their seeds."""
+    if is_device(item.target):
+        return replace(item, variant=number)
     if item.target is None:
         raise UsageError("several outputs cannot all go to standard output", "give -o a folder, ending in /")
     if naming.template is None or "{seed" not in naming.template:
@@ -243,106 +271,6 @@ def _check_plugin(items: Sequence[Item]) -> None:
     asked = any(item.format == "HEIF" and not (item.source and format_of(item.source.suffix) == "HEIF") for item in items)
     if asked and find_spec("pillow_heif") is None:
         raise UsageError("HEIF cannot be written without its plug-in", "pip install 'genkit-media[heif]', or --format avif")
-
-
-def _check_collisions(items: Sequence[Item]) -> None:
-    exact: dict[str, Item] = {}
-    folded: dict[str, Item] = {}
-    for item in items:
-        if item.target is None:
-            continue
-        path = os.path.abspath(item.target)  # noqa: PTH100 - links stay links
-        alike = unicodedata.normalize("NFC", path).casefold()
-        other = exact.get(path)
-        if other is None and alike in folded and folds_case(item.target.parent):
-            other = folded[alike]
-        if other is not None:
-            raise UsageError(
-                f"{other.name} and {item.name} would both become {item.target}",
-                "give them names of their own, such as --name '{parent}-{stem}' or '{stem}-{index:03}', or use -r",
-                code="collision",
-            )
-        exact[path] = folded[alike] = item
-
-
-def folds_case(folder: Path) -> bool:
-    """Whether names that differ in case alone are one file here (asked only where it matters)."""
-    place = nearest_existing(folder)
-    while place != place.parent:
-        other = place.with_name(place.name.swapcase())
-        if other != place:
-            try:
-                return other.samefile(place)
-            except OSError:
-                return False
-        place = place.parent
-    return os.name == "nt"
-
-
-def _check_inputs(items: Sequence[Item], overwrite: bool) -> None:
-    sources = {os.path.realpath(item.source): item for item in items if item.source}
-    for item in items:
-        other = sources.get(os.path.realpath(item.target)) if item.target else None
-        if other is None:
-            continue
-        if other is not item:
-            raise UsageError(
-                f"the output of {item.name} would replace the input {other.name}", "choose another -o", code="replaces-input"
-            )
-        if not overwrite:
-            raise UsageError(
-                f"{item.target} would replace the input itself",
-                "choose another -o, or --overwrite if the original may go",
-                code="replaces-input",
-            )
-
-
-def _check_others(items: Sequence[Item], others: Mapping[str, Path]) -> None:
-    """Refuse to replace a mask or the like, --overwrite or not: it is gone before the last picture needs it."""
-    named = {os.path.realpath(path): f"{option} {path}" for option, path in others.items()}
-    named |= {os.path.realpath(path): str(path) for item in items for path in item.partners.values() if path}
-    for item in items:
-        other = named.get(os.path.realpath(item.target)) if item.target else None
-        if other is not None:
-            raise UsageError(
-                f"the output of {item.name} would replace {other}, which it is made with",
-                "choose another -o",
-                code="replaces-input",
-            )
-
-
-def _check_folders(result: Plan) -> None:
-    for folder in result.folders:
-        place = nearest_existing(folder)
-        if not place.is_dir():
-            raise UsageError(f"{folder}: cannot be made, {place} is not a folder", "choose another -o", code="target")
-        if not os.access(place, os.W_OK | os.X_OK):
-            raise UsageError(f"{place}: no permission to write here", "choose another folder with -o", code="target")
-    for item in result.items:
-        if item.target and item.target.is_dir():
-            raise UsageError(
-                f"{item.target} is a folder, and an output would have its name", "choose another -o", code="target"
-            )
-
-
-def _check_existing(
-    items: Sequence[Item], overwrite: bool, resume: bool, sidecar: bool, further: Sequence[Path] = ()
-) -> list[Item]:
-    marked = [replace(item, exists=True) if item.target and os.path.lexists(item.target) else item for item in items]
-    # A device or a pipe (-o /dev/null) is written to, never replaced.
-    old = [
-        item.target for item in marked if item.exists and item.target and (item.target.is_file() or item.target.is_symlink())
-    ]
-    beside = [sidecar_of(item.target) for item in items if item.target and sidecar]
-    old += [path for path in (*beside, *further) if os.path.lexists(path)]
-    if old and not overwrite and not resume:
-        more = f" and {len(old) - SHOWN} more" if len(old) > SHOWN else ""
-        raise UsageError(
-            f"already there: {', '.join(map(str, old[:SHOWN]))}{more}",
-            "--overwrite replaces them, --resume makes what is missing, another -o leaves them alone",
-            code="output-exists",
-        )
-    return marked
 
 
 def _check_space(result: Plan) -> None:
@@ -363,15 +291,3 @@ def _check_space(result: Plan) -> None:
                 "make room, choose another -o, or a smaller --format",
                 code="no-space",
             )
-
-
-def sidecar_of(target: Path) -> Path:
-    """Where the recipe of an output lies if it is asked for in a file of its own."""
-    return target.with_name(f"{target.name}.json")
-
-
-def nearest_existing(folder: Path) -> Path:
-    place = folder.absolute()
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    return place

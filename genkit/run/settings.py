@@ -23,6 +23,7 @@ _QUALITY = Option(panel=OUTPUT, metavar="1-100", least=1, most=100)
 _NAME = Option(panel=OUTPUT, metavar="TEMPLATE", recorded=False)
 _OVERWRITE = Option("Replace outputs that exist.", panel=OUTPUT, recorded=False)
 _RESUME = Option("Skip outputs already made from the same input, model and options.", panel=OUTPUT, recorded=False)
+_NUMBER = Option("Number outputs whose names are taken: NAME_2.", panel=OUTPUT, recorded=False)
 _STRIP = Option("Write neither metadata nor recipe into the output.", panel=OUTPUT)
 _SIDECAR = Option("Write the recipe to OUTPUT.json beside the output, too.", panel=OUTPUT, recorded=False)
 _MODEL = Option(
@@ -61,6 +62,7 @@ _VERBOSE = Option(
 _DEBUG = Option("Show the traceback of an error.", panel=REPORT, recorded=False, terminal=True)
 STEPS = Option("Steps of the drawing.", panel=DRAWING, metavar="N", shown="the model's", of_model=True)
 GUIDANCE = Option("How closely to follow --prompt.", panel=DRAWING, metavar="N", shown="the model's", of_model=True)
+STDOUT = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")  # which might be a file that a rename would replace
 _DRAWN_NAME = "Output name, with {stem} {model} {verb} {seed} {index} {ext}: '{stem}-{index:03}'."
 
 
@@ -94,6 +96,7 @@ class PictureRun:
     )
     overwrite: bool = option(False, _OVERWRITE)
     resume: bool = option(False, _RESUME)
+    number: bool = option(False, _NUMBER)
     again: bool = option(
         False, "Work on what this verb itself has made, too, which is left out else.", panel=OUTPUT, recorded=False
     )
@@ -126,6 +129,7 @@ class DrawnRun:
     name: str | None = option(None, _NAME, help=_DRAWN_NAME, shown="the verb's own")
     overwrite: bool = option(False, _OVERWRITE)
     resume: bool = option(False, _RESUME)
+    number: bool = option(False, _NUMBER)
     strip_metadata: bool = option(False, _STRIP)
     sidecar: bool = option(False, _SIDECAR)
     open: bool = option(False, _OPEN)
@@ -180,6 +184,11 @@ def settings_of(run: Run, verb: str) -> Settings:
         return value if value is not None else (config.get(f"{task}.{key}") or fallback)
 
     task = verb.partition(" ")[0]
+    if run.output in STDOUT:
+        raise UsageError(f"-o {run.output} is standard output", "-o -")
+    for flag, given in (("--overwrite", run.overwrite), ("--resume", run.resume)):
+        if run.number and given:
+            raise UsageError(f"--number and {flag} contradict each other", "--number leaves what is there: give one of them")
     return Settings(
         device=pick(run.device, "device", "auto"),
         dtype=pick(run.dtype, "dtype", "auto"),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from genkit.errors import InputError, UsageError, flag
 from genkit.run import ability, option
+from genkit.run.beside import Beside
 from genkit.run.settings import DrawnRun, PictureRun, Run, Settings, SpeechRun, parse_model_options, settings_of
 
 if TYPE_CHECKING:
@@ -277,9 +278,22 @@ class PictureVerb(Verb):
         """What --name may have beside what all verbs have."""
         return {}
 
+    def beside(self, context: Context) -> Beside:
+        """What lies beside each output."""
+        return Beside()
+
     def variants(self, context: Context) -> int | None:
         """How many outputs each input gives, numbered and with seeds of their own; None for one."""
         return None
+
+    @property
+    def unit(self) -> str:
+        """What a plan's time is told by where it is no megapixels of input; `effort` counts it."""
+        return ""
+
+    def effort(self, context: Context, width: int, height: int) -> float:
+        """What there is to do for an input of that size, in `unit`s."""
+        raise NotImplementedError
 
     @property
     def works(self) -> bool:

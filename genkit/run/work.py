@@ -6,14 +6,17 @@ its verb; what they share is here, and `batch.py` takes items through them.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genkit.errors import GenkitError, InputError, OutputError, flag
+from genkit.run.beside import Beside, is_device
 
 if TYPE_CHECKING:
     import torch
@@ -30,10 +33,7 @@ if TYPE_CHECKING:
 
 
 class Work:
-    """`read`, `prepare` and `write` are what `batch.run` calls; `close` gives back what they took. `made_beside` are
-    suffixes of files that must lie beside an output that is whole."""
-
-    made_beside: Sequence[str] = ()
+    """`read`, `prepare` and `write` are what `batch.run` calls; `close` gives back what they took."""
 
     def __init__(self, verb: Verb, context: Context, reporter: Reporter, session: Session):
         self.verb, self.reporter, self.session = verb, reporter, session
@@ -66,22 +66,63 @@ class Work:
         Raises:
             OutputError: something is there that is not.
         """
-        run = self.context.run
-        if not run.resume or item.target is None:
+        run, target = self.context.run, item.target
+        if not run.resume or target is None or is_device(target):
             return False
         from genkit.run import journal
-        from genkit.run.plan import sidecar_of
 
-        target = item.target
         state = journal.state_of(target, recipe) if item.exists else "other"
-        sidecar = sidecar_of(target)
+        whole = state == "same" and all(path.exists() for path in item.beside.parts(target))
+        beside = Beside(sidecar=run.sidecar).of(target) if whole else item.companions
         foreign = [target] if state == "foreign" else []
-        foreign += [sidecar] if run.sidecar and sidecar.exists() and not journal.is_sidecar(sidecar) else []
+        foreign += [path for path in beside if os.path.lexists(path) and not journal.is_ours(path, target, self.verb.name)]
         if foreign and not run.overwrite:
             raise OutputError(
-                f"{foreign[0]}: is there already, and was not made by genkit", "--overwrite replaces it", code="foreign"
+                f"{foreign[0]}: is there already, and was not made by genkit",
+                "--overwrite replaces it, another -o leaves it alone",
+                code="foreign",
             )
-        return state == "same" and all(target.with_suffix(suffix).exists() for suffix in self.made_beside)
+        return whole
+
+    def wanted_recipe(self, item: Item) -> dict[str, Any]:
+        """How an output is to be made, before its input is read.
+
+        Raises:
+            GenkitError: what it is made with cannot be read.
+        """
+        raise NotImplementedError
+
+    def made_otherwise(self, items: Iterable[Item]) -> int:
+        """How many outputs there are that were made with other options, which --resume makes anew."""
+        from genkit.run.journal import made_of, same_options
+
+        count = 0
+        for item in items:
+            if item.exists and item.target is not None and item.target.is_file():
+                with suppress(OSError, GenkitError):  # its turn comes, and says so
+                    made = made_of(item.target)
+                    count += made is not None and not same_options(made, self.wanted_recipe(item))
+        return count
+
+    def write_beside(self, item: Item, brought: Mapping[str, bytes]) -> None:
+        """Write what an output brings along, by suffix: before the output, whose name so stands for all of it. What a run that
+        was killed between the two has written stays.
+
+        Raises:
+            OutputError: the place refuses it.
+        """
+        from genkit.media.atomic import write_atomic
+        from genkit.run import journal
+        from genkit.version import __version__
+
+        for suffix, data in brought.items():
+            assert item.target is not None  # a stream has nothing beside it, which the plan refuses
+            path = item.target.with_suffix(suffix)
+            if path.is_file() and journal.is_ours(path, item.target, self.verb.name) and path.read_bytes() == data:
+                continue
+            note = {"genkit": __version__, "verb": self.verb.name, "part": suffix}
+            make_folder(path.parent)
+            write_atomic(path, partial(_put, data), before_naming=partial(journal.note_down, path, recipe=note))
 
     def facts(self, name: str, path: Path) -> dict[str, Any]:
         """The name and sha256 of a further file, for recipes.
@@ -222,6 +263,10 @@ def naming(item: Item) -> Iterator[None]:
         if item.name not in error.message:
             error.message = f"{item.name}: {error.message}"
         raise
+
+
+def _put(data: bytes, stream: Any) -> None:
+    stream.write(data)
 
 
 def make_folder(folder: Path) -> None:

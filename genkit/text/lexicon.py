@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from genkit.errors import InputError
+from genkit.text.books.passage import read_text
 from genkit.text.english.arpabet import from_ipa, stressed
 
 Lexicon = Mapping[str, tuple[str, ...]]  # word in lower case to ARPAbet with stress
@@ -27,7 +28,7 @@ def read_lexicon(path: Path) -> dict[str, tuple[str, ...]]:
     Raises: InputError that names the file and the line.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_text(path).splitlines()
     except OSError as error:
         raise InputError(
             f"{path}: {error.strerror or error}", "give a text file: a word and its phonemes on each line"

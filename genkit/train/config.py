@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 from genkit.errors import UsageError
+from genkit.files import parse_toml, read_toml
 from genkit.train.former import current_path, current_table
 
 Options = TypeVar("Options")
@@ -73,7 +73,7 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
         UsageError: the file or an override cannot be read, or names a field that does not exist.
     """
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        raw = read_toml(path)
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: not a training configuration ({error})") from error
     raw = current_table(raw, str(path))
@@ -109,7 +109,7 @@ def _override(raw: dict[str, Any], text: str) -> None:
     if not equals:
         raise UsageError(f"--set {text}: expected key=value, such as loop.steps=2000")
     try:
-        parsed = tomllib.loads(f"value = {value}")["value"]
+        parsed = parse_toml(f"value = {value}")["value"]
     except ValueError:
         parsed = value
     path = key.strip().split(".")

@@ -9,14 +9,13 @@ It stands in a PNG's text chunk `parameters`, in EXIF's UserComment (UTF-16 behi
 
 from __future__ import annotations
 
-import json
 import re
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from genkit.errors import InputError
-from genkit.files import read_input
+from genkit.files import parse_json, read_input
 from genkit.media.pictures import exif, gathering
 from genkit.media.pictures.formats import sniff
 from genkit.media.pictures.metadata import Metadata
@@ -99,7 +98,7 @@ def _settings(line: str) -> dict[str, str]:
     for name, value in _SETTINGS.findall(line):
         if value.startswith('"'):
             try:
-                value = str(json.loads(value))
+                value = str(parse_json(value))
             except ValueError:
                 value = value.strip('"')
         found.setdefault(name.strip(), value.strip())

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from typing import Any
 import torch
 
 from genkit.errors import WeightsError
+from genkit.files import parse_json
 from genkit.models.diffusers.pipelines import Kind
 from genkit.models.settings import read_settings
 from genkit.runtime import is_out_of_memory
@@ -279,7 +279,7 @@ def file_bytes(file: Path, dtype: torch.dtype) -> int:
 def _elements(path: Path) -> int:
     try:
         with path.open("rb") as file:
-            header = json.loads(file.read(min(int.from_bytes(file.read(8), "little"), 1 << 27)))
+            header = parse_json(file.read(min(int.from_bytes(file.read(8), "little"), 1 << 27)))
         shapes: Collection[list[int]] = [one["shape"] for name, one in header.items() if name != "__metadata__"]
         return sum(torch.Size(shape).numel() for shape in shapes)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

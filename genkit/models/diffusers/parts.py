@@ -6,7 +6,6 @@ Each comes from a safetensors file or a folder, or from a card that says `params
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ import torch
 from genkit import cards, weights
 from genkit.cards import Card
 from genkit.errors import UsageError, WeightsError
+from genkit.files import read_json
 from genkit.models.diffusers.loading import load_part
 from genkit.models.diffusers.pipelines import Kind, models_with
 from genkit.models.diffusers.speed import denoiser_of
@@ -225,6 +225,6 @@ def load_control(path: Path, kind: Kind, pipeline: Any, dtype: torch.dtype, mode
 
 def _class_name(folder: Path, usual: str) -> str:
     try:
-        return str(json.loads((folder / "config.json").read_text(encoding="utf-8")).get("_class_name", usual))
+        return str(read_json(folder / "config.json").get("_class_name", usual))
     except (OSError, ValueError, AttributeError) as error:
         raise WeightsError(f"{folder} has no config.json that can be read", "a diffusers folder has one") from error

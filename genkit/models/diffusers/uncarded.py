@@ -4,7 +4,6 @@ it. Without torch, so that a plan can ask."""
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from genkit import cards, weights
 from genkit.cards import Card
 from genkit.errors import WeightsError
+from genkit.files import parse_json
 from genkit.models.diffusers.folders import SETTINGS, described
 from genkit.models.diffusers.pipelines import GUIDANCE, STEPS
 
@@ -157,8 +157,8 @@ def _header(file: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """The tensors of a safetensors file by name (dtype, shape, data_offsets), and its metadata."""
     try:
         with file.open("rb") as stream:
-            header = json.loads(stream.read(min(int.from_bytes(stream.read(8), "little"), LARGEST_HEADER)))
+            header = parse_json(stream.read(min(int.from_bytes(stream.read(8), "little"), LARGEST_HEADER)))
         metadata = header.pop("__metadata__", None) or {}
         return header, {str(key): str(value) for key, value in metadata.items()}
-    except (OSError, ValueError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, AttributeError) as error:
         raise WeightsError(f"{file}: damaged, or not safetensors", "fetch it again", code="damaged") from error

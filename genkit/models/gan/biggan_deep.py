@@ -14,7 +14,6 @@ Tensors in and out of the network: w (N, 2 z_dim), RGB -1 to 1.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -26,6 +25,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, interpolate, linear, max_pool2d, normalize, relu
 
 from genkit.errors import WeightsError
+from genkit.files import read_json
 from genkit.models.checkpoints import open_checkpoint
 from genkit.models.gan.sampling import Sample
 
@@ -270,7 +270,7 @@ def configured(path: Path) -> dict[str, Any]:
         WeightsError: it is none.
     """
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = read_json(path)
         layers = [[int(bool(up)), int(before), int(after)] for up, before, after in raw["layers"]]
         return {"layers": layers, "epsilon": float(raw["eps"])}
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -6,8 +6,8 @@ and the XML of the package may declare no entities. Chapters go through an HTML 
 
 from __future__ import annotations
 
+import io
 import posixpath
-import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -16,7 +16,8 @@ from urllib.parse import unquote
 from xml.parsers import expat
 
 from genkit.errors import InputError
-from genkit.text.books.hypertext import read_html
+from genkit.files import is_pipe, read_input
+from genkit.text.books.hypertext import page_of
 from genkit.text.books.passage import Passage
 
 LARGEST_FILE = 32 * 2**20  # bytes of one chapter, unpacked; the whole of War and Peace has 3 MB
@@ -30,7 +31,7 @@ def chapters(path: Path) -> Iterator[Passage]:
     Raises: InputError that names the book, and the file in it that is wrong.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(io.BytesIO(read_input(path)) if is_pipe(path) else path) as archive:
             if len(archive.infolist()) > MOST_FILES:
                 raise InputError(f"{path}: {len(archive.infolist())} files are too many for a book")
             number = size = 0
@@ -39,7 +40,7 @@ def chapters(path: Path) -> Iterator[Passage]:
                 size += len(data)
                 if size > LARGEST_BOOK:
                     raise InputError(f"{path}: unpacks to more than {LARGEST_BOOK / 2**20:.0f} MB; no book is that long")
-                text, title = _chapter(data)
+                text, title = page_of(data)
                 if text:
                     number += 1
                     yield Passage(f"{number:04d}", text, title)
@@ -121,13 +122,3 @@ def _spine(archive: zipfile.ZipFile, path: Path) -> list[str]:
             raise InputError(f"{path}: the book is encrypted", "take off its protection first")
         names.append(name)
     return list(dict.fromkeys(names))  # no chapter comes twice, and a spine of thousands of the same costs nothing
-
-
-def _chapter(data: bytes) -> tuple[str, str | None]:
-    declared = re.search(rb"encoding=[\"']([\w-]+)", data[:200])
-    encoding = declared[1].decode("ascii") if declared else "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    try:
-        text = data.decode(encoding, errors="replace")
-    except (LookupError, ValueError):  # an encoding that there is not, or that is none of text
-        text = data.decode("utf-8", errors="replace")
-    return read_html(text.lstrip("\ufeff"))

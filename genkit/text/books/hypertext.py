@@ -113,3 +113,14 @@ class _Reader(HTMLParser):
         before = next((one for one in reversed(self.parts[:first]) if one), " ")
         if raised or not text.isascii() or text.strip()[0] in "[↩↑←⤴*†‡^" or not before[-1].isspace():
             del self.parts[first:]
+
+
+def page_of(data: bytes) -> tuple[str, str | None]:
+    """As `read_html`, of bytes in the encoding that they declare."""
+    declared = re.search(rb"encoding=[\"']([\w-]+)", data[:200])
+    encoding = declared[1].decode("ascii") if declared else "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        text = data.decode(encoding, errors="replace")
+    except (LookupError, ValueError):  # an encoding that there is not, or that is none of text
+        text = data.decode("utf-8", errors="replace")
+    return read_html(text.lstrip("\ufeff"))

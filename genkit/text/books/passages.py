@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import csv
-import json
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
 from genkit.errors import InputError
-from genkit.text.books.passage import Passage, encoding_of
+from genkit.files import HTML, kind_of, parse_json, read_input
+from genkit.text.books.passage import Passage, read_text
 
 SUBTITLES = (".srt", ".vtt", ".ass", ".ssa")
-KINDS = (".txt", ".md", ".csv", ".jsonl", *SUBTITLES, ".epub")
+KINDS = (".txt", ".md", ".html", ".csv", ".jsonl", *SUBTITLES, ".epub")
+_EPUB = b"mimetypeapplication/epub+zip"  # the first file in it
 
 
 def passages(path: Path, *, kind: str | None = None) -> Iterator[Passage]:
@@ -32,6 +34,9 @@ def passages(path: Path, *, kind: str | None = None) -> Iterator[Passage]:
         ".txt": _text,
         ".md": _markdown,
         ".markdown": _markdown,
+        ".html": _page,
+        ".htm": _page,
+        ".xhtml": _page,
         ".csv": _table,
         ".tsv": _table,
         ".jsonl": _json_lines,
@@ -39,6 +44,15 @@ def passages(path: Path, *, kind: str | None = None) -> Iterator[Passage]:
     if kind not in readers:
         raise InputError(f"{path}: {kind or 'a name without a suffix'} is no kind of text", f"read are {', '.join(KINDS)}")
     return _guarded(readers[kind](path), path)
+
+
+def kind_by_content(path: Path) -> str:
+    """The kind of a file whose name does not tell: an e-book, a page, or else a text.
+
+    Raises: OSError, ValueError where it cannot be read.
+    """
+    data = read_input(path)
+    return ".epub" if data[30:58] == _EPUB else ".html" if kind_of(data) == HTML else ".txt"
 
 
 def _guarded(found: Iterator[Passage], path: Path) -> Iterator[Passage]:
@@ -51,7 +65,7 @@ def _guarded(found: Iterator[Passage], path: Path) -> Iterator[Passage]:
 
 
 def _text(path: Path) -> Iterator[Passage]:
-    text = path.read_text(encoding=encoding_of(path))
+    text = read_text(path)
     if text.strip():
         yield Passage("0001", text)
 
@@ -61,7 +75,7 @@ def _markdown(path: Path) -> Iterator[Passage]:
     from genkit.text.books.markdown import paragraphs
 
     number, title, chapter = 0, None, []  # type: int, str | None, list[str]
-    for level, text in paragraphs(path.read_text(encoding=encoding_of(path))):
+    for level, text in paragraphs(read_text(path, html=True)):
         if level in (1, 2):
             if chapter:
                 number += 1
@@ -72,10 +86,18 @@ def _markdown(path: Path) -> Iterator[Passage]:
         yield Passage(f"{number + 1:04d}", "\n\n".join(chapter).strip(), title)
 
 
+def _page(path: Path) -> Iterator[Passage]:
+    from genkit.text.books.hypertext import page_of
+
+    text, title = page_of(read_input(path))
+    if text:
+        yield Passage("0001", text, title)
+
+
 def _table(path: Path) -> Iterator[Passage]:
     """Rows under a header that names id and text (any order, title allowed), or id and text alone (LJSpeech: id|text), or one
     column of texts."""
-    with path.open(encoding=encoding_of(path), newline="") as opened:
+    with io.StringIO(read_text(path, lines=False), newline="") as opened:
         first = opened.readline()
         opened.seek(0)
         sign = (
@@ -110,15 +132,14 @@ def _row(row: list[str], columns: dict[str, int], path: Path, line: int) -> Pass
 
 
 def _json_lines(path: Path) -> Iterator[Passage]:
-    with path.open(encoding=encoding_of(path)) as opened:
+    with io.StringIO(read_text(path)) as opened:
         for number, line in enumerate(opened, 1):
             if not line.strip():
                 continue
             try:
-                found = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                why = "nested too deep" if isinstance(error, RecursionError) else error
-                raise InputError(f"{path}, line {number}: no JSON ({why})") from error
+                found = parse_json(line)
+            except ValueError as error:
+                raise InputError(f"{path}, line {number}: no JSON ({error})") from error
             if not isinstance(found, dict) or not isinstance(found.get("text"), str) or not found["text"].strip():
                 raise InputError(f"{path}, line {number}: no text", 'write {"id": "…", "text": "…"}')
             times = [found.get(name) for name in ("start", "end")]

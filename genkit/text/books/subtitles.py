@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from genkit.errors import InputError
-from genkit.text.books.passage import Passage, encoding_of
+from genkit.text.books.passage import Passage, read_text
 
 LONGEST_CUE = 4000  # letters: a film's subtitle has two lines of 42, and tags are looked for in all of it again and again
 _TIMES = {
@@ -28,7 +28,7 @@ def subtitles(path: Path, kind: str) -> Iterator[Passage]:
     """
     from pysubs2 import SSAFile
 
-    text = path.read_text(encoding=encoding_of(path))
+    text = read_text(path)
     lines = text.splitlines()
     if kind in _TIMES:
         lines, places = _cues(lines, kind, path)

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from genkit.errors import WeightsError
+from genkit.files import parse_json
 from genkit.text.english.arpabet import SYMBOLS
 from genkit.text.english.g2p import Network
 
@@ -150,9 +151,9 @@ def load(path: Path) -> Model:
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - not a mapping
         if metadata.get("format") != FORMAT:
             raise WeightsError(f"{path}: no grapheme-to-phoneme model of genkit ({metadata.get('format') or 'no format'})")
-        chunks = [tuple(chunk.split()) for chunk in json.loads(metadata["chunks"])]
+        chunks = [tuple(chunk.split()) for chunk in parse_json(metadata["chunks"])]
         exceptions = unpack_words(tensors.pop("exceptions.words"), tensors.pop("exceptions.phonemes"))
         known = Known(tensors.pop("known"))
-        return Model(network_of(tensors, chunks), exceptions, known, json.loads(metadata["facts"]))
+        return Model(network_of(tensors, chunks), exceptions, known, parse_json(metadata["facts"]))
     except (OSError, SafetensorError, KeyError, ValueError, IndexError, lzma.LZMAError) as error:
         raise WeightsError(f"{path}: cannot be read ({error})", "it ships with genkit: install genkit again") from error

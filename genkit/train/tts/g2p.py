@@ -31,6 +31,7 @@ from torch.nn import functional as F
 
 from genkit.errors import InputError
 from genkit.evaluate.recognising import edit_distance
+from genkit.files import read_input
 from genkit.text.english.alignment import align, learn
 from genkit.text.english.endings import stems
 from genkit.text.english.g2p import ALPHABET, Network, letters_of
@@ -42,6 +43,7 @@ Part = tuple[int, torch.Tensor]  # words of one length: how long they are, and w
 
 WIDTH, BLOCKS, KERNEL = 128, 5, 5
 EPOCHS, BATCH, PEAK_RATE = 7, 256, 4e-3
+LARGEST_DICTIONARY = 64 << 20  # bytes
 RAREST = 8  # a chunk seen less often is not learnt; its words end up among the exceptions
 HELD_OUT = 20  # one word in so many
 ENDINGS = ("'s", "s'", "ness", "less", "ies", "es", "s", "ied", "ed", "ing", "ly", "ful")  # of rules, as they are counted
@@ -71,8 +73,8 @@ def read_dictionary(path: Path) -> Dictionary:
                     raise InputError(f"{path}: no .dict file in it")
                 text = archive.read(name).decode("utf-8")
         else:
-            text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError, zipfile.BadZipFile) as error:
+            text = read_input(path, LARGEST_DICTIONARY).decode("utf-8")
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: cannot be read ({error})") from error
     dictionary: Dictionary = {}
     for number, line in enumerate(text.splitlines(), 1):

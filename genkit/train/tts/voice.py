@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 
 from genkit.data.names import read_names
 from genkit.errors import UsageError
+from genkit.files import read_toml
 from genkit.models.tts import fastspeech2
 from genkit.nets.mel import MelScale
 from genkit.train.tts.corpus import AlignedUtterance, Corpus, is_corpus, read_corpus, write_corpus
@@ -124,7 +124,7 @@ class Voice:
         from genkit.weights import read_state_dict
 
         try:
-            table = tomllib.loads(Path(card).read_text(encoding="utf-8"))
+            table = read_toml(Path(card))
             params, path = table["params"], Path(card).parent / table["files"]["acoustic"]["path"]
             units = Units(tuple(params["units"]["pitch"]), tuple(params["units"]["energy"]))
             model = fastspeech2.build(**params["acoustic"])
@@ -132,7 +132,7 @@ class Voice:
             missing, unexpected = model.load_state_dict(tensors, strict=False)
             if wrong := [key for key in missing if not key.endswith("num_batches_tracked")] + unexpected:
                 raise ValueError(f"{wrong[0]} is missing or unknown")
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
             raise UsageError(f"data.acoustic={card}: not the card of an acoustic model ({error})") from error
         device = "cuda" if torch.cuda.is_available() else "cpu"
         return cls(params, path, model.eval().requires_grad_(False).to(device), units)

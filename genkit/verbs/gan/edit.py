@@ -12,7 +12,7 @@ from genkit.errors import UsageError
 from genkit.run import ability
 from genkit.run.option import option
 from genkit.run.verb import Context, DrawingVerb
-from genkit.verbs.gan.options import LABEL, LATENT, LAYERS, SEED, TRUNCATION, chosen
+from genkit.verbs.gan.options import LABEL, LATENT, LAYERS, SEED, TRUNCATION, check_layers, chosen
 
 if TYPE_CHECKING:
     from genkit.cards import Card
@@ -88,6 +88,7 @@ class Edit(DrawingVerb):
         if (self.latent is None) == (self.seed is None):
             raise UsageError("edit what? Give a saved latent, or --seed N", "genkit gan edit --seed 7 --direction 0 --amount 2")
         ability.need(context.card, "styles", "edit")
+        check_layers(self.layers, context.card)
         found = chosen(self, context)
         if self.saved is not None and self.latent is not None:
             from genkit.verbs.gan.latents import refuse_other_model

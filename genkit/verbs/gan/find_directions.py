@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genkit.errors import UsageError
+from genkit.media.pictures.formats import WRITABLE, format_of
 from genkit.run import ability, settings
 from genkit.run.option import OUTPUT, option
 from genkit.run.verb import Context, Verb
-from genkit.verbs.gan.options import LATENT, LAYERS, SEED, WHAT
+from genkit.verbs.gan.options import LATENT, LAYERS, SEED, WHAT, check_layers
 
 if TYPE_CHECKING:
     from genkit.cards import Card
     from genkit.models.shapes import SampleModel
     from genkit.run.call import Outcome
+    from genkit.run.plan import Item
     from genkit.run.report import Reporter
     from genkit.run.session import Session
     from genkit.verbs.gan.directions import Directions
@@ -135,17 +137,33 @@ class FindDirections(Verb):
         self._names()
         self._check_saved(context.run)
         ability.need(context.card, "styles", "directions")
+        check_layers(self.layers, context.card)
         if context.run.output == "-":
             raise UsageError("standard output is no place for directions", "write to a file: -o FILE")
-        new = [*([self._target(context)] if self.file is None else []), *([self.sheet] if self.sheet else [])]
-        there = [str(path) for path in new if path.exists()]
-        if there and not context.run.overwrite:
-            raise UsageError(
-                f"already there: {', '.join(there)}", "--overwrite replaces it, or another -o", code="output-exists"
-            )
+        if self.sheet is not None and format_of(self.sheet.suffix) not in WRITABLE:
+            raise UsageError(f"--sheet {self.sheet}: not a format that can be written", "such as --sheet sheet.png")
+        self._items(context)
 
-    def _target(self, context: Context) -> Path:
-        return self.file or Path(context.run.output or f"{context.card.name}-directions.npz")
+    def _items(self, context: Context) -> list[Item]:
+        """What is written: directions, unless FILE has them, and a sheet.
+
+        Raises:
+            UsageError: it would replace what is there, or FILE.
+        """
+
+        def make() -> list[Item]:
+            from genkit.run import guard
+            from genkit.run.plan import Item
+
+            run = context.run
+            target = Path(run.output or f"{context.card.name}-directions.npz")
+            items = [Item(0, "directions", None, target, "NPZ")] if self.file is None else []
+            items += [Item(1, "sheet", None, self.sheet, "PNG")] if self.sheet is not None else []
+            items = guard.numbered(items) if run.number else items
+            return guard.check(items, [("the file", self.file)] if self.file else [], overwrite=run.overwrite, resume=None)
+
+        found: list[Item] = context.once("items", make)
+        return found
 
     def carry_out(self, context: Context, reporter: Reporter, session: Session, stop: threading.Event | None) -> Outcome:
         """Find directions, or take those of FILE; save, draw and list them.
@@ -159,13 +177,15 @@ class FindDirections(Verb):
         from genkit.run.work import load
 
         _, model = load(context, session, reporter)
-        found, target = self.saved or self._find(model, context.card), self._target(context)
-        if self.saved is None or self.names:
-            _save(target, found)
-        items = [Item(0, "directions", None, target, "NPZ")]
-        if self.sheet is not None:
-            _draw_sheet(model, found, self.seed or 0, self.sheet)
-            items.append(Item(1, "sheet", None, self.sheet, "PNG"))
+        found, items = self.saved or self._find(model, context.card), self._items(context)
+        if self.file is not None:
+            items = [Item(0, "directions", None, self.file, "NPZ"), *items]
+        for item in items:
+            assert item.target is not None
+            if item.name == "sheet":
+                _draw_sheet(model, found, self.seed or 0, item.target)
+            elif self.file is None or self.names:
+                _save(item.target, found)
         _tell(found, [item.target for item in items if item.target], reporter)
         return Outcome(Plan(items), Counts(done=len(items)), 0)
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genkit.errors import InputError, UsageError
+from genkit.files import is_input, read_input
 from genkit.run.lists import LARGEST_SEED, parse_seeds
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from genkit.cards import Card
     from genkit.models.shapes import SampleModel
 
+MOST_LAYERS = 1 << 20  # where only the loaded model knows how many there are
 MOST_FRAMES = 20_000
 LARGEST_FILE = 256 << 20  # bytes unpacked; ours take some kilobytes
 
@@ -190,12 +192,14 @@ def read_bytes(path: Path, option: str) -> bytes:
     Raises:
         UsageError: it is not there. InputError: it cannot be read.
     """
-    if not path.is_file():
-        raise UsageError(f"{option} {path}: not found", code="missing-input")
+    if not is_input(path):
+        reason = "no regular file" if path.exists() else "not found"
+        raise UsageError(f"{option} {path}: {reason}", code="missing-input")
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{option} {path}: cannot be read: {error.strerror}", exit_code=2) from error
+        return read_input(path, LARGEST_FILE)
+    except (OSError, ValueError) as error:
+        reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+        raise InputError(f"{option} {path}: cannot be read: {reason}", exit_code=2) from error
 
 
 def refuse_other_model(card: Card, latent: Latent, path: Path) -> None:

@@ -56,6 +56,19 @@ def chosen(verb: Verb, context: Context) -> dict[str, Any]:
     return found
 
 
+def check_layers(text: str | None, card: Card) -> None:
+    """Refuse layers that the network has not got, where its card tells.
+
+    Raises:
+        UsageError: names one.
+    """
+    if text is not None:
+        from genkit.cards.abilities import style_layers
+        from genkit.verbs.gan.latents import MOST_LAYERS, parse_layers
+
+        parse_layers(text, style_layers(card) or MOST_LAYERS, "--layers")
+
+
 def _check_class(card: Card, name: str) -> None:
     """Refuse a class that the card does not list before anything is loaded; of published models only the loaded one knows."""
     labels = card.params.get("labels")

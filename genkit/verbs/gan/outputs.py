@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genkit.cards.abilities import style_layers
 from genkit.errors import UsageError
 from genkit.files import slug
 from genkit.media.film.video import encode, film_format, gif_rate
@@ -15,7 +16,7 @@ from genkit.run import ability
 from genkit.run.lists import parse_grid, parse_seeds
 from genkit.run.naming import output_folder
 from genkit.run.outputs import Output, Sample
-from genkit.verbs.gan.latents import Latent, mix, parse_layers, refuse_other_model, w_of, walk
+from genkit.verbs.gan.latents import MOST_LAYERS, Latent, mix, parse_layers, refuse_other_model, w_of, walk
 from genkit.verbs.gan.options import chosen
 from genkit.verbs.gan.task import GAP, LatentPicture, grid, render
 
@@ -110,7 +111,7 @@ class Drawings:
         if text.count(":") != 2 or [len(one) for one in pair] != [1, 1]:
             raise UsageError(f"--mix {text}: expected two seeds and layers, such as 3:7:3-4")
         seeds = [one[0] for one in pair]
-        parse_layers(layers, 1 << 20, "--mix")  # how many there are is known once the model is loaded
+        parse_layers(layers, style_layers(self.card) or MOST_LAYERS, "--mix")
 
         def mixed(model: SampleModel) -> Tensor:
             return mix(self._mapped(model, seeds), parse_layers(layers, model.layers, "--mix"))
@@ -160,7 +161,9 @@ class Drawings:
                 return encode((_flat(one) for one in pictures), format, fps, quality=quality, loop=verb.loop)
 
             job = Job(path, [seeds[0]] * frames, filmed, self.truncation)
-            return [Output(f"walk {text}", stem, job, options=options, size=self.size, alone=True, film=format)]
+            effort = frames * (self.size[0] * self.size[1] if self.size else 1e6) / 1e6
+            film = {"size": self.size, "alone": True, "film": format, "effort": effort}
+            return [Output(f"walk {text}", stem, job, options=options, **film)]
         if verb.frame is None and output_folder(self.run.output) is None:
             raise UsageError(
                 f"-o {self.run.output}: a walk is a film or a folder of pictures", "-o walk.mp4, walk.gif or walk/"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from genkit.errors import OutputError, UsageError
 from genkit.run import ability
+from genkit.run.beside import Beside
 from genkit.run.option import option
 from genkit.run.verb import Context, PictureVerb
 from genkit.verbs.gan.options import LABEL, LATENT, chosen
@@ -74,6 +74,14 @@ class Project(PictureVerb):
         side = context.card.params.get("side")
         return (side, side) if isinstance(side, int) else (width, height)
 
+    unit = "steps"
+
+    def effort(self, context: Context, width: int, height: int) -> float:
+        return self.steps
+
+    def beside(self, context: Context) -> Beside:
+        return Beside((".npz",))
+
     def recorded(self, context: Context) -> dict[str, Any]:
         options = chosen(self, context) | {"steps": self.steps, "features": self._features_card().name}
         return options | ({"space": self.space} if self.space is not None else {})
@@ -81,21 +89,15 @@ class Project(PictureVerb):
     def apply(self, model: SampleModel, picture: Picture, context: Context) -> Picture:
         import torch
 
-        from genkit.media.atomic import write_atomic
         from genkit.media.pictures.colour import to_srgb
-        from genkit.run.outputs import put
-        from genkit.run.work import make_folder
         from genkit.verbs.gan import projection
         from genkit.verbs.gan.latents import Latent
         from genkit.verbs.gan.task import render
 
-        steps, run, card = context.steps, context.run, context.card
+        steps, card = context.steps, context.card
         assert steps is not None  # this verb works
         if steps.item.target is None:
             raise OutputError("the latent goes into a file beside the picture", "name the picture's file: -o FILE")
-        target = steps.item.target.with_suffix(".npz")
-        if target.exists() and not (run.overwrite or run.resume):
-            raise OutputError(f"{target}: is there already", "--overwrite replaces it, or choose another -o", code="exists")
         picture = to_srgb(picture, context.notify)
         pixels, alpha = projection.squared(picture.pixels, picture.alpha, model.side)
         found = projection.project(
@@ -114,8 +116,7 @@ class Project(PictureVerb):
         )
         w = torch.from_numpy(found.w)[None].to(model.device)
         drawn = next(render(model, w, [None], notify=context.notify))
-        make_folder(target.parent)
-        write_atomic(target, partial(put, Latent(found.w, card.name, card.revision or "").dump()))
+        steps.brought[".npz"] = Latent(found.w, card.name, card.revision or "").dump()
         return picture.with_pixels(drawn.pixels, drawn.alpha)
 
 

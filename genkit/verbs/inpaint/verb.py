@@ -11,11 +11,15 @@ from genkit.run.settings import GUIDANCE, STEPS
 from genkit.run.verb import Context, PictureVerb
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from genkit.media.pictures.picture import Picture
     from genkit.models.shapes import FillModel
     from genkit.pixels.masks import MaskRule
 
 MASK = "Mask"
+HOLE, TRACE = 0.5, 0.01  # how much of what a mask covers must be transparent for it to be a hole's, or to be spoken of
+WAY_OUT = "--mask alpha takes the input's own transparency; a mask is white where it is repainted, and black elsewhere"
 
 
 @dataclass(frozen=True)
@@ -110,19 +114,37 @@ class Inpaint(PictureVerb):
         return masks.canvas_size(self._rule(), width, height)
 
     def apply(self, model: FillModel, picture: Picture, context: Context) -> Picture:
-        from genkit.pixels import masks
+        from genkit.pixels import mask_kinds, masks
         from genkit.verbs.inpaint import task
 
         rule = self._rule()
         masks.refuse_canvas(rule, picture.width, picture.height, context.settings.max_pixels)
         drawn = context.picture("mask", in_srgb=False)
         given = masks.MaskPicture(drawn.pixels, drawn.alpha, str(context.files["mask"])) if drawn else None
+        if given is not None and (note := mask_kinds.judge(given, WAY_OUT)):
+            context.notify(note)
         pixels, alpha, mask = masks.lay_out(rule, picture.pixels, picture.alpha, given)
         if not mask.any():
             context.notify(masks.why_empty(rule, given))
             return picture.with_pixels(pixels, alpha)
+        if given is not None and (share := float(mask.mean())) > mask_kinds.MOSTLY:
+            context.notify(f"the mask covers {share:.0%} of the picture (--invert-mask repaints the rest)")
         options = task.InpaintOptions(self.grow, self.feather, context.model_options)
-        opaque = rule.alpha and not self.invert_mask
+        opaque = (rule.alpha and not self.invert_mask) or self._fills_a_hole(alpha, mask, context)
         return picture.with_pixels(
             *task.inpaint(model, pixels, alpha, mask, options, context.notify, seed=context.seed, opaque=opaque)
         )
+
+    def _fills_a_hole(self, alpha: np.ndarray | None, mask: np.ndarray, context: Context) -> bool:
+        """Whether a mask that was drawn is for what is transparent, which is then opaque; of a smaller part it is said that it
+        stays. A colour is looked for in what nobody sees, too, and means no hole."""
+        from genkit.pixels import mask_kinds
+
+        if alpha is None or self.mask == "alpha" or self.mask_color is not None:
+            return False
+        share = mask_kinds.hidden_share(alpha, mask)
+        if share >= HOLE:
+            context.notify("what is transparent under the mask is painted, and opaque from now on")
+        elif share > TRACE:
+            context.notify(f"{share:.0%} of what the mask covers is transparent, and stays so (--mask alpha fills it)")
+        return share >= HOLE

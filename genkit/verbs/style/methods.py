@@ -62,6 +62,22 @@ def _optimize_options(asked: Style, start: str | np.ndarray | None, seed: int) -
     )
 
 
+def marks(asked: Style) -> list[str]:
+    """Those of the pictures on the way that are saved."""
+    from genkit.verbs.style.optimize import STEPS
+
+    steps, every = STEPS if asked.steps is None else asked.steps, asked.save_steps
+    return [f"step{step:04}" for step in range(every, steps, every)] if every else []
+
+
+def effort(asked: Style, width: int, height: int) -> float:
+    """Steps times the megapixels that are iterated on."""
+    from genkit.verbs.style.optimize import LARGEST, STEPS
+
+    share = min(1.0, (asked.optimize_size or LARGEST["cpu"]) / max(width, height, 1))
+    return (asked.steps or STEPS) * width * height * share**2 / 1e6
+
+
 @dataclass(frozen=True)
 class Painter:
     """Makes of the visible pixels of a picture, (H, W, 1 or 3), styled ones, (H, W, 3), in the way that was asked for.
@@ -149,7 +165,7 @@ class Painter:
         if regions is not None and is_flat(pixels, regions):
             own = replace(own, keep_content=False)
         if own.save_steps:
-            steps.reserve(f"step{step:04}" for step in range(own.save_steps, own.steps, own.save_steps))
+            steps.reserve(marks(self.asked))
 
         def progress(point: Checkpoint) -> None:
             steps.step(point.step, point.steps, loss=round(point.loss, 6), width=point.width, height=point.height)

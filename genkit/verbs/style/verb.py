@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from genkit.errors import UsageError
 from genkit.run import ability
+from genkit.run.beside import Beside
 from genkit.run.option import RESULT, given, option
 from genkit.run.verb import Context, PictureVerb
 
@@ -182,15 +183,30 @@ class Style(PictureVerb):
     def works(self) -> bool:
         return self.optimizes
 
+    @property
+    def unit(self) -> str:
+        return "steps" if self.optimizes else ""
+
+    def effort(self, context: Context, width: int, height: int) -> float:
+        from genkit.verbs.style import methods
+
+        return methods.effort(self, width, height)
+
+    def beside(self, context: Context) -> Beside:
+        from genkit.verbs.style import methods
+
+        return Beside(marks=methods.marks(self))
+
     def names_file(self, name: str) -> bool:
         if name != "start":
             return True
         from pathlib import Path
 
+        from genkit.files import is_input
         from genkit.verbs.style.optimize import STARTS
 
         # what is neither a file nor a word is refused as both, once the options are checked
-        return self.start is not None and self.start not in STARTS and Path(self.start).is_file()
+        return self.start is not None and self.start not in STARTS and is_input(Path(self.start))
 
     def find_card(self, run: Run) -> Card:
         """For optimisation the published features where they are here, else the encoder of the model that ships."""
@@ -265,14 +281,17 @@ class Style(PictureVerb):
 
     def apply(self, model: StyleModel, picture: Picture, context: Context) -> Picture:
         from genkit.media.pictures.colour import to_srgb
-        from genkit.pixels import masks
+        from genkit.pixels import mask_kinds, masks
         from genkit.verbs.style import methods, task
 
         picture = to_srgb(picture, context.notify)
         options = replace(self._options(), styles=self._styles(context))
         if (drawn := context.picture("mask", in_srgb=False)) is not None:
             size = picture.width, picture.height
-            mask = masks.from_picture(drawn.pixels, drawn.alpha, size, str(context.files["mask"]))
+            given = masks.MaskPicture(drawn.pixels, drawn.alpha, str(context.files["mask"]))
+            if note := mask_kinds.judge(given, "a mask is white where the style goes, and black elsewhere"):
+                context.notify(note)
+            mask = masks.from_picture(given.pixels, given.alpha, size, given.name)
             options = replace(options, mask=mask)
         if self.optimizes or self.photoreal or self.semantic is not None:
             options = replace(options, paint=methods.Painter(self, model, options, context, picture))

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from genkit.errors import UsageError
+from genkit.errors import InputError, UsageError
+from genkit.files import HTML, is_input, kind_of
 
 ROWS = (".csv", ".jsonl")  # each row is an output of its own
 TITLE = 60
@@ -48,7 +49,7 @@ def read_scripts(texts: Sequence[str], sources: Sequence[str] = (), *, split: bo
         raise UsageError("--join cannot take standard input", "give it a file: --from FILE")
     scripts = [_of_stdin() if text == "-" else _of_argument(text) for text in texts]
     for source in sources:
-        scripts += _of_stdin() if source == "-" else [one for path in _files(source) for one in _of_file(path, join)]
+        scripts += _of_stdin() if source == "-" else [one for path in files_of(source) for one in _of_file(path, join)]
     if split:
         scripts = [one for script in scripts for one in _lines(script)]
         scripts = [replace(one, stem=f"{number:04}-{one.stem}") for number, one in enumerate(scripts, 1)]
@@ -75,13 +76,17 @@ def _of_argument(text: str) -> Script:
 def _of_stdin() -> list[Script]:
     import hashlib
 
-    from genkit.text.books.passage import Passage
+    from genkit.text.books.hypertext import page_of
+    from genkit.text.books.passage import Passage, text_of
 
     if sys.stdin.isatty():
         raise UsageError("standard input is the terminal", "pipe a text in: genkit tts - < text.txt")
     data = sys.stdin.buffer.read()
     try:
-        text = data.decode("utf-8-sig")
+        text = page_of(data)[0] if kind_of(data) == HTML else text_of(data, "standard input")
+    except InputError as error:
+        error.exit_code = 2
+        raise
     except UnicodeDecodeError as error:
         raise UsageError("standard input is not UTF-8 text", "iconv -t utf-8 turns other encodings into it") from error
     known = {"text": text} if len(text) <= LONGEST_TEXT else {}
@@ -89,7 +94,7 @@ def _of_stdin() -> list[Script]:
     return [Script("standard input", slug(text), [Passage("", text)], known.get("text"), source=None if known else digest)]
 
 
-def _files(source: str) -> list[Path]:
+def files_of(source: str) -> list[Path]:
     from genkit.run.inputs import is_junk, natural_key
     from genkit.text.books.passages import KINDS
 
@@ -100,21 +105,27 @@ def _files(source: str) -> list[Path]:
         if not found:
             raise UsageError(f"--from {source}: no text in this folder", f"kinds: {', '.join(KINDS)}", code="no-input")
         return found
-    if not path.is_file():
-        raise UsageError(f"--from {source}: not found", "a text itself needs no --from", code="missing-input")
+    if not is_input(path):
+        raise UsageError(
+            f"--from {source}: {'no regular file' if path.exists() else 'not found'}",
+            "a text itself needs no --from",
+            code="missing-input",
+        )
     return [path]
 
 
 def _of_file(path: Path, join: bool) -> Iterator[Script]:
-    from genkit.errors import InputError
-    from genkit.text.books.passages import KINDS, passages
+    from genkit.text.books.passages import KINDS, kind_by_content, passages
 
-    kind = path.suffix.lower() if path.suffix.lower() in KINDS else ".txt"
     try:
+        kind = path.suffix.lower() if path.suffix.lower() in KINDS else kind_by_content(path)
         parts = list(passages(path, kind=kind))
     except InputError as error:  # named on the command line: the plan cannot start
         error.exit_code = 2
         raise
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"--from {path}: cannot be read: {reason}", "check the file and its permissions") from error
     if kind in ROWS and not join:
         for one in parts:
             yield _alone(one, f"{path}: {one.id}", slug(one.id) if one.id else slug(one.text))

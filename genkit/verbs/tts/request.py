@@ -25,10 +25,11 @@ KINDS = "formats: wav, flac, ogg, mp3"
 
 @dataclass(frozen=True)
 class SpeechRequest:
-    """`seed` was given or drawn (`drawn`); None where the voice draws nothing. `files` is what recipes say of what would be a
-    file; `notices` are told before it begins."""
+    """`sources` are the files that were read. `seed` was given or drawn (`drawn`); None where the voice draws nothing. `files`
+    is what recipes say of what would be a file; `notices` are told before it begins."""
 
     scripts: Sequence[Script]
+    sources: Sequence[Path]
     settings: SpeechSettings
     encoding: Encoding
     seed: int | None
@@ -46,13 +47,14 @@ def make_request(verb: Tts, context: Context) -> SpeechRequest:
     import secrets
 
     from genkit.media.sound.audio import Encoding
-    from genkit.verbs.tts.inputs import read_scripts
+    from genkit.verbs.tts.inputs import files_of, read_scripts
     from genkit.verbs.tts.task import SpeechSettings
     from genkit.verbs.tts.voices import languages_of
 
     run, card = context.run, context.card
     assert isinstance(run, SpeechRun)
     scripts = read_scripts(verb.texts or (), verb.source or (), split=verb.split, join=verb.join)
+    sources = [path for source in verb.source or () if source != "-" for path in files_of(source)]
     language = verb.language or languages_of(card, verb.voice)[0]
     lexicon, digest = _lexicon_of(verb.lexicon)
     settings = SpeechSettings(
@@ -72,6 +74,7 @@ def make_request(verb: Tts, context: Context) -> SpeechRequest:
     draws = "seed" in card.can
     return SpeechRequest(
         scripts,
+        sources,
         settings,
         encoding,
         seed=(run.seed if run.seed is not None else secrets.randbelow(1 << 31)) if draws else None,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from genkit.errors import InputError, RunError, UsageError
+from genkit.media.atomic import output_error
 from genkit.run.call import Outcome
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ WAV_ALONE = ("aplay", "play")
 def run_stream(
     request: SpeechRequest, context: Context, reporter: Reporter, session: Session, player: Sequence[str] | None
 ) -> Outcome:
-    """Say everything one after another, to a player's standard input or to our standard output.
+    """Say everything one after another, to a player's standard input, a device or our standard output.
 
     Raises:
         InputError: there is nothing to say. RunError: the player failed.
@@ -41,6 +42,14 @@ def run_stream(
     outcome = Outcome(Plan(), None, 0)
     if context.run.dry_run:
         reporter.say(f"{len(request.scripts)} to say with {context.card.name}; nothing was said")
+        return outcome
+    if player is None and context.run.output not in (None, "-"):
+        device = Path(context.run.output)
+        try:
+            with device.open("wb") as out:
+                _say(request, context, reporter, session, out)
+        except OSError as error:
+            raise output_error(device, error) from error
         return outcome
     if player is None:
         _say(request, context, reporter, session, sys.stdout.buffer)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genkit.errors import InputError, UsageError
+from genkit.run.beside import is_device
 from genkit.run.option import option
 from genkit.run.verb import Context, SpeechVerb
 
@@ -48,7 +49,7 @@ class Tts(SpeechVerb):
     )
     source: list[str] | None = option(
         None,
-        "A text to read: txt, md, csv, jsonl (id and text), srt, vtt, ass (in their times), epub; a folder; -; repeatable.",
+        "A text to read: txt, md, html, epub, csv, jsonl (id, text), srt, vtt, ass (with times); a folder; -; repeatable.",
         panel=TEXT,
         flags=("--from",),
         metavar="PATH",
@@ -187,8 +188,8 @@ class Tts(SpeechVerb):
         return [*([f".{self.subtitles}"] if self.subtitles else []), *([".png"] if self.plot else [])]
 
     def streams(self, run: Run) -> bool:
-        """Whether the sound goes out as it is made, to standard output or a player, and into no file."""
-        return run.output == "-" or (self.play and run.output is None)
+        """Whether the sound goes out as it is made, to standard output, a device or a player, and into no file."""
+        return run.output == "-" or is_device(run.output) or (self.play and run.output is None)
 
     def names_file(self, name: str) -> bool:
         if name == "lexicon":  # pronunciations themselves, from Python
@@ -207,8 +208,8 @@ class Tts(SpeechVerb):
 
     def check(self, context: Context) -> None:
         run = context.run
-        if self.play and run.output == "-":
-            raise UsageError("--play and -o - contradict each other", "leave out one of them")
+        if self.play and run.output is not None and self.streams(run):
+            raise UsageError(f"--play and -o {run.output} contradict each other", "leave out one of them")
         if self.streams(run):
             reason = "needs the whole sound, and a stream goes out as it is made"
             self._refuse_without_file(run, reason, "write to a file: -o FILE", lufs=self.lufs is not None)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from genkit.errors import InputError, UsageError
 from genkit.run.call import Outcome, run_plan
-from genkit.run.outputs import put
 from genkit.run.work import Work, make_folder, naming
 from genkit.verbs.tts import subtitles
 
@@ -62,23 +61,34 @@ def plan_speech(verb: Tts, request: SpeechRequest, context: Context) -> Plan:
     Raises:
         UsageError: the plan cannot start.
     """
+    from genkit.media.sound.unfinished import Unfinished
     from genkit.run import plan as paths
 
+    beside = paths.Beside(verb.suffixes, sidecar=context.run.sidecar)
     run, card, encoding = context.run, context.card, request.encoding
-    others = {f"--{option}": path for script in request.scripts for option, path in script.files.items()}
     plan = paths.plan_drawn(
-        [paths.Wanted(script.name, script.stem, film=encoding.format, seed=request.seed) for script in request.scripts],
+        [
+            paths.Wanted(script.name, script.stem, film=encoding.format, seed=request.seed, beside=beside)
+            for script in request.scripts
+        ],
         paths.Naming("", run.output, None, run.name, {"verb": verb.name, "model": card.name}),
         overwrite=run.overwrite,
         resume=run.resume,
-        sidecar=run.sidecar,
-        suffixes=verb.suffixes,
-        others=others | {f"--{option}": path for option, path in context.files.items()},
+        number=run.number,
+        reads=[
+            *(("--from", path) for path in request.sources),
+            *((f"--{option}", path) for option, path in context.files.items()),
+        ],
+        taken=lambda target: Unfinished(target).head() is not None,
     )
     rate = (encoding.rate or int(card.params.get("sample_rate", 22_050))) * encoding.bits // 8
     share = SHARES.get(encoding.format, 1.0)
     seconds = [script.letters / LETTERS_A_SECOND / verb.speed for script in request.scripts]
-    plan.items = [replace(item, bytes=int(seconds[item.index] * rate * share)) for item in plan.items]
+    plan.unit = "letters"
+    plan.items = [
+        replace(item, bytes=int(seconds[item.index] * rate * share), effort=request.scripts[item.index].letters)
+        for item in plan.items
+    ]
     return plan
 
 
@@ -98,7 +108,7 @@ def _refuse_unfinished(items: Sequence[Item], run: Run) -> None:
             count = sum(1 for _ in hidden.sentences())
             raise UsageError(
                 f"{item.target}: a run that was stopped has said {count} utterances of it",
-                "--resume goes on there, --overwrite begins anew",
+                "--resume goes on there, --overwrite begins anew, --number takes another name",
                 code="unfinished",
             )
 
@@ -123,13 +133,12 @@ class SpeechWork(Work):
         super().__init__(verb, context, reporter, session)
         self._request, self._stop = request, stop
         self._model: SpeakModel | None = None
-        self.made_beside = verb.suffixes
 
     def read(self, item: Item) -> Any:
         from genkit.media.sound.unfinished import Unfinished
         from genkit.run.batch import Skip
 
-        recipe = self._recipe(item)
+        recipe = self.wanted_recipe(item)
         if not self.is_made(item, recipe):
             return recipe
         if item.target:
@@ -210,7 +219,7 @@ class SpeechWork(Work):
         hidden, rate, encoding = result.hidden, result.rate, self._request.encoding
         gain, notices = loudness(hidden.blocks(), rate, self.verb.lufs)
         self.notify(item, notices)
-        self._write_beside(item.target, hidden, rate)
+        self.write_beside(item, self._brought(hidden, rate))
         size = write_sound(
             item.target,
             hidden.blocks(),
@@ -229,22 +238,18 @@ class SpeechWork(Work):
             "bytes": size,
         }
 
-    def _write_beside(self, target: Path, hidden: Unfinished, rate: int) -> None:
-        from genkit.media.atomic import write_atomic
-
+    def _brought(self, hidden: Unfinished, rate: int) -> dict[str, bytes]:
+        """What lies beside the sound, by suffix."""
+        brought = {}
         if (kind := self.verb.subtitles) is not None:
-
-            def put_lines(stream: Any) -> None:
-                for line in subtitles.lines_of(kind, _cues(hidden)):
-                    stream.write(line.encode())
-
-            write_atomic(target.with_suffix(f".{kind}"), put_lines)
+            brought[f".{kind}"] = b"".join(line.encode() for line in subtitles.lines_of(kind, _cues(hidden)))
         if self.verb.plot:
             from genkit.media.sound.plot import draw_plot
 
             png = io.BytesIO()
             draw_plot(hidden.blocks(), rate, _cues(hidden)).save(png, "PNG")
-            write_atomic(target.with_suffix(".png"), partial(put, png.getvalue()))
+            brought[".png"] = png.getvalue()
+        return brought
 
     def close(self) -> None:
         """Tell once, of all outputs together, what the voice could not read."""
@@ -268,7 +273,7 @@ class SpeechWork(Work):
         ends = [start for _, start in starts[1:]] + [hidden.samples / rate]
         return [Chapter(title, start, end) for (title, start), end in zip(starts, ends, strict=True)]
 
-    def _recipe(self, item: Item) -> dict[str, Any]:
+    def wanted_recipe(self, item: Item) -> dict[str, Any]:
         """How an output is made. Where no seed was given, a run that goes on takes that of the one before."""
         from genkit.run.journal import same_making
         from genkit.verbs.tts.voices import reference

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genkit.errors import InputError, UsageError
+from genkit.files import is_input
 from genkit.run import ability
 from genkit.verbs.txt2img.task import ReferenceImage
 
@@ -102,6 +103,8 @@ class Files:
             if path.suffix != ".safetensors":
                 raise UsageError(f"--{option} {text}: weights are read as .safetensors alone", "look for it in that format")
             return path
+        if path.exists():
+            raise UsageError(f"--{option} {text}: no regular file", "weights are read from a file again and again")
         if path.suffix == ".safetensors" or "/" in text:
             raise UsageError(f"--{option} {text}: not found", code="missing-input")
         from genkit import cards
@@ -146,8 +149,8 @@ def _dimensions(path: Path, flag: str) -> tuple[int, int]:
     """
     from genkit.media.pictures.headers import probe
 
-    if not path.is_file():
-        what = "is a folder, not a picture" if path.is_dir() else "not found"
+    if not is_input(path):
+        what = "is a folder, not a picture" if path.is_dir() else "no regular file" if path.exists() else "not found"
         raise UsageError(f"{flag} {path}: {what}", code="missing-input")
     try:
         facts = probe(path)

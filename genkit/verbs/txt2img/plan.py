@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 RANDOM_SEEDS = 1 << 32
 MOST_LOOKED_AT = 2000  # files of a folder in which an earlier run is looked for
+MOST_STEPS = 1000  # where a card does not say how many there are
 SHOWN_NAME = 48  # letters of a prompt in messages
 
 
@@ -56,7 +57,7 @@ def outputs_of(verb: Txt2img, context: Context, source: SourceSettings | None, n
     if request.save_steps and all(request.save_steps >= (each.job.steps or request.save_steps + 1) for each in planned):
         remarks.append(f"--save-steps {request.save_steps}: no picture has more steps than that, so none is saved on the way")
     if request.grid is None:
-        outputs = _single_outputs(planned, alone=request.save_steps is not None)
+        outputs = _single_outputs(planned, request.save_steps)
     else:
         outputs = _sheets(request, resolver, planned, request.grid)
         if blank := -len(planned) % prod(request.grid):
@@ -65,7 +66,17 @@ def outputs_of(verb: Txt2img, context: Context, source: SourceSettings | None, n
         planned = [each for output in outputs for each in output.job.pictures]
     missing = parts_not_here(planned) if context.run.dry_run else []
     drawer = Drawer(verb, context, planned)
-    return Outputs(outputs, drawer.draw, drawer.batch, ready=drawer.ready, notes=[*notes, *lost, *missing], remarks=remarks)
+    named = {"from": request.list_file, "like": verb.like}
+    return Outputs(
+        outputs,
+        drawer.draw,
+        drawer.batch,
+        ready=drawer.ready,
+        reads={option: Path(path) for option, path in named.items() if path is not None},
+        unit="steps",
+        notes=[*notes, *lost, *missing],
+        remarks=remarks,
+    )
 
 
 def _request(verb: Txt2img, context: Context, source: SourceSettings | None) -> tuple[Request, list[str]]:
@@ -204,7 +215,7 @@ def written(seeds: Sequence[int]) -> str:
 # --- one output a picture -------------------------------------------------------------------------------------------------
 
 
-def _single_outputs(planned: Sequence[Planned], *, alone: bool) -> list[Output]:
+def _single_outputs(planned: Sequence[Planned], every: int | None) -> list[Output]:
     """Those that would have one name are numbered."""
     stems = numbered(map(stem_of, planned))
     return [
@@ -218,7 +229,9 @@ def _single_outputs(planned: Sequence[Planned], *, alone: bool) -> list[Output]:
             spelling=each.spelling,
             prompt=each.job.prompt,
             size=size_of(each),
-            alone=alone,
+            alone=every is not None,
+            effort=effort_of(each),
+            marks=[f"step{step:04}" for step in range(every, each.job.steps or MOST_STEPS, every)] if every else [],
         )
         for each, stem in zip(planned, stems, strict=True)
     ]
@@ -247,6 +260,13 @@ def size_of(planned: Planned) -> tuple[int, int] | None:
 
         scale = int(cards.find(planned.upscale, "upscale").params.get("scale", 0))
     return (size[0] * scale, size[1] * scale) if size and scale else None
+
+
+def effort_of(planned: Planned) -> float:
+    """Steps times megapixels, as far as the card tells."""
+    job = planned.job
+    width, height = job.size or (1000, 1000)
+    return max(1.0, job.steps * (job.denoise or 1.0)) * width * height / 1e6
 
 
 # --- sheets ---------------------------------------------------------------------------------------------------------------
@@ -281,6 +301,7 @@ def _sheets(request: Request, resolver: Resolver, planned: Sequence[Planned], gr
                 spelling=common[0].spelling,
                 prompt=_recorded_prompt(request),
                 alone=True,
+                effort=sum(map(effort_of, cells)),
             )
         )
     return [replace(each, stem=stem) for each, stem in zip(found, numbered(each.stem for each in found), strict=True)]

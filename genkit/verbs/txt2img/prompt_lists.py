@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from genkit.errors import UsageError
+from genkit.files import kind_of, parse_json, read_input
 from genkit.verbs.txt2img.values import Values, texts_of
 
 LARGEST = 64 << 20  # bytes of a list
@@ -98,9 +99,9 @@ def read_lines(path: Path) -> list[Line]:
     if path.is_dir():
         raise UsageError(f"--from {path}: is a folder", "give a .txt, .csv or .jsonl file", code="missing-input")
     try:
-        if path.stat().st_size > LARGEST:
-            raise UsageError(f"--from {path}: larger than {LARGEST >> 20} MB", "part it into several files")
-        data = path.read_bytes()
+        data = read_input(path, LARGEST)
+    except ValueError as error:
+        raise UsageError(f"--from {path}: {error}", "part it into several files") from None
     except FileNotFoundError:
         raise UsageError(f"--from {path}: not found", code="missing-input") from None
     except OSError as error:
@@ -114,6 +115,9 @@ def lines_of(data: bytes, name: str, suffix: str) -> list[Line]:
     Raises:
         UsageError: as `read_lines`.
     """
+    if (kind := kind_of(data)) is not None:
+        picture = "--like takes over what a picture was made with" if "picture" in kind else "give a .txt, .csv or .jsonl file"
+        raise UsageError(f"{name}: is {kind}, and no list of prompts", picture, code="no-text")
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         text = data.decode(encoding)
@@ -121,7 +125,7 @@ def lines_of(data: bytes, name: str, suffix: str) -> list[Line]:
         number = data[: error.start].count(b"\n") + 1
         raise UsageError(f"{name}, line {number}: is no UTF-8 text", "save it as UTF-8") from None
     if "\0" in text:
-        raise UsageError(f"{name}: is no text", "give a .txt, .csv or .jsonl file")
+        raise UsageError(f"{name}: is binary, and no list of prompts", "give a .txt, .csv or .jsonl file", code="no-text")
     if suffix == ".json":
         raise UsageError(f"{name}: a list of prompts in JSON has one object a line", "call it .jsonl, one object on each line")
     if suffix in (".jsonl", ".ndjson") or (not suffix and re.match(r'\s*\{\s*"', text)):
@@ -201,9 +205,9 @@ def _json_lines(text: str, name: str) -> Iterator[Line]:
             continue
         place = f"{name}, line {number}"
         try:
-            found = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
+            found = parse_json(line)
+        except ValueError as error:
+            reason = error.msg if isinstance(error, json.JSONDecodeError) else error
             raise UsageError(f"{place}: is no JSON: {reason}", 'one object a line: {"prompt": "a red bicycle"}') from None
         if not isinstance(found, dict) or not isinstance(found.get("prompt"), str):
             raise UsageError(f"{place}: no prompt", 'one object a line: {"prompt": "a red bicycle"}')

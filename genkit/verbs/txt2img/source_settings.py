@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genkit.errors import GenkitError, InputError, UsageError
+from genkit.files import is_input
 from genkit.verbs.txt2img.values import Values, of_the_run, per_line, texts_of
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ def read_source_settings(file: str | Path) -> SourceSettings:
     from genkit.run.journal import look_up
 
     path = Path(file)
-    if not path.is_file():
-        raise UsageError(f"--like {path}: not found", code="missing-input")
+    if not is_input(path):
+        raise UsageError(f"--like {path}: {'no picture' if path.exists() else 'not found'}", code="missing-input")
     try:
         recipe = read_recipe(path) or look_up(path)
         if recipe is not None:
