@@ -126,8 +126,9 @@ def lasting_name(name: str, task: str) -> str:
     return name if card.name.startswith("./") else card.name
 
 
-def default_model(task: str, *, scale: float | None = None) -> str:
-    """The model a verb takes when none is named: the configured one, else a shipped one (by `scale` for upscale)."""
+def default_model(task: str, *, scale: float | None = None, worn: bool = False) -> str:
+    """The model a verb takes when none is named: the configured one, else a shipped one (for upscale by `scale`, and by whether
+    the picture is `worn` by strong compression)."""
     from genkit import config
 
     if configured := config.get(f"{task}.model"):
@@ -136,6 +137,8 @@ def default_model(task: str, *, scale: float | None = None) -> str:
         except UsageError as error:
             hint = f"genkit config set {task}.model NAME, or genkit config unset {task}.model"
             raise UsageError(f"{config.path()}: {task}.model: {error.message}", hint, code=error.code) from None
+    if task == "upscale" and worn:
+        return "genkit-x4-photo"  # for half as much, too: there it is followed by a reduction
     if task == "upscale":
         return "genkit-x2" if scale is not None and scale <= 2 else "genkit-x4"
     with_genkit = [path for path in card_paths(task) if path.is_relative_to(weights_folder())]

@@ -31,6 +31,7 @@ BOXES = {
 LARGEST_SCALE = 16.0
 SMALLEST_TILE = 16  # below this nearly all that is computed is the halo
 LARGEST_PASSES = 16  # what repeated passes of a model may multiply up to; more shows invented texture only
+WORN = 80  # to be measured
 RESAMPLED = 1.1  # a remainder up to this is left to the resampler rather than to another pass
 
 
