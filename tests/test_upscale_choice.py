@@ -75,9 +75,18 @@ def test_the_whole_run_is_of_the_model_that_takes_all(genkit: Run) -> None:
     assert Image.open("a_x2.jpg").size == (48, 40) and made_with(genkit, "a_x2.jpg") == "genkit-x4-photo"
 
 
-@pytest.mark.parametrize("words", [["--model", "genkit-x4"], ["--scale", "0.5"], ["--size", "8x8"]])
-def test_no_choice_where_a_model_is_named_or_none_is_needed(genkit: Run, words: list[str]) -> None:
-    picture("a.jpg", quality=40)
+@pytest.mark.parametrize(
+    ("quality", "words"),
+    [
+        (40, ["--model", "genkit-x4"]),
+        (40, ["--scale", "0.5"]),
+        (40, ["--size", "8x8"]),
+        (WORN[4] + 1, []),
+        (WORN[2] + 1, ["--scale", "2"]),
+    ],
+)
+def test_no_choice_where_a_model_is_named_or_none_is_needed(genkit: Run, quality: int, words: list[str]) -> None:
+    picture("a.jpg", quality=quality)
     done = genkit("upscale", "a.jpg", "-o", "out.png", *words)
     assert done.code == 0 and TAKES not in done.err and "photo" not in made_with(genkit, "out.png")
 
@@ -90,7 +99,7 @@ def test_a_configured_model_wins(genkit: Run) -> None:
 
 
 def test_standard_input_is_looked_at_too(genkit: Run) -> None:
-    picture("a.jpg", quality=WORN)
+    picture("a.jpg", quality=WORN[4])
     done = genkit("upscale", "-", "-o", "out.png", stdin=Path("a.jpg").read_bytes())
     assert TAKES in done.err and made_with(genkit, "out.png") == "genkit-x4-photo"
 

@@ -148,8 +148,22 @@ def default_model(task: str, *, scale: float | None = None, worn: bool = False) 
     raise UsageError(f"{task} has no default model", f"choose one with --model; see genkit models list --task {task}")
 
 
-def recommended(task: str) -> Card | None:
-    """The published model that a hint names first, if one is marked."""
+def recommended(task: str, most: int | None = None) -> Card | None:
+    """The published model that a hint names first, if one is marked. Where its weights are more than `most` bytes, of those
+    that are no more the one that takes the least work (weights times steps), one for commercial use before others."""
+    marked = _marked(task)
+    if marked is None or most is None or (marked.size or 0) <= most:
+        return marked
+    whole = [card for card in all_cards(task) if card.origin == "catalogue" and "part" not in card.params]
+    fitting = [card for card in whole if card.size is not None and card.size <= most]
+    return min(fitting, key=lambda card: (not card.commercial, (card.size or 0) * _steps(card)), default=None)
+
+
+def _steps(card: Card) -> int:
+    return next((int(option.default) for option in card.options if option.name == "steps" and option.default), 1)
+
+
+def _marked(task: str) -> Card | None:
     for path in card_paths(task):
         with suppress(WeightsError, OSError, ValueError):  # a bad card of the user's recommends nothing
             # most cards are not it, and a search is quicker than a parser

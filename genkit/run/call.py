@@ -227,7 +227,7 @@ def run_plan(
             work.close()
     remember(counts, pace, settings.device)
     if counts.done and not counts.interrupted and reporter.hints:
-        hint_once(verb.task, card, reporter)
+        hint_once(verb.task, card, settings.device, reporter)
     speed = counts.megapixels / counts.seconds if counts.done and counts.seconds else None
     reporter(
         "done",

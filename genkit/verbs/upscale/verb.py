@@ -78,7 +78,7 @@ class Upscale(PictureVerb):
         from genkit.run.plan import Choice
         from genkit.verbs.upscale.task import WORN
 
-        if context.run.model or facts.quality is None or facts.quality > WORN:
+        if context.run.model or facts.quality is None or facts.quality > WORN.get(_scale_of(context), 0):
             return None
         grows = max(self.size_of(context, facts.width, facts.height)) > max(facts.width, facts.height)
         name = cards.default_model("upscale", scale=self.scale, worn=True)
