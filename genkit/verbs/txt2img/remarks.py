@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from genkit.verbs.txt2img.job import size_after
 from genkit.verbs.txt2img.known_words import read_words, strange_words
 from genkit.verbs.txt2img.prompts import plain
 
@@ -31,14 +33,15 @@ def remarks_of(card: Card, jobs: Sequence[Job], native: int | None) -> list[str]
             )
     for init, size in dict.fromkeys((job.init, job.size) for job in jobs if job.init and job.size):
         assert init is not None and size is not None
-        found += _of_init(card, init.name, init.size, size)
+        found += _of_init(card, Path(init.name).name, init.size, size, asked=size != size_after(*init.size, native))
     return found
 
 
-def _of_init(card: Card, name: str, given: Size, drawn: Size) -> list[str]:
+def _of_init(card: Card, name: str, given: Size, drawn: Size, *, asked: bool) -> list[str]:
+    """Of a picture to begin with; `asked`: the size that is drawn is not the one that follows from it."""
     found = []
     across, down = given[0] / drawn[0], given[1] / drawn[1]
-    if max(across, down) / min(across, down) > STRETCH:
+    if asked and max(across, down) / min(across, down) > STRETCH:
         scale = min(across, down)
         whole = f"{round(given[0] / scale / 8) * 8}x{round(given[1] / scale / 8) * 8}"
         found.append(
@@ -50,6 +53,6 @@ def _of_init(card: Card, name: str, given: Size, drawn: Size) -> list[str]:
             f"--init {name} is {given[0]}x{given[1]}, and {card.name} draws icons of {drawn[0]}x{drawn[1]}: little of it "
             "remains; a picture of that size is best, or a larger --model"
         )
-    elif given != drawn and min(across, down) < 1 / STRETCH:
+    elif asked and min(across, down) < 1 / STRETCH:
         found.append(f"--init {name} is {given[0]}x{given[1]}: enlarged to {drawn[0]}x{drawn[1]} before it is drawn over")
     return found
