@@ -496,7 +496,7 @@ def txt2img(
     prompt in .txt (a red bicycle --steps 20), as columns in .csv, as keys in .jsonl.
 
     prompt_list: Prompts from .txt, .csv or .jsonl, with options of their own; - is stdin.
-    like: Prompt and settings of a picture, ours or the common web UI's; others given win.
+    like: Prompt and settings of a picture, ours or another program's; others given win.
     negative: What not to draw.
     seeds: Several seeds: 0-3, or 3,7,9.
     n: Pictures of each prompt.

@@ -110,6 +110,13 @@ def list_devices() -> list[dict[str, Any]]:
     return devices
 
 
+def bearable_bytes(device: torch.device) -> int:
+    """How large weights may be that a hint names for a device: what its free memory bears; on a CPU half of that, and no more
+    than `CORE_BYTES` a core, since larger ones take hours there."""
+    free = free_memory(device)
+    return free if device.type != "cpu" else min(free // 2, (os.cpu_count() or 1) * CORE_BYTES)
+
+
 def free_memory(device: torch.device) -> int:
     """Bytes that new tensors can take on the device; on the CPU under the control group's limit too."""
     import torch
@@ -164,6 +171,7 @@ def _control_group_memory(root: Path = Path("/sys/fs/cgroup")) -> list[int]:
 
 
 _NO_LIMIT = 1 << 62
+CORE_BYTES = 2 << 30
 
 
 def is_out_of_memory(error: BaseException) -> bool:

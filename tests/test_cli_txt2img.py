@@ -300,7 +300,8 @@ def test_from_python(model: FakeDraw, genkit: Run):
     named = {"model": "tiny-words"}
     made = library.txt2img(["a heart", "a star"], seed=[1, 2], steps=3, **named)
     assert len(made) == 4 and made[0].size == (SIDE, SIDE) and model.calls[-1]["steps"] == 3
-    path = library.txt2img("a {heart}", "one.png", seed=5, negative="text", size=(24, 16), init=made[0], **named)
+    with pytest.warns(UserWarning, match="cut to the proportions of 24x16"):
+        path = library.txt2img("a {heart}", "one.png", seed=5, negative="text", size=(24, 16), init=made[0], **named)
     assert str(path) == "one.png" and pixels(path).shape == (16, 24, 3) and "init" in model.calls[-1]
     assert "--seed 5" in genkit("show", path).out
     with pytest.raises(library.UsageError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from genkit.media.pictures.parameters import Parameters, parse
+from genkit.media.parameters.block import Parameters, parse
 
 LINE = "Steps: 8, Sampler: Euler a, CFG scale: 7, Seed: 12, Size: 64x64"
 SETTINGS = {"Steps": "8", "Sampler": "Euler a", "CFG scale": "7", "Seed": "12", "Size": "64x64"}

@@ -233,6 +233,18 @@ def test_edges_are_drawn_at_the_size_of_the_model(monkeypatch: pytest.MonkeyPatc
         run(unet(side=32), photo(20, 20), edges=True)
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_a_drawing_of_light_lines_on_dark_is_turned_round(kind: Any) -> None:
+    model, notices = unet(side=32, edges=True), list[str]()
+    peak = np.iinfo(kind).max
+    drawing = np.full((32, 32, 3), peak, kind)
+    drawing[8:24, 15:17] = 0
+    assert (run(model, peak - drawing, notices) == run(model, drawing, notices)).all()
+    assert len(notices) == 1 and "light on dark: it is taken inverted" in notices[0]
+    run(model, np.zeros((32, 32, 3), kind), notices)  # nothing is drawn on it
+    assert "looks like a photograph" in notices[-1]
+
+
 def test_numbers_that_are_none_are_said() -> None:
     model = cycle()
     with torch.no_grad():

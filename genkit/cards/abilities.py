@@ -111,7 +111,7 @@ def abilities(card: Described) -> frozenset[str]:
     return frozenset({*derived, *card.declared, *card.params.get("can", ()), *(option.name for option in card.options)})
 
 
-def style_layers(card: Card) -> int | None:
+def style_layers(card: Described) -> int | None:
     """How many layers of a style-based network a latent is for, where the card tells its side."""
     side = card.params.get("side")
     if not isinstance(side, int) or side < 4:

@@ -126,8 +126,9 @@ def lasting_name(name: str, task: str) -> str:
     return name if card.name.startswith("./") else card.name
 
 
-def default_model(task: str, *, scale: float | None = None) -> str:
-    """The model a verb takes when none is named: the configured one, else a shipped one (by `scale` for upscale)."""
+def default_model(task: str, *, scale: float | None = None, worn: bool = False) -> str:
+    """The model a verb takes when none is named: the configured one, else a shipped one (for upscale by `scale`, and by whether
+    the picture is `worn` by strong compression)."""
     from genkit import config
 
     if configured := config.get(f"{task}.model"):
@@ -136,6 +137,8 @@ def default_model(task: str, *, scale: float | None = None) -> str:
         except UsageError as error:
             hint = f"genkit config set {task}.model NAME, or genkit config unset {task}.model"
             raise UsageError(f"{config.path()}: {task}.model: {error.message}", hint, code=error.code) from None
+    if task == "upscale" and worn:
+        return "genkit-x4-photo"  # for half as much, too: there it is followed by a reduction
     if task == "upscale":
         return "genkit-x2" if scale is not None and scale <= 2 else "genkit-x4"
     with_genkit = [path for path in card_paths(task) if path.is_relative_to(weights_folder())]
@@ -145,8 +148,22 @@ def default_model(task: str, *, scale: float | None = None) -> str:
     raise UsageError(f"{task} has no default model", f"choose one with --model; see genkit models list --task {task}")
 
 
-def recommended(task: str) -> Card | None:
-    """The published model that a hint names first, if one is marked."""
+def recommended(task: str, most: int | None = None) -> Card | None:
+    """The published model that a hint names first, if one is marked. Where its weights are more than `most` bytes, of those
+    that are no more the one that takes the least work (weights times steps), one for commercial use before others."""
+    marked = _marked(task)
+    if marked is None or most is None or (marked.size or 0) <= most:
+        return marked
+    whole = [card for card in all_cards(task) if card.origin == "catalogue" and "part" not in card.params]
+    fitting = [card for card in whole if card.size is not None and card.size <= most]
+    return min(fitting, key=lambda card: (not card.commercial, (card.size or 0) * _steps(card)), default=None)
+
+
+def _steps(card: Card) -> int:
+    return next((int(option.default) for option in card.options if option.name == "steps" and option.default), 1)
+
+
+def _marked(task: str) -> Card | None:
     for path in card_paths(task):
         with suppress(WeightsError, OSError, ValueError):  # a bad card of the user's recommends nothing
             # most cards are not it, and a search is quicker than a parser

@@ -17,22 +17,18 @@ def show(
     json: Annotated[bool, typer.Option("--json", help="One JSON event a line: file, recipe, command.")] = False,
 ) -> int:
     """Show how an output was made, and the command that makes it again."""
-    import shlex
-
     from genkit.errors import GenkitError
-    from genkit.run.recipe import command_of
 
     failed = 0
     for place, path in enumerate(files):
         try:
-            recipe = recipe_in(path)
+            recipe, command = _recipe_or_settings(path)
         except GenkitError as error:
             if len(files) == 1:
                 raise
             failed += 1
             print(f"failed: {error.message}", file=sys.stderr)
             continue
-        command = shlex.join(command_of(recipe))
         if json:
             from genkit.run.report import write_event
 
@@ -40,6 +36,34 @@ def show(
         else:
             print(("\n" if place else "") + _text(path, recipe, command))
     return int(failed > 0)
+
+
+def _recipe_or_settings(path: Path) -> tuple[dict[str, Any], str]:
+    """What made a file, and the command that makes it again; of another program's picture its settings, and the command that
+    draws from them.
+
+    Raises:
+        GenkitError: there is nothing of the kind, or nothing that can be read.
+    """
+    import shlex
+
+    from genkit.errors import InputError
+    from genkit.run.recipe import command_of
+
+    try:
+        recipe = recipe_in(path)
+    except InputError as error:
+        if error.code != "no-recipe":
+            raise
+        from genkit.media.parameters.reading import read_parameters
+
+        found = read_parameters(path)
+        if found is None:
+            raise
+        negative = {"Negative prompt": found.negative} if found.negative else {}
+        recipe = {"program": found.program, "prompt": found.prompt, "options": {**negative, **found.settings}}
+        return recipe, shlex.join(["genkit", "txt2img", "--like", str(path)])
+    return recipe, shlex.join(command_of(recipe))
 
 
 def recipe_in(path: Path) -> dict[str, Any]:
@@ -68,7 +92,7 @@ def _text(path: Path, recipe: dict[str, Any], command: str) -> str:
     from genkit.run.recipe import files_of
 
     source = recipe.get("input") if isinstance(recipe.get("input"), dict) else None
-    rows = [("made by", f"genkit {recipe.get('genkit')} {recipe['verb']}")]
+    rows = [("made by", recipe.get("program") or f"genkit {recipe.get('genkit')} {recipe['verb']}")]
     if recipe.get("model"):
         revision = recipe.get("revision")
         rows.append(("model", f"{recipe['model']}" + (f" ({revision})" if revision else "")))

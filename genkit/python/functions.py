@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -167,13 +168,16 @@ class Request:
         return paths[0] if len(paths) == 1 and not _is_several(self.first) else paths
 
     def _picture(self, verb: PictureVerb, context: Context) -> Any:
-        from genkit.media.pictures import images
+        from genkit.media.pictures import headers, images
         from genkit.run.plan import Item
         from genkit.run.steps import Steps
         from genkit.run.work import load, naming
 
         source: Any = Path(self.first) if self.data is None else self.data
         name = str(self.first) if self.data is None else callers.NO_FILE
+        facts = headers.probe(source) if self.data is None else headers.read_header(source, name)
+        if (choice := verb.choose(context, facts)) is not None:
+            context = replace(context, card=choice.card)
         _, model = load(context, session.DEFAULT, self.reporter)
         item = Item(0, name, None, None, "PNG")
         picture = images.read(source, max_pixels=context.settings.max_pixels, name=name)

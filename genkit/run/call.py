@@ -158,9 +158,10 @@ def carry_out(
     session = session or sessions.DEFAULT
     notes: Sequence[str] = ()
     if isinstance(verb, PictureVerb):
-        from genkit.run.pictures import PictureWork, plan_pictures
+        from genkit.run.pictures import PictureWork, plan_pictures, settled
 
         plan = plan_pictures(verb, context, reporter, data)
+        context = settled(context, plan)
         work: Callable[[], Work] = partial(PictureWork, verb, context, reporter, session, plan, data is not None)
     elif isinstance(verb, DrawingVerb):
         from genkit.run.outputs import DrawingWork, plan_outputs
@@ -229,7 +230,7 @@ def run_plan(
             work.close()
     remember(counts, pace, settings.device)
     if counts.done and not counts.interrupted and reporter.hints:
-        hint_once(verb.task, card, reporter)
+        hint_once(verb.task, card, settings.device, reporter)
     speed = counts.megapixels / counts.seconds if counts.done and counts.seconds else None
     reporter(
         "done",

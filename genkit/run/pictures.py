@@ -18,9 +18,11 @@ from genkit.run import callers
 from genkit.run.recipe import flag_of
 from genkit.run.settings import PictureRun
 from genkit.run.verb import Context, PictureVerb
-from genkit.run.work import Work, naming
+from genkit.run.work import Work, load, naming
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from genkit.media.pictures.headers import Probe
     from genkit.media.pictures.images import Picture
     from genkit.models.shapes import PixelModel
@@ -75,11 +77,34 @@ def plan_pictures(verb: PictureVerb, context: Context, reporter: Reporter, data:
         variants=verb.variants(context),
         partners={each: {pair.option: pair.partners.get(each) for pair in pairs} for each in inputs} if pairs else {},
         reads=[(flag_of(name), path) for name, path in context.files.items()],
+        choose=partial(verb.choose, context),
     )
+    plan.notices += _choices(plan.items)
     if verb.unit:
         plan.unit = verb.unit
         plan.items = [replace(each, effort=verb.effort(context, *each.input_size or (0, 0))) for each in plan.items]
     return plan
+
+
+def _choices(items: Sequence[Item]) -> list[str]:
+    """What to say of models that the verb chose for some inputs: once for each."""
+    chosen: dict[str, list[Item]] = {}
+    for item in items:
+        if item.choice is not None and item.variant < 2:
+            chosen.setdefault(item.choice.card.name, []).append(item)
+    notices = []
+    for name, several in chosen.items():
+        first, more = several[0], len(several) - 1
+        others = f", and {more} more {'is' if more == 1 else 'are'} alike" if more else ""
+        why = first.choice.why if first.choice else ""
+        notices.append(f"{first.name} is {why}{others}: {name} takes {'them' if more else 'it'} (--model wins)")
+    return notices
+
+
+def settled(context: Context, plan: Plan) -> Context:
+    """The context with the one model that takes all inputs, where the verb chose it."""
+    cards = {card.name: card for item in plan.items if (card := item.choice.card if item.choice else context.card)}
+    return replace(context, card=next(iter(cards.values()))) if len(cards) == 1 else context
 
 
 def _standard_input(verb: PictureVerb) -> bytes:
@@ -175,7 +200,7 @@ class PictureWork(Work):
 
     def __init__(self, verb: PictureVerb, context: Context, reporter: Reporter, session: Session, plan: Plan, memory: bool):
         super().__init__(verb, context, reporter, session)
-        self._count, self._memory, self._threads = len(plan.items), memory, 0
+        self._items, self._memory, self._threads = plan.items, memory, 0
         self._files = {name: self.facts(name, path) for name, path in context.files.items()}
 
     def read(self, item: Item) -> Any:
@@ -198,12 +223,17 @@ class PictureWork(Work):
         return _Loaded(picture, recipe)
 
     def prepare(self) -> list[Process]:
-        place, model = self.load()
+        place, first = self.load()
+        models = {self.context.card.name: first}
+        for card in {item.choice.card.name: item.choice.card for item in self._items if item.choice is not None}.values():
+            if card.name not in models:
+                models[card.name] = load(replace(self.context, card=card), self.session, self.reporter)[1]
 
         def process(item: Item, loaded: _Loaded) -> _Loaded:
             from genkit.run.steps import Steps
 
-            context = self.context
+            context = self.context if item.choice is None else replace(self.context, card=item.choice.card)
+            model = models[context.card.name]
             steps = None
             if self.verb.works:
                 steps = Steps(item, loaded.recipe, context.run, context.settings, self.reporter)
@@ -212,7 +242,7 @@ class PictureWork(Work):
                 made = self.verb.apply(model, loaded.picture, own)
             return _Loaded(made, loaded.recipe, steps.brought if steps is not None else {})
 
-        return [process] * self._workers(place, model)
+        return [process] * min(self._workers(place, model) for model in models.values())
 
     def _workers(self, place: Runtime, model: PixelModel) -> int:
         """How many pictures to process at once: on a CPU several, each on threads of its own.
@@ -235,7 +265,7 @@ class PictureWork(Work):
         threads = torch.get_num_threads()
         tile_bytes = LARGE_TILE**2 * model.pixel_bytes or 1
         room = int(0.8 * runtime.free_memory(place.device) // tile_bytes)
-        workers = min(threads, MOST_WORKERS, self._count // PICTURES_A_WORKER, room)
+        workers = min(threads, MOST_WORKERS, len(self._items) // PICTURES_A_WORKER, room)
         if workers > 1:
             self._threads = threads
             torch.set_num_threads(max(1, threads // workers))

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from genkit.errors import GenkitError, UsageError
 from genkit.files import size_text
@@ -21,8 +22,12 @@ from genkit.run.guard import nearest_existing
 from genkit.run.inputs import Found
 from genkit.run.naming import Naming, names_format, output_folder, target_of, wanted_format
 
+if TYPE_CHECKING:
+    from genkit.cards import Card
+
 __all__ = [
     "Beside",
+    "Choice",
     "Item",
     "Naming",
     "Plan",
@@ -38,14 +43,21 @@ __all__ = [
 DENSITY = {"JPEG": 0.15, "PNG": 0.55, "WEBP": 0.1, "TIFF": 0.8, "AVIF": 0.08, "BMP": 1.0, "HEIF": 0.08}
 
 
+class Choice(NamedTuple):
+    """The model that a verb takes for one input where none was named, and what that input is."""
+
+    card: Card
+    why: str
+
+
 @dataclass(frozen=True)
 class Item:
     """One output to make. `source` None is standard input (`data` holds it), or, without `data`, nothing: the picture is drawn,
     and its own size is what `input_size` says. `target` None is standard output. Sizes are
     (width, height), None where the header could not be read; `pixel_bytes` are those of a decoded pixel; `bytes` is an
     estimate of the output's. `variant` counts the outputs of one input from 1 (0: it has one); `partners` are the files that
-    go with this picture alone, by option, None where one is missing; `beside` says what the output brings along. `effort` is
-    what there is to do in the plan's unit, 0 where that is megapixels."""
+    go with this picture alone, by option, None where one is missing; `choice` is another model than the run's; `beside` says
+    what the output brings along. `effort` is what there is to do in the plan's unit, 0 where that is megapixels."""
 
     index: int
     name: str
@@ -60,6 +72,7 @@ class Item:
     exists: bool = False
     variant: int = 0
     partners: Mapping[str, Path | None] = field(default_factory=dict)
+    choice: Choice | None = None
     beside: Beside = NOTHING
     effort: float = 0.0
 
@@ -117,6 +130,7 @@ def plan(
     variants: int | None = None,
     partners: Mapping[Found, Mapping[str, Path | None]] | None = None,
     reads: Iterable[tuple[str, Path]] = (),
+    choose: Callable[[Probe], Choice | None] = lambda facts: None,
 ) -> Plan:
     """Give every input its output, and check the whole before any of it starts.
 
@@ -136,7 +150,7 @@ def plan(
         _refuse_several(len(found) * count, naming.output)
     reasons: dict[str, list[str]] = {}
     for index, one in enumerate(found):
-        item, reason = _item(index, one, naming, folder, wanted, probe, size_of, stdin)
+        item, reason = _item(index, one, naming, folder, wanted, probe, size_of, choose, stdin)
         if reason:
             reasons.setdefault(reason, []).append(item.name)
         item = replace(item, partners=(partners or {}).get(one, {}), beside=beside)
@@ -229,11 +243,12 @@ def _item(
     wanted: str | None,
     probe: Callable[[Path | bytes], Probe],
     size_of: Callable[[int, int], tuple[int, int]],
+    choose: Callable[[Probe], Choice | None],
     stdin: bytes | None,
 ) -> tuple[Item, str | None]:
     source = stdin if one.path is None else one.path
     own = FORMATS.get(one.relative.suffix.lower())
-    reason = input_size = size = None
+    reason = input_size = size = choice = None
     space, depth = 0, 3
     try:
         header = probe(source if source is not None else b"")
@@ -245,9 +260,11 @@ def _item(
         format, reason = plan_format(header.format, header.alpha, header.bits, *size, wanted=wanted)
         depth = (header.channels + header.alpha) * header.bits // 8
         space = int(size[0] * size[1] * depth * DENSITY.get(format, 1.0))
+        if (choice := choose(header)) is not None:
+            naming = replace(naming, fields={**naming.fields, "model": choice.card.name})
     target = target_of(index, one, naming, folder, format, own)
     data = stdin if one.path is None else None
-    return Item(index, one.name, one.path, target, format, data, input_size, size, depth, space), reason
+    return Item(index, one.name, one.path, target, format, data, input_size, size, depth, space, choice=choice), reason
 
 
 def _variant(item: Item, number: int, one: Found, naming: Naming, folder: Path | None) -> Item:

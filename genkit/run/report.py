@@ -242,13 +242,18 @@ def fetching(reporter: Reporter) -> Callable[[str, int, int | None], None] | Non
     return show
 
 
-def hint_once(verb: str, card: Card, reporter: Reporter) -> None:
-    """Say what a shipped model is for, and name the published one that we recommend beside it, once for each user and verb."""
+def hint_once(verb: str, card: Card, device: str, reporter: Reporter) -> None:
+    """Say what a shipped model is for, and name the published one that we recommend beside it, or one that this machine can
+    run; once for each user and verb."""
     from contextlib import suppress
 
+    from genkit import runtime
     from genkit.cards import cache_folder, recommended
 
-    best = recommended(verb) if card.origin == "shipped" else None
+    if card.origin != "shipped" or (cache_folder() / f"hinted-{verb}").exists() or recommended(verb) is None:
+        return
+    most = runtime.bearable_bytes(runtime.choose(device).device)
+    best = recommended(verb, most)
     if best is None:
         return
     stronger = f"a stronger model: --model {best.name} ({size(best.size)}, {best.licence}); see genkit models list"

@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     import numpy as np
 
     from genkit.cards import Card
+    from genkit.media.pictures.formats import Probe
     from genkit.media.pictures.picture import Picture
     from genkit.models.shapes import SpeakModel
     from genkit.run.call import Outcome
     from genkit.run.outputs import Outputs
+    from genkit.run.plan import Choice
     from genkit.run.report import Reporter
     from genkit.run.session import Session
     from genkit.run.steps import Steps
@@ -284,6 +286,11 @@ class PictureVerb(Verb):
 
     def variants(self, context: Context) -> int | None:
         """How many outputs each input gives, numbered and with seeds of their own; None for one."""
+        return None
+
+    def choose(self, context: Context, facts: Probe) -> Choice | None:
+        """Another model for one input, where none was named and its header tells that it is better. Outputs keep their size
+        and name with it; the plan says once which inputs it takes."""
         return None
 
     @property

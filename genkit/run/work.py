@@ -153,7 +153,8 @@ class Work:
         from genkit.media.sound.formats import LOSSY as LOSSY_SOUNDS
         from genkit.version import __version__
 
-        run, settings, card = self.context.run, self.context.settings, self.context.card
+        run, settings = self.context.run, self.context.settings
+        card = item.choice.card if item.choice is not None else self.context.card
         options = dict(options)
         options |= {"dtype": settings.dtype} if settings.dtype != "auto" else {}
         options |= {"format": item.format.lower()} if settings.format else {}

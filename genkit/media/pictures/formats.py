@@ -118,6 +118,7 @@ class Probe:
     frames: int = 1  # 0: several, which are not counted
     turned: bool = False  # the stored rows are the upright picture's columns
     stated_bits: int = 8  # what the file holds: 1 to 64
+    quality: int | None = None  # JPEG: 1 to 100 of the usual tables that come nearest
 
 
 class Unsupported(ValueError):

@@ -8,13 +8,14 @@ from __future__ import annotations
 import mmap
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from genkit.errors import InputError
 from genkit.files import is_pipe, read_input
-from genkit.media.pictures import containers, exif, formats, icon, jpeg2000, jpegxl, netpbm, targa
+from genkit.media.pictures import containers, exif, formats, icon, jpeg2000, jpeg_quality, jpegxl, netpbm, targa
 from genkit.media.pictures.formats import Probe, Unsupported
 
 DAMAGED_HINT = "open it in a picture viewer: if that fails too, take another copy of the file"
@@ -137,6 +138,7 @@ def _png(data: Any) -> Probe:
 
 def _jpeg(data: Any) -> Probe:
     facts, orientation = None, 1
+    tables: dict[int, list[int]] = {}
     for marker, start, length in containers.jpeg_segments(data):
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             depth, height, width, planes = struct.unpack_from(">BHHB", data, start)
@@ -145,9 +147,12 @@ def _jpeg(data: Any) -> Probe:
             raise Unsupported("JPEG-LS")
         elif marker == 0xE1 and data[start : start + 6] == b"Exif\0\0":
             orientation = _orientation(bytes(data[start : start + length]))
+        elif marker == 0xDB:
+            with suppress(struct.error):  # what decodes it will say so
+                jpeg_quality.read_tables(bytes(data[start : start + length]), tables)
     if facts is None:
         raise containers.BrokenContainer("the picture's size is missing")
-    return _upright(facts, orientation)
+    return replace(_upright(facts, orientation), quality=jpeg_quality.nearest(tables))
 
 
 def _webp(data: Any) -> Probe:

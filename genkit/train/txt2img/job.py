@@ -157,8 +157,13 @@ def too_long(tokenizer: Any, captions: Sequence[Caption]) -> int:
 def write_folder(out: Path, config: TrainConfig, job: DenoiserJob, command: list[str], metrics: Mapping[str, Any]) -> Path:
     """Write `<name>/` (a diffusers folder, half precision) and `<name>.toml` into `out` and return the card's path."""
     from genkit.models.txt2img.latent_diffusion import save
+    from genkit.train.txt2img.caption_augmentation import COLOURS
+    from genkit.verbs.txt2img.known_words import FILE, write_words
 
     files = save(job.parts(job.modules), out / config.name)
+    captions = job.pictures.captions
+    others = [*COLOURS, *{caption.style for caption in captions}, "wearing next to icon with hat"]
+    files[FILE] = write_words(out / config.name, [(caption.name, caption.keywords) for caption in captions], others)
     side, chosen = job.pictures.pixels.shape[1], job.options
     fields: dict[str, Any] = {
         "family": "diffusers",

@@ -124,10 +124,15 @@ def _edges_of(model: TranslateModel, pixels: np.ndarray, options: TranslateOptio
     import numpy as np
 
     if not options.edges:
-        if model.edges:
-            light = (pixels.min(2) >= 0.9 * np.iinfo(pixels.dtype).max).mean()
-            if light < PHOTO_WHITE:
-                notify("the model wants dark edges on white, and this looks like a photograph: --edges draws its edges first")
+        if not model.edges:
+            return pixels
+        peak = np.iinfo(pixels.dtype).max
+        if (pixels.min(2) >= 0.9 * peak).mean() >= PHOTO_WHITE:
+            return pixels
+        if (pixels.max(2) <= 0.1 * peak).mean() >= PHOTO_WHITE and (pixels.min(2) >= 0.5 * peak).any():
+            notify("the model wants dark edges on white, and this is light on dark: it is taken inverted")
+            return np.asarray(peak - pixels, pixels.dtype)
+        notify("the model wants dark edges on white, and this looks like a photograph: --edges draws its edges first")
         return pixels
     from genkit.pixels.edges import edge_map
     from genkit.pixels.resample import fitted, resize

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from genkit.media.pictures.picture import Picture
 
 LARGEST_SIDE = 16_384
+LARGEST_SEED = 1 << 62
 NEAR = (0.5, 1.5)  # of the native number of pixels: an --init picture of so many is drawn at its own size
 GRAIN = 16  # what sides taken from a picture are rounded to: every pipeline's multiple divides it or nearly
 Size = tuple[int, int]

@@ -15,6 +15,7 @@ from genkit.run.outputs import Output, Outputs
 from genkit.verbs.txt2img.drawer import Drawer, Sheet
 from genkit.verbs.txt2img.prompt_lists import Line, gather, lines_of_prompts, unquoted
 from genkit.verbs.txt2img.prompts import expand, numbered, plain, slug
+from genkit.verbs.txt2img.remarks import remarks_of
 from genkit.verbs.txt2img.resolver import MOST_PICTURES, Planned, Resolver
 from genkit.verbs.txt2img.values import Values, is_on, names_seed, overridden, per_line, seed_options, values_of
 
@@ -65,6 +66,7 @@ def outputs_of(verb: Txt2img, context: Context, source: SourceSettings | None, n
             remarks.append(f"--grid {columns}x{rows}: {blank} {'place is' if blank == 1 else 'places are'} left blank")
         planned = [each for output in outputs for each in output.job.pictures]
     missing = parts_not_here(planned) if context.run.dry_run else []
+    lost += remarks_of(context.card, [each.job for each in planned], resolver.native)
     drawer = Drawer(verb, context, planned)
     named = {"from": request.list_file, "like": verb.like}
     return Outputs(

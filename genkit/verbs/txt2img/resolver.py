@@ -15,7 +15,7 @@ from genkit.models.shapes.draw import DENOISE
 from genkit.run import ability, pipelines
 from genkit.run.lists import parse_seeds
 from genkit.verbs.txt2img.files import Files, to_float
-from genkit.verbs.txt2img.job import Job, ReferenceImage, Setup, merged, parse_size, size_after
+from genkit.verbs.txt2img.job import LARGEST_SEED, Job, ReferenceImage, Setup, merged, parse_size, size_after
 from genkit.verbs.txt2img.prompts import expand, has_weights
 from genkit.verbs.txt2img.values import Values, is_on, of_the_run, overridden, per_line, seed_options, spelling_of
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from genkit.verbs.txt2img.prompt_lists import Line
 
 MOST_PICTURES = 100_000
-LARGEST_SEED = 1 << 62
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`--like FILE`: the source settings that a picture carries with its prompt, ours or the common web UI's."""
+"""`--like FILE`: the source settings that a picture carries with its prompt, ours or another program's."""
 
 from __future__ import annotations
 
@@ -10,15 +10,28 @@ from typing import TYPE_CHECKING, Any
 
 from genkit.errors import GenkitError, InputError, UsageError
 from genkit.files import is_input
+from genkit.verbs.txt2img.job import LARGEST_SEED
+from genkit.verbs.txt2img.samplers import scheduler_of
 from genkit.verbs.txt2img.values import Values, of_the_run, per_line, texts_of
 
 if TYPE_CHECKING:
     from genkit.cards import Card
-    from genkit.media.pictures.parameters import Parameters
+    from genkit.media.parameters.block import Parameters
 
-WEB_UI = {"Steps": "steps", "Distilled CFG Scale": "guidance", "CFG scale": "guidance", "Seed": "seed", "Size": "size"}
-SPOKEN = ("Sampler", "Schedule type", "Denoising strength", "Clip skip", "VAE", "Hires upscale", "Variation seed", "ENSD")
-OTHER_NAMES = {"plms": "pndm", "euler-ancestral": "euler-a", "unipc-bh2": "unipc"}  # the same samplers
+_WHOLE, _NUMBER = r"\d{1,19}", r"\d{1,4}(?:\.\d{1,16})?"
+WEB_UI = {  # their names: ours, and what a value looks like
+    "Steps": ("steps", _WHOLE),
+    "Distilled CFG Scale": ("guidance", _NUMBER),
+    "CFG scale": ("guidance", _NUMBER),
+    "Seed": ("seed", _WHOLE),
+    "Size": ("size", r"\d{1,6}x\d{1,6}"),
+}
+SPOKEN = (
+    *("Sampler", "Schedule type", "Denoising strength", "Clip skip", "VAE", "Hires upscale", "Variation seed", "ENSD"),
+    *("ADetailer model", "ControlNet 0", "Refiner", "Mask blur"),
+)
+MOST_TOLD, LONGEST_TOLD = 20, 120  # of what cannot be taken over, and letters of each
+PROGRAMS = "the web UIs, InvokeAI, ComfyUI, Fooocus, NovelAI, SwarmUI, Draw Things, Easy Diffusion"
 
 
 @dataclass
@@ -32,12 +45,12 @@ class SourceSettings:
 
 
 def read_source_settings(file: str | Path) -> SourceSettings:
-    """Read a picture's recipe, or the block of settings that the web UI writes.
+    """Read a picture's recipe, or the settings that another program notes down.
 
     Raises:
-        UsageError: not there, made by another verb, or nothing of the kind is in it.
+        UsageError: not there, made by another verb, or nothing of the kind is in it, or nothing that can be read.
     """
-    from genkit.media.pictures.parameters import read_parameters
+    from genkit.media.parameters.reading import read_parameters
     from genkit.media.recipe import read_recipe
     from genkit.run.journal import look_up
 
@@ -49,16 +62,23 @@ def read_source_settings(file: str | Path) -> SourceSettings:
         if recipe is not None:
             return _of_recipe(path, recipe)
         block = read_parameters(path)
-    except (OSError, InputError) as error:
-        reason = error.message if isinstance(error, InputError) else error.strerror or str(error)
-        raise UsageError(f"--like {path}: cannot be read: {reason}") from error
+    except OSError as error:
+        raise UsageError(f"--like {path}: cannot be read: {error.strerror or error}") from error
+    except InputError as error:
+        raise UsageError(f"--like {error.message}", error.hint, code=error.code) from error
     if block is None:
         raise UsageError(
-            f"--like {path}: no recipe of genkit and no settings of the web UI in it",
+            f"--like {path}: no recipe of genkit in it, and no settings of {PROGRAMS}",
             "programs and sites that save pictures again often drop them; give the file as it was made",
             code="no-recipe",
         )
-    return _of_block(block)
+    found = _of_block(block)
+    return replace(found, lost=[_shown(one) for one in found.lost[:MOST_TOLD]])
+
+
+def _shown(text: str) -> str:
+    text = "".join(letter if letter.isprintable() else " " for letter in text[: 2 * LONGEST_TOLD])
+    return text if len(text) <= LONGEST_TOLD else f"{text[: LONGEST_TOLD - 3]}..."
 
 
 def _of_recipe(path: Path, recipe: dict[str, Any]) -> SourceSettings:
@@ -94,10 +114,15 @@ def _of_block(block: Parameters) -> SourceSettings:
 
     prompt, loras, lost = from_web_ui(block.prompt)
     negative, _, more = from_web_ui(block.negative)
-    found = SourceSettings([prompt] if prompt else [], lost=[*lost, *(one for one in more if one not in lost)])
-    for theirs, ours in WEB_UI.items():
-        if theirs in block.settings:
-            found.values.setdefault(ours, [block.settings[theirs]])
+    found = SourceSettings([prompt] if prompt else [], lost=[*block.lost, *dict.fromkeys([*lost, *more])])
+    for theirs, (ours, form) in WEB_UI.items():
+        if (value := block.settings.get(theirs)) is None:
+            continue
+        value = value.removesuffix(".0") if form == _WHOLE else value
+        if not re.fullmatch(form, value) or (ours == "seed" and int(value) > LARGEST_SEED):
+            found.lost.append(f"{theirs} {value}")
+        elif float(value) if form == _NUMBER else value:  # a guidance of 0 is that there is none
+            found.values.setdefault(ours, [value])
     if negative:
         found.values["negative"] = [negative]
     for called, weight in loras:
@@ -106,37 +131,27 @@ def _of_block(block: Parameters) -> SourceSettings:
             found.values.setdefault("lora", []).append(f"{lora}:{weight:g}")
         else:
             found.lost.append(f"LoRA {called} (give it with --lora PATH:{weight:g})")
-    scheduler = _scheduler(block.settings.get("Sampler", ""), block.settings.get("Schedule type", ""))
+    sampler, schedule = block.settings.get("Sampler", ""), block.settings.get("Schedule type", "")
+    scheduler, whole = scheduler_of(sampler, schedule)
     if scheduler is not None:
         found.values["scheduler"] = [scheduler]
     if model := block.settings.get("Model"):
         found.model = _card_named(model)
         if found.model is None:
             found.lost.append(f"model {model} (choose one with --model)")
-    taken = ("Sampler", "Schedule type") if scheduler is not None else ()
+    taken = (*(("Sampler",) if scheduler is not None else ()), *(("Schedule type",) if whole else ()))
     spoken = [name for name in SPOKEN if name in block.settings and name not in taken]
     found.lost += [f"{name} {block.settings[name]}" for name in spoken if block.settings[name] not in ("Automatic", "0")]
     return found
 
 
-def _scheduler(sampler: str, schedule: str) -> str | None:
-    """Our name of one of the web UI's samplers."""
-    from genkit.run.pipelines import scheduler_names
-
-    name = re.sub(r"[\s_]+", "-", sampler.strip().lower().replace("++", "pp"))
-    name = OTHER_NAMES.get(name, name)
-    if schedule.strip().lower() == "karras" and not name.endswith("-karras"):
-        name += "-karras"
-    elif schedule.strip().lower() not in ("", "automatic", "normal", "karras", "uniform"):
-        return None
-    return name if name in scheduler_names() else None
-
-
 def _card_named(name: str) -> str | None:
+    """The card of a checkpoint that is named by its file, or as the program calls it."""
     from genkit import cards
 
+    stem = re.sub(r"\.(?:safetensors|ckpt|gguf|sft)$", "", name.replace("\\", "/").rpartition("/")[2].lower())
     with suppress(GenkitError):
-        return cards.find(re.sub(r"[\s_]+", "-", name.lower()), "txt2img").name
+        return cards.find(re.sub(r"[\s_]+", "-", stem), "txt2img").name
     return None
 
 

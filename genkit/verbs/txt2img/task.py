@@ -15,6 +15,7 @@ from genkit.media.pictures.picture import Picture
 from genkit.run import ability
 from genkit.verbs.txt2img.job import Job, ReferenceImage, Size
 from genkit.verbs.txt2img.prompts import has_weights, pieces, plain
+from genkit.verbs.txt2img.remarks import WALLPAPER
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -73,7 +74,7 @@ def check(model: DrawModel, jobs: Sequence[Job], name: str, notify: Notify = lam
             notify(f"{what}{job.place}: {count} tokens, which {name} reads in pieces of {model.window}")
     for size in dict.fromkeys(job.size for job in jobs if job.size):
         width, height = model.native_size
-        if size[0] * size[1] > FAR * width * height:
+        if FAR * width * height < size[0] * size[1] < WALLPAPER * width * height:  # the plan told of more
             notify(
                 f"{name} is made for about {width}x{height}: at {size[0]}x{size[1]} it may repeat things; "
                 "--upscale enlarges what was drawn"

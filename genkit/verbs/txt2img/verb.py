@@ -59,7 +59,7 @@ class Txt2img(DrawingVerb):
     )
     like: str | None = option(
         None,
-        "Prompt and settings of a picture, ours or the common web UI's; others given win.",
+        "Prompt and settings of a picture, ours or another program's; others given win.",
         panel=WHAT,
         metavar="FILE",
         shown=False,

@@ -11,8 +11,10 @@ from genkit.run.verb import Context, PictureVerb
 
 if TYPE_CHECKING:
     from genkit.cards import Card
+    from genkit.media.pictures.formats import Probe
     from genkit.media.pictures.picture import Picture
     from genkit.models.shapes import TransformModel
+    from genkit.run.plan import Choice
     from genkit.run.settings import Run
     from genkit.verbs.upscale.task import UpscaleOptions
 
@@ -69,6 +71,20 @@ class Upscale(PictureVerb):
         from genkit import cards
 
         return cards.find(run.model or cards.default_model("upscale", scale=self.scale), "upscale")
+
+    def choose(self, context: Context, facts: Probe) -> Choice | None:
+        """The photo network for a JPEG that was compressed hard: the ordinary ones draw its blocks and its ringing larger."""
+        from genkit import cards
+        from genkit.run.plan import Choice
+        from genkit.verbs.upscale.task import WORN
+
+        if context.run.model or facts.quality is None or facts.quality > WORN.get(_scale_of(context), 0):
+            return None
+        grows = max(self.size_of(context, facts.width, facts.height)) > max(facts.width, facts.height)
+        name = cards.default_model("upscale", scale=self.scale, worn=True)
+        if not grows or name == context.card.name:  # the last: a model that the user has configured
+            return None
+        return Choice(cards.find(name, "upscale"), f"a JPEG of quality {facts.quality}")
 
     def check(self, context: Context) -> None:
         from genkit.verbs.upscale import task
