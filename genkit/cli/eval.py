@@ -16,6 +16,7 @@ from genkit.cli.measuring import (
     Device,
     Features,
     Json,
+    Judge,
     MeasureOption,
     Model,
     Names,
@@ -25,8 +26,8 @@ from genkit.cli.measuring import (
     draw_rows,
     draw_sheet,
     keeper,
+    load_features,
     load_methods,
-    load_vgg,
     notify,
     print_rows,
     progress,
@@ -45,8 +46,8 @@ def choose() -> None:
 @app.command()
 def txt2img(
     data: Annotated[list[Path], MeasureOption("--data", help="The folder or zip it was trained on (repeat for several).")],
-    features: Annotated[str, MeasureOption("--features", help="VGG-19: a model's name (vgg19) or a file.")],
     model: Model = None,
+    features: Judge = "",
     captions: Annotated[
         Path | None,
         MeasureOption(
@@ -55,7 +56,8 @@ def txt2img(
         ),
     ] = None,
     config: Annotated[
-        Path | None, MeasureOption("--config", help="The training configuration: which pictures were read, and how.")
+        str | None,
+        MeasureOption("--config", metavar="NAME|FILE", help="The training configuration: which pictures were read, and how."),
     ] = None,
     count: Annotated[int, MeasureOption("--count", min=1, help="Names to draw.")] = 200,
     style: Annotated[str, MeasureOption("--style", help="Take the pictures of this style of the configuration.")] = "",
@@ -71,7 +73,8 @@ def txt2img(
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Is a trained name's own picture found from what is drawn, and how far is it all from the real pictures?"""
+    """Draw names that a model was trained on: how often is the drawing nearest to that name's own picture, and how far are
+    drawings as a whole from the real pictures?"""
     from dataclasses import replace
 
     from genkit.data.captions import Selection, read_captioned
@@ -80,12 +83,12 @@ def txt2img(
     from genkit.errors import UsageError
     from genkit.evaluate import txt2img as measure
     from genkit.evaluate.distribution import Features as Vectors
-    from genkit.train.config import read_config
-    from genkit.train.perceptual import load_perceptual
+    from genkit.evaluate.perceptual import load_perceptual
+    from genkit.train.config import config_path, read_config
     from genkit.train.txt2img.job import selection_of
 
-    selection = selection_of(read_config(config)) if config is not None else Selection()
-    vectors = Vectors(load_perceptual(features, "genkit eval txt2img"))
+    selection = selection_of(read_config(config_path(config, "txt2img"))) if config is not None else Selection()
+    vectors = Vectors(load_perceptual(features))
     further = [] if prompts is None else read_names(prompts)
     settings = {key: value for key, value in (("steps", steps), ("guidance", guidance)) if value is not None}
     real: Any = None
@@ -110,7 +113,7 @@ def txt2img(
     if sheet is not None:
         write_sheet(sheet, measure.sheet(pictures))
     columns = {"top1": ("top 1", ".1%"), "top5": ("top 5", ".1%"), **DISTANCES}
-    print_rows(rows, columns, measure.protocol(int(rows[0]["pictures"]), style, seed), json)
+    print_rows(rows, columns, measure.protocol(int(rows[0]["pictures"]), style, seed, vectors.title), json)
 
 
 app.command()(tts)
@@ -205,20 +208,20 @@ def inpaint(
     from genkit.evaluate import inpaint as measure
 
     models = load_methods("inpaint", model, device, partial(measure.of_model, notify=notify))
-    methods, vgg = {**measure.classical(), **models}, load_vgg(features)
+    methods, judge = {**measure.classical(), **models}, load_features(features)
     kept, keep = keeper(sheet)
-    rows = measure.evaluate(data, methods, names=names, masks=masks, side=side, features=vgg, keep=keep, report=progress)
+    rows = measure.evaluate(data, methods, names=names, masks=masks, side=side, features=judge, keep=keep, report=progress)
     draw_sheet(sheet, data, kept, side)
     columns = {"psnr": ("PSNR hole", ".2f"), "distance": ("distance", ".5f"), "unmasked_error": ("unmasked", ".0f")}
-    print_rows(rows, columns, measure.protocol(side, masks is not None), json)
+    print_rows(rows, columns, measure.protocol(side, masks is not None, judge), json)
 
 
 @app.command()
 def style(
     data: Data,
     styles: Annotated[Path, MeasureOption("--styles", help="Folder or zip of style pictures.")],
-    features: Annotated[Path, MeasureOption("--features", help="VGG-19 weights that judge.")],
     model: Model = None,
+    features: Judge = "",
     names: Names = None,
     style_names: Annotated[
         Path | None, MeasureOption("--style-names", help="Text file with the styles to take, one a line.")
@@ -235,10 +238,11 @@ def style(
     models = load_methods("style", model, device, partial(measure.of_model, notify=notify))
     methods = {"photograph": lambda photo, style: photo, **models}
     pictures = measure.Pictures(data, styles, names=names, style_names=style_names, count=count, side=side)
-    rows, drawn = measure.evaluate(pictures, methods, features=load_vgg(features), draw=sheet is not None, report=progress)
+    judge = load_features(features)
+    rows, drawn = measure.evaluate(pictures, methods, features=judge, draw=sheet is not None, report=progress)
     if sheet is not None:
         write_sheet(sheet, drawn)
-    print_rows(rows, {"style": ("style", ".4g"), "content": ("content", ".4g")}, measure.protocol(side, count), json)
+    print_rows(rows, {"style": ("style", ".4g"), "content": ("content", ".4g")}, measure.protocol(side, count, judge), json)
 
 
 @app.command()
@@ -281,7 +285,7 @@ def translate(
         if kind == "edges" and network.domain_optional:
             methods[f"{name}, told the colour"] = measure.of_model(network, notify, with_colour=True)
             with_colour = True
-    vgg = load_vgg(features)
+    judge = load_features(features)
     kept, keep = keeper(sheet)
     training = None
     each: Any
@@ -293,19 +297,19 @@ def translate(
         listed = chosen_names(data, names)
         each = measured_pairs(kind, data, listed, size, named=with_colour)
         if copies:
-            training = measure.training_features(vgg, data, listed, size)
-    rows = measure.evaluate(each, methods, features=vgg, training=training, keep=keep, report=progress)
+            training = measure.training_features(judge, data, listed, size)
+    rows = measure.evaluate(each, methods, features=judge, training=training, keep=keep, report=progress)
     if sheet is not None:
         draw_rows(sheet, [list(results.values()) for results in kept.values()])
     columns = {"psnr": ("PSNR RGB", ".2f"), "distance": ("distance", ".5f"), "near_ratio": ("near ratio", ".3f")}
-    print_rows(rows, columns, measure.protocol(kind, training is not None), json)
+    print_rows(rows, columns, measure.protocol(kind, training is not None, judge), json)
 
 
 @app.command()
 def gan(
     data: Data,
-    features: Annotated[str, MeasureOption("--features", help="VGG-19 that judges: a file of its weights, or vgg19.")],
     model: Model = None,
+    features: Judge = "",
     names: Annotated[
         Path | None,
         MeasureOption(
@@ -314,9 +318,12 @@ def gan(
         ),
     ] = None,
     config: Annotated[
-        Path | None,
+        str | None,
         MeasureOption(
-            "--config", help="The training configuration: how pictures were read. Default: as the model's card says."
+            "--config",
+            metavar="NAME|FILE",
+            help="The training configuration: how pictures were read.",
+            show_default="as the model's card says",
         ),
     ] = None,
     count: Annotated[int, MeasureOption("--count", min=8, help="Pictures to draw; at most half of the real ones.")] = 2000,
@@ -333,12 +340,12 @@ def gan(
     from genkit.errors import UsageError
     from genkit.evaluate import gan as measure
     from genkit.evaluate.distribution import Features as Vectors
-    from genkit.train.config import read_config
-    from genkit.train.perceptual import load_perceptual
+    from genkit.evaluate.perceptual import load_perceptual
+    from genkit.train.config import config_path, read_config
 
     cards = cards_of("gan", model)
-    how_read = dict(read_config(config).data) if config is not None else {}
-    vectors = Vectors(load_perceptual(features, "genkit eval gan"))
+    how_read = dict(read_config(config_path(config, "gan")).data) if config is not None else {}
+    vectors = Vectors(load_perceptual(features))
     real: Any = None
     rows: list[dict[str, Any]] = []
     nearest: list[Any] = []
@@ -364,4 +371,4 @@ def gan(
         "near_ratio": DISTANCES["near_ratio"],
         "copies": ("copies", ".1%"),
     }
-    print_rows(rows, columns, measure.protocol(names is not None, int(rows[0]["pictures"]), truncation), json)
+    print_rows(rows, columns, measure.protocol(names is not None, int(rows[0]["pictures"]), truncation, vectors.title), json)

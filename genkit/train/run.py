@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from genkit.errors import UsageError
-from genkit.train.config import TrainConfig, read_config
+from genkit.train.config import TrainConfig, read_config, shipped_names, shortened
 from genkit.train.finish import write_model
 from genkit.train.former import read_state
 from genkit.train.job import Job
 from genkit.train.loop import Report, train
 
+RUNS = Path("runs")
+
 
 @dataclass(frozen=True)
 class Request:
-    """The command line of one run; `words` are what a task adds to it, as a card quotes them (`--styles styles.zip`)."""
+    """The command line of one run; `words` are what a task adds to it, as a card quotes them (`--styles styles.zip`). `out` is
+    the run's folder, `name` what the user calls the model, `steps` how long each training is to be."""
 
     task: str
     config: Path
     data: tuple[Path, ...]
     holdout: Path | None
     out: Path
+    name: str | None = None
+    steps: int | None = None
     overrides: tuple[str, ...] = ()
     max_minutes: float | None = None
     resume: bool = False
@@ -45,7 +50,7 @@ def run(
     config = config_of(request)
     job = make_job(config, request.data, request.holdout)
     if config.start and not (request.out / "state.pt").exists():
-        _start_from(config.start, job)
+        start_from(config.start, job)
     outcome = train(
         config,
         job,
@@ -71,8 +76,34 @@ def run(
     return outcome
 
 
+def is_begun(run: Path) -> bool:
+    """Whether a training was begun in a folder, or one of its stages."""
+    return any(run.glob("state.pt")) or any(run.glob("*/state.pt"))
+
+
+def settled(request: Request, out: Path | None, own: str) -> Request:
+    """The request with its name and its folder: `out`, or runs/NAME.
+
+    A model that is trained here is the user's own: it is called what `--name` says, or as a configuration of theirs says, and
+    `own` where the configuration is one that ships. A run that a former version began under the shipped name goes on there.
+
+    Raises:
+        UsageError: a name that is no file's name.
+    """
+    name = request.name
+    if name is None:
+        configured = read_config(request.config, request.overrides).name
+        name = own if configured in shipped_names() else configured
+        former = out or RUNS / configured
+        if request.resume and is_begun(former) and (former.name == configured or (former / f"{configured}.toml").is_file()):
+            name, out = configured, former
+    if not name or Path(name).name != name or name.startswith("."):
+        raise UsageError(f"--name {name}: give a word that a file can be called", "--out says where the run is kept")
+    return replace(request, name=name, out=out or RUNS / name)
+
+
 def config_of(request: Request) -> TrainConfig:
-    """Read the configuration.
+    """Read the configuration; what ships under another name is told as it is then: of the user's own files.
 
     Raises:
         UsageError: it is for another task.
@@ -80,10 +111,17 @@ def config_of(request: Request) -> TrainConfig:
     config = read_config(request.config, request.overrides)
     if config.task != request.task:
         raise UsageError(f"{request.config}: trains {config.task}, not {request.task}", f"genkit train {config.task} …")
-    return config
+    if request.steps is not None:
+        config = shortened(config, request.steps)
+    if request.name in (None, config.name):
+        return config
+    if config.name in shipped_names():
+        note = f"the user's own files: {', '.join(path.name for path in request.data)}"
+        config = replace(config, summary=f"Trained as {config.name} was, on other files.", data_note=note)
+    return replace(config, name=str(request.name))
 
 
-def _start_from(name: str, job: Job) -> None:
+def start_from(name: str, job: Job) -> None:
     """Copy every tensor of a model, a checkpoint file or a run's `state.pt` whose name and shape fit; say nothing of the rest
     by design: a last layer for another scale starts anew."""
     from genkit.cards import find
@@ -91,7 +129,15 @@ def _start_from(name: str, job: Job) -> None:
 
     path = Path(name)
     if not path.is_file():
-        path = resolve(find(name), announce=lambda text: None)["weights"]
+        if path.suffix:
+            stage = path.stem
+            raise UsageError(
+                f"start = {name}: no such file, which this configuration goes on from",
+                f"train {stage} first (--config {stage} --name {stage}), or start from what ships: --set start=genkit-…",
+                code="missing-input",
+            )
+        files = resolve(find(name), announce=lambda text: None)
+        path = files["weights"] if "weights" in files else files[job.averaged[0]]
     first = job.adapt(tensors_of_run(path) or read_state_dict(path))
     fitting = 0
     for module in job.modules.values():
@@ -116,6 +162,10 @@ def tensors_of_run(path: Path) -> dict[str, Tensor]:
 def command_of(request: Request) -> list[str]:
     """The command to quote in a card: file names without their folders, so that no place of this machine is told."""
     words = ["genkit", "train", request.task, "--config", _quotable(request.config)]
+    if request.name is not None and request.name != read_config(request.config, request.overrides).name:
+        words += ["--name", request.name]
+    if request.steps is not None:
+        words += ["--steps", str(request.steps)]
     for source in request.data:
         words += ["--data", source.name]
     words += request.words

@@ -80,7 +80,10 @@ class ColorizeJob(Job):
             raise UsageError(f"{empty}: no picture in it has colours to learn from", "lower data.least_chroma")
         shares = self.options.shares or tuple(len(pictures) ** 0.5 for pictures in self._pictures)
         if len(shares) != len(sources):
-            raise UsageError(f"data.shares has {len(shares)} numbers for {len(sources)} sources (--data)")
+            raise UsageError(
+                f"data.shares has {len(shares)} numbers for {len(sources)} sources (--data)",
+                "--set data.shares=[] draws each by the root of how many pictures it has",
+            )
         self._shares = np.array(shares) / sum(shares)
         held = [pixels for source in sources for pixels in source.held_pictures(self.options.validate)]
         squares = [centre_square(pixels, side, 512 // side) for pixels in held]

@@ -24,20 +24,20 @@ from genkit.data.squares import centre_square
 from genkit.data.tensors import stack, to_pixels, to_tensor
 from genkit.errors import UsageError
 from genkit.evaluate.fidelity import psnr
+from genkit.evaluate.perceptual import load_perceptual
 from genkit.models.inpaint import inpainter
 from genkit.nets import vgg
 from genkit.train.config import TrainConfig, options_of
 from genkit.train.discriminators import PictureDiscriminator
 from genkit.train.feed import Batch
 from genkit.train.job import Figures, Job, Modules, figures_of, hidden_convolutions
-from genkit.train.perceptual import load_perceptual
 
 
 @dataclass(frozen=True)
 class DataOptions:
     """`side` is that of a training square in pixels; `reductions` the bounds of how far a picture is reduced before it is cut;
     `squared`, `perceptual` and `adversarial` weigh the terms beside the absolute error, the last two in the finish only.
-    `features` is a file of VGG-19 weights, or the model vgg19, for the perceptual term; `views` is what the card will say."""
+    `features` is a file of VGG-19 weights or the model vgg19 (`evaluate/perceptual.py`), for the perceptual term; `views` is what the card will say."""
 
     side: int = 128
     batch: int = 8
@@ -64,7 +64,7 @@ class InpaintJob(Job):
             self.discriminators = ("discriminator",)
         self._features: nn.Module | None = None
         if self.options.features or self.options.perceptual:
-            self._features = load_perceptual(self.options.features, "data.perceptual")
+            self._features = load_perceptual(self.options.features)
         self._fake: Tensor | None = None
         side = self.options.validate_side
         self.protocol = (
