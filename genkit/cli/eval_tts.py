@@ -17,7 +17,8 @@ def tts(
         list[Path] | None,
         MeasureOption(
             "--against",
-            help="Folder of sounds that another program made of the same texts, named by id or line: 0001.wav. Again for each.",
+            metavar="DIR",
+            help="Folder of sounds that another program made of the same texts, by id or line: 0001.wav; again for each.",
         ),
     ] = None,
     recogniser: Annotated[
@@ -47,8 +48,7 @@ def tts(
     recognisers = {"pocketsphinx": pocketsphinx()}
     chosen = cached() if recogniser is None else recogniser
     recognisers |= {Path(name).name: load_recogniser(name, place) for name in chosen}
-    alone = model is None and (data is not None or others)
-    voices = {} if alone else load_methods("tts", model, device, measure.of_voice)
+    voices = load_methods("tts", model, device, measure.of_voice)
 
     def write(method: str, name: str, audio: Any, rate: int) -> None:
         if keep is not None:

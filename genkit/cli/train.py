@@ -105,7 +105,7 @@ def style(
     given = picture or pictures
     job = partial(StyleJob, styles=options.data if given is None else [given])
     kind = ("own", "genkit-style") if picture is None else ("one-style", "one-style")
-    carry_out(Training("style", kind[0], job, former=kind[1], words=words), options)
+    carry_out(Training("style", kind[0], job, former=kind[1], words=words, sources=(given,) if given else ()), options)
 
 
 @app.command()
@@ -142,7 +142,7 @@ def translate(
         words = (f"--{name}", *([Path(part).name for part in source] if name == "unpaired" else [_quoted(source)]))
     if not chosen and options.config is None:
         chosen = _laid_out(options.data)
-    places = [Path(part) for source in chosen.values() for part in ([source] if isinstance(source, str) else source)]
+    places = [Path(part) for source in chosen.values() for part in (_parts(source) if isinstance(source, str) else source)]
     kind = next(iter(chosen), "genkit-photo2sketch")
     job = partial(make_job, **chosen)
     carry_out(Training("translate", kind, job, words=words, own="my-translate", sources=tuple(places)), options)
@@ -161,6 +161,10 @@ def _laid_out(data: list[Path] | None) -> dict[str, Any]:
     kind, places = translation_of(data[0])
     typer.echo(f"{data[0]}: taken as --{kind} {' '.join(places)}", err=True)
     return {kind: places if kind == "unpaired" else places[0]}
+
+
+def _parts(source: str) -> list[str]:
+    return [source, *source.split(":")]  # a drive letter has a colon too
 
 
 def _quoted(source: str) -> str:

@@ -63,8 +63,8 @@ class TrainOptions:
 class Training:
     """One kind of training: `default` is the configuration where none is given, `former` the one that former versions took;
     they lie in the task's folder or in `folder`. `own` is what a model is called that has no name of the user's; `words` are
-    the options of this task alone, for the card; `sources` are where its pictures are, if not in --data. Either `make_job`
-    makes the job of the one loop, or `perform(request, report)` runs what is not one job."""
+    the options of this task alone, for the card; `sources` are folders of pictures to try it with: styles, or what is not in
+    --data. Either `make_job` makes the job of the one loop, or `perform(request, report)` runs what is not one job."""
 
     task: str
     default: str = "own"
@@ -106,14 +106,11 @@ def carry_out(training: Training, options: TrainOptions) -> None:
     )
     request = settled(asked, out, training.own or f"my-{task}")
     say = _json_report if options.json else _text_report
-    if training.perform is None:
-        outcome = run(request, training.make_job, say)
-    else:
-        outcome = training.perform(request, say)
+    outcome = training.perform(request, say) if training.perform else run(request, training.make_job, say)
     if options.json:
         _json_report({"event": "done", **outcome})
         return
-    _tell(training, request.data or training.sources, outcome)
+    _tell(training, request.data, outcome)
 
 
 def _config(training: Training, options: TrainOptions) -> Path:
@@ -132,7 +129,7 @@ def _config(training: Training, options: TrainOptions) -> Path:
     return own_config(folder, training.default)
 
 
-def _tell(training: Training, sources: tuple[Path, ...], outcome: dict[str, Any]) -> None:
+def _tell(training: Training, data: tuple[Path, ...], outcome: dict[str, Any]) -> None:
     figures = ", ".join(f"{key} {value:.4g}" for key, value in outcome["metrics"].items())
     stage = f" of stage {outcome['stage']}" if "stage" in outcome else ""
     state = "finished" if outcome["finished"] else "stopped; the same line with --resume continues"
@@ -144,39 +141,48 @@ def _tell(training: Training, sources: tuple[Path, ...], outcome: dict[str, Any]
         typer.echo(f"use it: {outcome['use']}", err=True)
     elif outcome["card"] is not None:  # else a run of several stages, not yet at the last
         typer.echo(outcome["card"])
-        use = f"use it: {_use(training.task, Path(outcome['card']), sources, outcome.get('prompt', ''))}"
+        use = f"use it: {_use(training, Path(outcome['card']), data, outcome.get('prompt', ''))}"
         typer.echo(f"next: {outcome['next']}" if "next" in outcome else use, err=True)
 
 
-def _use(task: str, path: Path, sources: tuple[Path, ...], prompt: str) -> str:
-    """A line that tries the new model, as it can be typed here: on a picture of the training's own where there is one."""
+def _use(training: Training, path: Path, data: tuple[Path, ...], prompt: str) -> str:
+    """A line that tries the new model, as it can be typed here: on a picture of the training's own where there is one, and not
+    into the folder of that, which may be trained on again."""
     import shlex
 
     from genkit.cards import find, read_card
     from genkit.errors import GenkitError
 
-    card = read_card(path.resolve())
+    task, card = training.task, read_card(path.resolve())
     model = str(path)
     try:  # its name is enough where it leads here
         if find(card.name, task).toml == card.toml:
             model = card.name
     except GenkitError:
         pass
-    picture = _picture(sources)
-    further: dict[str, list[str]] = {
-        "inpaint": ["--mask-box", "40%,40%,20%,20%"],
-        "style": [] if card.params.get("own_style") else ["--style", picture],
-        "translate": ["--to", str(card.params["domains"][0])] if card.params.get("domains") else [],
-    }
-    given = {"gan": [], "tts": ["Hello."], "txt2img": [prompt]}.get(task, [picture])
-    return shlex.join(["genkit", task, *given, "--model", model, *further.get(task, [])])
+    words = ["genkit", task]
+    if task in ("gan", "tts", "txt2img"):
+        words += {"tts": ["Hello."], "txt2img": [prompt]}.get(task, [])
+    else:
+        words += [_picture(data or training.sources), "-o", f"{path.parent / 'tried'}/"]
+    if task == "inpaint":
+        words += ["--mask-box", "40%,40%,20%,20%"]
+    if task == "style" and not card.params.get("own_style"):
+        words += ["--style", _picture(training.sources or data)]
+    if task == "translate" and card.params.get("domains"):
+        words += ["--to", str(card.params["domains"][0])]
+    return shlex.join([*words, "--model", model])
 
 
 def _picture(sources: tuple[Path, ...]) -> str:
     from genkit.data.pictures import list_pictures
 
-    folder = next((source for source in sources if source.is_dir()), None)
-    return "photo.jpg" if folder is None else str(folder / list_pictures(folder)[0])
+    for source in sources:
+        if source.is_dir():
+            return str(source / list_pictures(source)[0])
+        if source.is_file() and source.suffix != ".zip":
+            return str(source)
+    return "photo.jpg"
 
 
 def _json_report(event: dict[str, Any]) -> None:

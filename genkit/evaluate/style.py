@@ -124,7 +124,7 @@ def of_model(network: StyleModel, notify: Callable[[str], None]) -> Stylise:
 def protocol(side: int, count: int, features: PictureFeatures) -> str:
     return (
         f"{count} photographs (centre square of {2 * side} reduced to {side} by area) x styles (largest centre square at "
-        f"{side}), 8-bit results; features: {features.title}; content = mean squared difference of {features.layers[-1]}; style "
-        f"= mean squared difference of Gram matrices (over places) of {', '.join(features.layers)}, summed; means over the "
-        "pairs. Not to be compared with figures from other features"
+        f"{side}), 8-bit results; features: {features.title}; content = mean squared difference of {features.layers[-1]}; "
+        f"style = mean squared difference of Gram matrices (over places) of {', '.join(features.layers)}, summed; means over "
+        "the pairs. Not to be compared with figures from other features"
     )

@@ -113,7 +113,8 @@ def protocol(kind: str, near: bool, features: PictureFeatures | None) -> str:
         "pairs": "given pairs",
     }[kind]
     copies = (
-        "; near: distance to the nearest training picture (the deepest layer for 64 x 64, 4 x 4 means, unit length), near_ratio: "
-        "in shares of the real held-out pictures' own, below 1 where results are nearer to training pictures than those are"
+        "; near: distance to the nearest training picture (the deepest layer for 64 x 64, 4 x 4 means, unit length), "
+        "near_ratio: in shares of the real held-out pictures' own, below 1 where results are nearer to training "
+        "pictures than those are"
     )
     return f"{data}; RGB PSNR, 8-bit results, mean over pictures{distance_words(features)}{copies if near else ''}"

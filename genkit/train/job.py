@@ -18,7 +18,8 @@ class Job(Protocol):
     """One task's side of training.
 
     `averaged` names the modules whose averages are measured and exported, `discriminators` those that learn against the others
-    from a loss of their own; `protocol` says how `evaluate` measures; `dtypes` are what the model runs in, if not all.
+    from a loss of their own; `protocol` says how `evaluate` measures; `dtypes` are what the model runs in, if not all; `judge`
+    is the title of the features by which results are judged in the loss, if any are.
     """
 
     modules: Modules
@@ -26,6 +27,7 @@ class Job(Protocol):
     discriminators: tuple[str, ...] = ()
     protocol: str
     dtypes: tuple[str, ...] = ()
+    judge: str = ""
 
     def adapt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """What a first checkpoint gives to these modules."""

@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from genkit.errors import UsageError
+from genkit.evaluate.perceptual import SHIPPED, TITLES
 from genkit.train.config import TrainConfig, read_config, shipped_names, shortened
 from genkit.train.finish import write_model
 from genkit.train.former import read_state
@@ -17,6 +18,8 @@ from genkit.train.job import Job
 from genkit.train.loop import Report, train
 
 RUNS = Path("runs")
+JUDGE = "features.txt"  # of a run folder
+FALLBACK = TITLES[SHIPPED]
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ def run(
     """
     config = config_of(request)
     job = make_job(config, request.data, request.holdout)
+    keep_judge(request, job.judge)
     if config.start and not (request.out / "state.pt").exists():
         start_from(config.start, job)
     outcome = train(
@@ -119,6 +123,27 @@ def config_of(request: Request) -> TrainConfig:
         note = f"the user's own files: {', '.join(path.name for path in request.data)}"
         config = replace(config, summary=f"Trained as {config.name} was, on other files.", data_note=note)
     return replace(config, name=str(request.name))
+
+
+def keep_judge(request: Request, judge: str) -> None:
+    """Note in a new run by whose features it is judged; one that goes on has the same to the end.
+
+    Raises:
+        UsageError: it was begun with others, whose loss and figures are of another scale.
+    """
+    note, begun = request.out / JUDGE, is_begun(request.out) and request.resume
+    if not judge or (begun and not note.is_file() and judge != FALLBACK):
+        return  # former versions had VGG-19 alone, and kept no note
+    if begun:
+        before = note.read_text(encoding="utf-8").strip() if note.is_file() else "VGG-19"
+        if before != judge:
+            raise UsageError(
+                f"{request.out}: was begun with features of {before}, and would go on with {judge}",
+                "--set data.features=vgg19, genkit-style or the file that it was begun with",
+            )
+        return
+    request.out.mkdir(parents=True, exist_ok=True)
+    note.write_text(judge + "\n", encoding="utf-8")
 
 
 def start_from(name: str, job: Job) -> None:

@@ -1,4 +1,4 @@
-"""A run of several trainings, one after another: each has a configuration and a folder of its own below the run's, and resumes."""
+"""A run of several trainings, one after another: each has a configuration and a folder of its own below the run's."""
 
 from __future__ import annotations
 

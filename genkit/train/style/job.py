@@ -1,7 +1,7 @@
 """Train style networks: any style in one pass (family `stylizer`), or one style alone (family `johnson`).
 
-Both learn from the same two terms, on features of VGG-19 or of another network (`genkit.evaluate.perceptual`; Gatys et al. 2015,
-arXiv 1508.06576; Johnson et al. 2016, arXiv 1603.08155): the result's deepest layer should be the photograph's, its Gram
+Both learn from the same two terms, on features of VGG-19 or of another network (`genkit.evaluate.perceptual`; Gatys et al.
+2015, arXiv 1508.06576; Johnson et al. 2016, arXiv 1603.08155): the result's deepest layer should be the photograph's, its Gram
 matrices at all three the style's.
 Each term is relative to the size of what it aims at, so that a loud painting does not outweigh a quiet one. The features of
 photographs and styles are worked out once, for a pool of crops of each.
@@ -76,6 +76,7 @@ class StyleJob(Job):
         self._single = config.family == "johnson"
         self.modules: Modules = {"network": _build(config)}
         self._features = load_perceptual(self.options.features)
+        self.judge = self._features.title
         options = self.options
         self.protocol = (
             f"held-out photographs, centre square of 512 reduced to {options.validate_side}, each with a style; "

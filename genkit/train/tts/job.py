@@ -1,8 +1,8 @@
 """Train a whole voice in one run: the recordings are prepared, an acoustic model learns from them, then a vocoder from what
 that makes of them.
 
-The run folder keeps `prepared.npz` and the stages' own folders, `acoustic` and `vocoder`, each of which resumes. The card of the
-voice and its two files lie in the run folder itself once the last stage has begun.
+The run folder keeps `prepared.npz` and the stages' own folders, `acoustic` and `vocoder`, each of which resumes. The card
+of the voice and its two files lie in the run folder itself once the last stage has begun.
 """
 
 from __future__ import annotations
