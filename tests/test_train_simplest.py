@@ -24,8 +24,8 @@ SMALLER = {
     "colorize": ("data.side=32", "data.validate_side=64"),
     "inpaint": ("data.side=32", "data.validate_side=64"),
     "style": ("data.side=32", "data.style_side=32", "data.crops=1", "data.style_crops=1", "data.validate_side=64"),
-    "gan": ("data.side=16", "network.widths=[8]", "data.discriminator={widths=[4]}"),
-    "pairs": ("network.widths=[4, 4]", "network.blocks=1", "data.side=32", "data.validate_side=32"),
+    "gan": ("data.side=16", "network.widths=[8, 4]", "data.discriminator={widths=[4]}"),
+    "pairs": ("network.widths=[4, 4, 4, 4]", "network.blocks=1", "data.side=32", "data.validate_side=32"),
     "unpaired": ("network.ngf=2", "network.blocks=1", "data.side=32"),
     "domains": ("network.width=2", "network.blocks=1", "data.side=32"),
 }
@@ -103,7 +103,7 @@ def test_a_shipped_configuration_goes_by_its_name_and_its_model_by_the_users(gen
     card = read_card(Path("runs/my-upscale/my-upscale.toml"))
     assert card.data == "the user's own files: photos" and "genkit-x4-photo" in card.summary
     assert card.trained_by is not None and "--name my-upscale --steps 1" in card.trained_by
-    first = genkit("train", "upscale", "--config", "genkit-x4", *shared)
+    first = genkit("train", "upscale", "--config", "genkit-x4", "--name", "second", *shared)
     assert first.code == 2 and "--config genkit-x4-first --name genkit-x4-first" in first.err
     near = genkit("train", "upscale", "--config", "genkit-x4-phot", *shared)
     assert near.code == 2 and "did you mean genkit-x4-photo" in near.err
@@ -113,6 +113,8 @@ def test_a_shipped_configuration_goes_by_its_name_and_its_model_by_the_users(gen
     assert gone.code == 2 and "gone.toml: no such file" in gone.err
     other = genkit("train", "upscale", "--config", "genkit-colorize", *shared)
     assert other.code == 2 and "trains colorize, not upscale" in other.err
+    odd = genkit("train", "upscale", *shared, "--name", "odd", "--set", "network.num_feat=-4")
+    assert odd.code == 2 and "cannot be built" in odd.err
     shares = genkit("train", "colorize", "--config", "genkit-colorize", "--data", "../photos", *SHORT)
     assert shares.code == 2 and "--set data.shares=[]" in shares.err
 

@@ -15,7 +15,7 @@ from genkit.train.config import TrainConfig, read_config, shipped_names, shorten
 from genkit.train.finish import write_model
 from genkit.train.former import read_state
 from genkit.train.job import Job
-from genkit.train.loop import Report, train
+from genkit.train.loop import Report, refuse_begun, train
 
 RUNS = Path("runs")
 JUDGE = "features.txt"  # of a run folder
@@ -32,13 +32,13 @@ class Request:
     data: tuple[Path, ...]
     holdout: Path | None
     out: Path
-    name: str | None = None
-    steps: int | None = None
     overrides: tuple[str, ...] = ()
     max_minutes: float | None = None
     resume: bool = False
     cpu: bool = False
     words: tuple[str, ...] = ()
+    name: str | None = None
+    steps: int | None = None
 
 
 def run(
@@ -51,6 +51,7 @@ def run(
         UsageError: the configuration is for another task, or `out` cannot be used.
     """
     config = config_of(request)
+    refuse_begun(request.out, request.resume, request.out / "state.pt")  # before anything is read
     job = make_job(config, request.data, request.holdout)
     keep_judge(request, job.judge)
     if config.start and not (request.out / "state.pt").exists():

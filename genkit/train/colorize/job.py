@@ -29,7 +29,7 @@ from genkit.models.colorize import colorizer
 from genkit.nets.lab import lab_to_rgb, rgb_to_lab
 from genkit.train.config import TrainConfig, options_of
 from genkit.train.feed import Batch
-from genkit.train.job import Figures, Job, Modules
+from genkit.train.job import Figures, Job, Modules, built
 
 SIGMA = 5.0  # of the soft truth, in Lab units
 
@@ -65,7 +65,7 @@ class ColorizeJob(Job):
     def __init__(self, config: TrainConfig, data: Sequence[Path], holdout: Path | None):
         self.options = options_of(DataOptions, config.data)
         self.network_params = dict(config.network)
-        self.modules: Modules = {"network": colorizer.build(**config.network)}
+        self.modules: Modules = {"network": built(colorizer.build, config.network)}
         self.averaged, self.discriminators = ("network",), ()
         side = self.options.validate_side
         self.protocol = (

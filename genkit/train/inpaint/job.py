@@ -30,7 +30,7 @@ from genkit.nets import vgg
 from genkit.train.config import TrainConfig, options_of
 from genkit.train.discriminators import PictureDiscriminator
 from genkit.train.feed import Batch
-from genkit.train.job import Figures, Job, Modules, figures_of, hidden_convolutions
+from genkit.train.job import Figures, Job, Modules, built, figures_of, hidden_convolutions
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class InpaintJob(Job):
     def __init__(self, config: TrainConfig, data: Sequence[Path], holdout: Path | None):
         self.options = options_of(DataOptions, config.data)
         self.network_params = dict(config.network)
-        self.modules: Modules = {"network": inpainter.build(**config.network)}
+        self.modules: Modules = {"network": built(inpainter.build, config.network)}
         if self.options.adversarial:
             self.modules["discriminator"] = PictureDiscriminator(kernels=(5, 5))
             self.discriminators = ("discriminator",)

@@ -26,7 +26,7 @@ from genkit.evaluate.perceptual import load_perceptual
 from genkit.evaluate.style import content_loss, grams, style_loss
 from genkit.train.config import TrainConfig, options_of
 from genkit.train.feed import Batch
-from genkit.train.job import Figures, Job, Modules, figures_of
+from genkit.train.job import Figures, Job, Modules, built, figures_of
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ def _build(config: TrainConfig) -> nn.Module:
 
     if config.family not in ("stylizer", "johnson"):
         raise UsageError(f"family {config.family} cannot be trained for style", "stylizer (any style) or johnson (one style)")
-    network: nn.Module = family_module(config.family).build(**config.network)
+    network: nn.Module = built(family_module(config.family).build, config.network)
     return network
 
 

@@ -21,7 +21,7 @@ from genkit.models.tts import vocos
 from genkit.nets.mel import MelScale
 from genkit.train.config import TrainConfig, options_of
 from genkit.train.feed import Batch
-from genkit.train.job import Figures, Modules
+from genkit.train.job import Figures, Modules, built
 from genkit.train.tts.corpus import AlignedUtterance, Corpus
 from genkit.train.tts.discriminators import RESOLUTIONS, AdversarialJob, MultiResolutionDiscriminator, spectral_distance
 from genkit.train.tts.sheets import picture, write_samples
@@ -64,10 +64,7 @@ class VocoderJob(AdversarialJob):
         self.folder = folder or Path("runs") / config.name
         self.corpus: Corpus = corpus_of(data, holdout, self.scale, self.folder)
         self.sizes = {**config.network, "bands": self.scale.bands, "window": self.scale.window, "hop": self.scale.hop}
-        try:
-            network = vocos.build(**self.sizes)
-        except (TypeError, ValueError) as error:
-            raise UsageError(f"the network of this configuration cannot be built: {error}") from error
+        network = built(vocos.build, self.sizes)
         self.modules: Modules = {"vocoder": network}
         self.add_discriminator(MultiResolutionDiscriminator(chosen.discriminator_width), chosen.discriminator_from)
         self.voice = Voice.read(chosen.acoustic) if chosen.acoustic else None
