@@ -26,7 +26,7 @@ ALLOWED = {
     "pixels": {"nets", "runtime", "cards", "errors"},
     "text": {"nets", "runtime", "cards", "errors"},
     "data": {"pixels", "media", "text", "nets", "cards", "errors"},
-    "models": {"text", "nets", "weights", "runtime", "cards", "errors"},
+    "models": {"text", "nets", "weights", "runtime", "cards", "files", "errors"},
     "run": {"media", "models", "weights", "runtime", "cards", "config", "files", "errors", "version"},
     "verbs": {"run", "pixels", "text", "media", "nets", "runtime", "cards", "files", "errors"},
     "evaluate": {"verbs", "models", "data", "pixels", "text", "media", "nets", "weights", "runtime", "cards", "errors"},

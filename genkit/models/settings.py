@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from genkit.errors import WeightsError
+from genkit.files import read_json
 
 
 def read_settings(path: Path) -> dict[str, Any]:
@@ -16,7 +16,7 @@ def read_settings(path: Path) -> dict[str, Any]:
         WeightsError: not there, or no JSON object.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = read_json(path)
     except (OSError, ValueError) as error:
         raise WeightsError(f"{path}: {'is not there' if not path.exists() else 'damaged'}", "fetch it again") from error
     if not isinstance(value, dict):
