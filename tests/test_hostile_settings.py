@@ -1,4 +1,4 @@
-"""Numbers that files say are held against their weights before anything is built: in bounded time, with a line that says why."""
+"""Numbers that files say are held against their weights before anything is built: in bounded time, with a line that says so"""
 
 from __future__ import annotations
 

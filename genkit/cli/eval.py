@@ -45,30 +45,42 @@ def choose() -> None:
 
 @app.command()
 def txt2img(
-    data: Annotated[list[Path], MeasureOption("--data", help="The folder or zip it was trained on (repeat for several).")],
+    data: Annotated[
+        list[Path], MeasureOption("--data", metavar="PATH", help="The folder or zip it was trained on; again for each.")
+    ],
     model: Model = None,
     features: Judge = "",
     captions: Annotated[
         Path | None,
         MeasureOption(
             "--captions",
-            help="Table of file and name (TSV, CSV). Default: captions.tsv in the data, or .txt beside the pictures.",
+            metavar="FILE",
+            help="Table of file and name (TSV, CSV).",
+            show_default="captions.tsv in the data, or .txt beside the pictures",
         ),
     ] = None,
     config: Annotated[
         str | None,
         MeasureOption("--config", metavar="NAME|FILE", help="The training configuration: which pictures were read, and how."),
     ] = None,
-    count: Annotated[int, MeasureOption("--count", min=1, help="Names to draw.")] = 200,
-    style: Annotated[str, MeasureOption("--style", help="Take the pictures of this style of the configuration.")] = "",
+    count: Annotated[int, MeasureOption("--count", metavar="N", min=1, help="Names to draw.")] = 200,
+    style: Annotated[
+        str, MeasureOption("--style", metavar="NAME", help="Take the pictures of this style of the configuration.")
+    ] = "",
     prompts: Annotated[
-        Path | None, MeasureOption("--prompts", help="Text file: draw these too, one a line, for the sheet.")
+        Path | None, MeasureOption("--prompts", metavar="FILE", help="Text file: draw these too, one a line, for the sheet.")
     ] = None,
-    steps: Annotated[int | None, MeasureOption("--steps", min=1, help="Default: the model's.")] = None,
-    guidance: Annotated[float | None, MeasureOption("--guidance", min=0, help="Default: the model's.")] = None,
-    seed: Annotated[int, MeasureOption("--seed", min=0, help="The first name's; the next have the next.")] = 0,
+    steps: Annotated[
+        int | None, MeasureOption("--steps", metavar="N", min=1, help="Steps of the drawing.", show_default="the model's")
+    ] = None,
+    guidance: Annotated[
+        float | None,
+        MeasureOption("--guidance", metavar="N", min=0, help="How closely names are followed.", show_default="the model's"),
+    ] = None,
+    seed: Annotated[int, MeasureOption("--seed", metavar="N", min=0, help="The first name's; the next have the next.")] = 0,
     sheet: Annotated[
-        Path | None, MeasureOption("--sheet", help="Write drawings beside their nearest training pictures (PNG).")
+        Path | None,
+        MeasureOption("--sheet", metavar="FILE", help="Write drawings beside their nearest training pictures (PNG)."),
     ] = None,
     device: Device = "auto",
     json: Json = False,
@@ -121,23 +133,30 @@ app.command()(tts)
 
 @app.command()
 def upscale(
-    data: Annotated[Path, MeasureOption("--data", help="Folder or zip of pictures, or of HR_x4 and LR_x4 pairs.")],
+    data: Annotated[
+        Path, MeasureOption("--data", metavar="PATH", help="Folder or zip of pictures, or of HR_x4 and LR_x4 pairs.")
+    ],
     model: Model = None,
-    scale: Annotated[int | None, MeasureOption("--scale", min=1, help="Default: the model's own.")] = None,
+    scale: Annotated[
+        int | None, MeasureOption("--scale", metavar="N", min=1, help="How many times larger.", show_default="the model's own")
+    ] = None,
     degradation: Annotated[
         str,
         MeasureOption(
             "--degradation",
-            help="given (the data's own small pictures), clean (bicubic) or web-photo. Default: given where there are pairs.",
+            metavar="NAME",
+            help="given (the data's own small pictures), clean (bicubic) or web-photo.",
+            show_default="given where there are pairs",
         ),
     ] = "auto",
     border: Annotated[
-        int | None, MeasureOption("--border", min=0, help="Pixels left out on each side. Default: the scale.")
+        int | None,
+        MeasureOption("--border", metavar="N", min=0, help="Pixels left out on each side.", show_default="the scale"),
     ] = None,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """PSNR and SSIM on Y and RGB, with bicubic enlargement beside."""
+    """How near enlargements come to the originals: PSNR and SSIM on luma and RGB, with bicubic enlargement beside."""
     from genkit.cards import default_model, find
     from genkit.errors import UsageError
     from genkit.evaluate import upscale as measure
@@ -170,7 +189,7 @@ def colorize(
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """PSNR above the grey picture's, and colourfulness."""
+    """How much nearer to the originals than grey pictures results are (PSNR), and how colourful."""
     from genkit.evaluate import colorize as measure
 
     methods = load_methods("colorize", model, device, partial(measure.of_model, notify=notify))
@@ -195,7 +214,10 @@ def inpaint(
     masks: Annotated[
         Path | None,
         MeasureOption(
-            "--masks", help="Folder or zip of masks, one for each picture, white = repaint. Default: drawn from seed 0."
+            "--masks",
+            metavar="PATH",
+            help="Folder or zip of masks, one for each picture, white = repaint.",
+            show_default="drawn from seed 0",
         ),
     ] = None,
     side: Side = 256,
@@ -204,7 +226,7 @@ def inpaint(
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """PSNR inside the hole, with OpenCV's methods beside where it is installed."""
+    """How near filled holes come to the originals (PSNR), with OpenCV's methods beside where it is installed."""
     from genkit.evaluate import inpaint as measure
 
     models = load_methods("inpaint", model, device, partial(measure.of_model, notify=notify))
@@ -219,20 +241,20 @@ def inpaint(
 @app.command()
 def style(
     data: Data,
-    styles: Annotated[Path, MeasureOption("--styles", help="Folder or zip of style pictures.")],
+    styles: Annotated[Path, MeasureOption("--styles", metavar="PATH", help="Folder or zip of style pictures.")],
     model: Model = None,
     features: Judge = "",
     names: Names = None,
     style_names: Annotated[
-        Path | None, MeasureOption("--style-names", help="Text file with the styles to take, one a line.")
+        Path | None, MeasureOption("--style-names", metavar="FILE", help="Text file with the styles to take, one a line.")
     ] = None,
-    count: Annotated[int, MeasureOption("--count", min=1, help="How many photographs, and how many styles.")] = 12,
+    count: Annotated[int, MeasureOption("--count", metavar="N", min=1, help="How many photographs, and how many styles.")] = 12,
     side: Side = 256,
     sheet: Sheet = None,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Content and style losses over all pairs of photographs and styles, the unchanged photographs beside."""
+    """How near results are to the style and to the photograph, over all pairs of the two, the unchanged photographs beside."""
     from genkit.evaluate import style as measure
 
     models = load_methods("style", model, device, partial(measure.of_model, notify=notify))
@@ -247,8 +269,10 @@ def style(
 
 @app.command()
 def translate(
-    data: Annotated[Path | None, MeasureOption("--data", help="Folder or zip of pictures.")] = None,
-    pairs: Annotated[str | None, MeasureOption("--pairs", help="Pairs: A:B, or a folder of A and B or side by side.")] = None,
+    data: Annotated[Path | None, MeasureOption("--data", metavar="PATH", help="Folder or zip of pictures.")] = None,
+    pairs: Annotated[
+        str | None, MeasureOption("--pairs", metavar="A:B|DIR", help="Pairs: A:B, or a folder of A and B or side by side.")
+    ] = None,
     model: Model = None,
     names: Names = None,
     features: Features = None,
@@ -259,13 +283,15 @@ def translate(
         ),
     ] = False,
     side: Annotated[
-        int | None, MeasureOption("--side", min=16, help="Side in pixels of what is measured. Default: the model's.")
+        int | None,
+        MeasureOption("--side", metavar="N", min=16, help="Side in pixels of what is measured.", show_default="the model's"),
     ] = None,
     sheet: Sheet = None,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """PSNR and feature distance on pairs: --pairs, or pictures and their edges, or photographs and a filter's drawings."""
+    """How near results come to what they should be (PSNR, feature distance): on --pairs, or on pictures and their edges or a
+    filter's drawings of them, by the model."""
     from genkit.data.pairs import folder_pairs, measured_pairs
     from genkit.data.squares import chosen_names
     from genkit.errors import UsageError
@@ -314,6 +340,7 @@ def gan(
         Path | None,
         MeasureOption(
             "--names",
+            metavar="FILE",
             help="Text file with pictures of --data that were not trained on: what is as near as they are is no copy.",
         ),
     ] = None,
@@ -326,17 +353,21 @@ def gan(
             show_default="as the model's card says",
         ),
     ] = None,
-    count: Annotated[int, MeasureOption("--count", min=8, help="Pictures to draw; at most half of the real ones.")] = 2000,
+    count: Annotated[
+        int, MeasureOption("--count", metavar="N", min=8, help="Pictures to draw; at most half of the real ones.")
+    ] = 2000,
     truncation: Annotated[
-        float, MeasureOption("--truncation", min=0, max=1, help="For models that have it; 1 measures the model.")
+        float, MeasureOption("--truncation", metavar="0-1", min=0, max=1, help="For models that have it; 1 measures the model.")
     ] = 1.0,
     sheet: Annotated[
-        Path | None, MeasureOption("--sheet", help="Write drawn pictures beside their nearest training pictures (PNG).")
+        Path | None,
+        MeasureOption("--sheet", metavar="FILE", help="Write drawn pictures beside their nearest training pictures (PNG)."),
     ] = None,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Frechet and kernel distance, precision and recall, and whether drawn pictures are copies; real pictures beside."""
+    """How far drawn pictures are from real ones as a whole (Fréchet and kernel distance, precision and recall), and whether
+    they are copies; real pictures beside."""
     from genkit.errors import UsageError
     from genkit.evaluate import gan as measure
     from genkit.evaluate.distribution import Features as Vectors

@@ -9,9 +9,15 @@ from genkit.cli.measuring import Columns, Device, Json, MeasureOption, Model, lo
 
 
 def tts(
-    text: Annotated[Path | None, MeasureOption("--text", help="File of sentences, one a line, or id|text.")] = None,
-    data: Annotated[Path | None, MeasureOption("--data", help="Recordings with metadata.csv, in place of --text.")] = None,
-    names: Annotated[Path | None, MeasureOption("--names", help="Text file with the recordings to take. Default: all.")] = None,
+    text: Annotated[
+        Path | None, MeasureOption("--text", metavar="FILE", help="File of sentences, one a line, or id|text.")
+    ] = None,
+    data: Annotated[
+        Path | None, MeasureOption("--data", metavar="PATH", help="Recordings with metadata.csv, in place of --text.")
+    ] = None,
+    names: Annotated[
+        Path | None, MeasureOption("--names", metavar="FILE", help="Text file with the recordings to take.", show_default="all")
+    ] = None,
     model: Model = None,
     against: Annotated[
         list[Path] | None,
@@ -26,14 +32,19 @@ def tts(
         MeasureOption(
             "--recogniser",
             metavar="NAME|PATH",
-            help="wav2vec2 or Whisper of transformers, from its cache or a folder. Default: one that is in the cache.",
+            help="wav2vec2 or Whisper of transformers, from its cache or a folder.",
+            show_default="one that is in the cache",
         ),
     ] = None,
-    keep: Annotated[Path | None, MeasureOption("--keep", help="Folder to write the sounds into.")] = None,
+    keep: Annotated[Path | None, MeasureOption("--keep", metavar="DIR", help="Folder to write the sounds into.")] = None,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Word error rate of voices, and with recordings theirs beside it and the distance from them; speed."""
+    """How many words of a voice a recogniser takes for others, how far it sounds from recordings, and how fast it is; the
+    recordings beside.
+
+    Needs PocketSphinx: pip install 'genkit-media[speech]'.
+    """
     from genkit import runtime
     from genkit.errors import UsageError
     from genkit.evaluate import tts as measure
