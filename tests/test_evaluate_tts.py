@@ -118,7 +118,9 @@ def test_recordings_are_measured_beside(genkit: Run, tmp_path: Path, monkeypatch
     outcome = genkit("eval", "tts", "--data", recordings(tmp_path / "set.zip"), "--names", names, "--json")
     assert outcome.code == 0, outcome.err
     rows = outcome.events[-1]["rows"]
-    assert [row["model"] for row in rows] == ["recordings", "recordings, Griffin-Lim"]
+    assert [row["model"] for row in rows] == ["recordings", "recordings, Griffin-Lim", "genkit-kathleen"]
+    lost = genkit("eval", "tts", "--data", tmp_path / "set.zip", "--model", "runs/gone/gone.toml")
+    assert lost.code == 2 and "--model runs/gone/gone.toml: no such card" in lost.err
     assert rows[0]["words"] == 1 and rows[0]["pocketsphinx"] == 0
     assert "time-warped" in outcome.events[-1]["protocol"] and rows[1]["mcd"] > 0
     assert genkit("eval", "tts").code == 2
@@ -142,7 +144,8 @@ def test_recognisers_of_transformers_and_other_programs(genkit: Run, tmp_path: P
     folders = [tiny_voices.wav2vec2(tmp_path / "letters"), tiny_voices.whisper(tmp_path / "whisper")]
     done = genkit(*command, *(word for one in folders for word in ("--recogniser", one)), "--json")
     assert done.code == 0, done.err
-    (row,) = done.events[-1]["rows"]
+    row, shipped = done.events[-1]["rows"]
+    assert shipped["model"] == "genkit-kathleen"
     assert row["words"] == 5 and row["pocketsphinx"] == pytest.approx(3 / 5) and row["letters"] > 0 and row["whisper"] > 0
     table = genkit(*command, "--recogniser", folders[0])
     assert "word errors (letters)" in table.out and "word errors (pocketsphinx)" in table.out, table.err

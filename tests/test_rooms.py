@@ -31,7 +31,7 @@ ALLOWED = {
     "verbs": {"run", "pixels", "text", "media", "nets", "runtime", "cards", "files", "errors"},
     "evaluate": {"verbs", "models", "data", "pixels", "text", "media", "nets", "weights", "runtime"} | BELOW - {"config"},
 }
-ALLOWED["train"] = ALLOWED["evaluate"] | {"evaluate"}
+ALLOWED["train"] = ALLOWED["evaluate"] | {"evaluate", "files"}
 ANYTHING = {"cli", "__init__", "__main__", "python"}
 SHAPES = "genkit.models.shapes"  # types that these rooms may name, and nothing else of that room
 NAMES_SHAPES = {"pixels", "run", "verbs"}

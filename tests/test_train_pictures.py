@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from genkit.cards import read_card
 from genkit.data.masks import draw_mask
@@ -126,8 +127,6 @@ def test_holes_are_learnt_and_the_card_fills_them(tmp_path: Path, data: Path, ge
 
 
 def test_the_finish_adds_features_and_a_discriminator(tmp_path: Path, data: Path, genkit: Run):
-    from safetensors.torch import save_file
-
     torch.manual_seed(0)
     features = tmp_path / "vgg.safetensors"
     save_file(vgg.Features().state_dict(), features)
@@ -135,17 +134,22 @@ def test_the_finish_adds_features_and_a_discriminator(tmp_path: Path, data: Path
     words = ("--config", config, "--data", data, "--out", out, "--set", f'data.features="{features.as_posix()}"')
     words += ("--set", "data.perceptual=1.0", "--set", "data.adversarial=0.01", "--set", "loop.discriminator_rate=1e-3")
     before, *_, after = [event for event in _train(genkit, "inpaint", *words) if event["event"] == "progress"]
-    assert "vgg" not in before and "discriminator" not in before
-    assert {"l1", "vgg", "adversarial", "discriminator"} <= set(after)
+    assert "perceptual" not in before and "discriminator" not in before
+    assert {"l1", "perceptual", "adversarial", "discriminator"} <= set(after)
     state = torch.load(out / "state.pt", weights_only=True)
     assert set(state["modules"]) == {"network", "discriminator"} and set(state["averages"]) == {"network"}
     assert len(state["optimizers"]) == 2
 
 
-def test_a_perceptual_term_without_features_is_refused(tmp_path: Path, data: Path, genkit: Run):
+def test_a_perceptual_term_is_of_the_features_that_ship_where_vgg_is_not_here(tmp_path: Path, data: Path, genkit: Run):
     words = ("--config", _config(tmp_path, HOLE, 2), "--data", data, "--out", tmp_path / "run", "--set", "data.perceptual=1.0")
     outcome = genkit("train", "inpaint", *words, "--device", "cpu")
-    assert outcome.code == 2 and "data.features" in outcome.err
+    assert outcome.code == 0 and "features: genkit-style's own encoder" in outcome.err, outcome.err
+    assert (tmp_path / "run" / "features.txt").read_text() == "genkit-style's own encoder\n"
+    features = tmp_path / "vgg.safetensors"
+    save_file(vgg.Features().state_dict(), features)
+    other = genkit("train", "inpaint", *words, "--device", "cpu", "--resume", "--set", f'data.features="{features.as_posix()}"')
+    assert other.code == 2 and "would go on with VGG-19" in other.err
 
 
 def test_eval_inpaint_sets_the_classical_methods_beside(tmp_path: Path, data: Path, genkit: Run):

@@ -106,10 +106,22 @@ def test_what_cannot_be_trained_is_said(genkit: Run, made: Path, tmp_path: Path)
     assert both.code == 2 and "--style PICTURE" in both.err
     many = _train(genkit, made, ONE, tmp_path / "run", "--styles", made / "styles")
     assert many.code == 2 and "2 style pictures for a network of one style" in many.err
-    words = ("--config", tmp_path / "tiny.train.toml", "--data", made / "photos", "--styles", made / "styles")
-    blind = genkit("train", "style", *words, "--out", tmp_path / "run")
-    assert blind.code == 2 and "genkit models pull vgg19" in blind.err
     assert not (tmp_path / "run" / "state.pt").exists()
+
+
+def test_a_style_is_learnt_and_measured_without_vgg(genkit: Run, made: Path, tmp_path: Path):
+    out = tmp_path / "run"
+    (tmp_path / "tiny.train.toml").write_text(ANY, encoding="utf-8")
+    words = ("--config", tmp_path / "tiny.train.toml", "--data", made / "photos", "--styles", made / "styles", "-o", out)
+    blind = genkit("train", "style", *words, "--steps", 2)
+    assert blind.code == 0 and "features: genkit-style's own encoder, as vgg19 is not here" in blind.err, blind.err
+    assert "genkit-style's own encoder block2 for content" in (out / "tiny-any.toml").read_text()
+    data = ("--data", made / "photos", "--styles", made / "styles", "--side", 32, "--count", 1)
+    measured = genkit("eval", "style", *data, "--model", out / "tiny-any.toml")
+    assert measured.code == 0 and "features: genkit-style's own encoder; content" in measured.lines[-1], measured.err
+    assert "must not be compared" in measured.err
+    gone = genkit("eval", "style", *data, "--features", "gone.safetensors")
+    assert gone.code == 2 and "no such file" in gone.err
 
 
 def test_a_missing_perceptual_network_is_named(genkit: Run, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -165,7 +165,7 @@ def test_a_trained_voice_speaks(genkit: Run, tmp_path: Path, monkeypatch: pytest
     whole = genkit(
         *train, "--part", "vocoder", "--config", "vocoder.toml", "--out", "v", "--set", "data.acoustic=a/tiny-acoustic.toml"
     )
-    assert whole.code == 0 and "use it: genkit tts --model v/tiny.toml" in whole.err, whole.err
+    assert whole.code == 0 and "use it: genkit tts Hello. --model v/tiny.toml" in whole.err, whole.err
     card = tomllib.loads(Path("v/tiny.toml").read_text())
     assert card["params"]["mel"] == SCALE.params() and card["params"]["symbols"] == list(ALL)
     assert "?" in card["params"]["unheard"] and not {"AA1", "S", "."} & set(card["params"]["unheard"])

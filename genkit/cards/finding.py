@@ -79,7 +79,8 @@ def able(task: str, *abilities: str) -> list[str]:
 
 
 def find(name: str, task: str | None = None) -> Card:
-    """Find a model by name or alias (case, `_` and `-` do not matter), or read the card that a path ending in .toml names.
+    """Find a model by name or alias (case, `_` and `-` do not matter), or read the card that a path ending in .toml names. What
+    was trained here (`genkit train`) goes by its name too: its card is `runs/NAME/NAME.toml` below the current folder.
 
     `hub:OWNER/NAME@REVISION`, a folder laid out as those repositories are and a .safetensors file (`sources.py`) get a card on
     the spot, for the verbs that take any pipeline.
@@ -88,7 +89,11 @@ def find(name: str, task: str | None = None) -> Card:
         UsageError: unknown, with near matches; or a model of another verb, which is named.
         WeightsError: the card is malformed, or another has its name, too.
     """
-    if name.endswith(".toml") and Path(name).is_file():
+    if name.endswith(".toml"):
+        if not Path(name).exists():
+            raise UsageError(
+                f"--model {name}: no such card", "a name, or the card that genkit train wrote", code="missing-input"
+            )
         return _of_task(read_card(Path(name).resolve()), task)
     if (found := card_of_source(name, task)) is not None:
         return found
@@ -101,6 +106,8 @@ def find(name: str, task: str | None = None) -> Card:
     for card in cards:
         if plain_name(name) in (plain_name(one) for one in (card.name, *card.aliases)):
             return _of_task(card, task)
+    if (trained := card_of_run(name)).is_file():
+        return _of_task(read_card(trained), task)
     if (found := card_of_folder(name, task)) is not None:
         return found
     import difflib
@@ -114,6 +121,11 @@ def find(name: str, task: str | None = None) -> Card:
     raise UsageError(f"unknown model {name!r}", hint, code="unknown-model")
 
 
+def card_of_run(name: str) -> Path:
+    """Where the card of a model that was trained here lies, if there is one."""
+    return (Path("runs") / name / f"{name}.toml").resolve()
+
+
 def lasting_name(name: str, task: str) -> str:
     """The verb's model of that name or place, named so that it is found again: a card by its name, a place by its path.
 
@@ -121,7 +133,7 @@ def lasting_name(name: str, task: str) -> str:
         UsageError, WeightsError: as `find`.
     """
     card = find(name, task)
-    if name.endswith(".toml"):
+    if name.endswith(".toml") or card.toml == card_of_run(card.name):
         return str(card.toml)
     return name if card.name.startswith("./") else card.name
 

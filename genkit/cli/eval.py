@@ -8,14 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
+from genkit.cli.eval_drawing import gan, txt2img
 from genkit.cli.eval_tts import tts
 from genkit.cli.measuring import (
-    SHEET_PICTURES,
-    Columns,
     Data,
     Device,
     Features,
     Json,
+    Judge,
     MeasureOption,
     Model,
     Names,
@@ -25,8 +25,8 @@ from genkit.cli.measuring import (
     draw_rows,
     draw_sheet,
     keeper,
+    load_features,
     load_methods,
-    load_vgg,
     notify,
     print_rows,
     progress,
@@ -34,7 +34,6 @@ from genkit.cli.measuring import (
 )
 
 app = typer.Typer(name="eval", help="Measure models, with the protocol beside the figures.", no_args_is_help=True)
-DISTANCES: Columns = {"near_ratio": ("near ratio", ".3f"), "frechet": ("Frechet", ".3f"), "kernel": ("kernel", ".3f")}
 
 
 @app.callback()
@@ -43,98 +42,31 @@ def choose() -> None:
 
 
 @app.command()
-def txt2img(
-    data: Annotated[list[Path], MeasureOption("--data", help="The folder or zip it was trained on (repeat for several).")],
-    features: Annotated[str, MeasureOption("--features", help="VGG-19: a model's name (vgg19) or a file.")],
-    model: Model = None,
-    captions: Annotated[
-        Path | None,
-        MeasureOption(
-            "--captions",
-            help="Table of file and name (TSV, CSV). Default: captions.tsv in the data, or .txt beside the pictures.",
-        ),
-    ] = None,
-    config: Annotated[
-        Path | None, MeasureOption("--config", help="The training configuration: which pictures were read, and how.")
-    ] = None,
-    count: Annotated[int, MeasureOption("--count", min=1, help="Names to draw.")] = 200,
-    style: Annotated[str, MeasureOption("--style", help="Take the pictures of this style of the configuration.")] = "",
-    prompts: Annotated[
-        Path | None, MeasureOption("--prompts", help="Text file: draw these too, one a line, for the sheet.")
-    ] = None,
-    steps: Annotated[int | None, MeasureOption("--steps", min=1, help="Default: the model's.")] = None,
-    guidance: Annotated[float | None, MeasureOption("--guidance", min=0, help="Default: the model's.")] = None,
-    seed: Annotated[int, MeasureOption("--seed", min=0, help="The first name's; the next have the next.")] = 0,
-    sheet: Annotated[
-        Path | None, MeasureOption("--sheet", help="Write drawings beside their nearest training pictures (PNG).")
-    ] = None,
-    device: Device = "auto",
-    json: Json = False,
-) -> None:
-    """Is a trained name's own picture found from what is drawn, and how far is it all from the real pictures?"""
-    from dataclasses import replace
-
-    from genkit.data.captions import Selection, read_captioned
-    from genkit.data.labels import opaque
-    from genkit.data.names import read_names
-    from genkit.errors import UsageError
-    from genkit.evaluate import txt2img as measure
-    from genkit.evaluate.distribution import Features as Vectors
-    from genkit.train.config import read_config
-    from genkit.train.perceptual import load_perceptual
-    from genkit.train.txt2img.job import selection_of
-
-    selection = selection_of(read_config(config)) if config is not None else Selection()
-    vectors = Vectors(load_perceptual(features, "genkit eval txt2img"))
-    further = [] if prompts is None else read_names(prompts)
-    settings = {key: value for key, value in (("steps", steps), ("guidance", guidance)) if value is not None}
-    real: Any = None
-    rows: list[dict[str, Any]] = []
-    pictures: list[Any] = []
-    for name, network in load_methods("txt2img", model, device).items():
-        side = network.native_size[0]
-        if real is None:
-            captioned = read_captioned(data, captions, replace(selection, side=side))
-            real = measure.RealPictures(vectors, captioned, count, style, network.device)
-            rows.append(measure.reference(real).row)
-        elif side != real.pixels.shape[1]:
-            raise UsageError(f"{name} draws a side of {side}: measure models of one side together")
-        progress(name)
-        draw = measure.drawing(network, settings)
-        measured = measure.measure(name, draw, real, seed=seed, pairs=SHEET_PICTURES if sheet is not None else 0)
-        rows.append(measured.row)
-        pictures += measured.drawn
-        if further and sheet is not None:
-            drawn = opaque(draw(further, range(seed, seed + len(further))), measure.GROUND)
-            pictures += [(words, pixels, []) for words, pixels in zip(further, drawn, strict=True)]
-    if sheet is not None:
-        write_sheet(sheet, measure.sheet(pictures))
-    columns = {"top1": ("top 1", ".1%"), "top5": ("top 5", ".1%"), **DISTANCES}
-    print_rows(rows, columns, measure.protocol(int(rows[0]["pictures"]), style, seed), json)
-
-
-app.command()(tts)
-
-
-@app.command()
 def upscale(
-    data: Annotated[Path, MeasureOption("--data", help="Folder or zip of pictures, or of HR_x4 and LR_x4 pairs.")],
+    data: Annotated[
+        Path, MeasureOption("--data", metavar="PATH", help="Folder or zip of pictures, or of HR_x4 and LR_x4 pairs.")
+    ],
     model: Model = None,
-    scale: Annotated[int | None, MeasureOption("--scale", min=1, help="Default: the model's own.")] = None,
+    scale: Annotated[
+        int | None, MeasureOption("--scale", metavar="N", min=1, help="How many times larger.", show_default="the model's own")
+    ] = None,
     degradation: Annotated[
         str,
         MeasureOption(
             "--degradation",
-            help="given (the data's own small pictures), clean (bicubic) or web-photo. Default: given where there are pairs.",
+            metavar="NAME",
+            help="given (the data's own small pictures), clean (bicubic) or web-photo.",
+            show_default="given where there are pairs",
         ),
     ] = "auto",
     border: Annotated[
-        int | None, MeasureOption("--border", min=0, help="Pixels left out on each side. Default: the scale.")
+        int | None,
+        MeasureOption("--border", metavar="N", min=0, help="Pixels left out on each side.", show_default="the scale"),
     ] = None,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """PSNR and SSIM on Y and RGB, with bicubic enlargement beside."""
+    """How near enlargements come to the originals: PSNR and SSIM on luma and RGB, with bicubic enlargement beside."""
     from genkit.cards import default_model, find
     from genkit.errors import UsageError
     from genkit.evaluate import upscale as measure
@@ -167,7 +99,7 @@ def colorize(
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """PSNR above the grey picture's, and colourfulness."""
+    """How much nearer to the originals than grey pictures results are (PSNR), and how colourful."""
     from genkit.evaluate import colorize as measure
 
     methods = load_methods("colorize", model, device, partial(measure.of_model, notify=notify))
@@ -192,7 +124,10 @@ def inpaint(
     masks: Annotated[
         Path | None,
         MeasureOption(
-            "--masks", help="Folder or zip of masks, one for each picture, white = repaint. Default: drawn from seed 0."
+            "--masks",
+            metavar="PATH",
+            help="Folder or zip of masks, one for each picture, white = repaint.",
+            show_default="drawn from seed 0",
         ),
     ] = None,
     side: Side = 256,
@@ -201,50 +136,53 @@ def inpaint(
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """PSNR inside the hole, with OpenCV's methods beside where it is installed."""
+    """How near filled holes come to the originals (PSNR), with OpenCV's methods beside where it is installed."""
     from genkit.evaluate import inpaint as measure
 
     models = load_methods("inpaint", model, device, partial(measure.of_model, notify=notify))
-    methods, vgg = {**measure.classical(), **models}, load_vgg(features)
+    methods, judge = {**measure.classical(), **models}, load_features(features)
     kept, keep = keeper(sheet)
-    rows = measure.evaluate(data, methods, names=names, masks=masks, side=side, features=vgg, keep=keep, report=progress)
+    rows = measure.evaluate(data, methods, names=names, masks=masks, side=side, features=judge, keep=keep, report=progress)
     draw_sheet(sheet, data, kept, side)
     columns = {"psnr": ("PSNR hole", ".2f"), "distance": ("distance", ".5f"), "unmasked_error": ("unmasked", ".0f")}
-    print_rows(rows, columns, measure.protocol(side, masks is not None), json)
+    print_rows(rows, columns, measure.protocol(side, masks is not None, judge), json)
 
 
 @app.command()
 def style(
     data: Data,
-    styles: Annotated[Path, MeasureOption("--styles", help="Folder or zip of style pictures.")],
-    features: Annotated[Path, MeasureOption("--features", help="VGG-19 weights that judge.")],
+    styles: Annotated[Path, MeasureOption("--styles", metavar="PATH", help="Folder or zip of style pictures.")],
     model: Model = None,
+    features: Judge = "",
     names: Names = None,
     style_names: Annotated[
-        Path | None, MeasureOption("--style-names", help="Text file with the styles to take, one a line.")
+        Path | None, MeasureOption("--style-names", metavar="FILE", help="Text file with the styles to take, one a line.")
     ] = None,
-    count: Annotated[int, MeasureOption("--count", min=1, help="How many photographs, and how many styles.")] = 12,
+    count: Annotated[int, MeasureOption("--count", metavar="N", min=1, help="How many photographs, and how many styles.")] = 12,
     side: Side = 256,
     sheet: Sheet = None,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Content and style losses over all pairs of photographs and styles, the unchanged photographs beside."""
+    """How near results are to the style and to the photograph, over all pairs of the two, the unchanged photographs beside."""
     from genkit.evaluate import style as measure
 
     models = load_methods("style", model, device, partial(measure.of_model, notify=notify))
     methods = {"photograph": lambda photo, style: photo, **models}
     pictures = measure.Pictures(data, styles, names=names, style_names=style_names, count=count, side=side)
-    rows, drawn = measure.evaluate(pictures, methods, features=load_vgg(features), draw=sheet is not None, report=progress)
+    judge = load_features(features)
+    rows, drawn = measure.evaluate(pictures, methods, features=judge, draw=sheet is not None, report=progress)
     if sheet is not None:
         write_sheet(sheet, drawn)
-    print_rows(rows, {"style": ("style", ".4g"), "content": ("content", ".4g")}, measure.protocol(side, count), json)
+    print_rows(rows, {"style": ("style", ".4g"), "content": ("content", ".4g")}, measure.protocol(side, count, judge), json)
 
 
 @app.command()
 def translate(
-    data: Annotated[Path | None, MeasureOption("--data", help="Folder or zip of pictures.")] = None,
-    pairs: Annotated[str | None, MeasureOption("--pairs", help="Pairs: A:B, or a folder of A and B or side by side.")] = None,
+    data: Annotated[Path | None, MeasureOption("--data", metavar="PATH", help="Folder or zip of pictures.")] = None,
+    pairs: Annotated[
+        str | None, MeasureOption("--pairs", metavar="A:B|DIR", help="Pairs: A:B, or a folder of A and B or side by side.")
+    ] = None,
     model: Model = None,
     names: Names = None,
     features: Features = None,
@@ -255,13 +193,15 @@ def translate(
         ),
     ] = False,
     side: Annotated[
-        int | None, MeasureOption("--side", min=16, help="Side in pixels of what is measured. Default: the model's.")
+        int | None,
+        MeasureOption("--side", metavar="N", min=16, help="Side in pixels of what is measured.", show_default="the model's"),
     ] = None,
     sheet: Sheet = None,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """PSNR and feature distance on pairs: --pairs, or pictures and their edges, or photographs and a filter's drawings."""
+    """How near results come to what they should be (PSNR, feature distance): on --pairs, or on pictures and their edges or a
+    filter's drawings of them, by the model."""
     from genkit.data.pairs import folder_pairs, measured_pairs
     from genkit.data.squares import chosen_names
     from genkit.errors import UsageError
@@ -281,7 +221,7 @@ def translate(
         if kind == "edges" and network.domain_optional:
             methods[f"{name}, told the colour"] = measure.of_model(network, notify, with_colour=True)
             with_colour = True
-    vgg = load_vgg(features)
+    judge = load_features(features)
     kept, keep = keeper(sheet)
     training = None
     each: Any
@@ -293,75 +233,13 @@ def translate(
         listed = chosen_names(data, names)
         each = measured_pairs(kind, data, listed, size, named=with_colour)
         if copies:
-            training = measure.training_features(vgg, data, listed, size)
-    rows = measure.evaluate(each, methods, features=vgg, training=training, keep=keep, report=progress)
+            training = measure.training_features(judge, data, listed, size)
+    rows = measure.evaluate(each, methods, features=judge, training=training, keep=keep, report=progress)
     if sheet is not None:
         draw_rows(sheet, [list(results.values()) for results in kept.values()])
     columns = {"psnr": ("PSNR RGB", ".2f"), "distance": ("distance", ".5f"), "near_ratio": ("near ratio", ".3f")}
-    print_rows(rows, columns, measure.protocol(kind, training is not None), json)
+    print_rows(rows, columns, measure.protocol(kind, training is not None, judge), json)
 
 
-@app.command()
-def gan(
-    data: Data,
-    features: Annotated[str, MeasureOption("--features", help="VGG-19 that judges: a file of its weights, or vgg19.")],
-    model: Model = None,
-    names: Annotated[
-        Path | None,
-        MeasureOption(
-            "--names",
-            help="Text file with pictures of --data that were not trained on: what is as near as they are is no copy.",
-        ),
-    ] = None,
-    config: Annotated[
-        Path | None,
-        MeasureOption(
-            "--config", help="The training configuration: how pictures were read. Default: as the model's card says."
-        ),
-    ] = None,
-    count: Annotated[int, MeasureOption("--count", min=8, help="Pictures to draw; at most half of the real ones.")] = 2000,
-    truncation: Annotated[
-        float, MeasureOption("--truncation", min=0, max=1, help="For models that have it; 1 measures the model.")
-    ] = 1.0,
-    sheet: Annotated[
-        Path | None, MeasureOption("--sheet", help="Write drawn pictures beside their nearest training pictures (PNG).")
-    ] = None,
-    device: Device = "auto",
-    json: Json = False,
-) -> None:
-    """Frechet and kernel distance, precision and recall, and whether drawn pictures are copies; real pictures beside."""
-    from genkit.errors import UsageError
-    from genkit.evaluate import gan as measure
-    from genkit.evaluate.distribution import Features as Vectors
-    from genkit.train.config import read_config
-    from genkit.train.perceptual import load_perceptual
-
-    cards = cards_of("gan", model)
-    how_read = dict(read_config(config).data) if config is not None else {}
-    vectors = Vectors(load_perceptual(features, "genkit eval gan"))
-    real: Any = None
-    rows: list[dict[str, Any]] = []
-    nearest: list[Any] = []
-    for name, network in load_methods("gan", model, device).items():
-        if real is None:
-            training, held = measure.read_sets(data, names, network, {**cards[name].params, **how_read})
-            real = measure.RealPictures(vectors, training, held, count, network.device)
-            rows.append(measure.reference(real).row)
-        elif network.side != real.training.pixels.shape[1]:
-            raise UsageError(f"{name} draws a side of {network.side}: measure models of one side together")
-        progress(name)
-        draw, labels = measure.drawing(network, real.training.classes, truncation)
-        measured = measure.measure(name, draw, labels, real, pairs=SHEET_PICTURES if sheet is not None else 0)
-        rows.append(measured.row)
-        nearest += measured.nearest
-    if sheet is not None:
-        write_sheet(sheet, measure.sheet(nearest))
-    columns = {
-        "frechet": DISTANCES["frechet"],
-        "kernel": DISTANCES["kernel"],
-        "precision": ("precision", ".3f"),
-        "recall": ("recall", ".3f"),
-        "near_ratio": DISTANCES["near_ratio"],
-        "copies": ("copies", ".1%"),
-    }
-    print_rows(rows, columns, measure.protocol(names is not None, int(rows[0]["pictures"]), truncation), json)
+for command in (gan, txt2img, tts):
+    app.command()(command)

@@ -9,15 +9,22 @@ from genkit.cli.measuring import Columns, Device, Json, MeasureOption, Model, lo
 
 
 def tts(
-    text: Annotated[Path | None, MeasureOption("--text", help="File of sentences, one a line, or id|text.")] = None,
-    data: Annotated[Path | None, MeasureOption("--data", help="Recordings with metadata.csv, in place of --text.")] = None,
-    names: Annotated[Path | None, MeasureOption("--names", help="Text file with the recordings to take. Default: all.")] = None,
+    text: Annotated[
+        Path | None, MeasureOption("--text", metavar="FILE", help="File of sentences, one a line, or id|text.")
+    ] = None,
+    data: Annotated[
+        Path | None, MeasureOption("--data", metavar="PATH", help="Recordings with metadata.csv, in place of --text.")
+    ] = None,
+    names: Annotated[
+        Path | None, MeasureOption("--names", metavar="FILE", help="Text file with the recordings to take.", show_default="all")
+    ] = None,
     model: Model = None,
     against: Annotated[
         list[Path] | None,
         MeasureOption(
             "--against",
-            help="Folder of sounds that another program made of the same texts, named by id or line: 0001.wav. Again for each.",
+            metavar="DIR",
+            help="Folder of sounds that another program made of the same texts, by id or line: 0001.wav; again for each.",
         ),
     ] = None,
     recogniser: Annotated[
@@ -25,14 +32,19 @@ def tts(
         MeasureOption(
             "--recogniser",
             metavar="NAME|PATH",
-            help="wav2vec2 or Whisper of transformers, from its cache or a folder. Default: one that is in the cache.",
+            help="wav2vec2 or Whisper of transformers, from its cache or a folder.",
+            show_default="one that is in the cache",
         ),
     ] = None,
-    keep: Annotated[Path | None, MeasureOption("--keep", help="Folder to write the sounds into.")] = None,
+    keep: Annotated[Path | None, MeasureOption("--keep", metavar="DIR", help="Folder to write the sounds into.")] = None,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Word error rate of voices, and with recordings theirs beside it and the distance from them; speed."""
+    """How many words of a voice a recogniser takes for others, how far it sounds from recordings, and how fast it is; the
+    recordings beside.
+
+    Needs PocketSphinx: pip install 'genkit-media[speech]'.
+    """
     from genkit import runtime
     from genkit.errors import UsageError
     from genkit.evaluate import tts as measure
@@ -47,8 +59,7 @@ def tts(
     recognisers = {"pocketsphinx": pocketsphinx()}
     chosen = cached() if recogniser is None else recogniser
     recognisers |= {Path(name).name: load_recogniser(name, place) for name in chosen}
-    alone = model is None and (data is not None or others)
-    voices = {} if alone else load_methods("tts", model, device, measure.of_voice)
+    voices = load_methods("tts", model, device, measure.of_voice)
 
     def write(method: str, name: str, audio: Any, rate: int) -> None:
         if keep is not None:

@@ -14,13 +14,35 @@ if TYPE_CHECKING:
 
 SHEET_PICTURES = 24
 MeasureOption = partial(typer.Option, rich_help_panel="Measure")
-Data = Annotated[Path, MeasureOption("--data", help="Folder or zip of pictures.")]
-Model = Annotated[list[str] | None, MeasureOption("--model", help="Model name (repeat to compare). Default: the shipped one.")]
-Names = Annotated[Path | None, MeasureOption("--names", help="Text file with the pictures to take, one a line. Default: all.")]
-Side = Annotated[int, MeasureOption("--side", min=16, help="Side in pixels of the centre square that is measured.")]
-Features = Annotated[Path | None, MeasureOption("--features", help="VGG-19 weights, to tell a feature distance too.")]
-Sheet = Annotated[Path | None, MeasureOption("--sheet", help="Write inputs, results and originals side by side (PNG).")]
-Device = Annotated[str, MeasureOption("--device", help="auto, cpu, cuda, cuda:N or mps.")]
+Data = Annotated[Path, MeasureOption("--data", metavar="PATH", help="Folder or zip of pictures.")]
+Model = Annotated[
+    list[str] | None,
+    MeasureOption("--model", metavar="NAME", help="Model name, again for each to compare.", show_default="the shipped one"),
+]
+Names = Annotated[
+    Path | None,
+    MeasureOption("--names", metavar="FILE", help="Text file with the pictures to take, one a line.", show_default="all"),
+]
+Side = Annotated[
+    int, MeasureOption("--side", metavar="N", min=16, help="Side in pixels of the centre square that is measured.")
+]
+Features = Annotated[
+    str | None,
+    MeasureOption("--features", metavar="NAME|FILE", help="Tell a distance by features too: of vgg19, genkit-style or a file."),
+]
+Judge = Annotated[
+    str,
+    MeasureOption(
+        "--features",
+        metavar="NAME|FILE",
+        help="Features that judge: of vgg19, genkit-style or a file of VGG-19's weights. The protocol says which it was.",
+        show_default="vgg19 if it is here, else genkit-style",
+    ),
+]
+Sheet = Annotated[
+    Path | None, MeasureOption("--sheet", metavar="FILE", help="Write inputs, results and originals side by side (PNG).")
+]
+Device = Annotated[str, MeasureOption("--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.")]
 Json = Annotated[bool, MeasureOption("--json", help="Print the rows as JSON.")]
 Columns = dict[str, tuple[str, str]]  # the key of a row: its title and format
 
@@ -54,11 +76,10 @@ def load_methods(task: str, names: list[str] | None, device: str, method: Callab
     return methods
 
 
-def load_vgg(path: Path | None) -> Any:
-    from genkit.nets.vgg import load_features
-    from genkit.weights import read_state_dict
+def load_features(given: str | None) -> Any:
+    from genkit.evaluate.perceptual import load_perceptual
 
-    return None if path is None else load_features(read_state_dict(path))
+    return None if given is None else load_perceptual(given)
 
 
 def keeper(sheet: Path | None) -> tuple[dict[str, dict[str, Any]], Callable[[str, str, Any], None]]:

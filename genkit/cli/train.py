@@ -10,47 +10,33 @@ from typing import Annotated, Any
 import typer
 
 from genkit.cli.options import spread
+from genkit.cli.training import RunOption, Training, TrainOptions, carry_out
 
 app = typer.Typer(name="train", help="Train a model on your own files.", no_args_is_help=True)
-RunOption = partial(typer.Option, rich_help_panel="Run")
 Captions = Annotated[
     Path | None,
-    typer.Option(
+    RunOption(
         "--captions",
-        help="Table of file and name (TSV, CSV). Default: captions.tsv in the data, or NAME.txt beside NAME.png.",
+        metavar="FILE",
+        help="Table of file and name (TSV, CSV).",
+        show_default="captions.tsv in the data, or NAME.txt beside NAME.png",
     ),
 ]
-
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """What every `genkit train TASK` takes."""
-
-    data: Annotated[list[Path], RunOption("--data", help="Folder or zip of training files (repeat for several).")]
-    config: Annotated[
-        Path | None, RunOption("--config", help="Training configuration (TOML). Default: the shipped model's.")
-    ] = None
-    holdout: Annotated[
-        Path | None,
-        RunOption("--holdout", help="Text file with names that are measured on and never trained on. Default: one in 20."),
-    ] = None
-    out: Annotated[Path | None, RunOption("--out", help="Run folder. Default: runs/NAME.")] = None
-    max_minutes: Annotated[
-        float | None, RunOption("--max-minutes", help="Stop after this many minutes and save; --resume continues.")
-    ] = None
-    resume: Annotated[bool, RunOption("--resume", help="Continue the run in the run folder.")] = False
-    overrides: Annotated[list[str] | None, RunOption("--set", help="Override one field, such as loop.steps=2000 (repeat).")] = (
-        None
-    )
-    device: Annotated[str, RunOption("--device", help="auto (CUDA if there is one), cpu or cuda.")] = "auto"
-    json: Annotated[bool, RunOption("--json", help="One JSON event a line on stdout.")] = False
 
 
 @dataclass(frozen=True)
 class TranslateTrainOptions(TrainOptions):
     """The same, where --data can be left out."""
 
-    data: Annotated[list[Path] | None, RunOption("--data", help="Photographs that pairs are made from, with --config.")] = None  # type: ignore[assignment]  # wider than the parent's: --pairs and the like stand in for it
+    data: Annotated[  # type: ignore[assignment]  # wider than the parent's: --pairs and the like stand in for it
+        list[Path] | None,
+        RunOption(
+            "--data",
+            metavar="PATH",
+            help="Folder with folders A and B (pairs where names agree), or a folder for each kind of picture; with --config "
+            "photographs that pairs are made from.",
+        ),
+    ] = None
 
 
 @app.callback()
@@ -64,7 +50,7 @@ def upscale(options: TrainOptions) -> None:
     """Train a super-resolution network on sharp pictures; they are made small and worse on the fly."""
     from genkit.train.upscale.job import UpscaleJob
 
-    _train("upscale", "genkit-x4", UpscaleJob, options)
+    carry_out(Training("upscale", make_job=UpscaleJob, former="genkit-x4"), options)
 
 
 @app.command()
@@ -73,7 +59,7 @@ def colorize(options: TrainOptions) -> None:
     """Train a colour network on colour pictures; their colours are taken away on the fly."""
     from genkit.train.colorize.job import ColorizeJob
 
-    _train("colorize", "genkit-colorize", ColorizeJob, options)
+    carry_out(Training("colorize", make_job=ColorizeJob, former="genkit-colorize"), options)
 
 
 @app.command()
@@ -82,7 +68,7 @@ def inpaint(options: TrainOptions) -> None:
     """Train an inpainting network on whole pictures; holes are drawn on the fly."""
     from genkit.train.inpaint.job import InpaintJob
 
-    _train("inpaint", "genkit-inpaint-first", InpaintJob, options)
+    carry_out(Training("inpaint", make_job=InpaintJob, former="genkit-inpaint-first"), options)
 
 
 @app.command()
@@ -98,18 +84,28 @@ def style(
         typer.Option("--styles", help="Folder or zip of pictures: train a network of any style.", rich_help_panel="Styles"),
     ] = None,
 ) -> None:
-    """Train a style network on photographs (--data) and the manner of a picture (--style) or of many (--styles).
+    """Train a style network on photographs (--data) and the manner of a picture (--style) or of many (--styles). Without
+    either the pictures of --data are the styles, too.
 
-    Features of VGG-19 judge the results: genkit models pull vgg19 and --set data.features=vgg19, or a file of its own.
+    Features judge the results: those of VGG-19 if it is here (genkit models pull vgg19), else those of genkit-style's own
+    encoder. --set data.features=NAME|FILE chooses.
     """
     from genkit.errors import UsageError
     from genkit.train.style.job import StyleJob
 
-    path = picture or pictures
-    if path is None or (picture is not None and pictures is not None):
+    if picture is not None and pictures is not None:
         raise UsageError("give --style PICTURE (one style) or --styles FOLDER (any style)")
-    default, flag = ("one-style", "--style") if picture is not None else ("genkit-style", "--styles")
-    _train("style", default, partial(StyleJob, styles=[path]), options, (flag, path.name))
+    words: tuple[str, ...] = ()
+    if picture is not None:
+        words = ("--style", picture.name)
+    elif pictures is not None:
+        words = ("--styles", pictures.name)
+    else:
+        typer.echo("no --style and no --styles: the pictures of --data are the styles, too", err=True)
+    given = picture or pictures
+    job = partial(StyleJob, styles=options.data if given is None else [given])
+    kind = ("own", "genkit-style") if picture is None else ("one-style", "one-style")
+    carry_out(Training("style", kind[0], job, former=kind[1], words=words, sources=(given,) if given else ()), options)
 
 
 @app.command()
@@ -126,7 +122,7 @@ def translate(
     domains: Annotated[Path | None, typer.Option("--domains", help="A folder of folders, each one kind of picture.")] = None,
 ) -> None:
     """Train a network that turns pictures of one kind into another: from --pairs, from two folders without pairs, or between
-    several kinds.
+    several kinds. --data alone takes a folder by what is in it.
 
     With --config and --data pairs are made from photographs, as the shipped models' were.
     """
@@ -139,15 +135,36 @@ def translate(
         "domains": domains and str(domains),
     }
     chosen = {name: source for name, source in sources.items() if source is not None}
-    if len(chosen) > 1 or (not chosen and options.config is None):
-        raise UsageError(
-            "give one of --pairs, --unpaired and --domains, or --config",
-            "genkit train translate --pairs drawings:photos",
-        )
+    if len(chosen) > 1:
+        raise UsageError("give one of --pairs, --unpaired and --domains", "genkit train translate --pairs drawings:photos")
     words: tuple[str, ...] = ()
     for name, source in chosen.items():  # quoted without their folders
         words = (f"--{name}", *([Path(part).name for part in source] if name == "unpaired" else [_quoted(source)]))
-    _train("translate", next(iter(chosen), "genkit-photo2sketch"), partial(make_job, **chosen), options, words)
+    if not chosen and options.config is None:
+        chosen = _laid_out(options.data)
+    places = [Path(part) for source in chosen.values() for part in (_parts(source) if isinstance(source, str) else source)]
+    kind = next(iter(chosen), "genkit-photo2sketch")
+    job = partial(make_job, **chosen)
+    carry_out(Training("translate", kind, job, words=words, own="my-translate", sources=tuple(places)), options)
+
+
+def _laid_out(data: list[Path] | None) -> dict[str, Any]:
+    """What a folder is taken for, said."""
+    from genkit.data.layouts import translation_of
+    from genkit.errors import UsageError
+
+    if not data or len(data) > 1:
+        raise UsageError(
+            "give one folder with --data, or one of --pairs, --unpaired and --domains, or --config",
+            "genkit train translate --pairs drawings:photos",
+        )
+    kind, places = translation_of(data[0])
+    typer.echo(f"{data[0]}: taken as --{kind} {' '.join(places)}", err=True)
+    return {kind: places if kind == "unpaired" else places[0]}
+
+
+def _parts(source: str) -> list[str]:
+    return [source, *source.split(":")]  # a drive letter has a colon too
 
 
 def _quoted(source: str) -> str:
@@ -181,21 +198,28 @@ def gan(
         raise UsageError(f"--classes {classes}: give folders or none")
     settings = {"data.side": size, "data.classes": classes}
     overrides = [f"{key}={value}" for key, value in settings.items() if value is not None]
-    _train("gan", "own", GanJob, replace(options, overrides=[*(options.overrides or ()), *overrides]))
+    options = replace(options, overrides=[*(options.overrides or ()), *overrides])
+    carry_out(Training("gan", make_job=GanJob), options)
 
 
 @app.command()
 @spread
 def txt2img(options: TrainOptions, captions: Captions = None) -> None:
-    """Train a small network that draws from words, from nothing: an autoencoder first, then words and what draws.
+    """Train a small network that draws from words, from nothing, in three stages that run one after another: an autoencoder,
+    what words say of latents, and what draws.
 
-    Wants a few thousand pictures that are alike in manner, such as icons. --max-minutes counts for both stages.
+    Wants a few thousand pictures that are alike in manner, such as icons. --max-minutes counts for all stages together; a
+    stopped run says which are left, and --resume goes on with them.
     """
     from genkit.train.txt2img import job as training
 
     _refuse_holdout(options, "txt2img")
     words = () if captions is None else ("--captions", captions.name)
-    _train("txt2img", "genkit-icons", None, options, words, perform=lambda request, say: training.run(request, captions, say))
+
+    def perform(request: Any, say: Any) -> dict[str, Any]:
+        return training.run(request, captions, say)
+
+    carry_out(Training("txt2img", perform=perform, words=words, former="genkit-icons"), options)
 
 
 @app.command()
@@ -203,23 +227,42 @@ def txt2img(options: TrainOptions, captions: Captions = None) -> None:
 def tts(
     options: TrainOptions,
     part: Annotated[
-        str,
-        typer.Option("--part", help="acoustic (words to spectrograms) or vocoder (spectrograms to sound)."),
-    ] = "acoustic",
+        str | None,
+        RunOption(
+            "--part",
+            metavar="NAME",
+            help="Train one part alone: acoustic (phonemes to spectrograms) or vocoder (spectrograms to sound).",
+            show_default="both, one after the other",
+        ),
+    ] = None,
 ) -> None:
-    """Train a voice on recordings with their texts (metadata.csv: id|text, as LJSpeech has them), in two parts.
+    """Train a voice on recordings with their texts (metadata.csv: id|text, as LJSpeech has them): an acoustic model, then a
+    vocoder, in one run.
 
-    The recordings are prepared once, which the run folder keeps as prepared.npz; that file may be given as --data, and then
-    needs no library for sound. --part vocoder --set data.acoustic=CARD of a trained acoustic part ends in a whole voice.
+    The recordings are prepared first, by PocketSphinx (pip install 'genkit-media[speech]'); the run folder keeps that as
+    prepared.npz, which may be given as --data, and then needs no library for sound. --max-minutes counts for both stages;
+    --resume goes on where it stopped.
     """
     from genkit.errors import UsageError
+    from genkit.train.run import config_of, run
+    from genkit.train.tts import job as whole
     from genkit.train.tts.acoustic import AcousticJob
     from genkit.train.tts.vocoder import VocoderJob
 
-    jobs: dict[str, Any] = {"acoustic": AcousticJob, "vocoder": VocoderJob}
+    jobs: dict[str | None, Any] = {None: AcousticJob, "acoustic": AcousticJob, "vocoder": VocoderJob}
     if part not in jobs:
         raise UsageError(f"--part {part}: give acoustic or vocoder")
-    _train("tts", f"genkit-kathleen-{part}", partial(jobs[part], folder=options.out), options, ("--part", part))
+
+    def perform(request: Any, say: Any) -> dict[str, Any]:
+        if part is None and config_of(request).stages:
+            return whole.run(request, say)
+        return run(request, partial(jobs[part], folder=request.out), say)
+
+    if part is None:
+        training = Training("tts", perform=perform, own="my-voice", former="genkit-kathleen-acoustic")
+    else:
+        training = Training("tts", f"genkit-kathleen-{part}", perform=perform, words=("--part", part), own=f"my-voice-{part}")
+    carry_out(training, options)
 
 
 @app.command()
@@ -237,7 +280,7 @@ def lora(
     def perform(request: Any, say: Any) -> dict[str, Any]:
         return training.run(request, model, captions, say)
 
-    _train("lora", "lora", None, options, ("--model", model), perform, folder="txt2img")
+    carry_out(Training("lora", "lora", perform=perform, words=("--model", model), folder="txt2img"), options)
 
 
 def _refuse_holdout(options: TrainOptions, task: str) -> None:
@@ -245,73 +288,3 @@ def _refuse_holdout(options: TrainOptions, task: str) -> None:
 
     if options.holdout is not None:
         raise UsageError(f"genkit train {task} holds nothing out", "leave --holdout away")
-
-
-def _train(
-    task: str,
-    default: str,
-    make_job: Any,
-    options: TrainOptions,
-    words: tuple[str, ...] = (),
-    perform: Any = None,
-    folder: str = "",
-) -> None:
-    """The part that every trainable task shares; `default` names the configuration among the shipped ones, `words` are the
-    options of this task alone, for the card. `perform(request, report)` runs what is not one job of the loop; `folder` is
-    where the configuration lies, if not in the task's own."""
-    from genkit.cards.places import weights_folder
-    from genkit.errors import UsageError
-    from genkit.train.config import read_config
-    from genkit.train.run import Request, run
-
-    device = options.device
-    if device not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"--device {device}: training takes auto, cpu or cuda", "pick one GPU with CUDA_VISIBLE_DEVICES")
-    if device == "cuda":
-        from genkit import runtime
-
-        runtime.choose("cuda")  # an absent device is an error that lists what there is
-    overrides = tuple(options.overrides or ())
-    config = options.config or weights_folder() / (folder or task) / f"{default}.train.toml"
-    request = Request(
-        task=task,
-        config=config,
-        data=tuple(options.data or ()),
-        holdout=options.holdout,
-        out=options.out or Path("runs") / read_config(config, overrides).name,
-        overrides=overrides,
-        max_minutes=options.max_minutes,
-        resume=options.resume,
-        cpu=device == "cpu",
-        words=words,
-    )
-    say = _json_report if options.json else _text_report
-    outcome = run(request, make_job, say) if perform is None else perform(request, say)
-    if options.json:
-        _json_report({"event": "done", **outcome})
-        return
-    figures = ", ".join(f"{key} {value:.4g}" for key, value in outcome["metrics"].items())
-    state = "finished" if outcome["finished"] else "stopped; --resume continues"
-    typer.echo(f"{state} at step {outcome['step']} after {outcome['minutes']} min: {figures}", err=True)
-    if "lora" in outcome:
-        typer.echo(outcome["lora"])
-        typer.echo(f"use it: genkit txt2img … --lora {outcome['lora']}", err=True)
-    elif outcome["card"] is not None:  # else a run of several stages, not yet at the last
-        typer.echo(outcome["card"])
-        use = f"use it: genkit {task} --model {outcome['card']} …"
-        typer.echo(f"next: {outcome['next']}" if "next" in outcome else use, err=True)
-
-
-def _json_report(event: dict[str, Any]) -> None:
-    import json
-
-    typer.echo(json.dumps({"schema": "genkit/1", "event": "progress", **event}))
-
-
-def _text_report(event: dict[str, Any]) -> None:
-    speed = event["steps_per_s"]
-    left = (event["of"] - event["step"]) / speed / 60 if speed else 0.0
-    skip = {"stage", "step", "of", "minutes", "steps_per_s", "lr"}
-    figures = "  ".join(f"{key} {value:.4f}" for key, value in event.items() if key not in skip)
-    stage = f"{event['stage']}: " if "stage" in event else ""
-    typer.echo(f"{stage}step {event['step']}/{event['of']}  {speed:.1f} steps/s  {left:.0f} min left  {figures}", err=True)

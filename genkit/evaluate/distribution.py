@@ -4,7 +4,8 @@
 - kernel distance, the unbiased squared maximum mean discrepancy with a cubic kernel: Bińkowski et al. 2018 (arXiv 1801.01401);
 - precision and recall by nearest neighbours: Kynkäänniemi et al. 2019 (arXiv 1904.06991, equations 1 and 2).
 
-With features of VGG-19 the figures are of another scale than with those of Inception, and must not be compared with them.
+With the features that are taken here (`genkit.evaluate.perceptual`) the figures are of another scale than with those of
+Inception, and than with one another's; they must not be compared.
 """
 
 from __future__ import annotations
@@ -17,22 +18,26 @@ import numpy as np
 NEIGHBOURS = 3  # of precision and recall, as in the paper
 PARTS = 4
 CHUNK = 64
-POOLED = "VGG-19 relu3_1, averaged over the picture (256 numbers)"
 Vectors = np.ndarray  # float64 or float32 (N, D)
 
 
 class Features:
-    """Pictures to vectors by a network that gives [relu1_1, relu2_1, relu3_1] of RGB [0, 1], such as `genkit.nets.vgg`."""
+    """Pictures to vectors by a network that gives maps of RGB [0, 1], of which the last is taken (`load_perceptual`)."""
 
     def __init__(self, network: Any):
         self.network = network
 
+    @property
+    def title(self) -> str:
+        """What a protocol calls the features."""
+        return f"{self.network.title}, {self.network.layers[-1]}"
+
     def pooled(self, pixels: np.ndarray, device: Any = "cpu") -> Vectors:
-        """Pictures (N, H, W, 3), uint8, as wholes: (N, 256), see `POOLED`."""
+        """Pictures (N, H, W, 3), uint8, as wholes: the means (N, C) of each channel."""
         return self._each(pixels, _pool, device)
 
     def spatial(self, pixels: np.ndarray, device: Any = "cpu") -> Vectors:
-        """What pictures show where: unit vectors (N, 4096) of relu3_1 averaged over 4 x 4 parts."""
+        """What pictures show where: unit vectors (N, 16 C) of the channels averaged over 4 x 4 parts."""
         return self._each(pixels, _pool_parts, device)
 
     def both(self, pixels: np.ndarray, device: Any = "cpu") -> tuple[Vectors, Vectors]:

@@ -172,15 +172,15 @@ def sheet(pictures: Sequence[tuple[np.ndarray, np.ndarray, float]], columns: int
     return grid(cells, columns, 255)
 
 
-def protocol(held: bool, count: int, truncation: float | None) -> str:
+def protocol(held: bool, count: int, truncation: float | None, features: str) -> str:
     other = "held-out pictures" if held else "training pictures from each other"
     drawn = "" if truncation is None else f", truncation {truncation:g}"
     return (
         f"{count} drawn pictures (seeds from 0, classes as often as in the data{drawn}) against as many real ones, and two "
-        "halves of the real ones against each other; features: VGG-19 relu3_1 averaged over the picture, 256 numbers, for the "
+        f"halves of the real ones against each other; features: {features} averaged over the picture, for the "
         "squared Fréchet distance, 1000 x the kernel distance (cubic, unbiased, of features brought to a root mean square of "
-        "one), precision and recall (3 neighbours); relu3_1 "
+        "one), precision and recall (3 neighbours); the same "
         "averaged over 4 x 4 parts, unit length, for the nearest training picture: near_ratio is the median distance in shares "
         f"of that of {other}, copies the share of drawn pictures nearer than 1 % of those are. Not to be compared with figures "
-        "from Inception features"
+        "from other features, such as Inception's"
     )

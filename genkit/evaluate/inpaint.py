@@ -1,4 +1,4 @@
-"""`genkit eval inpaint`: PSNR inside the hole and a VGG distance, with the classical methods beside.
+"""`genkit eval inpaint`: PSNR inside the hole and a distance of features, with the classical methods beside.
 
 Pictures are measured as centre squares (`genkit.data.squares`) with given masks, or with strokes drawn from seed 0. They go
 through the same task as `genkit inpaint`. Telea 2004 and Navier-Stokes (Bertalmio et al. 2001) are OpenCV's, radius 3, where
@@ -20,6 +20,7 @@ from genkit.data.squares import centre_square, chosen_names
 from genkit.data.tensors import to_tensor
 from genkit.errors import UsageError
 from genkit.evaluate.fidelity import psnr
+from genkit.evaluate.perceptual import PictureFeatures, distance_words
 from genkit.nets import vgg
 from genkit.nets.pyramid import fill_smoothly
 
@@ -36,7 +37,7 @@ def evaluate(
     names: Path | None = None,
     masks: Path | None = None,
     side: int = 256,
-    features: vgg.Features | None = None,
+    features: PictureFeatures | None = None,
     keep: Callable[[str, str, np.ndarray], None] = lambda method, name, pixels: None,
     report: Callable[[str], None] = lambda name: None,
 ) -> list[dict[str, Any]]:
@@ -84,7 +85,7 @@ def _holes(masks: Path | None, count: int, side: int) -> list[np.ndarray]:
     return holes
 
 
-def _features(network: vgg.Features, pixels: np.ndarray) -> Any:
+def _features(network: PictureFeatures, pixels: np.ndarray) -> Any:
     import torch
 
     with torch.inference_mode():
@@ -121,10 +122,9 @@ def of_model(network: FillModel, notify: Callable[[str], None]) -> Fill:
     return lambda pixels, mask: inpaint(network, pixels, None, mask, InpaintOptions(grow=0, feather=0), notify)[0]
 
 
-def protocol(side: int, own_masks: bool) -> str:
+def protocol(side: int, own_masks: bool, features: PictureFeatures | None) -> str:
     holes = "given masks" if own_masks else "strokes drawn from seed 0"
     return (
         f"centre square of {2 * side} reduced to {side} by area; {holes}; PSNR over the masked pixels, RGB, 8-bit results, "
-        "mean over pictures; distance of VGG-19 features (relu1_1, relu2_1, relu3_1, unit length, mean squared difference, "
-        "summed), which is no LPIPS"
+        f"mean over pictures{distance_words(features)}"
     )

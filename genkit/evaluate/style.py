@@ -1,8 +1,8 @@
-"""`genkit eval style`: how near results are to the style and to the photograph, by VGG-19 features.
+"""`genkit eval style`: how near results are to the style and to the photograph, by features.
 
-Content: relu3_1, mean squared difference, before any normalisation. Style: Gram matrices of relu1_1, relu2_1 and relu3_1
+Content: the deepest layer, mean squared difference, before any normalisation. Style: Gram matrices of all three layers
 (Gatys et al. 2015, arXiv 1508.06576; here divided by the number of places), mean squared difference, summed over the three.
-The features are those of `genkit.nets.vgg`.
+Which features, the protocol says (`genkit.evaluate.perceptual`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import Tensor
 from genkit.data.pictures import read_pictures
 from genkit.data.squares import centre_square, chosen_names
 from genkit.data.tensors import to_tensor
-from genkit.nets import vgg
+from genkit.evaluate.perceptual import PictureFeatures
 
 if TYPE_CHECKING:
     from genkit.models.shapes import StyleModel
@@ -73,7 +73,7 @@ def evaluate(
     pictures: Pictures,
     methods: dict[str, Stylise],
     *,
-    features: vgg.Features,
+    features: PictureFeatures,
     draw: bool = False,
     report: Callable[[str], None] = lambda name: None,
 ) -> tuple[list[dict[str, Any]], np.ndarray]:
@@ -110,7 +110,7 @@ def evaluate(
 
 
 @torch.inference_mode()
-def _features_of(features: vgg.Features, pixels: np.ndarray) -> list[Tensor]:
+def _features_of(features: PictureFeatures, pixels: np.ndarray) -> list[Tensor]:
     return features(to_tensor(pixels))
 
 
@@ -121,9 +121,10 @@ def of_model(network: StyleModel, notify: Callable[[str], None]) -> Stylise:
     return lambda photo, manner: style(network, photo, None, StyleOptions(Styles([manner])), notify)[0]
 
 
-def protocol(side: int, count: int) -> str:
+def protocol(side: int, count: int, features: PictureFeatures) -> str:
     return (
         f"{count} photographs (centre square of {2 * side} reduced to {side} by area) x styles (largest centre square at "
-        f"{side}), 8-bit results; VGG-19 features: content = mean squared difference of relu3_1; style = mean squared "
-        "difference of Gram matrices (over places) of relu1_1, relu2_1, relu3_1, summed; means over the pairs"
+        f"{side}), 8-bit results; features: {features.title}; content = mean squared difference of {features.layers[-1]}; "
+        f"style = mean squared difference of Gram matrices (over places) of {', '.join(features.layers)}, summed; means over "
+        "the pairs. Not to be compared with figures from other features"
     )

@@ -1,8 +1,8 @@
-"""`genkit eval translate`: PSNR and a VGG distance on pairs, and whether results are copies of training pictures.
+"""`genkit eval translate`: PSNR and a distance of features on pairs, and whether results are copies of training pictures.
 
 Pairs are two folders' (`--pairs`), or made from pictures as in training: their edges, for a model of edges, or drawings of
 them. Given pictures go through the same task as `genkit translate`. For the copies every result's nearest training picture is
-found by the features of VGG-19 (relu3_1 of pictures of 64 x 64, averaged over 4 x 4 parts, unit length): a network that copies
+found by features (the deepest layer for pictures of 64 x 64, averaged over 4 x 4 parts, unit length): a network that copies
 has results that lie nearer to training pictures than real pictures, which it never saw, do."""
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from genkit.data.pictures import list_pictures, read_pictures
 from genkit.data.squares import whole_square
 from genkit.data.tensors import to_tensor
 from genkit.evaluate.fidelity import psnr
+from genkit.evaluate.perceptual import PictureFeatures, distance_words
 from genkit.nets import vgg
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def evaluate(
     pairs: Iterable[tuple[str, np.ndarray, np.ndarray, int]],
     methods: dict[str, Translate],
     *,
-    features: vgg.Features | None = None,
+    features: PictureFeatures | None = None,
     training: np.ndarray | None = None,
     keep: Callable[[str, str, np.ndarray], None] = lambda method, name, pixels: None,
     report: Callable[[str], None] = lambda name: None,
@@ -65,14 +66,14 @@ def evaluate(
     return rows
 
 
-def features_of(network: vgg.Features, pixels: np.ndarray) -> Any:
+def features_of(network: PictureFeatures, pixels: np.ndarray) -> Any:
     import torch
 
     with torch.inference_mode():
         return network(to_tensor(pixels))
 
 
-def spatial_features(network: vgg.Features, pixels: np.ndarray) -> np.ndarray:
+def spatial_features(network: PictureFeatures, pixels: np.ndarray) -> np.ndarray:
     """A picture as a unit vector: what it shows where."""
     from PIL import Image
     from torch.nn.functional import adaptive_avg_pool2d
@@ -82,7 +83,7 @@ def spatial_features(network: vgg.Features, pixels: np.ndarray) -> np.ndarray:
     return vector / np.linalg.norm(vector)
 
 
-def training_features(network: vgg.Features, data: Path, leave_out: Iterable[str], side: int) -> np.ndarray:
+def training_features(network: PictureFeatures, data: Path, leave_out: Iterable[str], side: int) -> np.ndarray:
     """`spatial_features` of every picture of a folder or zip but those left out, (N, D)."""
     unwanted = set(leave_out)
     names = [name for name in list_pictures(data) if name not in unwanted]
@@ -105,17 +106,15 @@ def of_model(network: TranslateModel, notify: Callable[[str], None], with_colour
     return run
 
 
-def protocol(kind: str, near: bool) -> str:
+def protocol(kind: str, near: bool, features: PictureFeatures | None) -> str:
     data = {
         "edges": "pictures fitted into the model's square, their edges given",
         "sketch": "photographs, against a filter's drawings of them",
         "pairs": "given pairs",
     }[kind]
     copies = (
-        "; near: distance to the nearest training picture (VGG-19 relu3_1 of 64 x 64, 4 x 4 means, unit length), near_ratio: "
-        "in shares of the real held-out pictures' own, below 1 where results are nearer to training pictures than those are"
+        "; near: distance to the nearest training picture (the deepest layer for 64 x 64, 4 x 4 means, unit length), "
+        "near_ratio: in shares of the real held-out pictures' own, below 1 where results are nearer to training "
+        "pictures than those are"
     )
-    return (
-        f"{data}; RGB PSNR, 8-bit results, mean over pictures; distance of VGG-19 features (relu1_1, relu2_1, relu3_1, unit "
-        f"length, mean squared difference, summed), which is no LPIPS{copies if near else ''}"
-    )
+    return f"{data}; RGB PSNR, 8-bit results, mean over pictures{distance_words(features)}{copies if near else ''}"

@@ -148,13 +148,13 @@ def sheet(drawn: Sequence[tuple[str, np.ndarray, Sequence[np.ndarray]]], columns
     return np.asarray(paper)
 
 
-def protocol(count: int, style: str, seed: int) -> str:
+def protocol(count: int, style: str, seed: int, features: str) -> str:
     what = f" of the style {style!r}" if style else ""
     return (
         f"{count} names{what} that only one training picture has, chosen by a fixed seed, each drawn once with seeds from "
         f"{seed} on, before white; top1 and top5: the share whose own picture is the nearest, or among the 5 nearest, of all "
-        "training pictures of the style, by VGG-19 relu3_1 averaged over 4 x 4 parts, unit length; near_ratio: median distance "
+        f"training pictures of the style, by {features} averaged over 4 x 4 parts, unit length; near_ratio: median distance "
         "to the nearest training picture, in shares of that of the same real pictures to their nearest other; frechet and "
-        "kernel (times 1000): by relu3_1 averaged over the picture, against the training pictures that were not asked for, the "
-        "same for the real ones asked for. Not to be compared with figures from Inception features"
+        "kernel (times 1000): by the same averaged over the picture, against the training pictures that were not asked for, "
+        "and so for the real ones asked for. Not to be compared with figures from other features, such as Inception's"
     )

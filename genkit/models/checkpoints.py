@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from genkit.errors import WeightsError
+from genkit.models.bounds import bounded_parts
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -60,7 +61,7 @@ class Checkpoint:
         import torch
 
         try:
-            with torch.device("meta" if meta else "cpu"):
+            with torch.device("meta" if meta else "cpu"), bounded_parts(len(self.state), self.path):
                 network = build(**{**self.sizes, **more})
         except (RuntimeError, AssertionError) as error:  # sizes that no file of this network has
             raise _misfit(self.path, self.name, error) from error

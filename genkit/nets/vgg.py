@@ -13,12 +13,14 @@ import torch
 from torch import Tensor, nn
 
 MEAN = (103.939, 116.779, 123.68)
-KEPT = (1, 6, 11)  # relu1_1, relu2_1, relu3_1
+LAYERS = ("relu1_1", "relu2_1", "relu3_1")
+KEPT = (1, 6, 11)  # where these are
 
 
 class Features(nn.Module):
     """RGB (N, 3, H, W) in [0, 1] to [relu1_1 (N, 64, H, W), relu2_1 (N, 128, H/2, W/2), relu3_1 (N, 256, H/4, W/4)]."""
 
+    title, layers = "VGG-19", LAYERS
     mean: Tensor
 
     def __init__(self) -> None:
@@ -42,10 +44,15 @@ def load_features(state: Mapping[str, Tensor]) -> Features:
     """Build the frozen network from a state dict; tensors of deeper layers are left out.
 
     Raises:
-        RuntimeError: a layer is missing or of another shape.
+        ValueError: a layer is missing, of another shape, or without numbers.
     """
     network = Features()
-    network.load_state_dict({key: value for key, value in state.items() if key in network.state_dict()})
+    places = network.state_dict()
+    for key, place in places.items():
+        found = state.get(key)
+        if found is None or found.shape != place.shape or found.is_meta or not found.is_floating_point():
+            raise ValueError(f"{key} is {'missing' if found is None else 'of another shape or kind'}")
+    network.load_state_dict({key: state[key] for key in places})
     return network.eval().requires_grad_(False)
 
 

@@ -163,7 +163,9 @@ class StreamReporter(Reporter):
 
     def _on_direction(self, *, index: int, name: str, share: float, **_: Any) -> None:
         if not self.quiet:
-            self._talk(f"{index:>4}  {share:7.2%}  {name}")
+            if index == 0:
+                self._talk("  no.    share  name; the share is of all the change that was found")
+            self._talk(f"{index:>5}  {share:7.2%}  {name}")
 
     def _on_done(
         self,

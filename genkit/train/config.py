@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from genkit.cards.places import weights_folder
 from genkit.errors import UsageError
 from genkit.files import parse_toml, read_toml
 from genkit.train.former import current_path, current_table
 
 Options = TypeVar("Options")
+SUFFIX = ".train.toml"
+# options of [data] that are steps of the schedule: where a part of the loss begins
+BEGINNINGS = ("discriminator_from", "aux_classifier_from")
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,55 @@ class TrainConfig:
     loop: LoopConfig = field(default_factory=LoopConfig)
     stages: Mapping[str, Any] = field(default_factory=dict)
     bits: int = 16
+
+
+def own_config(folder: str, name: str) -> Path:
+    """The shipped configuration of that name, which a verb takes where none is given."""
+    return weights_folder() / folder / f"{name}{SUFFIX}"
+
+
+def config_path(given: str, folder: str) -> Path:
+    """The file that `--config` names: a file of the user's own, or the name of one that ships (`genkit-x4-photo`), of which
+    those of the verb's `folder` are told where there is none.
+
+    Raises:
+        UsageError: neither.
+    """
+    path = Path(given)
+    if path.is_file():
+        return path
+    name = given.removesuffix(SUFFIX)
+    shipped = {file.name.removesuffix(SUFFIX): file for file in sorted(weights_folder().glob(f"*/*{SUFFIX}"))}
+    shipped |= {file.name.removesuffix(SUFFIX): file for file in weights_folder().glob(f"{folder}/*{SUFFIX}")}
+    if name in shipped:
+        return shipped[name]
+    if path.suffix or path.name != given:
+        raise UsageError(
+            f"--config {given}: no such file", "or a name that ships, such as genkit-x4-photo", code="missing-input"
+        )
+    import difflib
+
+    verb = [each for each, file in shipped.items() if file.parent.name == folder]
+    near = difflib.get_close_matches(name, shipped, n=3, cutoff=0.6)
+    raise UsageError(
+        f"--config {given}: neither a file nor the name of a configuration that ships",
+        f"did you mean {', '.join(near)}?" if near else f"for {folder} there are {', '.join(verb)}",
+    )
+
+
+def shipped_names() -> set[str]:
+    """The names that models and configurations of genkit's own have."""
+    return {path.name.removesuffix(SUFFIX).removesuffix(".toml") for path in weights_folder().glob("*/*.toml")}
+
+
+def shortened(config: TrainConfig, steps: int) -> TrainConfig:
+    """The same training in so many steps: its warm-up, its finish and what begins on the way keep their shares."""
+    loop, share = config.loop, steps / config.loop.steps
+    loop = replace(
+        loop, steps=steps, warmup=round(loop.warmup * min(1.0, share)), finish_steps=round(loop.finish_steps * share)
+    )
+    begun = {key: round(config.data[key] * share) for key in BEGINNINGS if config.data.get(key, 0) > 0}
+    return replace(config, loop=loop, data={**config.data, **begun})
 
 
 def read_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:

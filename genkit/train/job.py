@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 import numpy as np
 from torch import Tensor, nn
 
+from genkit.errors import GenkitError, UsageError
 from genkit.train.feed import Batch, feed
 
 Modules = dict[str, nn.Module]
@@ -18,7 +19,8 @@ class Job(Protocol):
     """One task's side of training.
 
     `averaged` names the modules whose averages are measured and exported, `discriminators` those that learn against the others
-    from a loss of their own; `protocol` says how `evaluate` measures; `dtypes` are what the model runs in, if not all.
+    from a loss of their own; `protocol` says how `evaluate` measures; `dtypes` are what the model runs in, if not all; `judge`
+    is the title of the features by which results are judged in the loss, if any are.
     """
 
     modules: Modules
@@ -26,6 +28,7 @@ class Job(Protocol):
     discriminators: tuple[str, ...] = ()
     protocol: str
     dtypes: tuple[str, ...] = ()
+    judge: str = ""
 
     def adapt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """What a first checkpoint gives to these modules."""
@@ -58,6 +61,20 @@ class Job(Protocol):
     def card_fields(self) -> dict[str, Any]:
         """Further fields of the card."""
         return {"dtypes": list(self.dtypes)} if self.dtypes else {}
+
+
+def built(build: Callable[..., Any], sizes: Mapping[str, Any]) -> Any:
+    """A network of these sizes.
+
+    Raises:
+        UsageError: it cannot be built.
+    """
+    try:
+        return build(**sizes)
+    except Exception as error:  # libraries check sizes with errors of their own
+        if isinstance(error, (GenkitError, MemoryError)):
+            raise
+        raise UsageError(f"the network of this configuration cannot be built: {' '.join(str(error).split())}") from error
 
 
 def figures_of(losses: Mapping[str, Tensor]) -> Figures:

@@ -158,7 +158,7 @@ def refuse_begun(run: Path, resume: bool, *states: Path) -> None:
     UsageError: a run has one of its states already, and is not to go on.
     """
     if not resume and any(state.exists() for state in states):
-        raise UsageError(f"{run}: holds a run already", "continue it with --resume, or give another --out")
+        raise UsageError(f"{run}: holds a run already", "continue it with --resume, or give another --name or -o")
 
 
 def _optimizers(loop: LoopConfig, job: Job, raw: Modules) -> tuple[Optimizers, Optimizers]:
@@ -206,16 +206,22 @@ def _save(target: Path, step: int, minutes: float, raw: Modules, averaged: Modul
 def _restore(source: Path, raw: Modules, averaged: Modules, optimizers: Optimizers) -> tuple[int, float]:
     state = read_state(source)
     if state is None:
-        raise UsageError(f"{source}: not the state of a training", "give another --out")
-    for name, module in raw.items():
-        module.load_state_dict(state["modules"][name])
-    for name, module in averaged.items():
-        module.load_state_dict(state["averages"][name])
-    for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
-        peaks = [group["peak"] for group in optimizer.param_groups]
-        optimizer.load_state_dict(saved)
-        for group, peak in zip(optimizer.param_groups, peaks, strict=True):
-            group["peak"] = peak  # the configuration may have changed it since
+        raise UsageError(f"{source}: not the state of a training", "give another --name or -o")
+    try:
+        for name, module in raw.items():
+            module.load_state_dict(state["modules"][name])
+        for name, module in averaged.items():
+            module.load_state_dict(state["averages"][name])
+        for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
+            peaks = [group["peak"] for group in optimizer.param_groups]
+            optimizer.load_state_dict(saved)
+            for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+                group["peak"] = peak  # the configuration may have changed it since
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise UsageError(
+            f"{source}: the state of another network than this configuration's ({' '.join(str(error).split())[:120]})",
+            "resume with the --config and --set that the run was begun with",
+        ) from error
     return int(state["step"]), float(state["minutes"])
 
 

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from genkit.errors import UsageError
-from genkit.train.config import TrainConfig, read_config
+from genkit.evaluate.perceptual import SHIPPED, TITLES
+from genkit.train.config import TrainConfig, read_config, shipped_names, shortened
 from genkit.train.finish import write_model
 from genkit.train.former import read_state
 from genkit.train.job import Job
-from genkit.train.loop import Report, train
+from genkit.train.loop import Report, refuse_begun, train
+
+RUNS = Path("runs")
+JUDGE = "features.txt"  # of a run folder
+FALLBACK = TITLES[SHIPPED]
 
 
 @dataclass(frozen=True)
 class Request:
-    """The command line of one run; `words` are what a task adds to it, as a card quotes them (`--styles styles.zip`)."""
+    """The command line of one run; `words` are what a task adds to it, as a card quotes them (`--styles styles.zip`). `out` is
+    the run's folder, `name` what the user calls the model, `steps` how long each training is to be."""
 
     task: str
     config: Path
@@ -31,6 +37,8 @@ class Request:
     resume: bool = False
     cpu: bool = False
     words: tuple[str, ...] = ()
+    name: str | None = None
+    steps: int | None = None
 
 
 def run(
@@ -43,9 +51,11 @@ def run(
         UsageError: the configuration is for another task, or `out` cannot be used.
     """
     config = config_of(request)
+    refuse_begun(request.out, request.resume, request.out / "state.pt")  # before anything is read
     job = make_job(config, request.data, request.holdout)
+    keep_judge(request, job.judge)
     if config.start and not (request.out / "state.pt").exists():
-        _start_from(config.start, job)
+        start_from(config.start, job)
     outcome = train(
         config,
         job,
@@ -71,8 +81,34 @@ def run(
     return outcome
 
 
+def is_begun(run: Path) -> bool:
+    """Whether a training was begun in a folder, or one of its stages."""
+    return any(run.glob("state.pt")) or any(run.glob("*/state.pt"))
+
+
+def settled(request: Request, out: Path | None, own: str) -> Request:
+    """The request with its name and its folder: `out`, or runs/NAME.
+
+    A model that is trained here is the user's own: it is called what `--name` says, or as a configuration of theirs says, and
+    `own` where the configuration is one that ships. A run that a former version began under the shipped name goes on there.
+
+    Raises:
+        UsageError: a name that is no file's name.
+    """
+    name = request.name
+    if name is None:
+        configured = read_config(request.config, request.overrides).name
+        name = own if configured in shipped_names() else configured
+        former = out or RUNS / configured
+        if request.resume and is_begun(former) and (former.name == configured or (former / f"{configured}.toml").is_file()):
+            name, out = configured, former
+    if not name or Path(name).name != name or name.startswith("."):
+        raise UsageError(f"--name {name}: give a word that a file can be called", "--out says where the run is kept")
+    return replace(request, name=name, out=out or RUNS / name)
+
+
 def config_of(request: Request) -> TrainConfig:
-    """Read the configuration.
+    """Read the configuration; what ships under another name is told as it is then: of the user's own files.
 
     Raises:
         UsageError: it is for another task.
@@ -80,10 +116,38 @@ def config_of(request: Request) -> TrainConfig:
     config = read_config(request.config, request.overrides)
     if config.task != request.task:
         raise UsageError(f"{request.config}: trains {config.task}, not {request.task}", f"genkit train {config.task} …")
-    return config
+    if request.steps is not None:
+        config = shortened(config, request.steps)
+    if request.name in (None, config.name):
+        return config
+    if config.name in shipped_names():
+        note = f"the user's own files: {', '.join(path.name for path in request.data)}"
+        config = replace(config, summary=f"Trained as {config.name} was, on other files.", data_note=note)
+    return replace(config, name=str(request.name))
 
 
-def _start_from(name: str, job: Job) -> None:
+def keep_judge(request: Request, judge: str) -> None:
+    """Note in a new run by whose features it is judged; one that goes on has the same to the end.
+
+    Raises:
+        UsageError: it was begun with others, whose loss and figures are of another scale.
+    """
+    note, begun = request.out / JUDGE, is_begun(request.out) and request.resume
+    if not judge or (begun and not note.is_file() and judge != FALLBACK):
+        return  # former versions had VGG-19 alone, and kept no note
+    if begun:
+        before = note.read_text(encoding="utf-8").strip() if note.is_file() else "VGG-19"
+        if before != judge:
+            raise UsageError(
+                f"{request.out}: was begun with features of {before}, and would go on with {judge}",
+                "--set data.features=vgg19, genkit-style or the file that it was begun with",
+            )
+        return
+    request.out.mkdir(parents=True, exist_ok=True)
+    note.write_text(judge + "\n", encoding="utf-8")
+
+
+def start_from(name: str, job: Job) -> None:
     """Copy every tensor of a model, a checkpoint file or a run's `state.pt` whose name and shape fit; say nothing of the rest
     by design: a last layer for another scale starts anew."""
     from genkit.cards import find
@@ -91,7 +155,15 @@ def _start_from(name: str, job: Job) -> None:
 
     path = Path(name)
     if not path.is_file():
-        path = resolve(find(name), announce=lambda text: None)["weights"]
+        if path.suffix:
+            stage = path.stem
+            raise UsageError(
+                f"start = {name}: no such file, which this configuration goes on from",
+                f"train {stage} first (--config {stage} --name {stage}), or start from what ships: --set start=genkit-…",
+                code="missing-input",
+            )
+        files = resolve(find(name), announce=lambda text: None)
+        path = files["weights"] if "weights" in files else files[job.averaged[0]]
     first = job.adapt(tensors_of_run(path) or read_state_dict(path))
     fitting = 0
     for module in job.modules.values():
@@ -116,6 +188,10 @@ def tensors_of_run(path: Path) -> dict[str, Tensor]:
 def command_of(request: Request) -> list[str]:
     """The command to quote in a card: file names without their folders, so that no place of this machine is told."""
     words = ["genkit", "train", request.task, "--config", _quotable(request.config)]
+    if request.name is not None and request.name != read_config(request.config, request.overrides).name:
+        words += ["--name", request.name]
+    if request.steps is not None:
+        words += ["--steps", str(request.steps)]
     for source in request.data:
         words += ["--data", source.name]
     words += request.words

@@ -30,6 +30,7 @@ WRAPPERS = (
 )
 PREFIXES = ("module.", "_orig_mod.")
 LONGEST_NAME = 1000  # letters
+MOST_ENTRIES = 300_000  # of a checkpoint's tables, each as often as it is met
 # What torch's restricted reader says when it meets a class or a function, and the name of it.
 CODE = re.compile(
     r"GLOBAL (\S+) was not an allowed global|whose module (\S+) is blocked"
@@ -137,7 +138,15 @@ def _unwrap(loaded: Any, path: Path) -> dict[str, Tensor]:
 
 def _sound(state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
     """Refuse names that no network has: those who walk their parts do it by recursion."""
-    for key in state:
+    for key, value in state.items():
+        if (
+            value.is_meta
+            or value.layout != _strided()
+            or value.numel() * value.element_size() > value.untyped_storage().nbytes()
+        ):
+            raise WeightsError(
+                f"{path}: the tensor {key[:80]} does not hold the numbers it should", _ways_out(), code="damaged"
+            )
         if len(key) > LONGEST_NAME or key.count(".") >= DEEPEST:
             raise WeightsError(
                 f"{path}: holds a tensor whose name has {key.count('.') + 1:,} parts", _ways_out(), code="damaged"
@@ -145,16 +154,26 @@ def _sound(state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
     return state
 
 
-def _collect(table: Mapping[Any, Any], prefix: str, state: dict[str, Tensor], path: Path) -> None:
+def _strided() -> Any:
     import torch
 
+    return torch.strided
+
+
+def _collect(table: Mapping[Any, Any], prefix: str, state: dict[str, Tensor], path: Path, met: list[int] | None = None) -> None:
+    import torch
+
+    met = [0] if met is None else met
+    met[0] += len(table)
+    if met[0] > MOST_ENTRIES:  # tables that hold one another many times
+        raise WeightsError(f"{path}: holds more than {MOST_ENTRIES:,} entries", _ways_out(), code="damaged")
     if prefix.count(".") > DEEPEST:  # or it holds itself
         raise WeightsError(f"{path}: its parts are nested deeper than {DEEPEST} levels", _ways_out(), code="damaged")
     for key, value in table.items():
         if isinstance(value, torch.Tensor):
             state[f"{prefix}{key}"] = value.detach()
         elif isinstance(value, Mapping):
-            _collect(value, f"{prefix}{key}.", state, path)
+            _collect(value, f"{prefix}{key}.", state, path, met)
 
 
 def _first_line(error: Exception) -> str:

@@ -42,7 +42,7 @@ def _size(folder: Path) -> int:
     try:
         side = _says(folder / "unet/config.json")["sample_size"]
         blocks = _says(folder / "vae/config.json")["block_out_channels"]
-        return int(side) * 2 ** (len(blocks) - 1)
+        return min(int(side), 1 << 16) * 2 ** min(len(blocks) - 1, 8)
     except (KeyError, TypeError, ValueError):
         return SIZE
 

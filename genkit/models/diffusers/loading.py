@@ -11,8 +11,9 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import torch
 
 from genkit.errors import WeightsError
 from genkit.files import parse_json
+from genkit.models.bounds import bounded_parts, check_network, check_scheduler, window_of
 from genkit.models.diffusers.pipelines import Kind
 from genkit.models.settings import read_settings
 from genkit.runtime import is_out_of_memory
@@ -53,6 +55,7 @@ def open_pipeline(folder: Path, kind: Kind, dtype: torch.dtype, *, variant: str 
         for name in _wanted(pipeline_class, index, folder):
             library, class_name = index[name]
             parts[name] = _load(_class(folder, name, library, class_name), folder / name, dtype, variant)
+    _set_windows(parts, folder)
     taken = inspect.signature(pipeline_class.__init__).parameters
     settings = {key: value for key, value in index.items() if key in taken and not isinstance(value, list)}
     if "add_watermarker" in taken:
@@ -81,17 +84,21 @@ def open_single(file: Path, settings: Path, kind: Kind, dtype: torch.dtype) -> A
     taken = inspect.signature(pipeline_class.__init__).parameters
     options: dict[str, Any] = {name: None for name in OPTIONAL if name in taken}
     options |= {name: False for name in ("add_watermarker", "requires_safety_checker") if name in taken}
+    tensors = len(_header(file))
+    for part in sorted(path for path in settings.iterdir() if path.is_dir()):
+        _check_settings(part, tensors)
     try:
-        with _without_bars():
+        with _without_bars(), bounded_parts(tensors, file):
             pipeline = pipeline_class.from_single_file(
                 str(file), config=str(settings), torch_dtype=dtype, local_files_only=True, **options
             )
     except Exception as error:
         # what does not fit the settings fails in any way inside the libraries
-        if is_out_of_memory(error):
+        if is_out_of_memory(error) or isinstance(error, WeightsError):
             raise
         reason = " ".join(str(error).split())[:200]
         raise WeightsError(f"{file} does not fit the settings in {settings} ({type(error).__name__}: {reason})") from error
+    _set_windows(pipeline.components, settings)
     for name, part in pipeline.components.items():
         if isinstance(part, torch.nn.Module):
             if lost := [key for key, value in part.named_parameters() if value.is_meta]:
@@ -190,7 +197,7 @@ def _load(part_class: Any, folder: Path, dtype: torch.dtype, variant: str | None
     if not folder.is_dir():
         raise WeightsError(f"{folder.parent} has no folder {folder.name}", "fetch it again")
     options: dict[str, Any] = {"local_files_only": True}
-    weighted = issubclass(part_class, (ModelMixin, PreTrainedModel))
+    weighted, tensors = issubclass(part_class, (ModelMixin, PreTrainedModel)), 0
     if weighted:
         files = _weight_files(folder, variant)
         if not files:
@@ -198,6 +205,7 @@ def _load(part_class: Any, folder: Path, dtype: torch.dtype, variant: str | None
         if lost := [path.name for path in files if not path.is_file()]:
             raise WeightsError(f"{folder} lacks {', '.join(lost)}", "fetch it again")
         _refuse_foreign_settings(folder)
+        tensors = sum(len(_header(path)) for path in files)
         marked = variant is not None and f".{variant}." in files[0].name
         options |= {"use_safetensors": True, "output_loading_info": True, "variant": variant if marked else None}
         options["torch_dtype" if issubclass(part_class, ModelMixin) else "dtype"] = dtype
@@ -205,11 +213,13 @@ def _load(part_class: Any, folder: Path, dtype: torch.dtype, variant: str | None
         _refuse_wordless(part_class, folder)
         if issubclass(part_class, ProcessorMixin):
             options["trust_remote_code"] = False  # else a folder that names code of its own has the terminal asked about it
+    _check_settings(folder, tensors)
     try:
-        loaded = part_class.from_pretrained(str(folder), **options)
+        with bounded_parts(tensors, folder):
+            loaded = part_class.from_pretrained(str(folder), **options)
     except Exception as error:
         # configurations, tokenizers and tensors that are damaged fail in any way inside the libraries
-        if is_out_of_memory(error):
+        if is_out_of_memory(error) or isinstance(error, WeightsError):
             raise
         reason = " ".join(str(error).split())[:200]
         raise WeightsError(f"{folder}: damaged or not a {part_class.__name__} ({type(error).__name__}: {reason})") from error
@@ -218,6 +228,26 @@ def _load(part_class: Any, folder: Path, dtype: torch.dtype, variant: str | None
     part, report = loaded
     _be_strict(folder, report)
     return part.eval().requires_grad_(False)
+
+
+def _check_settings(folder: Path, tensors: int) -> None:
+    """Hold the numbers of a part's settings against its weights, or what any scheduler has.
+
+    Raises:
+        WeightsError: they cannot be.
+    """
+    for name, check in (("config.json", partial(check_network, tensors=tensors)), ("scheduler_config.json", check_scheduler)):
+        if (folder / name).is_file():
+            check(read_settings(folder / name), name=folder)
+
+
+def _set_windows(parts: Mapping[str, Any], folder: Path) -> None:
+    """Let each tokenizer read what its encoder has positions for, whatever its own settings say."""
+    for name, part in parts.items():
+        if name.startswith("tokenizer") and hasattr(part, "model_max_length"):
+            encoder = parts.get(name.replace("tokenizer", "text_encoder"))
+            positions = getattr(getattr(encoder, "config", None), "max_position_embeddings", None)
+            part.model_max_length = window_of(part.model_max_length, positions, folder / name)
 
 
 def _be_strict(folder: Path, report: Mapping[str, Any]) -> None:
@@ -277,10 +307,17 @@ def file_bytes(file: Path, dtype: torch.dtype) -> int:
 
 
 def _elements(path: Path) -> int:
+    return sum(torch.Size(shape).numel() for shape in _header(path).values())
+
+
+def _header(path: Path) -> dict[str, list[int]]:
+    """The shapes of a safetensors file by name; none if it cannot be read, which the loading tells."""
     try:
         with path.open("rb") as file:
             header = parse_json(file.read(min(int.from_bytes(file.read(8), "little"), 1 << 27)))
-        shapes: Collection[list[int]] = [one["shape"] for name, one in header.items() if name != "__metadata__"]
-        return sum(torch.Size(shape).numel() for shape in shapes)
+        shapes = {name: one["shape"] for name, one in header.items() if name != "__metadata__"}
+        if all(isinstance(side, int) and 0 <= side < 1 << 40 for shape in shapes.values() for side in shape):
+            return shapes
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return 0
+        pass
+    return {}

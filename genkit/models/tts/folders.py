@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genkit.errors import WeightsError
+from genkit.models.bounds import bounded_parts, check_network
 from genkit.models.settings import read_settings
 from genkit.runtime import is_out_of_memory
 from genkit.weights import read_state_dict
@@ -62,14 +63,15 @@ def build_strictly(
     Raises:
         WeightsError: settings that build nothing, or weights that do not fit; names the first.
     """
-    with quietly():
+    check_network(settings, len(state), name)
+    with quietly(), bounded_parts(len(state), name):
         try:
             config = model_class.config_class.from_dict(dict(settings))
             model, report = model_class.from_pretrained(
                 None, config=config, state_dict=dict(state), output_loading_info=True, ignore_mismatched_sizes=True
             )  # they are reported, and refused below
         except Exception as error:  # settings and tensors that are damaged fail in any way inside the library
-            if is_out_of_memory(error):
+            if is_out_of_memory(error) or isinstance(error, WeightsError):
                 raise
             reason = " ".join(str(error).split())[:200]
             raise WeightsError(f"{name}: damaged or not a {model_class.__name__} ({type(error).__name__}: {reason})") from error

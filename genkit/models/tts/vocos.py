@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu
 
 from genkit.errors import WeightsError
+from genkit.models.bounds import bounded_parts
 from genkit.weights import read_state_dict
 
 if TYPE_CHECKING:
@@ -107,9 +108,11 @@ def read(path: Path, params: Mapping[str, Any]) -> Vocos:
     Raises:
         WeightsError: a missing, unexpected or misshapen tensor, or sizes of which nothing can be built.
     """
+    state = read_state_dict(path)
     try:
-        network = build(**params)
-        network.load_state_dict({key: value.float() for key, value in read_state_dict(path).items()})
+        with bounded_parts(len(state), path):
+            network = build(**params)
+        network.load_state_dict({key: value.float() for key, value in state.items()})
     except (TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise WeightsError(f"{path}: not such a vocoder ({reason})", "fetch it again", code="damaged") from error

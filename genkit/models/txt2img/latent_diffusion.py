@@ -236,7 +236,11 @@ def save(parts: Parts, folder: Path, dtype: torch.dtype = torch.float16) -> dict
 
     from diffusers.utils import logging
 
+    from genkit.models.tts.folders import quietly
+
+    level = logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()  # of weights that should stay in float32, it names none
     try:
         halves = Parts(
             **{
@@ -246,8 +250,10 @@ def save(parts: Parts, folder: Path, dtype: torch.dtype = torch.float16) -> dict
                 for name, one in vars(parts).items()
             }
         )
-        halves.pipeline().save_pretrained(folder)
+        with quietly():
+            halves.pipeline().save_pretrained(folder)
     finally:
+        logging.set_verbosity(level)
         logging.enable_progress_bar()
     for path in folder.glob("tokenizer/tokenizer.json"):  # a line for each token is three times the size
         path.write_text(json.dumps(json.loads(path.read_text("utf-8")), separators=(",", ":"), ensure_ascii=False), "utf-8")

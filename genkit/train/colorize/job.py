@@ -29,7 +29,7 @@ from genkit.models.colorize import colorizer
 from genkit.nets.lab import lab_to_rgb, rgb_to_lab
 from genkit.train.config import TrainConfig, options_of
 from genkit.train.feed import Batch
-from genkit.train.job import Figures, Job, Modules
+from genkit.train.job import Figures, Job, Modules, built
 
 SIGMA = 5.0  # of the soft truth, in Lab units
 
@@ -65,7 +65,7 @@ class ColorizeJob(Job):
     def __init__(self, config: TrainConfig, data: Sequence[Path], holdout: Path | None):
         self.options = options_of(DataOptions, config.data)
         self.network_params = dict(config.network)
-        self.modules: Modules = {"network": colorizer.build(**config.network)}
+        self.modules: Modules = {"network": built(colorizer.build, config.network)}
         self.averaged, self.discriminators = ("network",), ()
         side = self.options.validate_side
         self.protocol = (
@@ -80,7 +80,10 @@ class ColorizeJob(Job):
             raise UsageError(f"{empty}: no picture in it has colours to learn from", "lower data.least_chroma")
         shares = self.options.shares or tuple(len(pictures) ** 0.5 for pictures in self._pictures)
         if len(shares) != len(sources):
-            raise UsageError(f"data.shares has {len(shares)} numbers for {len(sources)} sources (--data)")
+            raise UsageError(
+                f"data.shares has {len(shares)} numbers for {len(sources)} sources (--data)",
+                "--set data.shares=[] draws each by the root of how many pictures it has",
+            )
         self._shares = np.array(shares) / sum(shares)
         held = [pixels for source in sources for pixels in source.held_pictures(self.options.validate)]
         squares = [centre_square(pixels, side, 512 // side) for pixels in held]

@@ -30,7 +30,7 @@ class DataOptions:
     within `adapt_images`.
 
     `patience` steps of a discriminator that has won end the run, and so do pictures that are all alike after `grace` steps;
-    0 for never. `features` (VGG-19, as for `genkit.train.perceptual`) adds a Fréchet distance of `count` pictures to the
+    0 for never. `features` (see `genkit.evaluate.perceptual`) adds a Fréchet distance of `count` pictures to the
     report.
     `discriminator` are sizes in which it differs; with `aux_classifier` that of a DCGAN says what class a picture is of, from
     step `aux_classifier_from` on: from the first on, pictures of a class become alike before there are pictures at all."""

@@ -24,7 +24,8 @@ from torch.nn.functional import softplus
 
 from genkit.data.labels import Preparation, opaque
 from genkit.errors import UsageError
-from genkit.evaluate.distribution import POOLED, Features, frechet
+from genkit.evaluate.distribution import Features, frechet
+from genkit.evaluate.perceptual import load_perceptual
 from genkit.evaluate.sheets import grid
 from genkit.models import family_module
 from genkit.models.gan import style_dcgan
@@ -36,7 +37,6 @@ from genkit.train.gan.collapse import CollapseMonitor, difference
 from genkit.train.gan.data import read_options, read_sources
 from genkit.train.gan.networks import build_networks, discriminate
 from genkit.train.job import Figures, Job, Modules
-from genkit.train.perceptual import load_perceptual
 
 SHEET_COLUMNS, SHEET_ROWS = 10, 12
 WATCHED = 128  # pictures of fixed seeds, by whose variety a collapse is noticed
@@ -79,8 +79,11 @@ class GanJob(Job):
         )
         self._features: Features | None = None
         if chosen.features:
-            self._features = Features(load_perceptual(chosen.features, "the Fréchet distance"))
-            self.protocol += f"; frechet: of {chosen.count} drawn pictures to all training pictures, {POOLED}"
+            self._features = Features(load_perceptual(chosen.features))
+            self.protocol += (
+                f"; frechet: of {chosen.count} drawn pictures to all training pictures, {self._features.title}, averaged over "
+                "the picture"
+            )
         self._real_features: np.ndarray | None = None
 
     def adapt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:

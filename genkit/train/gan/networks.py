@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -18,6 +19,7 @@ from torch.nn.functional import cross_entropy
 
 from genkit.errors import UsageError
 from genkit.models.gan import dcgan, style_dcgan, style_space, stylegan2, stylegan2_discriminator
+from genkit.train.job import built
 
 W_AVERAGE = 0.998  # of the running mean of w, a step
 
@@ -46,10 +48,7 @@ def build_networks(
     """
     if family not in BUILDERS:
         raise UsageError(f"family {family}: only {', '.join(BUILDERS)} can be trained")
-    try:
-        return BUILDERS[family](side, channels, classes, generator, discriminator)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"the network of this configuration cannot be built: {error}") from error
+    return built(partial(BUILDERS[family], side, channels, classes), {"sizes": generator, "others": discriminator})
 
 
 Sizes = Mapping[str, Any]

@@ -24,20 +24,21 @@ from genkit.data.squares import centre_square
 from genkit.data.tensors import stack, to_pixels, to_tensor
 from genkit.errors import UsageError
 from genkit.evaluate.fidelity import psnr
+from genkit.evaluate.perceptual import load_perceptual
 from genkit.models.inpaint import inpainter
 from genkit.nets import vgg
 from genkit.train.config import TrainConfig, options_of
 from genkit.train.discriminators import PictureDiscriminator
 from genkit.train.feed import Batch
-from genkit.train.job import Figures, Job, Modules, figures_of, hidden_convolutions
-from genkit.train.perceptual import load_perceptual
+from genkit.train.job import Figures, Job, Modules, built, figures_of, hidden_convolutions
 
 
 @dataclass(frozen=True)
 class DataOptions:
     """`side` is that of a training square in pixels; `reductions` the bounds of how far a picture is reduced before it is cut;
     `squared`, `perceptual` and `adversarial` weigh the terms beside the absolute error, the last two in the finish only.
-    `features` is a file of VGG-19 weights, or the model vgg19, for the perceptual term; `views` is what the card will say."""
+    `features` is a file of VGG-19 weights or a model (`genkit.evaluate.perceptual`), for the perceptual term; `views` is what
+    the card will say."""
 
     side: int = 128
     batch: int = 8
@@ -58,13 +59,14 @@ class InpaintJob(Job):
     def __init__(self, config: TrainConfig, data: Sequence[Path], holdout: Path | None):
         self.options = options_of(DataOptions, config.data)
         self.network_params = dict(config.network)
-        self.modules: Modules = {"network": inpainter.build(**config.network)}
+        self.modules: Modules = {"network": built(inpainter.build, config.network)}
         if self.options.adversarial:
             self.modules["discriminator"] = PictureDiscriminator(kernels=(5, 5))
             self.discriminators = ("discriminator",)
         self._features: nn.Module | None = None
         if self.options.features or self.options.perceptual:
-            self._features = load_perceptual(self.options.features, "data.perceptual")
+            perceptual = load_perceptual(self.options.features)
+            self._features, self.judge = perceptual, perceptual.title
         self._fake: Tensor | None = None
         side = self.options.validate_side
         self.protocol = (
@@ -113,8 +115,8 @@ class InpaintJob(Job):
         self._fake = None
         if finishing and self._features is not None and self.options.perceptual:
             self._features.to(images.device)
-            losses["vgg"] = vgg.distance(self._features(result), self._features(images))
-            loss = loss + self.options.perceptual * losses["vgg"]
+            losses["perceptual"] = vgg.distance(self._features(result), self._features(images))
+            loss = loss + self.options.perceptual * losses["perceptual"]
         if finishing and self.discriminators:
             touched = interpolate(masks, scale_factor=1 / 8, mode="area")
             losses["adversarial"] = -(modules["discriminator"](result) * touched).sum() / touched.sum()

@@ -1,7 +1,8 @@
 """Train style networks: any style in one pass (family `stylizer`), or one style alone (family `johnson`).
 
-Both learn from the same two terms, on VGG-19 features (Gatys et al. 2015, arXiv 1508.06576; Johnson et al. 2016, arXiv
-1603.08155): the result's relu3_1 should be the photograph's, its Gram matrices at relu1_1, relu2_1 and relu3_1 the style's.
+Both learn from the same two terms, on features of VGG-19 or of another network (`genkit.evaluate.perceptual`; Gatys et al.
+2015, arXiv 1508.06576; Johnson et al. 2016, arXiv 1603.08155): the result's deepest layer should be the photograph's, its Gram
+matrices at all three the style's.
 Each term is relative to the size of what it aims at, so that a loud painting does not outweigh a quiet one. The features of
 photographs and styles are worked out once, for a pool of crops of each.
 """
@@ -21,11 +22,11 @@ from genkit.data.pictures import list_pictures, read_pictures, split_sources
 from genkit.data.squares import centre_square, random_square
 from genkit.data.tensors import stack, to_pixels, to_tensor
 from genkit.errors import UsageError
+from genkit.evaluate.perceptual import load_perceptual
 from genkit.evaluate.style import content_loss, grams, style_loss
 from genkit.train.config import TrainConfig, options_of
 from genkit.train.feed import Batch
-from genkit.train.job import Figures, Job, Modules, figures_of
-from genkit.train.perceptual import load_perceptual
+from genkit.train.job import Figures, Job, Modules, built, figures_of
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class DataOptions:
     shorter side to which a photograph is reduced before it is cut, `style_reductions` those of a style. `crops` and
     `style_crops` are how many of each are drawn from a picture. `borrowed` is the share of steps' styles that are photographs,
     which teach the network that a style may be anything. `content` and `style` weigh the two terms, `smooth` the total
-    variation. `features` is a file of VGG-19 weights, or the model vgg19."""
+    variation. `features` is a file of VGG-19 weights or a model, see `genkit.evaluate.perceptual`."""
 
     side: int = 128
     style_side: int = 160
@@ -54,7 +55,7 @@ class DataOptions:
 
 @dataclass(frozen=True)
 class Pool:
-    """Crops uint8 (K, 3, S, S) and what VGG-19 says of them, in half precision."""
+    """Crops uint8 (K, 3, S, S) and what the features say of them, in half precision."""
 
     images: Tensor
     features: list[Tensor]
@@ -74,11 +75,13 @@ class StyleJob(Job):
         self.network_params = dict(config.network)
         self._single = config.family == "johnson"
         self.modules: Modules = {"network": _build(config)}
-        self._features = load_perceptual(self.options.features, "training a style network")
+        self._features = load_perceptual(self.options.features)
+        self.judge = self._features.title
         options = self.options
         self.protocol = (
-            f"held-out photographs, centre square of 512 reduced to {options.validate_side}, each with a style; VGG-19 relu3_1 "
-            "for content, Gram matrices of relu1_1, relu2_1 and relu3_1 for style, each relative to the size of the truth's own"
+            f"held-out photographs, centre square of 512 reduced to {options.validate_side}, each with a style; "
+            f"{self._features.title} {self._features.layers[-1]} for content, Gram matrices of "
+            f"{', '.join(self._features.layers)} for style, each relative to the size of the truth's own"
         )
         sources = split_sources(data, holdout)
         rng = np.random.default_rng(0)
@@ -114,7 +117,7 @@ class StyleJob(Job):
 
     @torch.inference_mode()
     def _features_of(self, images: Tensor, *, content_only: bool = False) -> list[Tensor]:
-        """Of crops: relu3_1 for photographs, Gram matrices for styles."""
+        """Of crops: the deepest layer for photographs, Gram matrices for styles."""
         parts = []
         for chunk in images.split(8):
             features = self._features(chunk.float() / 255)
@@ -194,7 +197,7 @@ def _build(config: TrainConfig) -> nn.Module:
 
     if config.family not in ("stylizer", "johnson"):
         raise UsageError(f"family {config.family} cannot be trained for style", "stylizer (any style) or johnson (one style)")
-    network: nn.Module = family_module(config.family).build(**config.network)
+    network: nn.Module = built(family_module(config.family).build, config.network)
     return network
 
 

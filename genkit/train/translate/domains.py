@@ -27,7 +27,7 @@ from genkit.models import family_module
 from genkit.train.config import TrainConfig, options_of
 from genkit.train.discriminators import PictureDiscriminator, hinge_loss
 from genkit.train.feed import Batch
-from genkit.train.job import Figures, Job, Modules, figures_of, hidden_convolutions
+from genkit.train.job import Figures, Job, Modules, built, figures_of, hidden_convolutions
 from genkit.train.translate.networks import Pictures, call, cut_square, to_device
 
 
@@ -67,7 +67,7 @@ class DomainsJob(Job):
         self.network_params = {**params, "domains": self.names}
         self._first = 0 if stargan else 1  # the code of the first domain: the U-Net has one for none
         self.modules: Modules = {
-            "network": family_module(config.family).build(**params),
+            "network": built(family_module(config.family).build, params),
             "discriminator": PictureDiscriminator(classes=len(self.names)),
         }
         self._call = partial(call, config.family)

@@ -9,13 +9,15 @@ from genkit.data.squares import random_square
 from genkit.data.tensors import to_tensor
 from genkit.models import family_module
 from genkit.train.config import TrainConfig
+from genkit.train.job import built
 
 Pictures = list[np.ndarray]
 SIGNED = ("pix2pix", "cyclegan", "stargan")  # families whose networks work from -1 to 1, as published
 
 
 def network_of(config: TrainConfig) -> nn.Module:
-    return family_module(config.family).build(**config.network)
+    network: nn.Module = built(family_module(config.family).build, config.network)
+    return network
 
 
 def call(family: str, network: nn.Module, images: Tensor, codes: Tensor | None = None) -> Tensor:

@@ -23,13 +23,13 @@ from genkit.data.squares import centre_square
 from genkit.data.tensors import stack, to_pixels
 from genkit.errors import UsageError
 from genkit.evaluate.fidelity import psnr
+from genkit.evaluate.perceptual import load_perceptual
 from genkit.evaluate.sheets import grid
 from genkit.nets import vgg
 from genkit.train.config import TrainConfig, options_of
 from genkit.train.discriminators import PictureDiscriminator, hinge_loss
 from genkit.train.feed import Batch
 from genkit.train.job import Figures, Job, Modules, figures_of, hidden_convolutions
-from genkit.train.perceptual import load_perceptual
 from genkit.train.translate.networks import call, gradient_loss, network_of, to_device
 
 
@@ -39,9 +39,9 @@ class DataOptions:
     and, but for sketches, of pictures on the shorter side; `reduction` the largest by which a square is reduced before;
     `noise` and `blur` how much worse than the truth the source may be made (deviation in 8-bit steps and in pixels);
     `turn` allows quarter turns. `gradient`, `perceptual` and `adversarial` weigh the terms beside the absolute error;
-    `features` is a file of VGG-19 weights, or the model vgg19, and `patch` the part of a square whose features are compared.
-    With `colours` the network gets the thing's colour but in the share `unsaid`, and pairs of a colour of n pairs are drawn in
-    proportion to n to the power of `-balance`."""
+    `features` is a file of VGG-19 weights or a model (`genkit.evaluate.perceptual`), and `patch` the part of a square whose
+    features are compared. With `colours` the network gets the thing's colour but in the share `unsaid`, and
+    pairs of a colour of n pairs are drawn in proportion to n to the power of `-balance`."""
 
     make: str = ""
     pairs: str = ""
@@ -79,7 +79,8 @@ class PairedJob(Job):
             self.discriminators = ("discriminator",)
         self._features: nn.Module | None = None
         if chosen.features or chosen.perceptual:
-            self._features = load_perceptual(chosen.features, "data.perceptual")
+            perceptual = load_perceptual(chosen.features)
+            self._features, self.judge = perceptual, perceptual.title
         self.protocol = (
             f"RGB PSNR of the translation of held-out pictures, mean; squares of {chosen.validate_side} pixels from the middle"
         )
@@ -154,8 +155,8 @@ class PairedJob(Job):
             losses["gradient"] = gradient_loss(result, target)
             loss = loss + self.options.gradient * losses["gradient"]
         if self._features is not None and self.options.perceptual:
-            losses["vgg"] = self._perceptual_loss(result, target)
-            loss = loss + self.options.perceptual * losses["vgg"]
+            losses["perceptual"] = self._perceptual_loss(result, target)
+            loss = loss + self.options.perceptual * losses["perceptual"]
         self._fake = None
         if finishing and self.discriminators:
             fake = result.expand_as(source)

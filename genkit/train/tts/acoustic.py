@@ -23,7 +23,7 @@ from genkit.models.tts import fastspeech2, vocos
 from genkit.nets.mel import MelScale
 from genkit.train.config import TrainConfig, options_of
 from genkit.train.feed import Batch
-from genkit.train.job import Figures, Modules
+from genkit.train.job import Figures, Modules, built
 from genkit.train.tts.corpus import AlignedUtterance, Corpus
 from genkit.train.tts.discriminators import AdversarialJob, MelDiscriminator
 from genkit.train.tts.sheets import framed, write_samples
@@ -66,10 +66,7 @@ class AcousticJob(AdversarialJob):
         self.folder = folder or Path("runs") / config.name
         self.corpus: Corpus = corpus_of(data, holdout, self.scale, self.folder)
         self.sizes = {**config.network, "vocab_size": len(self.corpus.symbols), "num_mel_bins": self.scale.bands}
-        try:
-            model = fastspeech2.build(**self.sizes)
-        except Exception as error:  # transformers checks settings with errors of its own
-            raise UsageError(f"the network of this configuration cannot be built: {' '.join(str(error).split())}") from error
+        model = built(fastspeech2.build, self.sizes)
         self.modules: Modules = {"acoustic": model.train()}
         self.add_discriminator(MelDiscriminator(chosen.discriminator_width), chosen.discriminator_from)
         self.units = Units.of(self.corpus.training)

@@ -38,7 +38,10 @@ class Aligner:
         try:
             from pocketsphinx import Decoder
         except ImportError as error:
-            raise UsageError("alignment needs PocketSphinx", "pip install 'genkit-media[speech]'") from error
+            raise UsageError(
+                "preparing recordings needs PocketSphinx, which finds where each sound of a text lies",
+                "pip install 'genkit-media[speech]'; prepared.npz of an earlier run needs it not",
+            ) from error
         self._decoder: Any = Decoder(lm=None, loglevel="FATAL")
 
     def align(self, audio: np.ndarray, words: Sequence[Sequence[str]]) -> list[Span] | None:

@@ -21,9 +21,9 @@ from genkit.models.tts import vocos
 from genkit.nets.mel import MelScale
 from genkit.train.config import TrainConfig, options_of
 from genkit.train.feed import Batch
-from genkit.train.job import Figures, Modules
+from genkit.train.job import Figures, Modules, built
 from genkit.train.tts.corpus import AlignedUtterance, Corpus
-from genkit.train.tts.discriminators import AdversarialJob, MultiResolutionDiscriminator, spectral_distance
+from genkit.train.tts.discriminators import RESOLUTIONS, AdversarialJob, MultiResolutionDiscriminator, spectral_distance
 from genkit.train.tts.sheets import picture, write_samples
 from genkit.train.tts.voice import Voice, corpus_of, voice_fields
 
@@ -64,17 +64,25 @@ class VocoderJob(AdversarialJob):
         self.folder = folder or Path("runs") / config.name
         self.corpus: Corpus = corpus_of(data, holdout, self.scale, self.folder)
         self.sizes = {**config.network, "bands": self.scale.bands, "window": self.scale.window, "hop": self.scale.hop}
-        try:
-            network = vocos.build(**self.sizes)
-        except (TypeError, ValueError) as error:
-            raise UsageError(f"the network of this configuration cannot be built: {error}") from error
+        network = built(vocos.build, self.sizes)
         self.modules: Modules = {"vocoder": network}
         self.add_discriminator(MultiResolutionDiscriminator(chosen.discriminator_width), chosen.discriminator_from)
         self.voice = Voice.read(chosen.acoustic) if chosen.acoustic else None
+        # spectra mirror half a window at the edges, which a sound must have
+        self._least = max(self.scale.window, *(window for window, _ in RESOLUTIONS)) // 2
+        if chosen.segment * self.scale.hop <= self._least:
+            frames = self._least // self.scale.hop + 1
+            raise UsageError(
+                f"data.segment = {chosen.segment}: {chosen.segment * self.scale.hop:,} samples are too short for their spectra",
+                f"at least --set data.segment={frames}",
+            )
         shortest = (chosen.segment + 2 * MARGIN) * self.scale.hop
         self._training = [each for each in self.corpus.training if len(each.audio) > shortest]
         if not self._training:
-            raise UsageError(f"no recording is longer than a segment of {chosen.segment} frames", "data.segment")
+            raise UsageError(
+                f"no recording is longer than a segment of {chosen.segment} frames ({shortest / self.scale.rate_hz:.2f} s)",
+                "lower data.segment",
+            )
         self._forced: dict[str, np.ndarray] = {}
         if self.voice is not None:
             utterances = (*self._training, *self._measured)
@@ -84,7 +92,8 @@ class VocoderJob(AdversarialJob):
 
     @property
     def _measured(self) -> tuple[AlignedUtterance, ...]:
-        return (self.corpus.held or self.corpus.training)[: self.options.measured]
+        long = tuple(each for each in self.corpus.held if len(each.audio) >= self._least + self.scale.hop)
+        return (long or tuple(self._training))[: self.options.measured]
 
     def batch(self, rng: np.random.Generator) -> Batch:
         chosen, hop = self.options, self.scale.hop

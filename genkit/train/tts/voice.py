@@ -31,19 +31,24 @@ def corpus_of(data: Sequence[Path], holdout: Path | None, scale: MelScale, folde
     if not data:
         raise UsageError("there is nothing to train on", "--data FOLDER or ZIP with metadata.csv")
     names = None if holdout is None else frozenset(read_names(holdout))
-    prepared = folder / PREPARED
-    if len(data) == 1 and is_corpus(data[0]):
-        corpus = read_corpus(data[0])
-    elif prepared.is_file():
+    prepared = prepared_before(data, folder)
+    if prepared is not None:
         corpus = read_corpus(prepared)
     else:
         from genkit.train.tts.preparation import prepare
 
         corpus = prepare(data, scale, holdout=names or frozenset(), report=_report)
-        write_corpus(corpus, prepared)
+        write_corpus(corpus, folder / PREPARED)
     if (corpus.rate_hz, corpus.hop) != (scale.rate_hz, scale.hop):
         raise UsageError(f"prepared at {corpus.rate_hz} Hz, hop {corpus.hop}: data.mel asks for {scale.rate_hz}, {scale.hop}")
     return corpus.divided(names)
+
+
+def prepared_before(data: Sequence[Path], folder: Path) -> Path | None:
+    """The file of recordings prepared before: the one that `data` is, or the run's own, or None."""
+    if len(data) == 1 and is_corpus(data[0]):
+        return data[0]
+    return folder / PREPARED if (folder / PREPARED).is_file() else None
 
 
 def _report(done: int, of: int, lost: int) -> None:

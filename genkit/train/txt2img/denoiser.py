@@ -97,7 +97,8 @@ class DenoiserJob(Job):
             self._features = Features(perceptual)
             self.protocol += (
                 f"; retrieval: of {options.count} trained names, drawn once each with {options.steps} steps at guidance "
-                f"{options.guidance:g}, the share whose own picture is among the 5 nearest by VGG-19 relu3_1 over 4 x 4 parts"
+                f"{options.guidance:g}, the share whose own picture is among the 5 nearest by "
+                f"{self._features.title}, over 4 x 4 parts"
             )
         self._real: Any = None
         self.fixed = self.batch(np.random.default_rng(0))

@@ -9,7 +9,6 @@ out is an ordinary diffusers folder with a card beside it.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,20 +20,23 @@ from torch import nn
 
 from genkit.data.captions import Caption, CaptionedPictures, Selection, read_captioned
 from genkit.errors import UsageError
+from genkit.evaluate.perceptual import load_perceptual
 from genkit.models.txt2img.latent_diffusion import autoencoder_of, decoded, moments
 from genkit.train.config import TrainConfig, options_of
 from genkit.train.finish import checksum, write_card
-from genkit.train.former import stage_folder
-from genkit.train.loop import Report, refuse_begun, train
-from genkit.train.perceptual import load_perceptual
+from genkit.train.loop import Report
 from genkit.train.run import Request, command_of, config_of
-from genkit.train.stages import minutes_of, stage_of
+from genkit.train.stages import Stages
 from genkit.train.txt2img.autoencoder import AutoencoderJob, AutoencoderOptions
 from genkit.train.txt2img.caption_augmentation import AugmentationOptions, augment_pictures
 from genkit.train.txt2img.denoiser import DenoiserJob, DenoiserOptions, unit_latents
 from genkit.train.txt2img.text_to_latent import PriorOptions
 
-STAGES = ("autoencoder", "prior", "denoiser")
+STAGES = {
+    "autoencoder": "pictures to latents and back",
+    "prior": "from words to the latents of their pictures, as a start",
+    "denoiser": "what draws, from words",
+}
 OPTIONAL = "prior"
 
 
@@ -65,33 +67,14 @@ def run(request: Request, captions: Path | None, report: Report) -> dict[str, An
         raise UsageError("genkit train txt2img runs on one device", "start it without accelerate launch")
     if config.bits != 16:
         raise UsageError(f"{request.config}: bits = {config.bits}", "a folder for diffusers is in half precision: bits = 16")
-    wanted = [name for name in STAGES if name != OPTIONAL or name in config.stages]
-    stages = {name: stage_of(config, name, str(request.config)) for name in wanted}
-    folders = {name: stage_folder(request.out, name) for name in wanted}
-    refuse_begun(request.out, request.resume, *(folder / "state.pt" for folder in folders.values()))
+    wanted = {name: purpose for name, purpose in STAGES.items() if name != OPTIONAL or name in config.stages}
+    stages = Stages(request, config, wanted, report)
     data = _read(config, request, captions)
 
-    spent = 0.0
-    minutes: dict[str, float] = {}
-    metrics: dict[str, Any] = {}
-
-    def go(stage: str, job: Any) -> dict[str, Any]:
-        nonlocal spent
-        config, folder, earlier = stages[stage], folders[stage], minutes_of(folders[stage])
-        left = None if request.max_minutes is None else max(0.0, request.max_minutes - spent)
-        outcome = train(
-            config, job, folder, max_minutes=left, resume=True, cpu=request.cpu,
-            report=lambda event: report({"stage": stage, **event}),
-        )  # fmt: skip
-        minutes[stage] = outcome["minutes"]
-        spent += outcome["minutes"] - earlier
-        prefix = "autoencoder_" if stage == "autoencoder" else ""
-        metrics.update({f"{prefix}{key}": value for key, value in outcome["metrics"].items()})
-        return {**outcome, "stage": stage, "card": None}
-
+    own = stages.configs["autoencoder"]
     first = AutoencoderJob(
-        options_of(AutoencoderOptions, stages["autoencoder"].data, "[stages.autoencoder.data]"),
-        autoencoder_of(**{**stages["autoencoder"].network, "side": data.pictures.pixels.shape[1]}),
+        options_of(AutoencoderOptions, own.data, "[stages.autoencoder.data]"),
+        autoencoder_of(**{**own.network, "side": data.pictures.pixels.shape[1]}),
         moments,
         decoded,
         data.pictures.pixels,
@@ -99,28 +82,29 @@ def run(request: Request, captions: Path | None, report: Report) -> dict[str, An
         augmented=data.augmented,
         perceptual=data.perceptual,
     )
-    outcome = go("autoencoder", first)
+    outcome = stages.go("autoencoder", first, "autoencoder_")
     if not outcome["finished"]:
         return outcome
-    last = _denoiser_job(stages["denoiser"], data, first, folders["denoiser"], request.cpu)
+    last = _denoiser_job(stages.configs["denoiser"], data, first, stages.folders["denoiser"], request.cpu)
     if cut := too_long(last.tokenizer, last.captions):
         notice = f"{cut} of {len(last.captions)} captions have more than the {last.tokenizer.model_max_length} tokens"
-        print(f"{notice} of stages.denoiser.network.text_encoder.window: what is beyond is not learnt", file=sys.stderr)
+        stages.say(f"{notice} of stages.denoiser.network.text_encoder.window: what is beyond is not learnt")
     protocols = [first.protocol]
     if OPTIONAL in wanted:
-        prior = last.prior_job(options_of(PriorOptions, stages[OPTIONAL].data, f"[stages.{OPTIONAL}.data]"))
-        outcome = go(OPTIONAL, prior)
+        table = stages.configs[OPTIONAL].data
+        prior = last.prior_job(options_of(PriorOptions, table, f"[stages.{OPTIONAL}.data]"))
+        outcome = stages.go(OPTIONAL, prior)
         if not outcome["finished"]:
             return outcome
         protocols.append(prior.protocol)
-    outcome = go("denoiser", last)
-    metrics |= {
+    outcome = stages.go("denoiser", last)
+    metrics = stages.metrics | {
         "steps": outcome["step"],
-        "train_minutes": round(sum(minutes.values()), 1),
+        "train_minutes": round(sum(stages.minutes.values()), 1),
         "protocol": "; ".join([*protocols, last.protocol]),
     }
     card = write_folder(request.out, config, last, command_of(request), metrics)
-    return {**outcome, "card": str(card)}
+    return {**outcome, "card": str(card), "prompt": data.pictures.captions[0].name}
 
 
 def selection_of(config: TrainConfig) -> Selection:
@@ -134,7 +118,7 @@ def _read(config: TrainConfig, request: Request, captions: Path | None) -> Data:
     features = str(config.data.get("features", ""))
     pictures = read_captioned(request.data, captions, selection_of(config))
     augmented, augmented_captions = augment_pictures(pictures, options)
-    perceptual = load_perceptual(features, "retrieval") if features else None
+    perceptual = load_perceptual(features) if features else None
     return Data(pictures, np.stack(augmented) if augmented else pictures.pixels[:0], augmented_captions, perceptual)
 
 

@@ -5,6 +5,7 @@ Latents and texts are made once; only the adapters are learnt (`genkit.models.tx
 
 from __future__ import annotations
 
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,7 +153,8 @@ def run(request: Request, model: str, captions: Path | None, report: Report) -> 
     )
     target = request.out / f"{config.name}.safetensors"
     job.model.save(target)
-    return {**outcome, "lora": str(target)}
+    use = shlex.join(["genkit", "txt2img", job.words[0], "--model", model, "--lora", str(target)])
+    return {**outcome, "lora": str(target), "use": use}
 
 
 def make_job(config: TrainConfig, request: Request, model: str, captions: Path | None) -> LoraJob:

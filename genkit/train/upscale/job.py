@@ -23,7 +23,7 @@ from genkit.evaluate.fidelity import crop_border, luma, psnr
 from genkit.models.upscale import compact
 from genkit.train.config import TrainConfig, options_of
 from genkit.train.feed import Batch
-from genkit.train.job import Figures, Job, Modules, hidden_convolutions
+from genkit.train.job import Figures, Job, Modules, built, hidden_convolutions
 
 LUMA = (65.481 / 255, 128.553 / 255, 24.966 / 255)
 
@@ -50,7 +50,7 @@ class UpscaleJob(Job):
         self.options = options_of(DataOptions, config.data)
         self.scale = int(config.network.get("scale", 4))
         self.network_params = dict(config.network)
-        self.modules: Modules = {"network": compact.build(**config.network)}
+        self.modules: Modules = {"network": built(compact.build, config.network)}
         self.averaged, self.discriminators = ("network",), ()
         self.protocol = f"PSNR on Y of held-out pictures, centre {self.options.validate_side} square, border {self.scale}, " + (
             "Pillow bicubic reduction" if self.options.degradation == "clean" else "the web-photo degradation"
