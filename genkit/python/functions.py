@@ -184,7 +184,7 @@ class Request:
         results = []
         for number in range(verb.variants(context) or 1):
             seed = context.seed + number
-            steps = Steps(item, {}, context.run, context.settings, self.reporter, None) if verb.works else None
+            steps = Steps(item, {}, context.run, context.settings, self.reporter) if verb.works else None
             own = context.of_input(self._partners(context), seed, self.reporter.say, steps)
             with naming(item):
                 results.append(callers.give_back(verb.apply(model, picture, own), self.first))

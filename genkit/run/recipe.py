@@ -22,7 +22,7 @@ NEVER_RECORDED = frozenset(
 ) | {"help", "input"}
 
 
-def files_of(recipe: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def files_of(recipe: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The further files of a recipe, by option: those that are well formed, each with a bare name."""
     files = recipe.get("files")
     return {
@@ -53,7 +53,7 @@ def texts_of(recipe: Mapping[str, Any]) -> list[str]:
     return [f" {text}" if text.startswith("-") else text for text in texts]
 
 
-def spelled_options(recipe: dict[str, Any], places: Mapping[str, Path]) -> Iterator[tuple[str, Any]]:
+def spelled_options(recipe: Mapping[str, Any], places: Mapping[str, Path]) -> Iterator[tuple[str, Any]]:
     """The options of a recipe as they are spelled on the command line, with their values; its further files lie at `places`, by
     option. What is not well formed is left out."""
     options = recipe.get("options")

@@ -162,8 +162,8 @@ class Drawings:
 
             job = Job(path, [seeds[0]] * frames, filmed, self.truncation)
             effort = frames * (self.size[0] * self.size[1] if self.size else 1e6) / 1e6
-            film = {"size": self.size, "alone": True, "film": format, "effort": effort}
-            return [Output(f"walk {text}", stem, job, options=options, **film)]
+            size = self.size
+            return [Output(f"walk {text}", stem, job, options=options, size=size, alone=True, film=format, effort=effort)]
         if verb.frame is None and output_folder(self.run.output) is None:
             raise UsageError(
                 f"-o {self.run.output}: a walk is a film or a folder of pictures", "-o walk.mp4, walk.gif or walk/"

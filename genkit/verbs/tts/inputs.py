@@ -49,7 +49,7 @@ def read_scripts(texts: Sequence[str], sources: Sequence[str] = (), *, split: bo
         raise UsageError("--join cannot take standard input", "give it a file: --from FILE")
     scripts = [_of_stdin() if text == "-" else _of_argument(text) for text in texts]
     for source in sources:
-        scripts += _of_stdin() if source == "-" else [one for path in files_of(source) for one in _of_file(path, join)]
+        scripts += [_of_stdin()] if source == "-" else [one for path in files_of(source) for one in _of_file(path, join)]
     if split:
         scripts = [one for script in scripts for one in _lines(script)]
         scripts = [replace(one, stem=f"{number:04}-{one.stem}") for number, one in enumerate(scripts, 1)]
@@ -73,7 +73,7 @@ def _of_argument(text: str) -> Script:
     return _alone(Passage("", text), _short(text), slug(text))
 
 
-def _of_stdin() -> list[Script]:
+def _of_stdin() -> Script:
     import hashlib
 
     from genkit.text.books.hypertext import page_of
@@ -91,7 +91,7 @@ def _of_stdin() -> list[Script]:
         raise UsageError("standard input is not UTF-8 text", "iconv -t utf-8 turns other encodings into it") from error
     known = {"text": text} if len(text) <= LONGEST_TEXT else {}
     digest = {"name": "stdin.txt", "sha256": hashlib.sha256(data).hexdigest()}
-    return [Script("standard input", slug(text), [Passage("", text)], known.get("text"), source=None if known else digest)]
+    return Script("standard input", slug(text), [Passage("", text)], known.get("text"), source=None if known else digest)
 
 
 def files_of(source: str) -> list[Path]:
