@@ -451,3 +451,11 @@ def test_a_plan_of_drawings_knows_its_time_once_the_model_has_run(tiny: str, gen
     assert genkit("gan", "--model", tiny, "--seeds", "0-1").code == 0
     assert "time: about" in genkit("gan", "--model", tiny, "--seeds", "5-8", "--dry-run").err
     assert "has not run here yet" in genkit("gan", "edit", "--model", tiny, "--seed", 1, "--dry-run").err
+
+
+def test_what_lies_beside_is_no_output(tiny: str, genkit: Run):
+    assert genkit("gan", "--model", tiny, "--seed", 5, "--save-latent", "-o", "lat.png").code == 0
+    assert genkit("show", "lat.npz").code != 0 and genkit("show", "lat.png").code == 0
+    Path("lat.npz").rename("moved.png")
+    refused = genkit("gan", "--model", tiny, "--seed", 5, "-o", "moved.png", "--resume")
+    assert refused.code == 1 and "moved.png: is there already, and was not made by genkit" in refused.err

@@ -69,8 +69,9 @@ def state_of(target: Path, wanted: dict[str, Any]) -> State:
     return "same" if same_making(made, wanted) else "other"
 
 
-def look_up(target: Path) -> dict[str, Any] | None:
-    """The recipe that the journal keeps for this very file (its size and time still agree), or None."""
+def look_up(target: Path, key: str = "recipe") -> dict[str, Any] | None:
+    """What the journal keeps of this very file (its size and time still agree), or None: its recipe, or "beside" of which verb
+    it lies."""
     found = None
     try:
         status = target.stat()
@@ -78,7 +79,7 @@ def look_up(target: Path) -> dict[str, Any] | None:
         return None
     for entry in _noted(target):
         if (entry.get("size"), entry.get("mtime_ns")) == (status.st_size, status.st_mtime_ns):
-            found = entry.get("recipe")
+            found = entry.get(key)
     return found if isinstance(found, dict) else None
 
 
@@ -98,7 +99,7 @@ def is_ours(path: Path, target: Path, verb: str) -> bool:
     if path == sidecar_of(target):
         return is_sidecar(path)
     try:
-        made = made_of(path)
+        made = look_up(path, "beside") or made_of(path)
     except (OSError, ValueError):
         return False
     return made is not None and "part" in made and made.get("verb") == verb
@@ -122,8 +123,9 @@ def _noted(target: Path) -> Iterator[dict[str, Any]]:
             yield entry
 
 
-def note_down(target: Path, written: Path, recipe: dict[str, Any]) -> None:
-    """Append what made `target`, whose bytes lie in the file `written` still, to the journal of its folder.
+def note_down(target: Path, written: Path, recipe: dict[str, Any], key: str = "recipe") -> None:
+    """Append what made `target`, whose bytes lie in the file `written` still, to the journal of its folder. What lies "beside"
+    an output is noted as that: it is none itself.
 
     Raises:
         OutputError: the journal cannot be written.
@@ -131,13 +133,13 @@ def note_down(target: Path, written: Path, recipe: dict[str, Any]) -> None:
     from genkit.media.atomic import output_error
 
     try:
-        _append(target, written.stat(), recipe)
+        _append(target, written.stat(), {key: recipe})
     except OSError as error:
         raise output_error(target.parent / NAME, error) from error
 
 
-def _append(target: Path, status: os.stat_result, recipe: dict[str, Any]) -> None:
-    entry = {"name": target.name, "size": status.st_size, "mtime_ns": status.st_mtime_ns, "recipe": recipe}
+def _append(target: Path, status: os.stat_result, facts: dict[str, Any]) -> None:
+    entry = {"name": target.name, "size": status.st_size, "mtime_ns": status.st_mtime_ns, **facts}
     # The newline before it ends a line that a killed run may have left unfinished.
     line = f"\n{json.dumps(entry, default=str)}\n".encode()
     handle = os.open(target.parent / NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)

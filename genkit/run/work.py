@@ -113,16 +113,15 @@ class Work:
         """
         from genkit.media.atomic import write_atomic
         from genkit.run import journal
-        from genkit.version import __version__
 
         for suffix, data in brought.items():
             assert item.target is not None  # a stream has nothing beside it, which the plan refuses
             path = item.target.with_suffix(suffix)
             if path.is_file() and journal.is_ours(path, item.target, self.verb.name) and path.read_bytes() == data:
                 continue
-            note = {"genkit": __version__, "verb": self.verb.name, "part": suffix}
+            note = {"verb": self.verb.name, "part": suffix}
             make_folder(path.parent)
-            write_atomic(path, partial(_put, data), before_naming=partial(journal.note_down, path, recipe=note))
+            write_atomic(path, partial(_put, data), before_naming=partial(journal.note_down, path, recipe=note, key="beside"))
 
     def facts(self, name: str, path: Path) -> dict[str, Any]:
         """The name and sha256 of a further file, for recipes.
