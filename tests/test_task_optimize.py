@@ -221,6 +221,18 @@ def test_pictures_on_the_way_lie_beside_the_output(shallow: str, files: tuple[Pa
     (tmp_path / "photo_styled.png").unlink()
     done = genkit("style", photo, *options, "--method", "optimize")
     assert done.code == 2 and "photo_styled_step0002.png" in done.err and "already there" in done.err
+    mine = tmp_path / "photo_styled_step0002.png"
+    mine.write_bytes(b"mine")
+    done = genkit("style", photo, *options, "--method", "optimize", "--resume")
+    assert done.code == 1 and f"{mine}: is there already, and was not made by genkit" in done.err
+    for more in ("--resume", "--overwrite"):  # a picture on the way that is a style
+        kept = style.read_bytes()
+        (tmp_path / "photo_styled_step0004.png").unlink(missing_ok=True)
+        (tmp_path / "photo_styled_step0004.png").symlink_to(style)
+        done = genkit("style", photo, *options, "--method", "optimize", more)
+        assert done.code == 2 and f"would replace --style {style}" in done.err and style.read_bytes() == kept
+    (tmp_path / "photo_styled_step0004.png").unlink()
+    assert mine.read_bytes() == b"mine"
     assert genkit("style", photo, *options, "--method", "optimize", "--overwrite").code == 0
     done = genkit("style", tmp_path, *options, "--method", "optimize", "--overwrite", "--dry-run")
     assert "step0002" not in done.out
