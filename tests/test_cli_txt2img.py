@@ -498,7 +498,8 @@ def test_lists_sources_and_saved_steps_are_guarded(draw: Run, genkit: Run):
 
 def test_a_plan_knows_its_time_by_steps(draw: Run):
     def seconds(*words: object) -> float | None:
-        found: float | None = draw("a heart", "--seed", 1, *words, "--dry-run", "--json").events[0]["seconds"]
+        events = draw("a heart", "--seed", 1, *words, "--dry-run", "--json").events
+        found: float | None = next(one for one in events if one["event"] == "plan")["seconds"]
         return found
 
     assert seconds() is None
