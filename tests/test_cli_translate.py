@@ -185,6 +185,18 @@ def test_the_listing_says_what_each_turns_into_what(genkit: Run) -> None:
     assert all(line.rstrip().endswith(".") for line in lines.values())
 
 
+def test_a_drawing_on_dark_ground_comes_out_as_the_same_one_on_white(genkit: Run, tmp_path: Path) -> None:
+    drawing = np.full((64, 48, 3), 255, np.uint8)
+    drawing[10:54, [12, 36]] = drawing[[10, 54], 12:37] = 0
+    for name, pixels in (("light.png", drawing), ("dark.png", 255 - drawing)):
+        Image.fromarray(pixels).save(tmp_path / name)
+        done = genkit("translate", tmp_path / name, "--model", "genkit-edges2clothes", "-o", tmp_path / f"out-{name}")
+        assert done.code == 0 and ("taken inverted" in done.err) == (name == "dark.png"), done.err
+        assert "looks like a photograph" not in done.err
+    light, dark = (np.asarray(Image.open(tmp_path / f"out-{name}.png")) for name in ("light", "dark"))
+    assert (light == dark).all()
+
+
 def test_the_function(imported: Import, picture: Callable[..., Path], tmp_path: Path) -> None:
     import genkit
 

@@ -301,6 +301,16 @@ def test_markup_is_checked_to_its_end_before_a_word_is_said(tts: Any) -> None:
     assert plain.code == 2 and "line 2" in plain.err and "Q is no" in plain.err
 
 
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [("Guten Morgen.", "de"), ("Buenos días, señora.", "es"), ("Good morning.", None), ("Hello world!", None)],
+)
+def test_a_short_text_in_another_language_is_doubted(tts: Any, text: str, language: str | None) -> None:
+    done = tts(text, "-o", "g.wav", "--seed", 1)
+    assert done.code == 0 and ("may be in another language" in done.err) == (language is not None), done.err
+    assert language is None or f"({language})" in done.err
+
+
 def test_single_foreign_words_do_not_stop_a_text(tts: Any) -> None:
     text = " ".join(["This is a sentence of an English book."] * 5)
     done = tts(text + " She said «Сегодня» and 今日, and ʃɪp.", "-o", "a.wav", "--seed", 1, "--subtitles", "json")

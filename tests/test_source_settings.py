@@ -201,6 +201,7 @@ EASY = {"prompt": "a cat", "negative_prompt": "fog", "seed": "9", "num_inference
         ({"invokeai_metadata": INVOKE}, "InvokeAI", r"a (red:1.21) cat (on a mat:1.3)", "30", "dpmpp-2m-karras"),
         ({"sd_DASH_metadata": OLD_INVOKE}, "InvokeAI", "a cat", "8", "euler-a"),
         ({"Dream": '"a cat [fog]" -s 50 -S 9 -W 48 -H 32 -C 7.5 -A plms'}, "InvokeAI", "a cat", "50", "pndm"),
+        ({"dream": '"a cat [fog]" -s50 -b1 -W48 -H32 -C7.5 -mk_lms -S9'}, "InvokeAI", "a cat", "50", None),
         ({"Comment": NOVEL, "Software": "NovelAI", "Source": "NAI V4"}, "NovelAI", "((a:1.05):1.05) cat (b:0.9524)", "28",
          "euler-a"),
         ({"parameters": FOOOCUS}, "Fooocus", "a cat <lora:shiny:0.1>", "30", "dpmpp-2m-sde-karras"),
@@ -210,7 +211,7 @@ EASY = {"prompt": "a cat", "negative_prompt": "fog", "seed": "9", "num_inference
     ],
 )  # fmt: skip
 def test_other_programs(genkit: Run, model: FakeDraw, texts: dict[str, Any], program: str, prompt: str, steps: str,
-                        scheduler: str) -> None:  # fmt: skip
+                        scheduler: str | None) -> None:  # fmt: skip
     name = png("o.png", **texts)
     recipe = shown(genkit, name)
     assert recipe["program"] == program and recipe["prompt"].startswith(prompt) and recipe["options"]["Seed"] == "9"

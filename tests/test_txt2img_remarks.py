@@ -67,7 +67,7 @@ def test_a_size_far_from_the_models_own_is_told_with_the_way_out(genkit: Run, si
     [
         ((640, 480), [], "genkit-icons draws icons of"),
         ((64, 48), ["--size", "64x64"], "cut to the proportions of 64x64"),
-        ((32, 32), ["--size", "64x64"], "enlarged to 64x64"),
+        ((32, 32), ["--size", "128x128"], "enlarged to 128x128"),
         ((64, 64), [], None),
         ((72, 64), [], None),
     ],

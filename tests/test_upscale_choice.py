@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 
 from genkit.media.pictures.headers import probe
+from genkit.pixels.jpeg_blocks import was_jpeg
 from genkit.verbs.upscale.task import WORN
 
 Run = Callable[..., Any]
@@ -102,6 +104,40 @@ def test_standard_input_is_looked_at_too(genkit: Run) -> None:
     picture("a.jpg", quality=WORN[4])
     done = genkit("upscale", "-", "-o", "out.png", stdin=Path("a.jpg").read_bytes())
     assert TAKES in done.err and made_with(genkit, "out.png") == "genkit-x4-photo"
+
+
+def photograph(side: int = 160, seed: int = 1) -> np.ndarray:
+    """Smooth shapes with fine texture."""
+    rng = np.random.default_rng(seed)
+    shapes = Image.fromarray(rng.integers(30, 225, (9, 9, 3), np.uint8)).resize((side, side), Image.Resampling.BICUBIC)
+    return (np.asarray(shapes) + rng.normal(0, 4, (side, side, 1))).clip(0, 255).astype(np.uint8)
+
+
+def decoded(pixels: np.ndarray, quality: int) -> np.ndarray:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
+    return np.asarray(Image.open(buffer))
+
+
+def test_pixels_that_were_a_jpeg_are_known_and_others_are_not() -> None:
+    for seed in range(8):
+        pixels = photograph(seed=seed)
+        assert was_jpeg(decoded(pixels, 30)) and was_jpeg(decoded(pixels, 30).astype(np.uint16) * 257)
+        assert not was_jpeg(pixels) and not was_jpeg(decoded(pixels, 30)[3:, 5:])  # cut: the blocks begin elsewhere
+        small = pixels[:20, :20]
+        assert not was_jpeg(small) and not was_jpeg(np.repeat(np.repeat(small, 8, 0), 8, 1))
+    assert not was_jpeg(np.zeros((64, 64, 3), np.uint8)) and not was_jpeg(np.eye(64, dtype=np.uint8)[..., None] * 255)
+
+
+def test_a_png_that_was_a_jpeg_is_told_once_a_run(genkit: Run) -> None:
+    Path("in").mkdir()
+    for name in ("a", "b"):
+        Image.fromarray(decoded(photograph(64), 25)).save(f"in/{name}.png")
+    done = genkit("upscale", "in", "-o", "out")
+    assert done.code == 0 and done.err.count("was a JPEG once: --model genkit-x4-photo") == 1, done.err
+    assert made_with(genkit, "out/a.png") == "genkit-x4"
+    named = genkit("upscale", "in/a.png", "-o", "c.png", "--model", "genkit-x4")
+    assert "was a JPEG" not in named.err
 
 
 @pytest.mark.parametrize("quality", [5, 30, 60, 75, 85, 95])

@@ -18,7 +18,7 @@ _PLUS = re.compile(
     r"(?:\(([^()]{1,500})\)|([\w']{1,100}(?:-[\w']{1,100}){0,4}))(\+{1,9}|-{2,9}|-(?![\w-])|(?<=\))\d(?:\.\d{1,4})?)(?![\w+])"
 )
 _NOVEL_NUMBER = re.compile(r"(-?\d{1,2}(?:\.\d{1,4})?)::([^:]{1,500})::")
-_DREAM = re.compile(r"\s-(\w)\s+(\S+)")
+_DREAM = re.compile(r"\s-(\w)\s*([^\s-]\S*)")
 
 
 @dataclass(frozen=True)
@@ -283,7 +283,7 @@ def read_dream(text: str) -> Parameters | None:
     if whole is None:
         return None
     given = dict(_DREAM.findall(whole[2]))
-    names = {"s": "Steps", "S": "Seed", "C": "CFG scale", "A": "Sampler", "f": "Denoising strength"}
+    names = {"s": "Steps", "S": "Seed", "C": "CFG scale", "A": "Sampler", "m": "Sampler", "f": "Denoising strength"}
     settings = {name: given[letter] for letter, name in names.items() if letter in given}
     if "W" in given and "H" in given:
         settings["Size"] = f"{given['W']}x{given['H']}"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from genkit.verbs.upscale.task import UpscaleOptions
 
 SIZE = "Size"
+WORN_TOLD = "was a JPEG"  # what a context keeps: whether it has been said, once a run
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,20 @@ class Upscale(PictureVerb):
         from genkit.run.plan import Choice
         from genkit.verbs.upscale.task import WORN
 
-        if context.run.model or facts.quality is None or facts.quality > WORN.get(_scale_of(context), 0):
-            return None
+        worn = facts.quality is not None and facts.quality <= WORN.get(_scale_of(context), 0)
         grows = max(self.size_of(context, facts.width, facts.height)) > max(facts.width, facts.height)
-        name = cards.default_model("upscale", scale=self.scale, worn=True)
-        if not grows or name == context.card.name:  # the last: a model that the user has configured
+        if not (worn and grows and self._may_be_better(context)):
             return None
-        return Choice(cards.find(name, "upscale"), f"a JPEG of quality {facts.quality}")
+        return Choice(cards.find(self._for_worn(), "upscale"), f"a JPEG of quality {facts.quality}")
+
+    def _for_worn(self) -> str:
+        from genkit import cards
+
+        return cards.default_model("upscale", scale=self.scale, worn=True)
+
+    def _may_be_better(self, context: Context) -> bool:
+        """Whether the model is the ordinary default: neither named, nor configured, nor chosen by the header."""
+        return not context.run.model and context.card.name != self._for_worn()
 
     def check(self, context: Context) -> None:
         from genkit.verbs.upscale import task
@@ -128,6 +136,12 @@ class Upscale(PictureVerb):
     def apply(self, model: TransformModel, picture: Picture, context: Context) -> Picture:
         from genkit.verbs.upscale import task
 
+        if self._may_be_better(context) and not context.once(WORN_TOLD, list):
+            from genkit.pixels.jpeg_blocks import was_jpeg
+
+            if was_jpeg(picture.pixels):
+                context.once(WORN_TOLD, list).append(True)
+                context.notify(f"it looks as if it was a JPEG once: --model {self._for_worn()} may suit it better")
         pixels, alpha = task.upscale(model, picture.pixels, picture.alpha, self._options(context), context.notify)
         if self.sharpen:
             from genkit.pixels.unsharp import unsharp
