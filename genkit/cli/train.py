@@ -28,7 +28,7 @@ Captions = Annotated[
 class TranslateTrainOptions(TrainOptions):
     """The same, where --data can be left out."""
 
-    data: Annotated[  # type: ignore[assignment]  # wider than the parent's: --pairs and the like stand in for it
+    data: Annotated[
         list[Path] | None,
         RunOption(
             "--data",
@@ -36,7 +36,7 @@ class TranslateTrainOptions(TrainOptions):
             help="Folder with folders A and B (pairs where names agree), or a folder for each kind of picture; with --config "
             "photographs that pairs are made from.",
         ),
-    ] = None
+    ] = None  # type: ignore[assignment]  # wider than the parent's: --pairs and the like stand in for it
 
 
 @app.callback()
