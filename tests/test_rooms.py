@@ -73,8 +73,8 @@ def _room(path: Path) -> str:
     return first.removesuffix(".py")
 
 
-def _imports(path: Path, *, top_only: bool = False, running: bool = False) -> list[tuple[str, int]]:
-    """(module, line); with `top_only` just those that run when the module is imported, with `running` no types' either."""
+def _imports(path: Path, *, top_only: bool = False) -> list[tuple[str, int]]:
+    """(module, line); with `top_only` just those that run when the module is imported."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     found: list[tuple[str, int]] = []
 
@@ -82,7 +82,7 @@ def _imports(path: Path, *, top_only: bool = False, running: bool = False) -> li
         for child in ast.iter_child_nodes(node):
             if top_only and isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
                 continue
-            if (top_only or running) and isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            if top_only and isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
                 continue
             if isinstance(child, ast.Import):
                 found.extend((alias.name, child.lineno) for alias in child.names)
@@ -135,13 +135,13 @@ def test_names_say_something():
 
 
 def _modules(path: Path, known: set[str]) -> set[str]:
-    """The modules that are imported while the program runs; of `from package import module` that is the module."""
-    found = {module for module, _ in _imports(path, running=True) if module in known}
+    """The modules that are imported, for types alone too; of `from package import module` that is the module."""
+    found = {module for module, _ in _imports(path) if module in known}
     return {module for module in found if not any(other.startswith(f"{module}.") for other in found)}
 
 
 def test_no_modules_import_each_other_in_a_circle():
-    """Over all imports that run, those inside functions too."""
+    """Over all imports: those inside functions and those for types alone, too."""
     names = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in FILES}
     known = set(names.values())
     arrows = {name: _modules(path, known) - {name} for path, name in names.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from genkit.errors import InputError
@@ -10,14 +11,21 @@ from genkit.nets.luma import LUMA
 if TYPE_CHECKING:
     import numpy as np
 
-    from genkit.pixels.masks import MaskPicture
-
 LOOKED_AT = 1 << 20  # pixels: what a mask is shows in so many
 DARK, BRIGHT = 0.1, 0.9  # of white: between them lie the soft edges of masks, and most of a photograph
 SOFT = 0.3  # a larger share between them is no edge
 TONES, FEW_TONES, RARE = 32, 8, 0.005  # a photograph has many tones, of which each takes some share
 COLOURED, CHROMA = 0.02, 0.2
 MOSTLY = 0.9
+
+
+@dataclass(frozen=True)
+class MaskPicture:
+    """A mask that somebody drew: pixels (h, w, 1 or 3), alpha (h, w) or None, and what messages call it."""
+
+    pixels: np.ndarray
+    alpha: np.ndarray | None
+    name: str
 
 
 def judge(mask: MaskPicture, way_out: str) -> str | None:

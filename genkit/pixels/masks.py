@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from genkit.errors import InputError, UsageError
 from genkit.nets.luma import LUMA
-from genkit.pixels.mask_kinds import brightest
+from genkit.pixels.mask_kinds import MaskPicture, brightest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,15 +45,6 @@ class MaskRule:
     box: tuple[Length, ...] | None = None
     outpaint: tuple[Length, ...] | None = None
     invert: bool = False
-
-
-@dataclass(frozen=True)
-class MaskPicture:
-    """A mask that somebody drew: pixels (h, w, 1 or 3), alpha (h, w) or None, and what messages call it."""
-
-    pixels: np.ndarray
-    alpha: np.ndarray | None
-    name: str
 
 
 def lay_out(

@@ -22,7 +22,7 @@ from genkit.run.verb import Context, DrawingVerb, PictureVerb, SpeechVerb, Verb
 
 if TYPE_CHECKING:
     from genkit.models.shapes import Model as LoadedModel
-    from genkit.run.outputs import Outputs
+    from genkit.run.drawn import Outputs
 
 # Options of the command that Python has no use for, beside those that a declaration calls `terminal`: the inputs are the first
 # argument, and the output the second.
@@ -169,7 +169,7 @@ class Request:
 
     def _picture(self, verb: PictureVerb, context: Context) -> Any:
         from genkit.media.pictures import headers, images
-        from genkit.run.plan import Item
+        from genkit.run.item import Item
         from genkit.run.steps import Steps
         from genkit.run.work import load, naming
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from genkit.errors import GenkitError, RunError, system_error
-from genkit.run.plan import Item
+from genkit.run.item import Item
 
 INTERRUPTED = 130
 AHEAD = BEHIND = 4  # items that wait, at most, however small they are

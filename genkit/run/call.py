@@ -18,14 +18,13 @@ from genkit.errors import UsageError
 from genkit.run import option
 from genkit.run import recipe as recipes
 from genkit.run.settings import PictureRun, Run
-from genkit.run.verb import Context, DrawingVerb, PictureVerb, Verb
+from genkit.run.verb import Context, DrawingVerb, Outcome, PictureVerb, Verb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from genkit.cards import Card
-    from genkit.run.batch import Counts
     from genkit.run.plan import Plan
     from genkit.run.report import Reporter
     from genkit.run.session import Session
@@ -104,15 +103,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(each) for each in value]
     return value if isinstance(value, (str, int, float, bool)) else str(value)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a call ended: the counts of its batch (None where only the plan was asked for), and what a command exits with."""
-
-    plan: Plan
-    counts: Counts | None
-    exit_code: int
 
 
 @contextmanager

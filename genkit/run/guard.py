@@ -19,7 +19,7 @@ from genkit.run.beside import is_device
 from genkit.run.inputs import SHOWN
 
 if TYPE_CHECKING:
-    from genkit.run.plan import Item
+    from genkit.run.item import Item
 
 ANOTHER = "choose another -o, or --number for a free name"
 MOST_LOOKED_INTO = 100  # files that exist, for whether one of them is genkit's own

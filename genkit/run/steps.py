@@ -13,7 +13,7 @@ from genkit.run.beside import marked
 
 if TYPE_CHECKING:
     from genkit.media.pictures.images import Picture
-    from genkit.run.plan import Item
+    from genkit.run.item import Item
     from genkit.run.report import Reporter
     from genkit.run.settings import Run, Settings
 

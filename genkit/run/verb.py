@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from genkit.media.pictures.formats import Probe
     from genkit.media.pictures.picture import Picture
     from genkit.models.shapes import SpeakModel
-    from genkit.run.call import Outcome
-    from genkit.run.outputs import Outputs
-    from genkit.run.plan import Choice
+    from genkit.run.batch import Counts
+    from genkit.run.drawn import Outputs
+    from genkit.run.plan import Choice, Plan
     from genkit.run.report import Reporter
     from genkit.run.session import Session
     from genkit.run.steps import Steps
@@ -128,6 +128,15 @@ def _read(flag: str, path: Path, max_pixels: int, in_srgb: bool) -> Picture:
     except InputError as error:
         raise UsageError(f"{flag} {error.message}", error.hint, code=error.code) from error
     return to_srgb(picture) if in_srgb else picture
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a call ended: the counts of its batch (None where only the plan was asked for), and what a command exits with."""
+
+    plan: Plan
+    counts: Counts | None
+    exit_code: int
 
 
 class Verb:

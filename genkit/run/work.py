@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from genkit.media.film.video import Film
     from genkit.media.pictures.images import Picture
     from genkit.run.batch import Process
-    from genkit.run.plan import Item
+    from genkit.run.item import Item
     from genkit.run.report import Reporter
     from genkit.run.session import Session
     from genkit.run.verb import Context, Verb

@@ -17,7 +17,7 @@ from genkit.verbs.gan.options import LABEL, LATENT, LAYERS, SEED, TRUNCATION, ch
 if TYPE_CHECKING:
     from genkit.cards import Card
     from genkit.models.shapes import SampleModel
-    from genkit.run.outputs import Output, Outputs, Sample
+    from genkit.run.drawn import Output, Outputs, Sample
     from genkit.run.settings import Run
     from genkit.run.verb import Notify
     from genkit.verbs.gan.directions import Directions
@@ -98,7 +98,7 @@ class Edit(DrawingVerb):
                 raise UsageError(f"--{next(iter(found))}: a saved latent has its own", "leave it out")
 
     def outputs(self, context: Context) -> Outputs:
-        from genkit.run.outputs import Outputs
+        from genkit.run.drawn import Outputs
 
         file = self._file(context)
         known = _read(context.card, file) if file is not None else None
@@ -118,7 +118,7 @@ class Edit(DrawingVerb):
         return next((place for place in places if place.is_file()), None)
 
     def _output(self, context: Context, file: Path | None, direction: str, amount: float) -> Output:
-        from genkit.run.outputs import Output
+        from genkit.run.drawn import Output
         from genkit.verbs.gan.outputs import named, size_of
 
         start = self.latent.stem if self.latent else f"{context.card.name}-seed{self.seed:04}"
@@ -146,7 +146,7 @@ class Edit(DrawingVerb):
         notify: Notify,
         steps: object,
     ) -> list[Sample]:
-        from genkit.run.outputs import Sample
+        from genkit.run.drawn import Sample
         from genkit.verbs.gan.latents import Latent, w_of
         from genkit.verbs.gan.outputs import single
         from genkit.verbs.gan.task import render

@@ -19,10 +19,10 @@ from genkit.verbs.gan.options import LATENT, LAYERS, SEED, WHAT, check_layers
 if TYPE_CHECKING:
     from genkit.cards import Card
     from genkit.models.shapes import SampleModel
-    from genkit.run.call import Outcome
-    from genkit.run.plan import Item
+    from genkit.run.item import Item
     from genkit.run.report import Reporter
     from genkit.run.session import Session
+    from genkit.run.verb import Outcome
     from genkit.verbs.gan.directions import Directions
 
 SHEET_AMOUNTS = (-3.0, -1.5, 0.0, 1.5, 3.0)
@@ -153,7 +153,7 @@ class FindDirections(Verb):
 
         def make() -> list[Item]:
             from genkit.run import guard
-            from genkit.run.plan import Item
+            from genkit.run.item import Item
 
             run = context.run
             target = Path(run.output or f"{context.card.name}-directions.npz")
@@ -172,8 +172,8 @@ class FindDirections(Verb):
             GenkitError: the model cannot be had, the layers are not there, or a file cannot be written.
         """
         from genkit.run.batch import Counts
-        from genkit.run.call import Outcome
         from genkit.run.plan import Item, Plan
+        from genkit.run.verb import Outcome
         from genkit.run.work import load
 
         _, model = load(context, session, reporter)

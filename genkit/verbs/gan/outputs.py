@@ -13,9 +13,9 @@ from genkit.files import slug
 from genkit.media.film.video import encode, film_format, gif_rate
 from genkit.media.pictures.picture import Picture, on_white
 from genkit.run import ability
+from genkit.run.drawn import Output, Sample
 from genkit.run.lists import parse_grid, parse_seeds
 from genkit.run.naming import output_folder
-from genkit.run.outputs import Output, Sample
 from genkit.verbs.gan.latents import MOST_LAYERS, Latent, mix, parse_layers, refuse_other_model, w_of, walk
 from genkit.verbs.gan.options import chosen
 from genkit.verbs.gan.task import GAP, LatentPicture, grid, render
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from genkit.models.shapes import SampleModel
     from genkit.run.steps import Steps
     from genkit.run.verb import Context, Notify
-    from genkit.verbs.gan.verb import Gan
+    from genkit.verbs.gan.declaration import GanDeclaration
 
 FPS, LEG_S = 24.0, 2.0  # of a walk: pictures a second, seconds from one seed to the next
 MOST_FPS, MOST_S = 120, 3600
@@ -50,7 +50,7 @@ class Job:
 class Drawings:
     """What a call of `gan` asks for. `options` are what every recipe has."""
 
-    def __init__(self, verb: Gan, context: Context):
+    def __init__(self, verb: GanDeclaration, context: Context):
         self.verb, self.context, self.run, self.card = verb, context, context.run, context.card
         found = chosen(verb, context)
         self.label, self.truncation = found.get("class"), found.get("truncation")

@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from genkit.media.pictures.picture import Picture
     from genkit.models.shapes import StyleModel
     from genkit.run.verb import Context
+    from genkit.verbs.style.declaration import StyleDeclaration
     from genkit.verbs.style.doodle import Map, Regions
     from genkit.verbs.style.optimize import Checkpoint, OptimizeOptions
     from genkit.verbs.style.task import StyleOptions
-    from genkit.verbs.style.verb import Style
 
 OF_OPTIMIZE = ("steps", "start", "style_weight", "optimizer", "optimize_size", "save_steps")
 PUBLISHED = "vgg19"  # the features that optimisation was published with
 PHOTOREAL_SIDE = 1024  # longest side of the picture that --photoreal takes colours from
 
 
-def check(asked: Style) -> None:
+def check(asked: StyleDeclaration) -> None:
     """Refuse options that contradict each other.
 
     Raises:
@@ -48,7 +48,7 @@ def check(asked: Style) -> None:
     optimize.check(_optimize_options(asked, None if asked.names_file("start") else asked.start, 0))
 
 
-def _optimize_options(asked: Style, start: str | np.ndarray | None, seed: int) -> OptimizeOptions:
+def _optimize_options(asked: StyleDeclaration, start: str | np.ndarray | None, seed: int) -> OptimizeOptions:
     from genkit.verbs.style.optimize import OPTIMIZERS, STARTS, STEPS, OptimizeOptions
 
     return OptimizeOptions(
@@ -62,7 +62,7 @@ def _optimize_options(asked: Style, start: str | np.ndarray | None, seed: int) -
     )
 
 
-def marks(asked: Style) -> list[str]:
+def marks(asked: StyleDeclaration) -> list[str]:
     """Those of the pictures on the way that are saved."""
     from genkit.verbs.style.optimize import STEPS
 
@@ -70,7 +70,7 @@ def marks(asked: Style) -> list[str]:
     return [f"step{step:04}" for step in range(every, steps, every)] if every else []
 
 
-def effort(asked: Style, width: int, height: int) -> float:
+def effort(asked: StyleDeclaration, width: int, height: int) -> float:
     """Steps times the megapixels that are iterated on."""
     from genkit.verbs.style.optimize import LARGEST, STEPS
 
@@ -86,7 +86,7 @@ class Painter:
     is saved on the way.
     """
 
-    asked: Style
+    asked: StyleDeclaration
     model: StyleModel
     options: StyleOptions
     context: Context

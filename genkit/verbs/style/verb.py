@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from genkit.errors import UsageError
 from genkit.run import ability
 from genkit.run.beside import Beside
-from genkit.run.option import RESULT, given, option
-from genkit.run.verb import Context, PictureVerb
+from genkit.run.option import given
+from genkit.run.verb import Context
+from genkit.verbs.style.declaration import OPTIMIZE, StyleDeclaration
 
 if TYPE_CHECKING:
     from genkit.cards import Card
@@ -18,13 +19,11 @@ if TYPE_CHECKING:
     from genkit.run.settings import Run
     from genkit.verbs.style.task import StyleOptions, Styles
 
-STYLE, METHOD = "Style", "Method"
-FAST, OPTIMIZE = "fast", "optimize"
 OF_STYLES = ("style", "weight", "style_size", "semantic")  # options that a model of one style has no use for
 
 
 @dataclass(frozen=True)
-class Style(PictureVerb):
+class Style(StyleDeclaration):
     """Put pictures into the style of a painting: files, folders, whole trees, at their full resolution.
 
     Transparency, 16 bits and metadata are kept. Masks and maps are drawn on the picture as it is shown: upright, whichever way
@@ -40,144 +39,9 @@ class Style(PictureVerb):
       genkit style map.png --semantic map.png --style a.jpg --style-semantic b.png
     """
 
-    style: list[str] | None = option(
-        None,
-        "The picture whose style is wanted; repeated, several are blended. A model of one style takes none.",
-        panel=STYLE,
-        metavar="FILE",
-        shown=False,
-        file="one",
-    )
-    weight: list[float] | None = option(
-        None,
-        "The share of each --style, in their order: --weight 3 --weight 1.",
-        panel=STYLE,
-        metavar="N",
-        shown="all alike",
-        former=("weights",),
-    )
-    style_size: int | None = option(
-        None,
-        "Bring the shorter side of each style to N pixels: larger gives broader strokes.",
-        panel=STYLE,
-        metavar="N",
-        shown="at most 512",
-        least=64,
-        most=4096,
-        bounds="64 to 4096 pixels",
-        unit="px",
-    )
-    strength: float = option(
-        1.0,
-        "How much style: 0 is the input, 1 all of it.",
-        panel=RESULT,
-        metavar="0-1",
-        least=0,
-        most=1,
-        bounds="0 (the input) to 1 (the style)",
-    )
-    keep_colors: bool = option(False, "Keep the input's colours, and take strokes and light.", panel=RESULT)
-    mask: str | None = option(
-        None,
-        "Style only where it is white: one file for all, or a folder paired by name.",
-        panel=RESULT,
-        metavar="FILE|DIR",
-        shown=False,
-        file="paired",
-    )
-    tile: str = option(
-        "auto",
-        "Side of the tiles in pixels; 0 takes the whole picture at once. The result is the same.",
-        panel=RESULT,
-        metavar="auto|0|N",
-        recorded=False,
-    )
-    work_size: int | None = option(
-        None,
-        "Paint the picture at N pixels on its longer side and enlarge that along its edges: broader strokes.",
-        panel=RESULT,
-        metavar="N",
-        shown="the picture's size",
-        least=64,
-        bounds="64 pixels or more",
-        unit="px",
-    )
-    method: str = option(
-        FAST,
-        "One pass of a network, or optimisation step by step: minutes.",
-        panel=METHOD,
-        metavar="fast|optimize",
-        choices=(FAST, OPTIMIZE),
-        bounds="fast or optimize",
-    )
-    photoreal: bool = option(False, "Take colours and light alone; edges and textures stay the input's.", panel=METHOD)
-    semantic: str | None = option(
-        None,
-        "A map of the input in plain colours: what is of one colour takes after what --style-semantic has in it. The input may "
-        "be the map itself, which becomes a painting.",
-        panel=METHOD,
-        metavar="FILE|DIR",
-        shown=False,
-        file="paired",
-    )
-    style_semantic: str | None = option(
-        None, "The map of --style, in the same colours.", panel=METHOD, metavar="FILE", shown=False, file="one"
-    )
-    steps: int | None = option(
-        None,
-        "optimize: iterations in all.",
-        panel=METHOD,
-        metavar="N",
-        shown="300",
-        least=1,
-        bounds="1 or more",
-        way_out="300 is the default",
-    )
-    start: str | None = option(
-        None,
-        "optimize: the picture to begin with.",
-        panel=METHOD,
-        metavar="content|style|noise|FILE",
-        shown="content",
-        file="one",
-    )
-    style_weight: float | None = option(
-        None,
-        "optimize: how much style against content; 10 is much, 0.1 little.",
-        panel=METHOD,
-        metavar="N",
-        shown="1",
-    )
-    optimizer: str | None = option(
-        None, "optimize: what iterates.", panel=METHOD, metavar="lbfgs|adam", shown="lbfgs", choices=("lbfgs", "adam")
-    )
-    optimize_size: int | None = option(
-        None,
-        "optimize: longest side that is iterated on; a larger picture is enlarged from there along its edges.",
-        panel=METHOD,
-        metavar="N",
-        shown="1024, or 2048 on a GPU",
-        least=16,
-        bounds="16 or more",
-        unit="px",
-    )
-    save_steps: int | None = option(
-        None,
-        "optimize: write the picture beside the output after every N steps.",
-        panel=METHOD,
-        metavar="N",
-        shown="none",
-        least=1,
-        bounds="1 or more",
-    )
-
     name = "style"
     mark = "_styled"
     marks = r"_styled(_step\d+)?"
-
-    @property
-    def optimizes(self) -> bool:
-        return self.method == OPTIMIZE
 
     @property
     def works(self) -> bool:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from genkit.run.verb import Context
     from genkit.text.lexicon import Lexicon
     from genkit.text.scripts import Foreign
+    from genkit.verbs.tts.declaration import TtsDeclaration
     from genkit.verbs.tts.inputs import Script
     from genkit.verbs.tts.task import SpeechSettings
-    from genkit.verbs.tts.verb import Tts
 
 KINDS = "formats: wav, flac, ogg, mp3"
 
@@ -38,7 +38,7 @@ class SpeechRequest:
     notices: Sequence[str] = ()
 
 
-def make_request(verb: Tts, context: Context) -> SpeechRequest:
+def make_request(verb: TtsDeclaration, context: Context) -> SpeechRequest:
     """Read all that is to be said, and check all that can be checked before a voice is loaded.
 
     Raises:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from genkit.errors import InputError, RunError, UsageError
 from genkit.media.atomic import output_error
-from genkit.run.call import Outcome
+from genkit.run.verb import Outcome
 
 if TYPE_CHECKING:
     from genkit.run.report import Reporter

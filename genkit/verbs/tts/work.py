@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genkit.errors import InputError, UsageError
-from genkit.run.call import Outcome, run_plan
+from genkit.run.call import run_plan
+from genkit.run.verb import Outcome
 from genkit.run.work import Work, make_folder, naming
 from genkit.verbs.tts import subtitles
 
@@ -28,15 +29,20 @@ if TYPE_CHECKING:
     from genkit.run.session import Session
     from genkit.run.settings import Run
     from genkit.run.verb import Context
+    from genkit.verbs.tts.declaration import TtsDeclaration
     from genkit.verbs.tts.request import SpeechRequest
-    from genkit.verbs.tts.verb import Tts
 
 LETTERS_A_SECOND = 15.0  # of English read aloud
 SHARES = {"FLAC": 0.6, "OGG": 0.2, "MP3": 0.2}  # of the bytes of bare samples
 
 
 def run_speech(
-    verb: Tts, request: SpeechRequest, context: Context, reporter: Reporter, session: Session, stop: threading.Event | None
+    verb: TtsDeclaration,
+    request: SpeechRequest,
+    context: Context,
+    reporter: Reporter,
+    session: Session,
+    stop: threading.Event | None,
 ) -> Outcome:
     """Plan what a request asks for, and say it into files.
 
@@ -55,7 +61,7 @@ def run_speech(
     return run_plan(verb, context, plan, reporter, work, stop=stop, stopping=stopping)
 
 
-def plan_speech(verb: Tts, request: SpeechRequest, context: Context) -> Plan:
+def plan_speech(verb: TtsDeclaration, request: SpeechRequest, context: Context) -> Plan:
     """Where every output goes, and about how large it will be.
 
     Raises:
@@ -125,10 +131,16 @@ class _Speech:
 class SpeechWork(Work):
     """Once `stop` is set, an output is left at the end of its sentence: books take hours."""
 
-    verb: Tts
+    verb: TtsDeclaration
 
     def __init__(
-        self, verb: Tts, request: SpeechRequest, context: Context, reporter: Reporter, session: Session, stop: threading.Event
+        self,
+        verb: TtsDeclaration,
+        request: SpeechRequest,
+        context: Context,
+        reporter: Reporter,
+        session: Session,
+        stop: threading.Event,
     ):
         super().__init__(verb, context, reporter, session)
         self._request, self._stop = request, stop

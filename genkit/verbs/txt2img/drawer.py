@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from genkit.errors import GenkitError, UsageError
-from genkit.run.outputs import Sample
+from genkit.run.drawn import Sample
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from genkit.run.session import Session
     from genkit.run.steps import Steps
     from genkit.run.verb import Context, Notify
+    from genkit.verbs.txt2img.declaration import Txt2imgDeclaration
     from genkit.verbs.txt2img.job import Setup
     from genkit.verbs.txt2img.resolver import Planned
-    from genkit.verbs.txt2img.verb import Txt2img
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Sheet:
 class Drawer:
     """Draws: sets the model up as the pictures want it, and loads what enlarges them; lets steps be seen."""
 
-    def __init__(self, verb: Txt2img, context: Context, planned: Sequence[Planned]):
+    def __init__(self, verb: Txt2imgDeclaration, context: Context, planned: Sequence[Planned]):
         self.verb, self.context, self.planned = verb, context, planned
         self._setup: Setup | None = None
         self._enlargers: dict[str, Callable[[Picture, Notify], Picture]] = {}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from genkit.errors import UsageError
 from genkit.run import option
-from genkit.run.outputs import Output, Outputs
+from genkit.run.drawn import Output, Outputs
 from genkit.verbs.txt2img.drawer import Drawer, Sheet
 from genkit.verbs.txt2img.prompt_lists import Line, gather, lines_of_prompts, unquoted
 from genkit.verbs.txt2img.prompts import expand, numbered, plain, slug
@@ -21,8 +21,8 @@ from genkit.verbs.txt2img.values import Values, is_on, names_seed, overridden, p
 
 if TYPE_CHECKING:
     from genkit.run.verb import Context
+    from genkit.verbs.txt2img.declaration import Txt2imgDeclaration
     from genkit.verbs.txt2img.source_settings import SourceSettings
-    from genkit.verbs.txt2img.verb import Txt2img
 
 RANDOM_SEEDS = 1 << 32
 MOST_LOOKED_AT = 2000  # files of a folder in which an earlier run is looked for
@@ -44,7 +44,7 @@ class Request:
     recorded: Mapping[str, Any] = field(default_factory=dict)
 
 
-def outputs_of(verb: Txt2img, context: Context, source: SourceSettings | None, notes: Sequence[str]) -> Outputs:
+def outputs_of(verb: Txt2imgDeclaration, context: Context, source: SourceSettings | None, notes: Sequence[str]) -> Outputs:
     """Give every picture its seed, its options and its name.
 
     Raises:
@@ -81,7 +81,7 @@ def outputs_of(verb: Txt2img, context: Context, source: SourceSettings | None, n
     )
 
 
-def _request(verb: Txt2img, context: Context, source: SourceSettings | None) -> tuple[Request, list[str]]:
+def _request(verb: Txt2imgDeclaration, context: Context, source: SourceSettings | None) -> tuple[Request, list[str]]:
     """What is asked for, and what of a source's settings cannot be."""
     from genkit.run.lists import parse_grid
     from genkit.verbs.txt2img.source_settings import without_foreign

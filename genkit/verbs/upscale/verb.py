@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from genkit.media.pictures.formats import Probe
     from genkit.media.pictures.picture import Picture
     from genkit.models.shapes import TransformModel
-    from genkit.run.plan import Choice
+    from genkit.run.item import Choice
     from genkit.run.settings import Run
     from genkit.verbs.upscale.task import UpscaleOptions
 
@@ -76,7 +76,7 @@ class Upscale(PictureVerb):
     def choose(self, context: Context, facts: Probe) -> Choice | None:
         """The photo network for a JPEG that was compressed hard: the ordinary ones draw its blocks and its ringing larger."""
         from genkit import cards
-        from genkit.run.plan import Choice
+        from genkit.run.item import Choice
         from genkit.verbs.upscale.task import WORN
 
         worn = facts.quality is not None and facts.quality <= WORN.get(_scale_of(context), 0)
