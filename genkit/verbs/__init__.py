@@ -1,4 +1,5 @@
-"""The verbs: a folder each, with its declaration (`verb.py`), its algorithm (`task.py`) and what only it needs.
+"""The verbs: a folder each, with its declaration (`verb.py`; the options in `declaration.py`, where further files take them),
+its algorithm (`task.py`) and what only it needs.
 
 This table is all that the list of commands needs; a declaration is imported when its verb is called.
 """
