@@ -91,9 +91,8 @@ def config_path(given: str, folder: str) -> Path:
     if name in shipped:
         return shipped[name]
     if path.suffix or path.name != given:
-        raise UsageError(
-            f"--config {given}: no such file", "or a name that ships, such as genkit-x4-photo", code="missing-input"
-        )
+        reason = "no regular file" if path.exists() else "no such file"
+        raise UsageError(f"--config {given}: {reason}", "or a name that ships, such as genkit-x4-photo", code="missing-input")
     import difflib
 
     verb = [each for each, file in shipped.items() if file.parent.name == folder]
