@@ -17,7 +17,8 @@ from PIL import Image
 
 from genkit.errors import GenkitError
 from genkit.media import recipe
-from genkit.media.pictures import containers, images, metadata, parameters, xmp
+from genkit.media.parameters.reading import read_parameters
+from genkit.media.pictures import containers, images, metadata, xmp
 from genkit.media.pictures.headers import probe
 
 SECONDS = 4.0  # of this process for all looks at one file; what was found took ten times that at least
@@ -149,7 +150,8 @@ def look(path: Path) -> None:
         out = metadata.outgoing(picture.metadata, "JPEG", 8, 8, 3, {"verb": "upscale"}, strip=False)
         xmp.trim(out.xmp or "")
     recipe.read_recipe(path)
-    parameters.read_parameters(path)
+    with suppress(GenkitError):
+        read_parameters(path)
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -242,7 +242,8 @@ class PictureWork(Work):
                 made = self.verb.apply(model, loaded.picture, own)
             return _Loaded(made, loaded.recipe, steps.brought if steps is not None else {})
 
-        return [process] * min(self._workers(place, model) for model in models.values())
+        heaviest = max(models.values(), key=lambda one: (one.stochastic, one.pixel_bytes))
+        return [process] * self._workers(place, heaviest)
 
     def _workers(self, place: Runtime, model: PixelModel) -> int:
         """How many pictures to process at once: on a CPU several, each on threads of its own.

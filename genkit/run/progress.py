@@ -64,7 +64,8 @@ class Lines(Progress):
         self._begun = time.monotonic()
         self._name, self._share, self._amount = "", 0.0, ""
         self._over = threading.Event()
-        threading.Thread(target=self._tell, name="progress", daemon=True).start()
+        self._teller = threading.Thread(target=self._tell, name="progress", daemon=True)
+        self._teller.start()
 
     def begin(self, name: str) -> None:
         self._name, self._share, self._amount = name, 0.0, ""
@@ -78,6 +79,7 @@ class Lines(Progress):
 
     def stop(self) -> None:
         self._over.set()
+        self._teller.join()  # what it is saying belongs before what comes next
 
     def _tell(self) -> None:
         while not self._over.wait(EVERY_S):

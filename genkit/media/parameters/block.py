@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 NEGATIVE = "Negative prompt:"
 MOST, LONGEST = 500, 1 << 18  # settings of a line, and its letters: each value that does not end is looked for to the end
 ENOUGH = 3  # settings on one line, so that it is one of settings though it does not begin with the steps
-_NAME = re.compile(r"[\s,]*([A-Za-z][\w \-/.]{0,60}):\s{0,8}")
+_BETWEEN = re.compile(r"[\s,]*")
+_NAME = re.compile(r"([A-Za-z][\w \-/.]{0,60}):\s{0,8}")
 _QUOTED = re.compile(r'"(?:\\.|[^"\\])*"(?=\s*(?:,|$))')
 _STEPS = re.compile(r"\s*Steps: ?\d+\s*(?:,|$)")
 _ONE_LINE = re.compile(r"(?<=\s)Steps: ?\d+, (?=[A-Z][\w ]{0,30}: )")
@@ -73,6 +74,7 @@ def settings_of(line: str) -> dict[str, str]:
     found: dict[str, str] = {}
     line, place, count = line[:LONGEST], 0, 0
     while place < len(line) and count < MOST:
+        place = between.end() if (between := _BETWEEN.match(line, place)) else place
         name = _NAME.match(line, place)
         if name is None:
             comma = line.find(",", place)
