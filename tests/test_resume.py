@@ -205,6 +205,12 @@ def wait_for_output(process: subprocess.Popen[bytes], count: int) -> list[bytes]
     return [process.stdout.readline() for _ in range(count)]
 
 
+def wait_for_start(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdout is not None
+    while b'"start"' not in (line := process.stdout.readline()):
+        assert line, process.communicate()[1]  # it has ended
+
+
 def test_ctrl_c_finishes_the_file_in_hand_and_says_how_to_go_on(start_echo: Start, picture: Save):
     fill("in", 12, picture)
     process = start_echo("upscale", "in", "-o", "out", seconds=0.1)
@@ -225,8 +231,7 @@ def test_the_second_ctrl_c_drops_everything_at_once(start_echo: Start, picture: 
     fill("in", 4, picture)
     process = start_echo("upscale", "in", "-o", "out", "--json", seconds=30)
     assert process.stdout is not None
-    while b'"start"' not in process.stdout.readline():
-        pass
+    wait_for_start(process)
     process.send_signal(signal.SIGINT)
     time.sleep(0.3)
     begun = time.monotonic()
@@ -243,8 +248,7 @@ def test_the_second_ctrl_c_leaves_networks_in_the_midst_of_their_work(picture: S
     command = [sys.executable, "-m", "genkit", "upscale", "in", "-o", "out", "--json", "--device", "cpu"]
     process = subprocess.Popen(command, env=environment() | {"OMP_NUM_THREADS": "2"}, stdout=-1, stderr=-1)
     assert process.stdout is not None
-    while b'"start"' not in process.stdout.readline():
-        pass
+    wait_for_start(process)
     time.sleep(1)
     for _ in range(2):
         process.send_signal(signal.SIGINT)
