@@ -177,7 +177,7 @@ def run() -> NoReturn:
     one of ours still works. Only the command does this: a program that calls `main` has an end of its own.
     """
     # Threads that spin while they wait for each other make everything several times slower as soon as another program takes a
-    # core, and save little on an idle machine (figures: docs/measured.md). Read when torch loads its OpenMP library.
+    # core, and save nothing that shows on an idle machine (docs/measured.md). Read when torch loads its OpenMP library.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     code = main()
     if any(thread.name.startswith("genkit-") for thread in threading.enumerate()):
