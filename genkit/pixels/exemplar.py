@@ -1,0 +1,258 @@
+"""Fill a hole with texture of the same picture: patches that fit each other and the tones of a guide, coarse to fine.
+
+Wexler et al. 2007 ("Space-Time Completion of Video", section 3): find for every patch over the hole the most similar one of the
+known picture, let all of them vote for the pixels, again and again, from a coarse level of a pyramid to the finest. Patches are
+compared by their detail (what a small blur takes away) and by gradients (Darabi et al. 2012, "Image Melding", section 3.1); by
+tone they are compared with what the level before painted, at the coarsest with the guide. So a blurred guide says the tones and
+attracts no flat patches: the first search leaves the hole's detail out of account. A patch may be lighter or darker than it was
+by `BIAS` (the bias of section 3.1 there).
+
+Pictures are float32 (H, W, 3), 0 to 255; masks (H, W) bool.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from genkit.pixels.patchmatch import CHANNELS, COMPILED, RADIUS, Field, in_parts
+
+COARSEST = 24  # pixels: how thick the hole is at the coarsest level
+FEWEST = 64  # sources; with less there is nothing to take
+BIAS = 12.0  # of 255
+TONE = 1.0  # weight of the tone
+EDGE = 1.0  # weight of gradients
+PAD = RADIUS + 1
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+TURNS_COARSE, TURNS_FINE = 10, 3
+SHARP = 0.3
+CENTRE = 3.0
+
+
+def synthesise(
+    guided: np.ndarray, unknown: np.ndarray, hole: np.ndarray, thick: int, seed: int, threads: int = 1
+) -> np.ndarray | None:
+    """New pixels (H, W, 3) for `hole` and a rim of `RADIUS` pixels around it, elsewhere as `guided` has it.
+
+    `guided` has the guide in the hole; `unknown` is all that may not be a source, the hole included (what `guided` shows of the
+    rest of it is not looked at, but should be of a likely tone). `thick` is the hole's thickness in pixels. None where the known
+    part is too small to take anything from.
+    """
+    levels = [(guided, unknown, hole)]
+    while thick > COARSEST << (len(levels) - 1) and min(levels[-1][0].shape[:2]) > 8 * RADIUS:
+        levels.append(_halved(*levels[-1]))
+    painted: np.ndarray | None = None
+    found: _Level | None = None
+    for number in range(len(levels) - 1, -1, -1):
+        picture, hidden, wanted = levels[number]
+        tones = picture if painted is None else np.where(wanted[..., None], _doubled(painted, picture.shape), picture)
+        level = _Level(tones, hidden, wanted, found, seed * 16 + number, threads)
+        if not len(level.field.sources) >= FEWEST:
+            if number == 0:
+                return None
+            continue
+        painted = level.paint(last=number == 0)
+        found = level
+    return painted
+
+
+class _Level:
+    """One level of the pyramid: features, field and the picture so far, all padded by `PAD`."""
+
+    def __init__(
+        self, tones: np.ndarray, unknown: np.ndarray, hole: np.ndarray, before: _Level | None, seed: int, threads: int
+    ):
+        self.seed, self.threads, self.first = seed, threads, before is None
+        around = ((PAD, PAD), (PAD, PAD))
+        self.picture = np.pad(tones, (*around, (0, 0)), mode="edge")
+        self.voted = self.picture.copy()
+        self.hole = np.pad(hole, around)
+        outside = np.pad(np.zeros(hole.shape, bool), around, constant_values=True)
+        known = ~(np.pad(unknown, around, constant_values=True))
+        self.shape = self.hole.shape
+        self.low = blurred(self.picture)
+        self.features = np.zeros((2, *self.shape, CHANNELS), np.float32)
+        self.features[0, ..., 5:] = self.low
+        self._describe()
+        self.features[1] = self.features[0, :, ::-1]
+        self.features[1, ..., 3:5] = _gradients(self.picture[:, ::-1])
+        self.weights = np.zeros((*self.shape, CHANNELS), np.float32)
+        self.weights[known, :5] = 1
+        self.weights[..., 5:] = TONE
+        self.weights[outside] = 0
+        self.weights[~known & ~self.hole] = 0
+        valid = ~widened(~known, RADIUS + 1)
+        self.valid = np.stack([valid, valid[:, ::-1]]).reshape(-1)
+        inside = widened(self.hole, RADIUS) & ~outside
+        targets = np.flatnonzero(inside)
+        self.penalty = np.zeros(self.valid.size, np.float32)
+        self.field = Field(
+            self.features.reshape(-1),
+            self.weights.reshape(-1),
+            self.penalty,
+            self.shape[1],
+            self.valid,
+            targets,
+            self._taken_over(before, targets),
+            threads,
+        )
+
+    def _describe(self) -> None:
+        """Detail and gradients of the picture as it is now."""
+        self.features[0, ..., :3] = self.picture - self.low
+        self.features[0, ..., 3:5] = _gradients(self.picture)
+
+    def _taken_over(self, before: _Level | None, targets: np.ndarray) -> np.ndarray:
+        """The sources that the level before found, in twice as many pixels."""
+        if before is None:
+            return np.full(len(targets), -1)
+        row, column = np.divmod(targets, self.shape[1])
+        row, column = row - PAD, column - PAD
+        number = before.field.numbers[(row // 2 + PAD) * before.shape[1] + column // 2 + PAD]
+        source = before.field.places[number]
+        plane, rest = np.divmod(source, before.shape[0] * before.shape[1])
+        down, across = np.divmod(rest, before.shape[1])
+        down, across = 2 * (down - PAD) + row % 2 + PAD, 2 * (across - PAD) + column % 2 + PAD
+        place = (plane * self.shape[0] + down) * self.shape[1] + across
+        good = (number >= 0) & (down < self.shape[0]) & (across < self.shape[1])
+        return np.where(good, place, -1)
+
+    def paint(self, *, last: bool) -> np.ndarray:
+        turns = TURNS_COARSE if self.first else TURNS_FINE
+        reach = max(self.shape) if self.first else 16
+        self.field.measure(self.seed)
+        if self.first:
+            self.field.improve(self.seed * 64, reach, (8, 4, 2, 1, 1))
+        self._vote(1.0)
+        self.weights[self.hole, :5] = 1
+        for turn in range(turns):
+            self._describe()
+            self.field.measure(self.seed)
+            self.field.improve(self.seed * 64 + turn + 1, reach, (2, 1) if not self.first else (4, 2, 1))
+            self._vote(1.0 if turn + 1 < turns or not last else SHARP)
+        return self.voted[PAD:-PAD, PAD:-PAD]
+
+    def _vote(self, sharp: float) -> None:
+        costs = self.field.costs
+        spread = max(float(np.quantile(costs, 0.75)), 1.0) * 0.5 * sharp
+        shares = np.exp(-np.minimum(costs / (2 * spread), 30)).astype(np.float32)
+        offsets = np.arange(-RADIUS, RADIUS + 1)
+        near = np.exp(-(offsets[:, None] ** 2 + offsets**2) / (2 * (CENTRE * sharp) ** 2)).astype(np.float32)
+        result = self.voted.reshape(-1, 3)
+
+        def work(start: int, stop: int) -> None:
+            _votes(
+                self.features.reshape(-1, CHANNELS),
+                self.shape[1],
+                self.field.targets,
+                self.field.numbers,
+                self.field.places,
+                shares,
+                near,
+                np.float32(BIAS),
+                result,
+                start,
+                stop,
+            )
+
+        in_parts(work, len(self.field.targets), self.threads)
+        self.picture[self.hole] = self.voted[self.hole]
+
+
+@njit(**COMPILED)
+def _votes(
+    features: np.ndarray,
+    width: int,
+    voters: np.ndarray,
+    numbers: np.ndarray,
+    places: np.ndarray,
+    shares: np.ndarray,
+    near: np.ndarray,
+    bias: float,
+    result: np.ndarray,
+    start: int,
+    stop: int,
+) -> None:
+    for index in range(start, stop):
+        pixel = voters[index]
+        total = np.float32(0)
+        red, green, blue = np.float32(0), np.float32(0), np.float32(0)
+        for down in range(-RADIUS, RADIUS + 1):
+            for across in range(-RADIUS, RADIUS + 1):
+                shift = down * width + across
+                number = numbers[pixel + shift]
+                if number < 0:
+                    continue
+                source = places[number] - shift
+                share = shares[number] * near[down + RADIUS, across + RADIUS]
+                total += share
+                for channel in range(3):
+                    there = features[source, 5 + channel]
+                    moved = min(max(features[pixel, 5 + channel] - there, -bias), bias)
+                    value = share * (features[source, channel] + there + moved)
+                    if channel == 0:
+                        red += value
+                    elif channel == 1:
+                        green += value
+                    else:
+                        blue += value
+        if total > 0:
+            result[pixel, 0], result[pixel, 1], result[pixel, 2] = red / total, green / total, blue / total
+
+
+def _gradients(picture: np.ndarray) -> np.ndarray:
+    grey = picture @ LUMA
+    result = np.zeros((*grey.shape, 2), np.float32)
+    result[:, :-1, 0] = np.diff(grey, axis=1)
+    result[:-1, :, 1] = np.diff(grey, axis=0)
+    return result * np.float32(EDGE)
+
+
+def blurred(picture: np.ndarray) -> np.ndarray:
+    """By binomial weights over 5 pixels, twice; edges repeated."""
+    for axis in (0, 1, 0, 1):
+        pad = [(0, 0)] * picture.ndim
+        pad[axis] = (2, 2)
+        wide, length = np.pad(picture, pad, mode="edge"), picture.shape[axis]
+        taken = [np.take(wide, range(step, step + length), axis) for step in range(5)]
+        picture = (taken[0] + taken[4] + 4 * (taken[1] + taken[3]) + 6 * taken[2]) / np.float32(16)
+    return picture
+
+
+def widened(mask: np.ndarray, radius: int) -> np.ndarray:
+    """A mask grown by a square of `radius`."""
+    for axis in (0, 1):
+        pad = [(0, 0)] * 2
+        pad[axis] = (radius, radius)
+        wide, length = np.pad(mask, pad), mask.shape[axis]
+        mask = np.logical_or.reduce([np.take(wide, range(step, step + length), axis) for step in range(2 * radius + 1)])
+    return mask
+
+
+def _halved(picture: np.ndarray, unknown: np.ndarray, hole: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Half as many pixels a side: means of 2 x 2; unknown where any of the four is."""
+    more = (0, picture.shape[0] % 2), (0, picture.shape[1] % 2)
+    picture = np.pad(picture, (*more, (0, 0)), mode="edge")
+    unknown, hole = np.pad(unknown, more, mode="edge"), np.pad(hole, more, mode="edge")
+
+    def quarters(of: np.ndarray) -> list[np.ndarray]:
+        return [of[row::2, column::2] for row in (0, 1) for column in (0, 1)]
+
+    mean = np.add.reduce(quarters(picture)) / np.float32(4)
+    return mean, np.logical_or.reduce(quarters(unknown)), np.logical_or.reduce(quarters(hole))
+
+
+def _doubled(picture: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Linearly to twice as many pixels a side, cut to `shape`."""
+    for axis in (0, 1):
+        before, after = np.roll(picture, 1, axis), np.roll(picture, -1, axis)
+        edge: list[slice | int] = [slice(None)] * 3
+        edge[axis] = 0
+        before[tuple(edge)] = picture[tuple(edge)]
+        edge[axis] = -1
+        after[tuple(edge)] = picture[tuple(edge)]
+        both = np.stack([(3 * picture + before) / 4, (3 * picture + after) / 4], axis + 1)
+        size = list(picture.shape)
+        size[axis] *= 2
+        picture = both.reshape(size).astype(np.float32)
+    return picture[: shape[0], : shape[1]]
