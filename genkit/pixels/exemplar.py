@@ -15,17 +15,22 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from genkit.pixels.membrane import spread_inwards
 from genkit.pixels.patchmatch import CHANNELS, COMPILED, RADIUS, Field, in_parts
 
 COARSEST = 24  # pixels: how thick the hole is at the coarsest level
 FEWEST = 64  # sources; with less there is nothing to take
 BIAS = 12.0  # of 255
+PLAIN = False
+TONE_FIRST = 0.1
 TONE = 1.0  # weight of the tone
 EDGE = 1.0  # weight of gradients
 PAD = RADIUS + 1
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 TURNS_COARSE, TURNS_FINE = 10, 3
 SHARP = 0.3
+REACH = 8
+NEAR = 1.0
 CENTRE = 3.0
 
 
@@ -63,13 +68,14 @@ class _Level:
         self, tones: np.ndarray, unknown: np.ndarray, hole: np.ndarray, before: _Level | None, seed: int, threads: int
     ):
         self.seed, self.threads, self.first = seed, threads, before is None
+        self.plain = self.first or PLAIN
         around = ((PAD, PAD), (PAD, PAD))
         self.picture = np.pad(tones, (*around, (0, 0)), mode="edge")
         self.voted = self.picture.copy()
         self.hole = np.pad(hole, around)
         outside = np.pad(np.zeros(hole.shape, bool), around, constant_values=True)
         known = ~(np.pad(unknown, around, constant_values=True))
-        self.shape = self.hole.shape
+        self.known, self.shape = known, self.hole.shape
         self.low = blurred(self.picture)
         self.features = np.zeros((2, *self.shape, CHANNELS), np.float32)
         self.features[0, ..., 5:] = self.low
@@ -77,8 +83,8 @@ class _Level:
         self.features[1] = self.features[0, :, ::-1]
         self.features[1, ..., 3:5] = _gradients(self.picture[:, ::-1])
         self.weights = np.zeros((*self.shape, CHANNELS), np.float32)
-        self.weights[known, :5] = 1
-        self.weights[..., 5:] = TONE
+        self.weights[known, :5] = NEAR
+        self.weights[..., 5:] = TONE_FIRST if self.first else TONE
         self.weights[outside] = 0
         self.weights[~known & ~self.hole] = 0
         valid = ~widened(~known, RADIUS + 1)
@@ -99,7 +105,7 @@ class _Level:
 
     def _describe(self) -> None:
         """Detail and gradients of the picture as it is now."""
-        self.features[0, ..., :3] = self.picture - self.low
+        self.features[0, ..., :3] = self.picture if self.plain else self.picture - self.low
         self.features[0, ..., 3:5] = _gradients(self.picture)
 
     def _taken_over(self, before: _Level | None, targets: np.ndarray) -> np.ndarray:
@@ -130,7 +136,10 @@ class _Level:
             self.field.measure(self.seed)
             self.field.improve(self.seed * 64 + turn + 1, reach, (2, 1) if not self.first else (4, 2, 1))
             self._vote(1.0 if turn + 1 < turns or not last else SHARP)
-        return self.voted[PAD:-PAD, PAD:-PAD]
+        if REACH:
+            rim = self.known & widened(self.hole, 1)
+            self.picture[self.hole] += spread_inwards(self.picture - self.voted, rim, self.hole, REACH, self.threads)[self.hole]
+        return self.picture[PAD:-PAD, PAD:-PAD]
 
     def _vote(self, sharp: float) -> None:
         costs = self.field.costs
@@ -149,7 +158,7 @@ class _Level:
                 self.field.places,
                 shares,
                 near,
-                np.float32(BIAS),
+                np.float32(-1 if self.plain else BIAS),
                 result,
                 start,
                 stop,
@@ -189,7 +198,7 @@ def _votes(
                 for channel in range(3):
                     there = features[source, 5 + channel]
                     moved = min(max(features[pixel, 5 + channel] - there, -bias), bias)
-                    value = share * (features[source, channel] + there + moved)
+                    value = share * (features[source, channel] + (there + moved if bias >= 0 else np.float32(0)))
                     if channel == 0:
                         red += value
                     elif channel == 1:
