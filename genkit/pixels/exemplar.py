@@ -22,7 +22,7 @@ COARSEST = 24  # pixels: how thick the hole is at the coarsest level
 FEWEST = 64  # sources; with less there is nothing to take
 BIAS = 12.0  # of 255
 PLAIN = False
-TONE_FIRST = 0.1
+TONE_FIRST = 0.3
 TONE = 1.0  # weight of the tone
 EDGE = 1.0  # weight of gradients
 PAD = RADIUS + 1
@@ -31,17 +31,21 @@ TURNS_COARSE, TURNS_FINE = 10, 3
 SHARP = 0.3
 REACH = 8
 NEAR = 1.0
+STEP = 48.0
+GAMMA = 1.0
+MIRROR = 0.0
+ALLGAMMA = False
 CENTRE = 3.0
 
 
 def synthesise(
     guided: np.ndarray, unknown: np.ndarray, hole: np.ndarray, thick: int, seed: int, threads: int = 1
 ) -> np.ndarray | None:
-    """New pixels (H, W, 3) for `hole` and a rim of `RADIUS` pixels around it, elsewhere as `guided` has it.
+    """New pixels (H, W, 3) for `hole`, elsewhere as `guided` has it.
 
-    `guided` has the guide in the hole; `unknown` is all that may not be a source, the hole included (what `guided` shows of the
-    rest of it is not looked at, but should be of a likely tone). `thick` is the hole's thickness in pixels. None where the known
-    part is too small to take anything from.
+    `guided` has the guide in the hole; `unknown` is all that may not be a source, the hole included (what `guided` shows of
+    the rest of it is not looked at, but should be of a likely tone). `thick` is the hole's thickness in pixels. None where the
+    known part is too small to take anything from.
     """
     levels = [(guided, unknown, hole)]
     while thick > COARSEST << (len(levels) - 1) and min(levels[-1][0].shape[:2]) > 8 * RADIUS:
@@ -75,13 +79,16 @@ class _Level:
         self.hole = np.pad(hole, around)
         outside = np.pad(np.zeros(hole.shape, bool), around, constant_values=True)
         known = ~(np.pad(unknown, around, constant_values=True))
+        from genkit.pixels.holes import distance
+
+        self.deep = distance(~self.hole, 40)
         self.known, self.shape = known, self.hole.shape
         self.low = blurred(self.picture)
         self.features = np.zeros((2, *self.shape, CHANNELS), np.float32)
         self.features[0, ..., 5:] = self.low
         self._describe()
         self.features[1] = self.features[0, :, ::-1]
-        self.features[1, ..., 3:5] = _gradients(self.picture[:, ::-1])
+        self.features[1, ..., 3:5] = gradients(self.picture[:, ::-1])
         self.weights = np.zeros((*self.shape, CHANNELS), np.float32)
         self.weights[known, :5] = NEAR
         self.weights[..., 5:] = TONE_FIRST if self.first else TONE
@@ -92,6 +99,7 @@ class _Level:
         inside = widened(self.hole, RADIUS) & ~outside
         targets = np.flatnonzero(inside)
         self.penalty = np.zeros(self.valid.size, np.float32)
+        self.penalty[self.valid.size // 2 :] = MIRROR * 49 * 8
         self.field = Field(
             self.features.reshape(-1),
             self.weights.reshape(-1),
@@ -106,7 +114,7 @@ class _Level:
     def _describe(self) -> None:
         """Detail and gradients of the picture as it is now."""
         self.features[0, ..., :3] = self.picture if self.plain else self.picture - self.low
-        self.features[0, ..., 3:5] = _gradients(self.picture)
+        self.features[0, ..., 3:5] = gradients(self.picture)
 
     def _taken_over(self, before: _Level | None, targets: np.ndarray) -> np.ndarray:
         """The sources that the level before found, in twice as many pixels."""
@@ -138,13 +146,17 @@ class _Level:
             self._vote(1.0 if turn + 1 < turns or not last else SHARP)
         if REACH:
             rim = self.known & widened(self.hole, 1)
-            self.picture[self.hole] += spread_inwards(self.picture - self.voted, rim, self.hole, REACH, self.threads)[self.hole]
+            error = self.picture - self.voted
+            error *= np.maximum(1 - (np.abs(error).max(2, keepdims=True) / STEP) ** 2, 0)
+            self.picture[self.hole] += spread_inwards(error, rim, self.hole, REACH, self.threads)[self.hole]
         return self.picture[PAD:-PAD, PAD:-PAD]
 
     def _vote(self, sharp: float) -> None:
         costs = self.field.costs
         spread = max(float(np.quantile(costs, 0.75)), 1.0) * 0.5 * sharp
         shares = np.exp(-np.minimum(costs / (2 * spread), 30)).astype(np.float32)
+        if GAMMA > 1 and (self.first or ALLGAMMA):
+            shares *= (GAMMA ** -np.minimum(self.deep.reshape(-1)[self.field.targets], 40)).astype(np.float32)
         offsets = np.arange(-RADIUS, RADIUS + 1)
         near = np.exp(-(offsets[:, None] ** 2 + offsets**2) / (2 * (CENTRE * sharp) ** 2)).astype(np.float32)
         result = self.voted.reshape(-1, 3)
@@ -209,7 +221,8 @@ def _votes(
             result[pixel, 0], result[pixel, 1], result[pixel, 2] = red / total, green / total, blue / total
 
 
-def _gradients(picture: np.ndarray) -> np.ndarray:
+def gradients(picture: np.ndarray) -> np.ndarray:
+    """Of luma, to the right and down: (H, W, 2); 0 at the far edges."""
     grey = picture @ LUMA
     result = np.zeros((*grey.shape, 2), np.float32)
     result[:, :-1, 0] = np.diff(grey, axis=1)

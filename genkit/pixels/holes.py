@@ -116,6 +116,14 @@ def depth(mask: np.ndarray, most: int = 192) -> tuple[np.ndarray, int]:
     return deep * step, step
 
 
+def depth_of(hole: np.ndarray, box: Box, shape: tuple[int, ...]) -> int:
+    """How deep a hole (h, w) in a box of a picture of `shape` is, in pixels; what lies around it, if anything, is known."""
+    wide = box.grown(max(2, max(hole.shape) // 32), shape)
+    whole = np.zeros((wide.height, wide.width), bool)
+    whole[box.top - wide.top : box.bottom - wide.top, box.left - wide.left : box.right - wide.left] = hole
+    return int(depth(whole)[0].max())
+
+
 def _cells(mask: np.ndarray) -> np.ndarray:
     height, width = -(-mask.shape[0] // CELL), -(-mask.shape[1] // CELL)
     cells = np.zeros((height, width), bool)

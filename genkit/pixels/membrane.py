@@ -1,9 +1,10 @@
 """Let what was painted meet what is around it without a step: a screened Poisson equation, compiled by numba.
 
-Cloning in the gradient domain (Pérez et al. 2003, "Poisson Image Editing", section 2) keeps the gradients of what is laid in and
-the values of what is around it: to the filling is added the smoothest surface that has, on the rim, the error made there. Ours is
-screened (Bhat et al. 2008, "Fourier Analysis of the 2D Screened Poisson Equation"): it falls to nothing over `reach` pixels, so
-that an edge which does not meet its other half leaves no stain in the whole hole. Solved by red-black over-relaxation (Young 1954).
+Cloning in the gradient domain (Pérez et al. 2003, "Poisson Image Editing", section 2) keeps the gradients of what is laid in
+and the values of what is around it: to the filling is added the smoothest surface that has, on the rim, the error made there.
+Ours is screened (Bhat et al. 2008, "Fourier Analysis of the 2D Screened Poisson Equation"): it falls to nothing over `reach`
+pixels, so that an edge which does not meet its other half leaves no stain in the whole hole. Solved by red-black
+over-relaxation (Young 1954).
 """
 
 from __future__ import annotations

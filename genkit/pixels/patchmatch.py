@@ -1,13 +1,14 @@
 """Which places of a picture look most like each place of its hole: a nearest-neighbour field of patches, compiled by numba.
 
-PatchMatch (Barnes et al. 2009, "PatchMatch: A Randomized Correspondence Algorithm for Structural Image Editing", sections 3.1 to
-3.3): take over what a neighbour has found, then try at random in ever smaller windows. Mirrored sources (Barnes et al. 2010) are
-a second plane behind the first, so that the same search finds them. Ours reads one field and writes the next, neighbours at
+PatchMatch (Barnes et al. 2009, "PatchMatch: A Randomized Correspondence Algorithm for Structural Image Editing", sections 3.1
+to 3.3): take over what a neighbour has found, then try at random in ever smaller windows. Mirrored sources (Barnes et al. 2010)
+are a second plane behind the first, so that the same search finds them. Ours reads one field and writes the next, neighbours at
 several distances as in jump flooding (Rong and Tan 2006), and draws each random number from its place and sweep: the result is
 the same however many threads work on it.
 
-Places are flat indices into arrays of one shape (planes, H, W); the features of a place are `CHANNELS` float32 that lie together.
-What is a source at all is `valid`; the caller keeps it `RADIUS` away from the edges, so that no patch leaves its plane.
+Places are flat indices into arrays of one shape (planes, H, W); the features of a place are `CHANNELS` float32 that lie
+together. What is a source at all is `valid`; the caller keeps it `RADIUS` away from the edges, so that no patch leaves its
+plane.
 """
 
 from __future__ import annotations

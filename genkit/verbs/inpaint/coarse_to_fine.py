@@ -26,7 +26,7 @@ import torch
 from genkit import runtime
 from genkit.errors import RunError
 from genkit.pixels.blending import lay_in
-from genkit.pixels.holes import Box, box_of, depth
+from genkit.pixels.holes import Box, box_of, depth, depth_of
 from genkit.pixels.resample import resize
 from genkit.pixels.tiling import store, to_images
 from genkit.pixels.transparency import bleed
@@ -79,7 +79,7 @@ class HoleFiller:
         return filled[box.top - crop.top : box.bottom - crop.top, box.left - crop.left : box.right - crop.left]
 
     def _in_levels(self, pixels: np.ndarray, unknown: np.ndarray, todo: np.ndarray, box: Box) -> np.ndarray:
-        thick = 2 * _depth_of(todo, box, unknown.shape)
+        thick = 2 * depth_of(todo, box, unknown.shape)
         levels = 0
         while thick > self._reach << levels:
             levels += 1
@@ -210,14 +210,6 @@ def _square(box: Box, side: int, shape: tuple[int, ...]) -> Box:
     top = min(max(0, (box.top + box.bottom - height) // 2), shape[0] - height)
     left = min(max(0, (box.left + box.right - width) // 2), shape[1] - width)
     return Box(top, left, top + height, left + width)
-
-
-def _depth_of(todo: np.ndarray, box: Box, shape: tuple[int, ...]) -> int:
-    """How deep the hole in a box is; with a rim of what is known around it, where the picture goes on."""
-    wide = box.grown(max(2, max(todo.shape) // 32), shape)
-    whole = np.zeros((wide.height, wide.width), bool)
-    whole[box.top - wide.top : box.bottom - wide.top, box.left - wide.left : box.right - wide.left] = todo
-    return int(depth(whole)[0].max())
 
 
 def _fit(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 The mask is grown by a few pixels, for what is to go leaves a rim behind, and the filling is blended into the picture over a few
 more (`blending.py`). All of that is hidden from the model. Pixels beyond are not touched, so they are equal bit for bit. Holes
-that lie apart are filled one after another (`holes.py`), each in a crop (`coarse_to_fine.py`); a later one sees the earlier.
+that lie apart are filled one after another (`holes.py`), each in a crop (`coarse_to_fine.py`), and given the texture that they
+lack (`texture.py`); a later one sees the earlier.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ MOST = 1024  # pixels that a mask may be grown or feathered by
 
 @dataclass(frozen=True)
 class InpaintOptions:
-    """`grow` and `feather` in pixels."""
+    """`grow` and `feather` in pixels; `texture` is how much of the surroundings' texture is added, None decides by itself."""
 
     grow: int = GROW
     feather: int = FEATHER
+    texture: float | None = None
     model_options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -67,6 +69,7 @@ def inpaint(
     from genkit.pixels.holes import distance_in, find_holes
     from genkit.pixels.transparency import bleed
     from genkit.verbs.inpaint.coarse_to_fine import HoleFiller
+    from genkit.verbs.inpaint.texture import add_texture
 
     check(options)
     if not mask.any():
@@ -90,6 +93,7 @@ def inpaint(
     seen = result if alpha is None else bleed(pixels, alpha)
     seen = result if seen is pixels else seen
     result_alpha = alpha.copy() if alpha is not None and opaque else alpha
+    no_source = unknown if alpha is None else unknown | (alpha == 0)
     for box in boxes:
         distances = distance_in(mask, box, spread)
         todo = unknown[box.slices] & (distances <= spread)
@@ -97,9 +101,11 @@ def inpaint(
             continue
         weights = seam_weights(distances, options.grow, options.feather) * todo
         filling = filler.fill(seen, unknown, todo, box)
+        filling = add_texture(seen, no_source, todo, box, filling, options.texture, seed)
         for target in (result,) if seen is result else (result, seen):
             lay_in(target[box.slices], filling, weights)
         if result_alpha is not None and opaque:
             make_opaque(result_alpha[box.slices], weights)
         unknown[box.slices] &= ~todo
+        no_source[box.slices] &= ~todo
     return result, result_alpha

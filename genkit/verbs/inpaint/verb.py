@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from genkit.errors import UsageError
 from genkit.run import ability
 from genkit.run.option import DRAWING, option
 from genkit.run.settings import GUIDANCE, STEPS
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from genkit.pixels.masks import MaskRule
 
 MASK = "Mask"
+AUTO = "auto"
 HOLE, TRACE = 0.5, 0.01  # how much of what a mask covers must be transparent for it to be a hole's, or to be spoken of
 WAY_OUT = "--mask alpha takes the input's own transparency; a mask is white where it is repainted, and black elsewhere"
 
@@ -65,14 +67,19 @@ class Inpaint(PictureVerb):
     feather: int = option(
         4, "Pixels beyond that, over which it is blended in.", panel=MASK, metavar="N", least=0, most=1024, unit="px"
     )
+    texture: str = option(
+        AUTO,
+        "How much of the texture around a wide hole to add to what the model painted; auto: where it is lacking.",
+        panel=DRAWING,
+        metavar="auto|0-1",
+    )
     candidates: int = option(
         1,
-        "Make N different fillings (_1, _2, ...), where the model draws from noise.",
+        "Make N different fillings (_1, _2, ...): by the model's noise, or the texture's.",
         panel=DRAWING,
         metavar="N",
         least=1,
         most=64,
-        needs="seed",
         recorded=False,
     )
     prompt: str | None = option(None, "What to paint there.", panel=DRAWING, metavar="TEXT", shown=False, of_model=True)
@@ -96,9 +103,23 @@ class Inpaint(PictureVerb):
         return not (name == "mask" and self.mask == "alpha")
 
     def check(self, context: Context) -> None:
-        if context.seed:
-            ability.need(context.card, "seed", "--seed")
+        if self._texture() == 0:  # what takes texture takes it by chance
+            for flag, asked in (("--seed", context.seed), ("--candidates", self.candidates > 1)):
+                if asked:
+                    ability.need(context.card, "seed", flag)
         self._rule()
+
+    def _texture(self) -> float | None:
+        """The share of the texture that is added, None to decide it place by place."""
+        if self.texture == AUTO:
+            return None
+        try:
+            share = float(self.texture)
+        except ValueError:
+            share = -1.0
+        if not 0 <= share <= 1:
+            raise UsageError(f"--texture {self.texture}: expected {AUTO}, or a number from 0 to 1")
+        return share
 
     def _rule(self) -> MaskRule:
         from genkit.pixels import masks
@@ -106,7 +127,7 @@ class Inpaint(PictureVerb):
         return masks.read_rule(self.mask, self.mask_color, self.mask_tolerance, self.mask_box, self.outpaint, self.invert_mask)
 
     def variants(self, context: Context) -> int | None:
-        return self.candidates if "seed" in context.card.can else None
+        return self.candidates if self.candidates > 1 or "seed" in context.card.can else None
 
     def size_of(self, context: Context, width: int, height: int) -> tuple[int, int]:
         from genkit.pixels import masks
@@ -129,7 +150,7 @@ class Inpaint(PictureVerb):
             return picture.with_pixels(pixels, alpha)
         if given is not None and (share := float(mask.mean())) > mask_kinds.MOSTLY:
             context.notify(f"the mask covers {share:.0%} of the picture (--invert-mask repaints the rest)")
-        options = task.InpaintOptions(self.grow, self.feather, context.model_options)
+        options = task.InpaintOptions(self.grow, self.feather, self._texture(), context.model_options)
         opaque = (rule.alpha and not self.invert_mask) or self._fills_a_hole(alpha, mask, context)
         return picture.with_pixels(
             *task.inpaint(model, pixels, alpha, mask, options, context.notify, seed=context.seed, opaque=opaque)
