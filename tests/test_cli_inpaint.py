@@ -166,8 +166,10 @@ def test_a_full_and_a_wrong_mask_fail_that_picture_alone(genkit: Run, picture: A
         (("--outpaint", "0,0,0,0"), "does not grow"),
         (("--outpaint", "5,5,5,5", "--invert-mask"), "--invert-mask without"),
         ((*BOX, "--prompt", "a cat"), "models with it: "),
-        ((*BOX, "--candidates", "3"), "models with it: "),
-        ((*BOX, "--seed", "3"), "models with it: "),
+        ((*BOX, "--candidates", "3", "--texture", "0"), "models with it: "),
+        ((*BOX, "--seed", "3", "--texture", "0"), "models with it: "),
+        ((*BOX, "--texture", "much"), "expected auto, or a number from 0 to 1"),
+        ((*BOX, "--texture", "1.5"), "expected auto, or a number from 0 to 1"),
         ((*BOX, "-o", "mask.png", "--mask-tolerance", "0", "--steps", "3"), "models with it: "),
     ],
 )

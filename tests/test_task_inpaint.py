@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -131,7 +132,7 @@ def test_a_wire_is_filled_at_full_resolution_in_crops() -> None:
 def test_a_thick_hole_goes_coarse_to_fine_without_a_visible_step() -> None:
     model, seen = smooth()
     pixels, mask = scene(256, 256), disc(256, 256, 128, 128, 70)
-    result, _ = inpaint(model, pixels, None, mask, PLAIN)
+    result, _ = inpaint(model, pixels, None, mask, replace(PLAIN, texture=0))
     assert len(seen.crops) > 3
     step = np.abs(np.diff(result.astype(int), axis=1)).max(2)[:, 1:][mask[:, 2:]]
     assert np.percentile(step, 99) <= 8, "the noise around the hole has steps of this size"
@@ -204,3 +205,57 @@ def test_the_shape_pads_by_its_rules_and_hides_what_is_masked(size: tuple[int, i
     assert all(side % 8 == 0 and side >= 16 for side in seen.crops[0])
     with pytest.raises(UsageError, match="no option 'steps'"):
         model(images, masks, steps=3)
+
+
+def leaves(height: int, width: int, kind: type = np.uint8, channels: int = 3) -> np.ndarray:
+    """Coarse noise: what a smooth filling lacks is plain to see."""
+    noise = np.random.default_rng(2).normal(0, 1, (height, width, channels))
+    rough = sum(np.roll(noise, (row, column), (0, 1)) for row in range(3) for column in range(3)) / 3
+    return (np.clip(0.5 + 0.15 * rough, 0, 1) * np.iinfo(kind).max).astype(kind)
+
+
+def roughness(pixels: np.ndarray, where: np.ndarray) -> float:
+    return float(np.abs(np.diff(pixels.astype(float), axis=1)).mean(2)[where[:, 1:]].mean() / np.iinfo(pixels.dtype).max)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_wide_hole_gets_the_texture_around_it(kind: type, channels: int) -> None:
+    pixels, mask = leaves(160, 200, kind, channels), disc(160, 200, 80, 100, 30)
+    filled, _ = inpaint(smooth()[0], pixels, None, mask, PLAIN)
+    plain, _ = inpaint(smooth()[0], pixels, None, mask, replace(PLAIN, texture=0))
+    kept = distance(mask, 5) > 5
+    assert (filled[kept] == pixels[kept]).all()
+    assert roughness(plain, mask) < 0.3 * roughness(pixels, ~mask), "the model painted texture, and the test tests nothing"
+    assert 0.6 < roughness(filled, mask) / roughness(pixels, ~mask) < 1.3
+    half, _ = inpaint(smooth()[0], pixels, None, mask, replace(PLAIN, texture=0.5))
+    assert roughness(plain, mask) < roughness(half, mask) < roughness(filled, mask)
+
+
+def test_the_texture_differs_by_the_seed_and_repeats_by_it() -> None:
+    pixels, mask = leaves(160, 200), disc(160, 200, 80, 100, 30)
+    once, again, other = (inpaint(smooth()[0], pixels, None, mask, PLAIN, seed=seed)[0] for seed in (0, 0, 1))
+    assert (once == again).all() and (once != other).any()
+
+
+@pytest.mark.parametrize("name", ["a smooth picture", "a thin hole"])
+def test_what_lacks_no_texture_stays_as_the_model_gave_it(name: str) -> None:
+    pixels, mask = leaves(160, 200), disc(160, 200, 80, 100, 30)
+    if name == "a smooth picture":
+        pixels = np.repeat(np.linspace(60, 180, 200, dtype=np.uint8)[None, :, None], 160, 0).repeat(3, 2)
+    else:
+        mask = np.zeros_like(mask)
+        mask[80:84, 20:180] = True
+    auto, _ = inpaint(smooth()[0], pixels, None, mask, PLAIN)
+    plain, _ = inpaint(smooth()[0], pixels, None, mask, replace(PLAIN, texture=0))
+    assert (auto == plain).all()
+
+
+def test_no_texture_comes_from_what_is_transparent() -> None:
+    pixels, mask = leaves(160, 200), disc(160, 200, 80, 100, 25)
+    alpha = np.full((160, 200), 255, np.uint8)
+    alpha[:, 130:] = 0
+    one, two = pixels.copy(), pixels.copy()
+    one[:, 130:], two[:, 130:] = (255, 0, 255), (0, 255, 0)
+    painted = [inpaint(smooth()[0], each, alpha, mask, PLAIN)[0][mask & (alpha > 0)] for each in (one, two)]
+    assert (painted[0] == painted[1]).all()
