@@ -4,8 +4,9 @@ Wexler et al. 2007 ("Space-Time Completion of Video", section 3): find for every
 known picture, let all of them vote for the pixels, again and again, from a coarse level of a pyramid to the finest. Patches are
 compared by their detail (what a small blur takes away) and by gradients (Darabi et al. 2012, "Image Melding", section 3.1); by
 tone they are compared with what the level before painted, at the coarsest with the guide. So a blurred guide says the tones and
-attracts no flat patches: the first search leaves the hole's detail out of account. A patch may be lighter or darker than it was
-by `BIAS` (the bias of section 3.1 there).
+attracts no flat patches: the first search leaves the hole's detail out of account, and asks instead for patches that are as
+rough, at full resolution, as what surrounds the hole. A patch may become lighter or darker (the bias of section 3.1 there).
+What is left of a step in tone at the rim is spread inwards (`membrane.py`) at each level.
 
 Pictures are float32 (H, W, 3), 0 to 255; masks (H, W) bool.
 """
@@ -18,24 +19,17 @@ from numba import njit
 from genkit.pixels.membrane import spread_inwards
 from genkit.pixels.patchmatch import CHANNELS, COMPILED, RADIUS, Field, in_parts
 
-COARSEST = 24  # pixels: how thick the hole is at the coarsest level
+COARSEST = 24  # pixels: how thick the hole is at most at the coarsest level
 FEWEST = 64  # sources; with less there is nothing to take
-BIAS = 12.0  # of 255
-PLAIN = False
-TONE_FIRST = 0.3
-TONE = 1.0  # weight of the tone
-EDGE = 1.0  # weight of gradients
+BIAS = 12.0  # of 255: how much lighter or darker a patch may become
+ROUGHNESS = 3.0  # weight of how rough the surroundings are, against that of colours, 1
+TURNS_FIRST, TURNS = 10, 3  # of searching and voting, at the coarsest level and at the others
+NEAR = 16  # pixels: how far the finer levels look around what the coarser found
+CENTRE, SHARP = 3.0, 0.3  # how wide the votes of one patch reach; the last ones are so much narrower, and choosier
+REACH = 8.0  # pixels: how far an error at the rim is carried into the hole at each level
+STEP = 48.0  # of 255: a greater one is no error of tone, but an edge
 PAD = RADIUS + 1
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-TURNS_COARSE, TURNS_FINE = 10, 3
-SHARP = 0.3
-REACH = 8
-NEAR = 1.0
-STEP = 48.0
-GAMMA = 1.0
-MIRROR = 0.0
-ALLGAMMA = False
-CENTRE = 3.0
 
 
 def synthesise(
@@ -47,6 +41,7 @@ def synthesise(
     the rest of it is not looked at, but should be of a likely tone). `thick` is the hole's thickness in pixels. None where the
     known part is too small to take anything from.
     """
+    seed %= 1 << 32
     levels = [(guided, unknown, hole)]
     while thick > COARSEST << (len(levels) - 1) and min(levels[-1][0].shape[:2]) > 8 * RADIUS:
         levels.append(_halved(*levels[-1]))
@@ -55,7 +50,8 @@ def synthesise(
     for number in range(len(levels) - 1, -1, -1):
         picture, hidden, wanted = levels[number]
         tones = picture if painted is None else np.where(wanted[..., None], _doubled(painted, picture.shape), picture)
-        level = _Level(tones, hidden, wanted, found, seed * 16 + number, threads)
+        rough = _roughness(guided, unknown, number) if found is None else None
+        level = _Level(tones, hidden, wanted, found, rough, seed * 16 + number, threads)
         if not len(level.field.sources) >= FEWEST:
             if number == 0:
                 return None
@@ -69,51 +65,54 @@ class _Level:
     """One level of the pyramid: features, field and the picture so far, all padded by `PAD`."""
 
     def __init__(
-        self, tones: np.ndarray, unknown: np.ndarray, hole: np.ndarray, before: _Level | None, seed: int, threads: int
+        self,
+        tones: np.ndarray,
+        unknown: np.ndarray,
+        hole: np.ndarray,
+        before: _Level | None,
+        rough: np.ndarray | None,
+        seed: int,
+        threads: int,
     ):
         self.seed, self.threads, self.first = seed, threads, before is None
-        self.plain = self.first or PLAIN
         around = ((PAD, PAD), (PAD, PAD))
         self.picture = np.pad(tones, (*around, (0, 0)), mode="edge")
         self.voted = self.picture.copy()
         self.hole = np.pad(hole, around)
-        outside = np.pad(np.zeros(hole.shape, bool), around, constant_values=True)
         known = ~(np.pad(unknown, around, constant_values=True))
-        from genkit.pixels.holes import distance
-
-        self.deep = distance(~self.hole, 40)
         self.known, self.shape = known, self.hole.shape
         self.low = blurred(self.picture)
         self.features = np.zeros((2, *self.shape, CHANNELS), np.float32)
-        self.features[0, ..., 5:] = self.low
+        self.weights = np.zeros((*self.shape, CHANNELS), np.float32)
+        self.weights[known, :5] = 1
+        if rough is None:
+            self.features[0, ..., 5:] = self.low
+            self.weights[..., 5:] = 1
+        else:
+            self.features[0, ..., 5] = self.low @ LUMA
+            self.features[0, ..., 6] = (self.low[..., 0] - self.low[..., 2]) / 2
+            self.features[0, ..., 7] = np.pad(rough, around, mode="edge")
+            self.weights[..., 5:] = 2, 1, ROUGHNESS
+        self.weights[~known & ~self.hole] = 0
         self._describe()
         self.features[1] = self.features[0, :, ::-1]
         self.features[1, ..., 3:5] = gradients(self.picture[:, ::-1])
-        self.weights = np.zeros((*self.shape, CHANNELS), np.float32)
-        self.weights[known, :5] = NEAR
-        self.weights[..., 5:] = TONE_FIRST if self.first else TONE
-        self.weights[outside] = 0
-        self.weights[~known & ~self.hole] = 0
         valid = ~widened(~known, RADIUS + 1)
-        self.valid = np.stack([valid, valid[:, ::-1]]).reshape(-1)
-        inside = widened(self.hole, RADIUS) & ~outside
-        targets = np.flatnonzero(inside)
-        self.penalty = np.zeros(self.valid.size, np.float32)
-        self.penalty[self.valid.size // 2 :] = MIRROR * 49 * 8
+        inside = np.pad(np.ones(hole.shape, bool), around)
+        targets = np.flatnonzero(widened(self.hole, RADIUS) & inside)
         self.field = Field(
             self.features.reshape(-1),
             self.weights.reshape(-1),
-            self.penalty,
             self.shape[1],
-            self.valid,
+            np.stack([valid, valid[:, ::-1]]).reshape(-1),
             targets,
             self._taken_over(before, targets),
             threads,
         )
 
     def _describe(self) -> None:
-        """Detail and gradients of the picture as it is now."""
-        self.features[0, ..., :3] = self.picture if self.plain else self.picture - self.low
+        """Detail (at the coarsest level the whole colour) and gradients of the picture as it is now."""
+        self.features[0, ..., :3] = self.picture if self.first else self.picture - self.low
         self.features[0, ..., 3:5] = gradients(self.picture)
 
     def _taken_over(self, before: _Level | None, targets: np.ndarray) -> np.ndarray:
@@ -132,8 +131,9 @@ class _Level:
         return np.where(good, place, -1)
 
     def paint(self, *, last: bool) -> np.ndarray:
-        turns = TURNS_COARSE if self.first else TURNS_FINE
-        reach = max(self.shape) if self.first else 16
+        """The picture (H, W, 3) of this level with the hole painted."""
+        turns = TURNS_FIRST if self.first else TURNS
+        reach = max(self.shape) if self.first else NEAR
         self.field.measure(self.seed)
         if self.first:
             self.field.improve(self.seed * 64, reach, (8, 4, 2, 1, 1))
@@ -144,19 +144,18 @@ class _Level:
             self.field.measure(self.seed)
             self.field.improve(self.seed * 64 + turn + 1, reach, (2, 1) if not self.first else (4, 2, 1))
             self._vote(1.0 if turn + 1 < turns or not last else SHARP)
-        if REACH:
-            rim = self.known & widened(self.hole, 1)
-            error = self.picture - self.voted
-            error *= np.maximum(1 - (np.abs(error).max(2, keepdims=True) / STEP) ** 2, 0)
-            self.picture[self.hole] += spread_inwards(error, rim, self.hole, REACH, self.threads)[self.hole]
+        rim = self.known & widened(self.hole, 1)
+        error = self.picture - self.voted
+        error *= np.maximum(1 - (np.abs(error).max(2, keepdims=True) / STEP) ** 2, 0)
+        self.picture[self.hole] += spread_inwards(error, rim, self.hole, REACH, self.threads)[self.hole]
         return self.picture[PAD:-PAD, PAD:-PAD]
 
     def _vote(self, sharp: float) -> None:
+        """Paint the hole with the weighted mean of what all patches over each pixel have there (Wexler et al. 2007, section
+        3.2); the same for the rim is put into `voted` alone."""
         costs = self.field.costs
         spread = max(float(np.quantile(costs, 0.75)), 1.0) * 0.5 * sharp
         shares = np.exp(-np.minimum(costs / (2 * spread), 30)).astype(np.float32)
-        if GAMMA > 1 and (self.first or ALLGAMMA):
-            shares *= (GAMMA ** -np.minimum(self.deep.reshape(-1)[self.field.targets], 40)).astype(np.float32)
         offsets = np.arange(-RADIUS, RADIUS + 1)
         near = np.exp(-(offsets[:, None] ** 2 + offsets**2) / (2 * (CENTRE * sharp) ** 2)).astype(np.float32)
         result = self.voted.reshape(-1, 3)
@@ -170,7 +169,7 @@ class _Level:
                 self.field.places,
                 shares,
                 near,
-                np.float32(-1 if self.plain else BIAS),
+                np.float32(-1 if self.first else BIAS),
                 result,
                 start,
                 stop,
@@ -194,6 +193,7 @@ def _votes(
     start: int,
     stop: int,
 ) -> None:
+    """The means for the pixels `voters[start:stop]`; without a `bias` (below 0) colours are as their sources have them."""
     for index in range(start, stop):
         pixel = voters[index]
         total = np.float32(0)
@@ -221,13 +221,29 @@ def _votes(
             result[pixel, 0], result[pixel, 1], result[pixel, 2] = red / total, green / total, blue / total
 
 
+def _roughness(guided: np.ndarray, unknown: np.ndarray, levels: int) -> np.ndarray:
+    """How strong the finest gradients are around each place of the coarsest level, carried into what is unknown."""
+    strong, known = np.abs(gradients(guided)).mean(2), (~widened(unknown, 1)).astype(np.float32)
+    planes = np.stack([strong * known, known], 2)
+    for _ in range(levels):
+        planes = _halved(planes, *2 * (planes[..., 0] > 0,))[0]
+    planes = blurred(planes)
+    for _ in range(64):
+        if (planes[..., 1] > 1e-3).all():
+            break
+        wide = blurred(planes)
+        planes = np.where(planes[..., 1:] > 1e-3, planes, wide)
+    mean = planes[..., 0] / np.maximum(planes[..., 1], 1e-3)
+    return blurred(np.float32(16) * np.log2(1 + mean))
+
+
 def gradients(picture: np.ndarray) -> np.ndarray:
     """Of luma, to the right and down: (H, W, 2); 0 at the far edges."""
     grey = picture @ LUMA
     result = np.zeros((*grey.shape, 2), np.float32)
     result[:, :-1, 0] = np.diff(grey, axis=1)
     result[:-1, :, 1] = np.diff(grey, axis=0)
-    return result * np.float32(EDGE)
+    return result
 
 
 def blurred(picture: np.ndarray) -> np.ndarray:

@@ -67,7 +67,6 @@ def _difference(features: np.ndarray, weights: np.ndarray, width: int, target: i
 def _begin(
     features: np.ndarray,
     weights: np.ndarray,
-    penalty: np.ndarray,
     width: int,
     sources: np.ndarray,
     targets: np.ndarray,
@@ -83,11 +82,11 @@ def _begin(
         target = targets[number]
         best, cost = field[number], np.float32(np.inf)
         if best >= 0:
-            cost = _difference(features, weights, width, target, best, cost) + penalty[best]
+            cost = _difference(features, weights, width, target, best, cost)
         else:
             for draw in range(tries):
                 source = sources[_random(seed, target, draw) % len(sources)]
-                other = _difference(features, weights, width, target, source, cost) + penalty[source]
+                other = _difference(features, weights, width, target, source, cost)
                 if other < cost:
                     best, cost = source, other
         field[number], costs[number] = best, cost
@@ -97,7 +96,6 @@ def _begin(
 def _sweep(
     features: np.ndarray,
     weights: np.ndarray,
-    penalty: np.ndarray,
     width: int,
     valid: np.ndarray,
     targets: np.ndarray,
@@ -124,7 +122,7 @@ def _sweep(
             source = field[numbers[place]] - shift
             if source < 0 or source >= len(valid) or not valid[source] or source == best:
                 continue
-            other = _difference(features, weights, width, target, source, cost) + penalty[source]
+            other = _difference(features, weights, width, target, source, cost)
             if other < cost:
                 best, cost = source, other
         window, draw = reach, 0
@@ -136,7 +134,7 @@ def _sweep(
             window //= 2
             if source < 0 or source >= len(valid) or not valid[source] or source == best:
                 continue
-            other = _difference(features, weights, width, target, source, cost) + penalty[source]
+            other = _difference(features, weights, width, target, source, cost)
             if other < cost:
                 best, cost = source, other
         better[number], lower[number] = best, cost
@@ -147,21 +145,20 @@ class Field:
 
     `targets` (N,) and `sources` (M,) are flat indices; `numbers` (H * W,) says which target a place is, -1 for none. `known`
     (N,) are sources to begin with, -1 where there is none. `features` and `weights` (flat) are read anew in every call, so the
-    caller may change them. `penalty` (planes * H * W,) is added to a source's cost.
+    caller may change them.
     """
 
     def __init__(
         self,
         features: np.ndarray,
         weights: np.ndarray,
-        penalty: np.ndarray,
         width: int,
         valid: np.ndarray,
         targets: np.ndarray,
         known: np.ndarray,
         threads: int,
     ):
-        self.features, self.weights, self.penalty, self.width, self.valid = features, weights, penalty, width, valid
+        self.features, self.weights, self.width, self.valid = features, weights, width, valid
         self.targets, self.sources, self.threads = targets, np.flatnonzero(valid), threads
         self.numbers = np.full(len(weights) // CHANNELS, -1, np.int32)
         self.numbers[targets] = np.arange(len(targets), dtype=np.int32)
@@ -175,7 +172,6 @@ class Field:
             _begin(
                 self.features,
                 self.weights,
-                self.penalty,
                 self.width,
                 self.sources,
                 self.targets,
@@ -199,7 +195,6 @@ class Field:
                 _sweep(
                     self.features,
                     self.weights,
-                    self.penalty,
                     self.width,
                     self.valid,
                     self.targets,

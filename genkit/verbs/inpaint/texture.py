@@ -19,7 +19,7 @@ from genkit.pixels.transparency import bleed
 THIN = 16  # pixels: a thinner hole keeps what the network gave
 NEAREST, FARTHEST = 64, 320  # how far around a hole texture is looked for, in pixels: as far as it is thick, within these
 CELL = 1024  # larger holes are done in parts of this side, so that memory stays bounded
-SMOOTH, ROUGH = 0.75, 1.5  # mean gradient of luma, of 255: no texture, and texture
+SMOOTH, ROUGH = 0.5, 1.0  # mean gradient of luma, of 255: no texture, and texture
 LACKS, HAS = 0.4, 0.7  # of the gradients around: what the network gave is too smooth, or all right
 
 
@@ -40,7 +40,7 @@ def add_texture(
     thick = 2 * depth_of(todo, box, unknown.shape)
     if strength == 0 or thick < THIN:
         return filling
-    filling, left = filling.copy(), todo.copy()
+    filling = filling.copy()
     area = box.grown(min(max(thick, NEAREST), FARTHEST), unknown.shape)
     place = slice(box.top - area.top, box.bottom - area.top), slice(box.left - area.left, box.right - area.left)
     around, hidden = pixels[area.slices].copy(), unknown[area.slices].copy()
@@ -57,7 +57,6 @@ def add_texture(
             wanted[place] = part
             near = box_of(wanted).grown(min(max(thick, NEAREST), FARTHEST), hidden.shape)
             _fill(around[near.slices], hidden[near.slices], wanted[near.slices], thick, strength, seed)
-            left &= ~part
             hidden[place] &= ~part
     filling[todo] = around[place][todo]
     return filling
