@@ -153,6 +153,7 @@ def inpaint(
     invert_mask: bool = False,
     grow: int = 4,
     feather: int = 4,
+    texture: str = "auto",
     candidates: int = 1,
     prompt: str | float | None = None,
     negative: str | float | None = None,
@@ -193,7 +194,8 @@ def inpaint(
     invert_mask: Repaint what the mask would keep.
     grow: Pixels that the mask grows by first.
     feather: Pixels beyond that, over which it is blended in.
-    candidates: Make N different fillings (_1, _2, ...), where the model draws from noise.
+    texture: How much of the texture around a wide hole to add to what the model painted; auto: where it is lacking.
+    candidates: Make N different fillings (_1, _2, ...): by the model's noise, or the texture's.
     prompt: What to paint there.
     negative: What not to paint.
     steps: Steps of the drawing.
