@@ -194,7 +194,7 @@ REFUSED = [
     "inpaint photo.png --mask nowhere.png",
     "inpaint photo.png --mask-color red",
     "inpaint photo.png --mask-box 1,2,3",
-    "inpaint photo.png --mask mask.png --candidates 3",
+    "inpaint photo.png --mask mask.png --candidates 3 --texture 0",
     "inpaint photo.png --mask mask.png --prompt 'a bench'",
     "inpaint photo.png --mask mask.png --grow 9999",
     "inpaint photo.png --outpaint 0,0,0,0",

@@ -47,7 +47,7 @@ def _relax(
     for index in range(start, stop):
         place = places[index]
         for channel in range(surface.shape[1]):
-            total, count = np.float32(0), screen
+            total, count = np.float32(0), np.float32(screen)
             for side in range(4):
                 other = place + (1 if side % 2 else -1) * (width if side < 2 else 1)
                 if state[other]:

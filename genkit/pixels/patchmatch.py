@@ -36,7 +36,7 @@ def in_parts(work: Callable[[int, int], None], count: int, threads: int) -> None
 
 
 @njit(**COMPILED)
-def _random(seed: int, place: int, draw: int) -> int:
+def _random(seed: int, place: int, draw: int) -> np.int64:
     """31 bits, of a counter: the finaliser of SplitMix64 (Steele et al. 2014)."""
     bits = np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(place) * np.uint64(0xD1342543DE82EF95)
     bits += np.uint64(draw) * np.uint64(0xA0761D6478BD642F)
@@ -46,7 +46,7 @@ def _random(seed: int, place: int, draw: int) -> int:
 
 
 @njit(**COMPILED)
-def _difference(features: np.ndarray, weights: np.ndarray, width: int, target: int, source: int, most: float) -> float:
+def _difference(features: np.ndarray, weights: np.ndarray, width: int, target: int, source: int, most: float) -> np.float32:
     """Weighted squared difference of two patches; no longer exact once it is above `most`."""
     total = np.float32(0)
     length = (2 * RADIUS + 1) * CHANNELS
