@@ -28,6 +28,10 @@ SETTINGS = {
     "max-pixels": "a whole number above 0",
 }
 ONLY_PER_VERB = ("model",)
+WEIGHTS_SOURCES = ("publisher", "hub", "package")
+OF_NO_VERB = {
+    "weights.sources": f"some of {', '.join(WEIGHTS_SOURCES)}, in the order to try them for weights, joined by commas"
+}
 _left_out: list[str] = []
 
 
@@ -38,7 +42,7 @@ def path() -> Path:
 def known_keys() -> dict[str, str]:
     """Every key that may be set, with what it takes."""
     general = {key: text for key, text in SETTINGS.items() if key not in ONLY_PER_VERB}
-    return general | {f"{verb}.{key}": text for verb in VERBS for key, text in SETTINGS.items()}
+    return general | OF_NO_VERB | {f"{verb}.{key}": text for verb in VERBS for key, text in SETTINGS.items()}
 
 
 def read_all() -> dict[str, Any]:
@@ -117,7 +121,10 @@ def check(key: str, value: Any) -> Any:
     setting = key.rpartition(".")[2]
     text = str(value).strip()
     right = bool(text)
-    if setting in ("quality", "max-pixels"):
+    if key == "weights.sources":
+        kinds = [kind.strip().lower() for kind in text.split(",")]
+        text, right = ",".join(kinds), {*kinds} <= {*WEIGHTS_SOURCES} and len({*kinds}) == len(kinds)
+    elif setting in ("quality", "max-pixels"):
         right = text.isdecimal() and 1 <= int(text) <= (100 if setting == "quality" else 10**12)
     elif setting == "device":
         right = bool(DEVICE.fullmatch(text))
@@ -126,7 +133,7 @@ def check(key: str, value: Any) -> Any:
     elif setting == "format":
         right = text.lower() in FORMATS
     if not right:
-        raise UsageError(f"{key} = {text}: expected {SETTINGS[setting]}")
+        raise UsageError(f"{key} = {text}: expected {OF_NO_VERB.get(key) or SETTINGS[setting]}")
     if setting in ("quality", "max-pixels"):
         return int(text)
     return text if setting == "model" else text.lower()

@@ -354,7 +354,7 @@ def test_a_card_from_elsewhere_is_used_and_not_removed(tmp_path: Path) -> None:
 def test_published_files_are_what_their_cards_say(name: str, file: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GENKIT_OFFLINE", "1")
     card = cards.find(name)
-    target = weights.folder_of(card) / str(card.files["weights"].url).rpartition("/")[2]
+    target = weights.folder_of(card) / card.files["weights"].urls[0].rpartition("/")[2]
     target.parent.mkdir(parents=True)
     target.write_bytes((PUBLISHED / file).read_bytes())
     assert fetch(card) == {"weights": target}
@@ -362,7 +362,7 @@ def test_published_files_are_what_their_cards_say(name: str, file: str, monkeypa
 
 
 def test_choose_is_pure() -> None:
-    file = cards.CardFile("weights", url="https://example.org/a.pth", hash=cards.Hash("sha256", "0" * 64), size=10)
+    file = cards.CardFile("weights", urls=("https://example.org/a.pth",), hash=cards.Hash("sha256", "0" * 64), size=10)
     where = ("upscale",), "spandrel", Path("a.toml")
     card = cards.Card("a", *where, "catalogue", files={"weights": file}, commercial=True)
     assert weights.choose(card, (), offline=False) == weights.Choice("pull", (file,), 10)

@@ -7,7 +7,7 @@ training configurations, not cards. What a model can beyond its verb's plain wor
 this room.
 """
 
-from genkit.cards.card import Card, CardFile, Folder, Hash, Hub, Option
+from genkit.cards.card import Card, CardFile, Folder, Hash, Hub, Member, Option, Package
 from genkit.cards.finding import (
     able,
     all_cards,
@@ -30,7 +30,9 @@ __all__ = [
     "Folder",
     "Hash",
     "Hub",
+    "Member",
     "Option",
+    "Package",
     "able",
     "all_cards",
     "cache_folder",

@@ -22,14 +22,46 @@ class Hash:
 
 
 @dataclass(frozen=True)
+class Package:
+    """An archive of a package index: of PyPI a wheel or sdist by its `file` name, of npm the tarball of that version."""
+
+    index: str
+    name: str
+    version: str
+    file: str
+    hash: Hash
+    size: int
+
+    def __str__(self) -> str:
+        return f"package {self.name} {self.version} ({self.index})"
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file inside an archive, by its exact name there."""
+
+    package: Package
+    name: str
+
+
+@dataclass(frozen=True)
 class CardFile:
-    """One file of a model. `path` is relative to the card (or, in a hub, to the repository); `url` is where it is fetched."""
+    """One file of a model. `path` is relative to the card (or, in a hub, to the repository). Its addresses, each for the same
+    bytes: `urls`, and `members` of packages that make it when they are joined. `name` is what its copy is called here, where
+    that is not what its address calls it."""
 
     role: str
     path: str | None = None
-    url: str | None = None
+    urls: tuple[str, ...] = ()
     hash: Hash | None = None
     size: int | None = None
+    members: tuple[Member, ...] = ()
+    name: str | None = None
+
+    @property
+    def has_address(self) -> bool:
+        """Whether it is fetched, and does not lie beside its card."""
+        return bool(self.urls or self.members)
 
 
 @dataclass(frozen=True)

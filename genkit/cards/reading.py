@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from genkit.cards.abilities import ABILITIES
-from genkit.cards.card import Card, CardFile, Folder, Hash, Hub, Option
+from genkit.cards.card import Card, CardFile, Folder, Hash, Hub, Member, Option, Package
 from genkit.cards.places import user_folder, weights_folder
 from genkit.errors import WeightsError
 from genkit.files import read_toml
@@ -55,15 +55,23 @@ FIELDS: dict[str, type] = {
     "files": dict,
     "hub": dict,
     "folder": dict,
+    "package": dict,
     "trained_by": str,
     "data": str,
     "metrics": dict,
 }
-FILE_FIELDS: dict[str, type] = {"path": str, "url": str, "hash": str, "size": int}
+ADDRESS_FIELDS: dict[str, type] = {"url": str, "mirrors": list, "member": str, "parts": list}
+FILE_FIELDS: dict[str, type] = {"path": str, "name": str, "hash": str, "size": int, **ADDRESS_FIELDS}
 HUB_FIELDS: dict[str, type] = {"repo": str, "revision": str, "patterns": list, "files": dict}
-HUB_FILE_FIELDS: dict[str, type] = {"role": str, "hash": str, "size": int}
+HUB_FILE_FIELDS: dict[str, type] = {"role": str, "hash": str, "size": int, **ADDRESS_FIELDS}
 FOLDER_FIELDS: dict[str, type] = {"path": str, "files": dict}
 FOLDER_FILE_FIELDS: dict[str, type] = {"hash": str, "size": int}
+PACKAGE_FIELDS: dict[str, type] = {"index": str, "name": str, "version": str, "file": str, "sha256": str, "size": int}
+PACKAGE_NAMES = {
+    "pypi": re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"),
+    "npm": re.compile(r"(?:@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*"),
+}
+ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz")
 OPTION_FIELDS: dict[str, type] = {
     "type": str,
     "default": object,
@@ -106,8 +114,9 @@ def parse_card(raw: Mapping[str, Any], path: Path) -> Card:
     dtypes = check.texts(raw.get("dtypes", ["float32"]), "dtypes")
     check.that(bool(dtypes) and set(dtypes) <= set(DTYPES), "dtypes", f"must be among {', '.join(DTYPES)}")
     user = path.is_relative_to(user_folder()) or not path.is_relative_to(weights_folder())
-    files = {role: check.file(role, one, user) for role, one in raw.get("files", {}).items()}
-    hub = check.hub(raw["hub"]) if "hub" in raw else None
+    packages = check.packages(raw["package"]) if "package" in raw else {}
+    files = {role: check.file(role, one, user, packages) for role, one in raw.get("files", {}).items()}
+    hub = check.hub(raw["hub"], packages) if "hub" in raw else None
     folder = check.folder(raw["folder"], user) if "folder" in raw else None
     check.that(folder is None or hub is None, "folder", "is beside the card, and hub is not: one of them")
     verified = raw.get("verified", True)
@@ -128,7 +137,7 @@ def parse_card(raw: Mapping[str, Any], path: Path) -> Card:
     local = hub is None and all(one.path is not None for one in files.values())
     return Card(
         **{
-            **{name: value for name, value in raw.items() if name != "can"},
+            **{name: value for name, value in raw.items() if name not in ("can", "package")},
             "tasks": tasks,
             "toml": path,
             "origin": "user" if user else ("shipped" if local else "catalogue"),
@@ -206,24 +215,69 @@ class _Checker:
         self.that(raw.get("size", 1) > 0, f"{where}.size", "must be above 0")
         return {"size": raw.get("size"), "hash": self.hash(raw["hash"], f"{where}.hash") if "hash" in raw else None}
 
-    def file(self, role: str, raw: Any, user: bool) -> CardFile:
+    def file(self, role: str, raw: Any, user: bool, packages: Mapping[str, Package]) -> CardFile:
         where = f"files.{role}"
         self.table(raw, FILE_FIELDS, where)
         self.that(bool(re.fullmatch(r"[a-z][a-z0-9_]*", role)), where, "must be a lower-case word")
-        self.that(("path" in raw) != ("url" in raw), where, "needs a path or a url, and not both")
-        if "url" in raw:
-            self.link(raw["url"], f"{where}.url")
-            self.that(bool(PurePosixPath(urlsplit(raw["url"]).path).name), f"{where}.url", "must end in a file name")
-        elif not user:
+        fetched = bool(ADDRESS_FIELDS.keys() & raw.keys())
+        self.that(("path" in raw) != fetched, where, "needs a path or an address (url, member, parts), and not both")
+        if "path" in raw and not user:
             self.relative(raw["path"], f"{where}.path")
-        return CardFile(role, raw.get("path"), raw.get("url"), **self.sizes(raw, where))
+        if "name" in raw:
+            self.relative(raw["name"], f"{where}.name")
+            self.that(fetched and "/" not in raw["name"], f"{where}.name", "must be the name of a file that is fetched")
+        return CardFile(role, raw.get("path"), name=raw.get("name"), **self.addresses(raw, where, packages))
+
+    def addresses(self, raw: Mapping[str, Any], where: str, packages: Mapping[str, Package]) -> dict[str, Any]:
+        """The ways to the same bytes: `url` and `mirrors` of it, a `member` of a package or `parts` to join; hash and size."""
+        given = {"url": [raw["url"]] if "url" in raw else [], "mirrors": raw.get("mirrors", [])}
+        for field, urls in given.items():
+            for url in self.texts(urls, f"{where}.{field}"):
+                self.link(url, f"{where}.{field}")
+                self.that(bool(PurePosixPath(urlsplit(url).path).name), f"{where}.{field}", "must end in a file name")
+        self.that(not ("member" in raw and "parts" in raw), where, "needs a member or parts to join, and not both")
+        names = self.texts([raw["member"]] if "member" in raw else raw.get("parts", []), f"{where}.parts")
+        members = tuple(self.member(one, f"{where}.{'member' if 'member' in raw else 'parts'}", packages) for one in names)
+        ways = len(given["url"]) + len(given["mirrors"]) + bool(members)
+        self.that(ways < 2 or "hash" in raw, f"{where}.hash", "is needed where a file has several addresses")
+        self.that(not members or ("hash" in raw and "size" in raw), where, "needs hash and size, as it comes from a package")
+        return {"urls": (*given["url"], *given["mirrors"]), "members": members, **self.sizes(raw, where)}
+
+    def member(self, text: str, where: str, packages: Mapping[str, Package]) -> Member:
+        """`NAME` where the card has one package, `LABEL:NAME` where it has several."""
+        label, name = ("", text) if "" in packages else text.partition(":")[::2]
+        self.that(label in packages, where, f"is of no package of this card: {text!r}")
+        self.relative(name, where)
+        return Member(packages[label], name)
+
+    def packages(self, raw: Any) -> dict[str, Package]:
+        """`[package]`, under an empty label, or several `[package.LABEL]`."""
+        several = bool(raw) and all(isinstance(one, dict) for one in raw.values())
+        return {
+            label: self.package(one, f"package.{label}" if label else "package")
+            for label, one in (raw if several else {"": raw}).items()
+        }
+
+    def package(self, raw: Any, where: str) -> Package:
+        self.table(raw, PACKAGE_FIELDS, where)
+        for needed in PACKAGE_FIELDS:
+            self.that(bool(raw.get(needed)), f"{where}.{needed}", "is missing")
+        self.that(raw["index"] in PACKAGE_NAMES, f"{where}.index", f"must be one of {', '.join(PACKAGE_NAMES)}")
+        self.that(bool(PACKAGE_NAMES[raw["index"]].fullmatch(raw["name"])), f"{where}.name", "must be the name of a package")
+        self.that(bool(re.fullmatch(r"[\w.+!-]+", raw["version"])), f"{where}.version", "must be a version")
+        self.relative(raw["file"], f"{where}.file")
+        known = "/" not in raw["file"] and raw["file"].endswith(ARCHIVES)
+        self.that(known, f"{where}.file", f"must be a file name that ends in {', '.join(ARCHIVES)}")
+        self.that(raw["size"] > 0, f"{where}.size", "must be above 0")
+        hash_ = self.hash(f"sha256:{raw['sha256']}", f"{where}.sha256")
+        return Package(raw["index"], raw["name"], raw["version"], raw["file"], hash_, raw["size"])
 
     def relative(self, value: str, where: str) -> None:
         parts = PurePosixPath(value)
         safe = not parts.is_absolute() and ".." not in parts.parts and "\\" not in value and ":" not in value and parts.name
         self.that(bool(safe), where, "must be a relative path that stays in its folder")
 
-    def hub(self, raw: Any) -> Hub:
+    def hub(self, raw: Any, packages: Mapping[str, Package]) -> Hub:
         self.table(raw, HUB_FIELDS, "hub")
         for needed in ("repo", "revision"):
             self.that(bool(raw.get(needed)), f"hub.{needed}", "is missing")
@@ -234,7 +288,7 @@ class _Checker:
             where = f"hub.files.{path}"
             self.relative(path, where)
             self.table(one, HUB_FILE_FIELDS, where)
-            files[path] = CardFile(one.get("role", path), path, None, **self.sizes(one, where))
+            files[path] = CardFile(one.get("role", path), path, **self.addresses(one, where, packages))
             self.that(files[path].hash is not None, where, "needs a hash; files without one go into hub.patterns")
         patterns = self.texts(raw.get("patterns", []), "hub.patterns")
         self.that(bool(files or patterns), "hub", "needs files or patterns")
@@ -250,7 +304,7 @@ class _Checker:
             where = f"folder.files.{path}"
             self.relative(path, where)
             self.table(one, FOLDER_FILE_FIELDS, where)
-            files[path] = CardFile(path, f"{raw['path']}/{path}", None, **self.sizes(one, where))
+            files[path] = CardFile(path, f"{raw['path']}/{path}", **self.sizes(one, where))
         return Folder(raw["path"], files)
 
     def pinned(self, files: Mapping[str, CardFile], hub: Hub | None) -> None:

@@ -38,7 +38,7 @@ def choose(card: Card, present: Collection[str], offline: bool, accepted: bool =
     size = card.size if size is None and not present else size
     fetch = tuple(missing)
     beside = (*card.files.values(), *(card.folder.files.values() if card.folder else ()))
-    if any(one in beside and one.url is None for one in missing):
+    if any(one in beside and not one.has_address for one in missing):
         return Choice("refuse", fetch, size, "damaged")
     if offline:
         return Choice("refuse", fetch, size, "offline")

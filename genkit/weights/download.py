@@ -39,13 +39,15 @@ Progress = Callable[[str, int, int | None], None]  # file name, bytes so far, by
 
 @dataclass(frozen=True)
 class Source:
-    """What to fetch: `name` is for messages, `headers` go to the first host only."""
+    """What to fetch: `name` is for messages, `headers` go to the first host only, `certificates` is a file of those to trust
+    in place of the system's."""
 
     name: str
     url: str
     hash: Hash | None = None
     size: int | None = None
     headers: Mapping[str, str] | None = None
+    certificates: Path | None = None
 
 
 def fetch(source: Source, target: Path, progress: Progress | None = None) -> Digest:
@@ -311,8 +313,19 @@ def open_source(
     handlers: list[Any] = [_Redirects(source.name)]
     if urlsplit(source.url).hostname in LOOPBACK:
         handlers.append(urllib.request.ProxyHandler({}))  # a proxy would look for the file on its own loopback
+    if source.certificates is not None:
+        handlers.append(_trusting(source.certificates))
     request = urllib.request.Request(source.url, headers=headers, method=method)
     return urllib.request.build_opener(*handlers).open(request, timeout=timeout)
+
+
+def _trusting(certificates: Path) -> urllib.request.HTTPSHandler:
+    import ssl
+
+    try:
+        return urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(certificates)))
+    except OSError as error:  # ssl's own errors are such
+        raise WeightsError(f"{certificates}: certificates cannot be read ({error.strerror})", code="settings") from error
 
 
 def _continues(content_range: str | None, done: int) -> bool:

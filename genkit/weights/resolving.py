@@ -51,7 +51,9 @@ def resolve(
         with _lock(card, announce):
             choice, found = _look(card, offline, accept_licence)  # another process may have fetched it meanwhile
             if choice.kind == "pull":
-                found |= _fetch_all(card, choice, announce, progress)
+                from genkit.weights.fetching import fetch_all
+
+                found |= fetch_all(card, choice, announce, progress)
     if choice.kind == "refuse":
         raise _refusal(card, choice)
     return _roles(card, found)
@@ -217,72 +219,7 @@ def _exists(card: Card, one: CardFile) -> bool:
     return False
 
 
-# --- fetching -----------------------------------------------------------------------------------------------------------
-
-
-def _fetch_all(card: Card, choice: Choice, announce: Announce, progress: Progress | None) -> dict[str, Path]:
-    from genkit.weights.download import Source, check_space, fetch, partial_of, size_at
-
-    sources = {key_of(card, one): _source(card, one) for one in choice.missing if one.role != SNAPSHOT}
-    sizes: dict[str, int | None] = {key: source.size or size_at(source) for key, source in sources.items()}
-    partials = [
-        partial_of(place_of(card, one), one.hash) for one in choice.missing if key_of(card, one) in sources and one.hash
-    ]
-    begun = sum(partial.stat().st_size for partial in partials if partial.exists())
-    needs = {folder_of(card): max(0, sum(size or 0 for size in sizes.values()) - begun)}
-    by_pattern = None
-    if any(one.role == SNAPSHOT for one in choice.missing):
-        from genkit.weights.hub import hub_cache
-        from genkit.weights.hub_api import snapshot_size
-
-        sizes[SNAPSHOT] = by_pattern = snapshot_size(card)
-        needs[hub_cache()] = by_pattern or 0
-    check_space(card.name, needs)
-    total = None if None in sizes.values() else sum(size or 0 for size in sizes.values())
-    if total != 0:
-        announce(_announcement(card, choice, choice.size if total is None else total))
-    fetched: dict[str, Path] = {}
-    for one in choice.missing:
-        if one.role == SNAPSHOT:
-            from genkit.weights.hub import fetch_snapshot
-
-            fetched[SNAPSHOT] = fetch_snapshot(card, False, announce, progress, by_pattern)
-            continue
-        key, target = key_of(card, one), place_of(card, one)
-        if target.exists():
-            announce(f"{card.name}: {target} is not what the card says and is replaced")
-        source: Source = sources[key]
-        digest = fetch(source, target, progress)
-        if one.hash is not None:
-            remember(card, target, one.hash)
-        if not card.verified:
-            announce(f"{card.name}: {source.name} has sha256:{digest.sha256}")
-        fetched[key] = target
-    return fetched
-
-
-def _source(card: Card, one: CardFile):  # type: ignore[no-untyped-def]
-    from genkit.weights.download import Source
-    from genkit.weights.hub import HOST, endpoint, source_of
-
-    if one.url is not None:
-        url = endpoint() + one.url.removeprefix(HOST) if one.url.startswith(f"{HOST}/") else one.url
-        return Source(place_of(card, one).name, url, one.hash, one.size)
-
-    return source_of(card, one)
-
-
-def _announcement(card: Card, choice: Choice, total: int | None) -> str:
-    from urllib.parse import urlsplit
-
-    hosts = dict.fromkeys(urlsplit(one.url).netloc for one in choice.missing if one.url)
-    if card.hub is not None:
-        from genkit.weights.hub import endpoint
-
-        hosts[f"{urlsplit(endpoint()).netloc}/{card.hub.repo}"] = None
-    use = {True: "commercial use allowed", False: "not for commercial use", None: "commercial use not stated"}[card.commercial]
-    unverified = "" if card.verified else "; this card is not verified"
-    return f"{card.name}: fetching {size_text(total)} from {', '.join(hosts)}; licence {card.licence}, {use}{unverified}"
+# --- refusals and places ---------------------------------------------------------------------------------------------
 
 
 def _refusal(card: Card, choice: Choice) -> WeightsError:
@@ -292,7 +229,7 @@ def _refusal(card: Card, choice: Choice) -> WeightsError:
     if len(choice.missing) > 3:
         names = f"{len(choice.missing)} files"
     if choice.reason == "damaged":
-        paths = ", ".join(str(place_of(card, one)) for one in choice.missing if one.url is None)
+        paths = ", ".join(str(place_of(card, one)) for one in choice.missing if not one.has_address)
         way_out = "install genkit again" if card.origin == "shipped" else f"genkit models rm {card.name}, and import it again"
         return WeightsError(f"{card.name}: {paths} is missing or altered", way_out, code="damaged")
     if choice.reason == "offline":

@@ -77,10 +77,10 @@ def place_of(card: Card, one: CardFile) -> Path:
     """Where a file lies, or will lie once it has been fetched."""
     if card.hub and one.path is not None and card.hub.files.get(one.path) is one:
         return folder_of(card) / one.path
-    if one.url is None:
+    if not one.has_address:
         return card.beside(one)
-    names = [_basename(other.url) for other in card.files.values() if other.url]
-    own = _basename(one.url)
+    names = [_name_of(other) for other in card.files.values() if other.has_address]
+    own = _name_of(one)
     return folder_of(card) / (own if names.count(own) == 1 else f"{one.role}-{own}")
 
 
@@ -125,8 +125,11 @@ def files_under(folder: Path) -> Iterator[Path]:
     return (path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else iter(())
 
 
-def _basename(url: str | None) -> str:
-    return unquote(PurePosixPath(urlsplit(url or "").path).name).replace("/", "_").replace("\\", "_")
+def _name_of(one: CardFile) -> str:
+    """What the copy of a fetched file is called."""
+    if one.name is not None or not one.urls:
+        return one.name or PurePosixPath(one.members[0].name).name
+    return unquote(PurePosixPath(urlsplit(one.urls[0]).path).name).replace("/", "_").replace("\\", "_")
 
 
 def _stamp(found: os.stat_result, hash_: Hash) -> list[str | int]:
