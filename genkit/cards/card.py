@@ -133,7 +133,8 @@ class Option:
 @dataclass(frozen=True)
 class Card:
     """What is known about one model. `commercial` is None where the licence does not say; `declared` is the field `can`, which
-    the property unites with what follows from the rest."""
+    the property unites with what follows from the rest; `ran` is the day on which genkit's makers ran its real files,
+    empty where they never did."""
 
     name: str
     tasks: tuple[str, ...]
@@ -159,6 +160,7 @@ class Card:
     files: Mapping[str, CardFile] = field(default_factory=dict)
     hub: Hub | None = None
     folder: Folder | None = None
+    ran: str = ""
     trained_by: str | None = None
     data: str | None = None
     metrics: Mapping[str, Any] | None = None

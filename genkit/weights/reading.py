@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from genkit.errors import WeightsError
 from genkit.files import DEEPEST
+from genkit.weights.foreign.ncnn import read_ncnn, structure_of
 from genkit.weights.foreign.torchscript import is_torchscript, read_torchscript
 
 if TYPE_CHECKING:
@@ -44,8 +45,9 @@ TEXT_BEGINNINGS = {
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Read safetensors, a PyTorch file with nothing but tensors in it, or the tensors of a TorchScript archive; on the CPU, in
-    the file's own dtypes, but what genkit keeps in eight bits (`eight_bits.py`) in float32.
+    """Read safetensors, a PyTorch file with nothing but tensors in it, the tensors of a TorchScript archive, or ncnn's weights
+    with the .param of their name beside them; on the CPU, in the file's own dtypes, but ncnn's and what genkit keeps in eight
+    bits (`eight_bits.py`) in float32.
 
     Weights are taken out of the usual wrappers (`params_ema` before `params`), nested parts are joined with dots.
 
@@ -66,6 +68,8 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     for beginning, reason in TEXT_BEGINNINGS.items():
         if head.lower().startswith(beginning):
             raise WeightsError(f"{path}: {reason}", "fetch it again", code="not-a-checkpoint")
+    if (structure := structure_of(path, head)) is not None:
+        return _sound(read_ncnn(structure, path), path)
     if head[:2] == b"PK" and is_torchscript(path):
         return _unwrap(read_torchscript(path), path)
     if head[:2] == b"PK" or head[:1] == b"\x80":
