@@ -47,8 +47,10 @@ def _recipe_or_settings(path: Path) -> tuple[dict[str, Any], str]:
     """
     import shlex
 
+    from genkit import verbs
     from genkit.errors import InputError
-    from genkit.run.recipe import command_of
+    from genkit.run.option import declared
+    from genkit.run.recipe import as_meant, command_of, verb_of
 
     try:
         recipe = recipe_in(path)
@@ -63,7 +65,9 @@ def _recipe_or_settings(path: Path) -> tuple[dict[str, Any], str]:
         negative = {"Negative prompt": found.negative} if found.negative else {}
         recipe = {"program": found.program, "prompt": found.prompt, "options": {**negative, **found.settings}}
         return recipe, shlex.join(["genkit", "txt2img", "--like", str(path)])
-    return recipe, shlex.join(command_of(recipe))
+    name = " ".join(verb_of(recipe))
+    known = name in (*verbs.VERBS, *verbs.COMMANDS)
+    return recipe, shlex.join(command_of(as_meant(recipe, declared(verbs.find(name))) if known else recipe))
 
 
 def recipe_in(path: Path) -> dict[str, Any]:

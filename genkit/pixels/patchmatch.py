@@ -80,7 +80,7 @@ def _begin(
     """The cost of each place's source where it has one, else the best of some sources drawn at random."""
     for number in range(start, stop):
         target = targets[number]
-        best, cost = field[number], np.float32(np.inf)
+        best, cost = field[number], np.float32(1e30)
         if best >= 0:
             cost = _difference(features, weights, width, target, best, cost)
         else:

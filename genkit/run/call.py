@@ -82,7 +82,7 @@ def from_recipe(
     options = (*option.declared(verb), *option.declared(verb.run_type))
     by_flag = {spelling: each for each in options for spelling in each.flags if not each.option.argument}
     values: dict[str, Any] = {}
-    for spelling, value in recipes.spelled_options(recipe, places):
+    for spelling, value in recipes.spelled_options(recipes.as_meant(recipe, options), places):
         each = by_flag.get(spelling)
         if each is None:
             raise UsageError(f"genkit {verb.name} has no option {spelling}", "install the newest genkit")

@@ -40,7 +40,8 @@ class Option:
     `numbers` says that the text lists whole numbers (`0-15`, `3,7,9`), for which Python may give a number, a range, a sequence.
     `per_line` ones may stand on one line of a list of what is to be made, where those of one `group` (several ways to say one
     thing) replace each other; the verb finds the files that they name. A `listed` one is a text of several values (2,4,7), each
-    of which is tried with each of the others'. A flag that `negates` turns the model's own option off.
+    of which is tried with each of the others'. A flag that `negates` turns the model's own option off. `was` is a version and
+    the default before it, which is what recipes of former versions mean that do not name the option.
     """
 
     help: str = ""
@@ -69,6 +70,7 @@ class Option:
     group: str = ""
     listed: bool = False
     negates: bool = False
+    was: tuple[str, Any] | None = None
 
 
 def option(default: Any, facts: str | Option = "", **more: Any) -> Any:

@@ -8,12 +8,12 @@ none that concerns the machine of whoever replays them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from genkit.errors import flag
-from genkit.run.option import declared
+from genkit.run.option import Declared, declared
 from genkit.run.settings import DrawnRun, PictureRun
 
 # what concerns the user's machine and files, and never pixels: a stranger's recipe must not decide it for whoever replays it
@@ -51,6 +51,18 @@ def texts_of(recipe: Mapping[str, Any]) -> list[str]:
     found = [recipe.get(name) for name in ("prompt", "text")]
     texts = [text for one in found for text in (one if isinstance(one, list) else [one]) if isinstance(text, str)]
     return [f" {text}" if text.startswith("-") else text for text in texts]
+
+
+def as_meant(recipe: Mapping[str, Any], options: Iterable[Declared]) -> dict[str, Any]:
+    """A recipe of any version, with what the verb's options that it does not name meant then."""
+    version = [int(number) for number in re.findall(r"\d+", str(recipe.get("genkit", "")))[:3]]
+    former = {
+        each.key: each.option.was[1]
+        for each in options
+        if each.option.was is not None and version < [int(number) for number in each.option.was[0].split(".")]
+    }
+    given = recipe.get("options")
+    return {**recipe, "options": {**former, **given}} if former and isinstance(given, dict) else dict(recipe)
 
 
 def spelled_options(recipe: Mapping[str, Any], places: Mapping[str, Path]) -> Iterator[tuple[str, Any]]:

@@ -1,15 +1,17 @@
 """Repaint what a mask covers, and not one pixel elsewhere.
 
-The mask is grown by a few pixels, for what is to go leaves a rim behind, and the filling is blended into the picture over a few
-more (`blending.py`). All of that is hidden from the model. Pixels beyond are not touched, so they are equal bit for bit. Holes
-that lie apart are filled one after another (`holes.py`), each in a crop (`coarse_to_fine.py`), and given the texture that they
-lack (`texture.py`); a later one sees the earlier.
+The mask is grown by a few pixels (`rim.py`), for what is to go leaves a rim behind; all of that is hidden from the model. What
+it gives for the known pixels of a band around the hole is blended into them (`blending.py`). Pixels beyond are not touched, so
+they are equal bit for bit. Holes that lie apart are filled one after another (`holes.py`), each in a crop
+(`coarse_to_fine.py`), and given the texture that they lack (`texture.py`); a later one sees the earlier.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from genkit.errors import InputError, UsageError
@@ -20,17 +22,19 @@ if TYPE_CHECKING:
     from genkit.models.shapes import FillModel
     from genkit.run.verb import Notify
 
-GROW, FEATHER = 4, 4
 MOST = 1024  # pixels that a mask may be grown or feathered by
+SEAM = 32  # pixels on either side of the edges of a tile, repainted once more where a hole crosses them
 
 
 @dataclass(frozen=True)
 class InpaintOptions:
-    """`grow` and `feather` in pixels; `texture` is how much of the surroundings' texture is added, None decides by itself."""
+    """`grow` and `feather` in pixels, None for a share of the diagonal (`rim.margin`); `texture` is how much of the
+    surroundings' texture is added, None decides by itself; `wrap`: the edges meet, as those of a tile do."""
 
-    grow: int = GROW
-    feather: int = FEATHER
+    grow: int | None = None
+    feather: int | None = None
     texture: float | None = None
+    wrap: bool = False
     model_options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -41,7 +45,7 @@ def check(options: InpaintOptions) -> None:
         UsageError: says which option.
     """
     for name, value in (("--grow", options.grow), ("--feather", options.feather)):
-        if not 0 <= value <= MOST:
+        if value is not None and not 0 <= value <= MOST:
             raise UsageError(f"{name} {value}: expected 0 to {MOST} pixels")
 
 
@@ -67,22 +71,29 @@ def inpaint(
 
     from genkit.pixels.blending import lay_in, make_opaque, seam_weights
     from genkit.pixels.holes import distance_in, find_holes
+    from genkit.pixels.torus import round_edges
     from genkit.pixels.transparency import bleed
     from genkit.verbs.inpaint.coarse_to_fine import HoleFiller
+    from genkit.verbs.inpaint.rim import margin
     from genkit.verbs.inpaint.texture import add_texture
 
     check(options)
     if not mask.any():
         notify("the mask is empty: nothing to repaint, the picture stays as it is")
         return pixels, alpha
+    if options.wrap:
+        flat = dataclasses.replace(options, wrap=False)
+        turned = partial(inpaint, model, options=flat, notify=notify, seed=seed, opaque=opaque)
+        return round_edges(turned, pixels, alpha, mask, SEAM)
     filler = HoleFiller(model, options.model_options, seed, notify)
-    spread = options.grow + options.feather
+    grow, feather = (margin(mask.shape) if given is None else given for given in (options.grow, options.feather))
+    spread = grow + feather
     boxes = [box.grown(spread, mask.shape) for box in find_holes(mask, max(1, filler.fit() - 2 * spread))]
     unknown = np.zeros(mask.shape, bool)
     for box in boxes:
-        unknown[box.slices] |= distance_in(mask, box, spread) <= spread
+        unknown[box.slices] |= distance_in(mask, box, grow) <= grow
     if unknown.all() and not options.model_options.get("prompt"):
-        covers = "covers the whole picture" if mask.all() else f"covers the whole picture once it is grown by {spread} pixels"
+        covers = "covers the whole picture" if mask.all() else f"covers the whole picture once it is grown by {grow} pixels"
         raise InputError(
             f"the mask {covers}: nothing is left to go by",
             "--invert-mask if the other part was meant; a model that draws from words needs --prompt",
@@ -96,10 +107,10 @@ def inpaint(
     no_source = unknown if alpha is None else unknown | (alpha == 0)
     for box in boxes:
         distances = distance_in(mask, box, spread)
-        todo = unknown[box.slices] & (distances <= spread)
+        todo = unknown[box.slices] & (distances <= grow)
         if not todo.any():  # it lay in the box of another
             continue
-        weights = seam_weights(distances, options.grow, options.feather) * todo
+        weights = seam_weights(distances, grow, feather) * (todo | ~unknown[box.slices])
         filling = filler.fill(seen, unknown, todo, box)
         filling = add_texture(seen, no_source, todo, box, filling, options.texture, seed)
         for target in (result,) if seen is result else (result, seen):

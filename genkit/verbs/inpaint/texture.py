@@ -19,7 +19,7 @@ from genkit.pixels.transparency import bleed
 THIN = 16  # pixels: a thinner hole keeps what the network gave
 NEAREST, FARTHEST = 64, 320  # how far around a hole texture is looked for, in pixels: as far as it is thick, within these
 CELL = 1024  # larger holes are done in parts of this side, so that memory stays bounded
-SMOOTH, ROUGH = 0.5, 1.0  # mean gradient of luma, of 255: no texture, and texture
+SMOOTH, ROUGH = 0.0, 0.05  #
 LACKS, HAS = 0.4, 0.7  # of the gradients around: what the network gave is too smooth, or all right
 
 

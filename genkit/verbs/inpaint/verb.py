@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from genkit.pixels.masks import MaskRule
 
 MASK = "Mask"
-AUTO = "auto"
+AUTO, MOST = "auto", 1024
 HOLE, TRACE = 0.5, 0.01  # how much of what a mask covers must be transparent for it to be a hole's, or to be spoken of
 WAY_OUT = "--mask alpha takes the input's own transparency; a mask is white where it is repainted, and black elsewhere"
 
@@ -63,16 +63,33 @@ class Inpaint(PictureVerb):
         shown=False,
     )
     invert_mask: bool = option(False, "Repaint what the mask would keep.", panel=MASK)
-    grow: int = option(4, "Pixels that the mask grows by first.", panel=MASK, metavar="N", least=0, most=1024, unit="px")
-    feather: int = option(
-        4, "Pixels beyond that, over which it is blended in.", panel=MASK, metavar="N", least=0, most=1024, unit="px"
+    grow: str | None = option(
+        None,
+        "Pixels that the mask grows by first; auto: as far as what it covers has left traces.",
+        panel=MASK,
+        metavar="N|auto",
+        shown="1/600 of the diagonal; 0 beside a new canvas",
+        was=("0.2.0", "4"),
+    )
+    feather: int | None = option(
+        None,
+        "Pixels beyond that, over which it is blended in.",
+        panel=MASK,
+        metavar="N",
+        shown="1/600 of the diagonal",
+        was=("0.2.0", 4),
+        least=0,
+        most=1024,
+        unit="px",
     )
     texture: str = option(
         AUTO,
         "How much of the texture around a wide hole to add to what the model painted; auto: where it is lacking.",
         panel=DRAWING,
         metavar="auto|0-1",
+        was=("0.2.0", "0"),
     )
+    wrap: bool = option(False, "Keep a seamless texture seamless: edges go round.", panel=DRAWING)
     candidates: int = option(
         1,
         "Make N different fillings (_1, _2, ...): by the model's noise, or the texture's.",
@@ -107,7 +124,21 @@ class Inpaint(PictureVerb):
             for flag, asked in (("--seed", context.seed), ("--candidates", self.candidates > 1)):
                 if asked:
                     ability.need(context.card, "seed", flag)
+        self._grow()
         self._rule()
+        if self.wrap and self.outpaint is not None:
+            raise UsageError("--wrap and --outpaint contradict each other: what is extended is no tile", "leave one out")
+
+    def _grow(self) -> int | str | None:
+        if self.grow in (None, AUTO):
+            return self.grow
+        try:
+            pixels = int(str(self.grow))
+        except ValueError:
+            pixels = -1
+        if not 0 <= pixels <= MOST:
+            raise UsageError(f"--grow {self.grow}: expected {AUTO}, or a whole number from 0 to {MOST}")
+        return pixels
 
     def _texture(self) -> float | None:
         """The share of the texture that is added, None to decide it place by place."""
@@ -136,7 +167,7 @@ class Inpaint(PictureVerb):
 
     def apply(self, model: FillModel, picture: Picture, context: Context) -> Picture:
         from genkit.pixels import mask_kinds, masks
-        from genkit.verbs.inpaint import task
+        from genkit.verbs.inpaint import rim, task
 
         rule = self._rule()
         masks.refuse_canvas(rule, picture.width, picture.height, context.settings.max_pixels)
@@ -150,7 +181,13 @@ class Inpaint(PictureVerb):
             return picture.with_pixels(pixels, alpha)
         if given is not None and (share := float(mask.mean())) > mask_kinds.MOSTLY:
             context.notify(f"the mask covers {share:.0%} of the picture (--invert-mask repaints the rest)")
-        options = task.InpaintOptions(self.grow, self.feather, self._texture(), context.model_options)
+        grow = self._grow()
+        if grow == AUTO:
+            grow = rim.traces(pixels, mask)
+            context.notify(f"--grow auto: the mask grows by {grow} pixels")
+        elif grow is None and given is None and not (rule.alpha or rule.color or rule.box):
+            grow = 0  # nothing of what is there is to go
+        options = task.InpaintOptions(grow, self.feather, self._texture(), self.wrap, context.model_options)
         opaque = (rule.alpha and not self.invert_mask) or self._fills_a_hole(alpha, mask, context)
         return picture.with_pixels(
             *task.inpaint(model, pixels, alpha, mask, options, context.notify, seed=context.seed, opaque=opaque)
