@@ -57,6 +57,7 @@ FIELDS: dict[str, type] = {
     "folder": dict,
     "package": dict,
     "ran": str,
+    "instead": str,
     "trained_by": str,
     "data": str,
     "metrics": dict,
