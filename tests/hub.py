@@ -20,10 +20,10 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 class FakeHub:
     """What is served, how badly, and what was asked.
 
-    `cuts` connections close after `cut_after` body bytes; `refusals` requests answer 503 (all of
-    them after a cut, with `refuse_after_cut`); `redirects` maps a path to an
-    address, `etags` to a tag that may lie; `gated` paths want the token `hf_test`; `slow_s` is slept before a body; with
-    `stall_after`, the first request for a file gets that many bytes and then nothing for long; lists come by `page` entries.
+    `cuts` connections close after `cut_after` body bytes; `refusals` requests answer 503 (all of them after a cut, with
+    `refuse_after_cut`); `redirects` maps a path to an address, `etags` to a tag that may lie, `types` to a media type (what has
+    one is not cut); `gated` paths want the token `hf_test`; `slow_s` is slept before a body; with `stall_after`, the first
+    request for a file gets that many bytes and then nothing for long; lists come by `page` entries.
     """
 
     url: str = ""
@@ -42,6 +42,7 @@ class FakeHub:
     page: int = 0
     redirects: dict[str, str] = field(default_factory=dict)
     etags: dict[str, str] = field(default_factory=dict)
+    types: dict[str, str] = field(default_factory=dict)
     gated: set[str] = field(default_factory=set)
     stalled: threading.Event = field(default_factory=threading.Event)
     go_on: threading.Event = field(default_factory=threading.Event)
@@ -93,7 +94,7 @@ def serving() -> Iterator[FakeHub]:
             with hub.lock:
                 hub.requests.append((self.command, path, asked))
                 hub.headers.append(dict(self.headers))
-                refuse, cut = hub.refusals > 0, body and hub.cuts > 0 and path in hub.files
+                refuse, cut = hub.refusals > 0, body and hub.cuts > 0 and path in hub.files and path not in hub.types
                 hub.refusals -= refuse
                 hub.cuts -= cut and not refuse
                 if cut and hub.refuse_after_cut:
@@ -124,6 +125,8 @@ def serving() -> Iterator[FakeHub]:
             tag = hub.etags.get(path) or (sha256(content) if large else git_sha1(content))
             self.send_header("ETag", f'"{tag}"')
             self.send_header("X-Repo-Commit", COMMIT)
+            if path in hub.types:
+                self.send_header("Content-Type", hub.types[path])
             self.send_header("Accept-Ranges", "bytes")
             if cut or hub.without_length:
                 self.send_header("Connection", "close")

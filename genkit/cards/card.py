@@ -134,7 +134,8 @@ class Option:
 class Card:
     """What is known about one model. `commercial` is None where the licence does not say; `declared` is the field `can`, which
     the property unites with what follows from the rest; `ran` is the day on which genkit's makers ran its real files,
-    empty where they never did."""
+    empty where they never did; `instead` names a card of the same network that other addresses have,
+    `sample` a picture of the documentation that shows what it makes."""
 
     name: str
     tasks: tuple[str, ...]
@@ -161,6 +162,8 @@ class Card:
     hub: Hub | None = None
     folder: Folder | None = None
     ran: str = ""
+    instead: str = ""
+    sample: str = ""
     trained_by: str | None = None
     data: str | None = None
     metrics: Mapping[str, Any] | None = None

@@ -192,6 +192,10 @@ def plain_name(name: str) -> str:
 def _of_task(card: Card, task: str | None) -> Card:
     if task is None or task in card.tasks:
         return card
+    if card.task == "measure":
+        raise UsageError(
+            f"{card.name} measures, and is no model for {task}", "genkit eval uses it where it is here", code="wrong-task"
+        )
     raise UsageError(
         f"{card.name} is a model for {card.task}, not for {task}",
         f"use it with genkit {card.task} --model {card.name}, or see genkit models list --task {task}",

@@ -57,6 +57,8 @@ FIELDS: dict[str, type] = {
     "folder": dict,
     "package": dict,
     "ran": str,
+    "instead": str,
+    "sample": str,
     "trained_by": str,
     "data": str,
     "metrics": dict,
@@ -116,6 +118,7 @@ def parse_card(raw: Mapping[str, Any], path: Path) -> Card:
     check.that(bool(dtypes) and set(dtypes) <= set(DTYPES), "dtypes", f"must be among {', '.join(DTYPES)}")
     user = path.is_relative_to(user_folder()) or not path.is_relative_to(weights_folder())
     ran = raw.get("ran", "")
+    check.that("/" not in raw.get("sample", "") and "\\" not in raw.get("sample", ""), "sample", "must be the name of a file")
     check.that(not ran or bool(re.fullmatch(r"\d{4}-\d{2}-\d{2}", ran)), "ran", "must be a day, as 2026-11-30")
     packages = check.packages(raw["package"]) if "package" in raw else {}
     files = {role: check.file(role, one, user, packages) for role, one in raw.get("files", {}).items()}

@@ -12,6 +12,8 @@ import typer
 if TYPE_CHECKING:
     from genkit.cards import Card, CardFile
 
+SMALL = 100 * 10**6  # bytes
+
 
 def use(card: Card) -> str:
     return {True: "yes", False: "no", None: "not stated"}[card.commercial]
@@ -21,12 +23,27 @@ def mark(card: Card) -> str:
     return "yes" if card.verified else "no"
 
 
+def ran(card: Card) -> str:
+    """The day on which its real files were run by genkit's makers; what ships was."""
+    return card.ran or ("ships" if card.shipped else "-")
+
+
+def is_small(card: Card) -> bool:
+    return card.size is not None and card.size < SMALL
+
+
+def is_about(card: Card, words: str) -> bool:
+    """Whether the card's name, aliases and line of use have all words of a search."""
+    text = " ".join((card.name, *card.aliases, card.summary)).lower()
+    return all(word in text for word in words.lower().split())
+
+
 def facts_of(card: Card, full: bool = False) -> dict[str, Any]:
     from genkit import weights
 
     facts: dict[str, Any] = {"name": card.name, "task": card.task, "summary": card.summary, "state": weights.state(card)}
     facts |= {"bytes": card.size, "licence": card.licence, "commercial": card.commercial, "gated": card.gated}
-    facts |= {"verified": card.verified, "origin": card.origin, "family": card.family}
+    facts |= {"verified": card.verified, "origin": card.origin, "family": card.family, "ran": card.ran or None}
     if not full:
         return facts
     facts |= {"aliases": list(card.aliases), "tasks": list(card.tasks), "paper": card.paper, "source": card.source}
@@ -40,8 +57,17 @@ def facts_of(card: Card, full: bool = False) -> dict[str, Any]:
         {"role": one.role, "from": _where_from(one), "hash": str(one.hash or ""), "bytes": one.size} for one in card.every_file
     ]
     facts["hub"] = f"{card.hub.repo}@{card.hub.revision}" if card.hub else None
+    facts |= {"instead": card.instead, "sample": _sample(card)}
     facts |= {"trained_by": card.trained_by, "data": card.data, "metrics": card.metrics, "card": str(card.toml)}
     return facts
+
+
+def _sample(card: Card) -> str | None:
+    """The path of a picture that shows what it makes, where one came with genkit."""
+    from genkit.cli.help import documented
+
+    found = documented(f"pictures/{card.sample}") if card.sample else None
+    return None if found is None else str(found)
 
 
 def _where_from(one: CardFile) -> str | None:

@@ -11,6 +11,7 @@ import typer
 from genkit.cli.eval_drawing import gan, txt2img
 from genkit.cli.eval_tts import tts
 from genkit.cli.measuring import (
+    PERCEPTUAL,
     Data,
     Device,
     Features,
@@ -28,6 +29,7 @@ from genkit.cli.measuring import (
     load_features,
     load_methods,
     notify,
+    picture_distance,
     print_rows,
     progress,
     write_sheet,
@@ -79,14 +81,15 @@ def upscale(
         degradation = "given" if measure.has_pairs(data, wanted) else "clean"
     models = load_methods("upscale", names, device, partial(measure.of_model, scale=wanted, notify=notify))
     methods = {"bicubic": measure.bicubic(wanted), **models}
-    rows = measure.evaluate(data, methods, wanted, degradation=degradation, border=border, report=progress)
+    distance = picture_distance()
+    rows = measure.evaluate(data, methods, wanted, degradation=degradation, border=border, distance=distance, report=progress)
     columns = {
         "psnr_y": ("PSNR Y", ".2f"),
         "ssim_y": ("SSIM Y", ".4f"),
         "psnr_rgb": ("PSNR RGB", ".2f"),
         "ssim_rgb": ("SSIM RGB", ".4f"),
     }
-    print_rows(rows, columns, measure.protocol(wanted, degradation, border), json)
+    print_rows(rows, columns | PERCEPTUAL, measure.protocol(wanted, degradation, border, distance), json)
 
 
 @app.command()
@@ -104,7 +107,8 @@ def colorize(
 
     methods = load_methods("colorize", model, device, partial(measure.of_model, notify=notify))
     kept, keep = keeper(sheet)
-    rows = measure.evaluate(data, methods, names=names, side=side, keep=keep, report=progress)
+    distance = picture_distance()
+    rows = measure.evaluate(data, methods, names=names, side=side, distance=distance, keep=keep, report=progress)
     draw_sheet(sheet, data, kept, side)
     columns = {
         "psnr": ("PSNR RGB", ".2f"),
@@ -113,7 +117,7 @@ def colorize(
         "share": ("of originals'", ".0%"),
         "lightness_error": ("max |dL|", ".2f"),
     }
-    print_rows(rows, columns, measure.protocol(side), json)
+    print_rows(rows, columns | PERCEPTUAL, measure.protocol(side, distance), json)
 
 
 @app.command()
@@ -141,11 +145,22 @@ def inpaint(
 
     models = load_methods("inpaint", model, device, partial(measure.of_model, notify=notify))
     methods, judge = {**measure.classical(), **models}, load_features(features)
+    distance = picture_distance(instead=judge is None)
     kept, keep = keeper(sheet)
-    rows = measure.evaluate(data, methods, names=names, masks=masks, side=side, features=judge, keep=keep, report=progress)
+    rows = measure.evaluate(
+        data,
+        methods,
+        names=names,
+        masks=masks,
+        side=side,
+        features=judge,
+        distance=distance,
+        keep=keep,
+        report=progress,
+    )
     draw_sheet(sheet, data, kept, side)
-    columns = {"psnr": ("PSNR hole", ".2f"), "distance": ("distance", ".5f"), "unmasked_error": ("unmasked", ".0f")}
-    print_rows(rows, columns, measure.protocol(side, masks is not None, judge), json)
+    columns = {"psnr": ("PSNR hole", ".2f"), **PERCEPTUAL, "unmasked_error": ("unmasked", ".0f")}
+    print_rows(rows, columns, measure.protocol(side, masks is not None, judge, distance), json)
 
 
 @app.command()
@@ -171,10 +186,14 @@ def style(
     methods = {"photograph": lambda photo, style: photo, **models}
     pictures = measure.Pictures(data, styles, names=names, style_names=style_names, count=count, side=side)
     judge = load_features(features)
-    rows, drawn = measure.evaluate(pictures, methods, features=judge, draw=sheet is not None, report=progress)
+    distance = picture_distance(instead=False)  # the judge says enough of the content
+    rows, drawn = measure.evaluate(
+        pictures, methods, features=judge, distance=distance, draw=sheet is not None, report=progress
+    )
     if sheet is not None:
         write_sheet(sheet, drawn)
-    print_rows(rows, {"style": ("style", ".4g"), "content": ("content", ".4g")}, measure.protocol(side, count, judge), json)
+    columns = {"style": ("style", ".4g"), "content": ("content", ".4g"), **PERCEPTUAL}
+    print_rows(rows, columns, measure.protocol(side, count, judge, distance), json)
 
 
 @app.command()
@@ -222,6 +241,7 @@ def translate(
             methods[f"{name}, told the colour"] = measure.of_model(network, notify, with_colour=True)
             with_colour = True
     judge = load_features(features)
+    distance = picture_distance(instead=judge is None)
     kept, keep = keeper(sheet)
     training = None
     each: Any
@@ -234,11 +254,11 @@ def translate(
         each = measured_pairs(kind, data, listed, size, named=with_colour)
         if copies:
             training = measure.training_features(judge, data, listed, size)
-    rows = measure.evaluate(each, methods, features=judge, training=training, keep=keep, report=progress)
+    rows = measure.evaluate(each, methods, features=judge, distance=distance, training=training, keep=keep, report=progress)
     if sheet is not None:
         draw_rows(sheet, [list(results.values()) for results in kept.values()])
-    columns = {"psnr": ("PSNR RGB", ".2f"), "distance": ("distance", ".5f"), "near_ratio": ("near ratio", ".3f")}
-    print_rows(rows, columns, measure.protocol(kind, training is not None, judge), json)
+    columns = {"psnr": ("PSNR RGB", ".2f"), **PERCEPTUAL, "near_ratio": ("near ratio", ".3f")}
+    print_rows(rows, columns, measure.protocol(kind, training is not None, judge, distance), json)
 
 
 for command in (gan, txt2img, tts):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-from genkit.cli.measuring import Columns, Device, Json, MeasureOption, Model, load_methods, print_rows, progress
+from genkit.cli.measuring import Columns, Device, Json, MeasureOption, Model, load_methods, notify, print_rows, progress
 
 
 def tts(
@@ -49,6 +49,7 @@ def tts(
     from genkit.errors import UsageError
     from genkit.evaluate import tts as measure
     from genkit.evaluate.recognising import pocketsphinx
+    from genkit.evaluate.speech_quality import distill_mos
     from genkit.models.tts.recognisers import cached, load_recogniser
 
     if (text is None) == (data is None):
@@ -69,10 +70,11 @@ def tts(
 
             write_samples(keep, name, rate, **{Path(method).name: torch.from_numpy(audio)})
 
-    rows = measure.evaluate(lines, voices, recognisers, others=others, report=progress, keep=write)
+    quality = distill_mos(notify)
+    rows = measure.evaluate(lines, voices, recognisers, others=others, quality=quality, report=progress, keep=write)
     several = len(recognisers) > 1
     columns: Columns = {"words": ("words", "d")}
     columns |= {name: (f"word errors ({name})" if several else "word errors", ".3f") for name in recognisers}
-    columns |= {"mcd": ("MCD dB", ".2f"), "real_time": ("real time", ".3f")}
+    columns |= {"mos": ("MOS", ".2f"), "mcd": ("MCD dB", ".2f"), "real_time": ("real time", ".3f")}
     rows = [{"pictures": len(lines), **row} for row in rows]
-    print_rows(rows, columns, measure.protocol(len(lines), list(recognisers)), json)
+    print_rows(rows, columns, measure.protocol(len(lines), list(recognisers), quality is not None), json)

@@ -26,9 +26,14 @@ Row = tuple[str, str]
 
 
 def page_of(name: str) -> Path | None:
-    """A page of the documentation (`verbs/upscale`) in `genkit/_docs` (a wheel) or `docs/` (a checkout), where it is there."""
+    """A page of the documentation (`verbs/upscale`), where it is there."""
+    return documented(f"{name}.md")
+
+
+def documented(name: str) -> Path | None:
+    """A file of the documentation in `genkit/_docs` (a wheel) or `docs/` (a checkout), where it is there."""
     package = Path(__file__).resolve().parents[1]
-    places = [root / f"{name}.md" for root in (package / "_docs", package.parent / "docs")]
+    places = [root / name for root in (package / "_docs", package.parent / "docs")]
     return next((place for place in places if place.is_file()), None)
 
 

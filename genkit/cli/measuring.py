@@ -45,6 +45,7 @@ Sheet = Annotated[
 Device = Annotated[str, MeasureOption("--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.")]
 Json = Annotated[bool, MeasureOption("--json", help="Print the rows as JSON.")]
 Columns = dict[str, tuple[str, str]]  # the key of a row: its title and format
+PERCEPTUAL: Columns = {"lpips": ("LPIPS", ".4f"), "distance": ("distance", ".5f")}  # those that rows have
 
 
 def cards_of(task: str, names: list[str] | None) -> dict[str, Card]:
@@ -80,6 +81,12 @@ def load_features(given: str | None) -> Any:
     from genkit.evaluate.perceptual import load_perceptual
 
     return None if given is None else load_perceptual(given)
+
+
+def picture_distance(instead: bool = True) -> Any:
+    from genkit.evaluate.lpips import picture_distance
+
+    return picture_distance(notify, instead=instead)
 
 
 def keeper(sheet: Path | None) -> tuple[dict[str, dict[str, Any]], Callable[[str, str, Any], None]]:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from genkit.cli.describing import described, facts_of, mark, table, use
+from genkit.cli.describing import described, facts_of, is_about, is_small, mark, ran, table, use
 from genkit.cli.help import page_of
 from genkit.cli.verbs import complete_model
 from genkit.run.report import write_event
@@ -43,8 +43,17 @@ def choose() -> None:
 
 
 @app.command("list")
-def list_models(task: Task = None, json: Json = False) -> None:
-    """List the models, with what is here already and what would have to be fetched."""
+def list_models(
+    task: Task = None,
+    search: Annotated[
+        str | None,
+        typer.Option("--search", metavar="WORDS", help="Those whose name or line of use has all of these.", show_default=False),
+    ] = None,
+    small: Annotated[bool, typer.Option("--small", help="Those of less than 100 MB.")] = False,
+    commercial: Annotated[bool, typer.Option("--commercial", help="Those that may be used commercially.")] = False,
+    json: Json = False,
+) -> None:
+    """List the models: how large, under which licence, whether here, and when genkit's makers ran their real files."""
     from genkit import cards, weights
 
     found = cards.all_cards(task)
@@ -55,6 +64,11 @@ def list_models(task: Task = None, json: Json = False) -> None:
 
         known = sorted({card.task for card in cards.all_cards()})
         raise UsageError(f"there are no models for {task}", f"verbs with models: {', '.join(known)}")
+    found = [
+        card
+        for card in found
+        if (not small or is_small(card)) and (not commercial or card.commercial is True) and is_about(card, search or "")
+    ]
     if json:
         for card in found:
             write_event("model", **facts_of(card))
@@ -69,11 +83,12 @@ def list_models(task: Task = None, json: Json = False) -> None:
             card.licence,
             use(card),
             mark(card),
+            ran(card),
             card.summary,
         )
         for card in found
     ]
-    table(("name", "task", "size", "state", "licence", "commercial", "verified", "what for"), rows)
+    table(("name", "task", "size", "state", "licence", "commercial", "verified", "run", "what for"), rows)
     if sys.stdout.isatty() and (page := page_of(f"models/{task}" if task else "models")):
         typer.echo(f"more of each: {page}", err=True)
 
@@ -98,7 +113,19 @@ def info(name: ModelName, json: Json = False) -> None:
 
 @app.command()
 def pull(
-    names: ModelNames,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="NAME...", help="Names or aliases of models.", autocompletion=complete_model, show_default=False
+        ),
+    ] = None,
+    all_small: Annotated[
+        bool,
+        typer.Option(
+            "--all-small",
+            help="Every model of less than 100 MB that needs no acceptance; one that cannot be had stops no other.",
+        ),
+    ] = False,
     accept_licence: Annotated[
         bool,
         typer.Option("--accept-licence", help="You have read the licence of a gated or non-commercial model, and accept it."),
@@ -108,19 +135,37 @@ def pull(
 ) -> None:
     """Fetch models now, to have them when the network is gone. A broken pull goes on where it stopped."""
     from genkit import cards, weights
+    from genkit.errors import UsageError, WeightsError
 
-    found = [weights.pinned(cards.find(name), fresh=True) for name in names]
+    if not names and not all_small:
+        raise UsageError("nothing is named to fetch", "a name from genkit models list, or --all-small")
+    found = [weights.pinned(cards.find(name), fresh=True) for name in names or ()]
+    if all_small:
+        found += [card for card in cards.all_cards() if is_small(card) and weights.is_allowed(card) and card.origin != "user"]
+    found = list({card.name: card for card in found}.values())
+    failed: list[str] = []
     for card in found:
-        if weights.local_files(card) is not None:
-            _announce(quiet)(f"{card.name} is here already")
-        with transfer_bar(quiet or json) as progress:
-            files = weights.pull(card, announce=_announce(quiet), progress=progress, accept_licence=accept_licence)
+        try:
+            if weights.local_files(card) is not None:
+                _announce(quiet)(f"{card.name} is here already")
+            with transfer_bar(quiet or json) as progress:
+                files = weights.pull(card, announce=_announce(quiet), progress=progress, accept_licence=accept_licence)
+        except WeightsError as error:
+            if not all_small or error.code == "no-space":
+                raise
+            failed.append(card.name)
+            _announce(False)(error.message if card.name in error.message else f"{card.name}: {error.message}")
+            continue
         if json:
             write_event("pulled", model=card.name, files={role: str(path) for role, path in files.items()})
         else:
             _paths(files)
+    status = 0 if not failed else 3 if len(failed) == len(found) else 1
     if json:
-        write_event("done", done=len(found), failed=0, skipped=0, exit=0)
+        write_event("done", done=len(found) - len(failed), failed=len(failed), skipped=0, exit=status)
+    elif failed:
+        _announce(False)(f"{len(found) - len(failed)} of {len(found)} are here; not to be had: {', '.join(failed)}")
+    raise typer.Exit(status)
 
 
 @app.command()

@@ -17,6 +17,7 @@ from genkit.data.squares import centre_square, chosen_names
 from genkit.errors import UsageError
 from genkit.evaluate.colour import colourfulness, grey_of
 from genkit.evaluate.fidelity import psnr
+from genkit.evaluate.lpips import Distance, words_of
 from genkit.nets.lab import rgb_to_lab
 
 if TYPE_CHECKING:
@@ -31,13 +32,15 @@ def evaluate(
     *,
     names: Path | None = None,
     side: int = 256,
+    distance: Distance | None = None,
     keep: Callable[[str, str, np.ndarray], None] = lambda method, name, pixels: None,
     report: Callable[[str], None] = lambda name: None,
 ) -> list[dict[str, Any]]:
     """Measure every method, uint8 grey (side, side, 1) in and (side, side, 3) out; one row each, the grey picture first.
 
     `names` is a text file with the pictures to take; `keep` gets every result. A row holds `psnr`, `gain` (dB above grey),
-    `colourfulness` (mean), `share` (of the originals' mean) and `lightness_error` (largest |L difference|, 8-bit results).
+    `colourfulness` (mean), `share` (of the originals' mean), `lightness_error` (largest |L difference|, 8-bit results) and the
+    perceptual `distance`, if it is given.
 
     Raises:
         UsageError: no picture with colours.
@@ -63,13 +66,14 @@ def evaluate(
                     "colourfulness": colourfulness(result),
                     "lightness_error": float(np.abs(_lightness(result) - _lightness(grey)).max()),
                 }
+                | ({} if distance is None else {distance.key: distance.between(result, square)})
             )
         report(name)
     if not originals:
         raise UsageError(f"{data}: no picture with colours to measure on")
     rows = []
     for method, pictures in figures.items():
-        means = {key: float(np.mean([row[key] for row in pictures])) for key in ("psnr", "gain", "colourfulness")}
+        means = {key: float(np.mean([row[key] for row in pictures])) for key in pictures[0] if key != "lightness_error"}
         worst = max(row["lightness_error"] for row in pictures)
         share = means["colourfulness"] / float(np.mean(originals))
         rows.append({"model": method, "pictures": len(pictures), **means, "share": share, "lightness_error": worst})
@@ -90,8 +94,9 @@ def _lightness(pixels: np.ndarray) -> np.ndarray:
     return rgb_to_lab(images)[0, 0].numpy()
 
 
-def protocol(side: int) -> str:
+def protocol(side: int, distance: Distance | None = None) -> str:
     return (
         f"centre square of {2 * side} reduced to {side} by area; RGB PSNR, 8-bit results, mean over pictures; gain over the "
         "grey picture of the same L; colourfulness after Hasler and Süsstrunk 2003, and its share of the originals'"
+        f"{words_of(distance)}"
     )

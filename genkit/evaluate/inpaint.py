@@ -20,6 +20,7 @@ from genkit.data.squares import centre_square, chosen_names
 from genkit.data.tensors import to_tensor
 from genkit.errors import UsageError
 from genkit.evaluate.fidelity import psnr
+from genkit.evaluate.lpips import Distance, words_of
 from genkit.evaluate.perceptual import PictureFeatures, distance_words
 from genkit.nets import vgg
 from genkit.nets.pyramid import fill_smoothly
@@ -38,6 +39,7 @@ def evaluate(
     masks: Path | None = None,
     side: int = 256,
     features: PictureFeatures | None = None,
+    distance: Distance | None = None,
     keep: Callable[[str, str, np.ndarray], None] = lambda method, name, pixels: None,
     report: Callable[[str], None] = lambda name: None,
 ) -> list[dict[str, Any]]:
@@ -63,6 +65,8 @@ def evaluate(
             row = {"psnr": psnr(result[hole], square[hole]), "unmasked_error": float(difference.max(initial=0))}
             if features is not None and truth is not None:
                 row["distance"] = float(vgg.distance(_features(features, result), truth))
+            if distance is not None:
+                row[distance.key] = distance.between(result, square)
             figures[method].append(row)
         report(name)
     rows = []
@@ -122,9 +126,9 @@ def of_model(network: FillModel, notify: Callable[[str], None]) -> Fill:
     return lambda pixels, mask: inpaint(network, pixels, None, mask, InpaintOptions(grow=0, feather=0), notify)[0]
 
 
-def protocol(side: int, own_masks: bool, features: PictureFeatures | None) -> str:
+def protocol(side: int, own_masks: bool, features: PictureFeatures | None, distance: Distance | None = None) -> str:
     holes = "given masks" if own_masks else "strokes drawn from seed 0"
     return (
         f"centre square of {2 * side} reduced to {side} by area; {holes}; PSNR over the masked pixels, RGB, 8-bit results, "
-        f"mean over pictures{distance_words(features)}"
+        f"mean over pictures{distance_words(features)}{words_of(distance)}"
     )

@@ -19,6 +19,7 @@ from torch import Tensor
 from genkit.data.pictures import read_pictures
 from genkit.data.squares import centre_square, chosen_names
 from genkit.data.tensors import to_tensor
+from genkit.evaluate.lpips import Distance, words_of
 from genkit.evaluate.perceptual import PictureFeatures
 
 if TYPE_CHECKING:
@@ -74,20 +75,21 @@ def evaluate(
     methods: dict[str, Stylise],
     *,
     features: PictureFeatures,
+    distance: Distance | None = None,
     draw: bool = False,
     report: Callable[[str], None] = lambda name: None,
 ) -> tuple[list[dict[str, Any]], np.ndarray]:
     """Measure every method, photograph and style uint8 (side, side, 3) in and the same out, over all pairs.
 
-    One row each, `style` and `content` being the losses' means over the pairs; and with `draw` a sheet (H, W, 3): the
-    photographs above, then for every style a row of each method.
+    One row each, `style` and `content` being the losses' means over the pairs, with the `distance` of results from photographs,
+    if one is given; and with `draw` a sheet (H, W, 3): the photographs above, then for every style a row of each method.
 
     Raises:
         UsageError: a listed picture is missing.
     """
     photos, styles = pictures.photographs(), pictures.style_pictures()
     contents = {name: _features_of(features, pixels)[2] for name, pixels in photos.items()}
-    losses: dict[str, list[tuple[float, float]]] = {method: [] for method in methods}
+    losses: dict[str, list[dict[str, float]]] = {method: [] for method in methods}
     lines = [np.concatenate([np.full((pictures.side,) * 2 + (3,), 255, np.uint8), *photos.values()], 1)]
     for style_name, style in styles.items():
         style_grams = grams(_features_of(features, style))
@@ -96,16 +98,20 @@ def evaluate(
             for name, photo in photos.items():
                 cells.append(stylise(photo, style))
                 result = _features_of(features, cells[-1])
-                losses[method].append(
-                    (float(style_loss(grams(result), style_grams)), float(content_loss(result[2], contents[name])))
-                )
+                row = {
+                    "style": float(style_loss(grams(result), style_grams)),
+                    "content": float(content_loss(result[2], contents[name])),
+                }
+                if distance is not None:
+                    row[distance.key] = distance.between(cells[-1], photo)
+                losses[method].append(row)
             if draw:
                 lines.append(np.concatenate(cells, 1))
         report(style_name)
     rows = []
     for method, each in losses.items():
-        mean_style, mean_content = np.mean(each, 0)
-        rows.append({"model": method, "pictures": len(each), "style": float(mean_style), "content": float(mean_content)})
+        means = {key: float(np.mean([row[key] for row in each])) for key in each[0]}
+        rows.append({"model": method, "pictures": len(each), **means})
     return rows, np.concatenate(lines, 0) if draw else lines[0]
 
 
@@ -121,10 +127,10 @@ def of_model(network: StyleModel, notify: Callable[[str], None]) -> Stylise:
     return lambda photo, manner: style(network, photo, None, StyleOptions(Styles([manner])), notify)[0]
 
 
-def protocol(side: int, count: int, features: PictureFeatures) -> str:
+def protocol(side: int, count: int, features: PictureFeatures, distance: Distance | None = None) -> str:
     return (
         f"{count} photographs (centre square of {2 * side} reduced to {side} by area) x styles (largest centre square at "
         f"{side}), 8-bit results; features: {features.title}; content = mean squared difference of {features.layers[-1]}; "
         f"style = mean squared difference of Gram matrices (over places) of {', '.join(features.layers)}, summed; means over "
-        "the pairs. Not to be compared with figures from other features"
+        f"the pairs. Not to be compared with figures from other features{words_of(distance)}"
     )

@@ -17,6 +17,7 @@ from genkit.data.pictures import list_pictures, read_pictures
 from genkit.data.squares import whole_square
 from genkit.data.tensors import to_tensor
 from genkit.evaluate.fidelity import psnr
+from genkit.evaluate.lpips import Distance, words_of
 from genkit.evaluate.perceptual import PictureFeatures, distance_words
 from genkit.nets import vgg
 
@@ -32,6 +33,7 @@ def evaluate(
     methods: dict[str, Translate],
     *,
     features: PictureFeatures | None = None,
+    distance: Distance | None = None,
     training: np.ndarray | None = None,
     keep: Callable[[str, str, np.ndarray], None] = lambda method, name, pixels: None,
     report: Callable[[str], None] = lambda name: None,
@@ -54,6 +56,8 @@ def evaluate(
                 row["distance"] = float(vgg.distance(features_of(features, result), truth))
             if features is not None and training is not None and real is not None:
                 row |= {"near": nearest(spatial_features(features, result), training), "near_real": real}
+            if distance is not None:
+                row[distance.key] = distance.between(result, target)
             figures[method].append(row)
         keep("truth", name, target)
         report(name)
@@ -106,7 +110,7 @@ def of_model(network: TranslateModel, notify: Callable[[str], None], with_colour
     return run
 
 
-def protocol(kind: str, near: bool, features: PictureFeatures | None) -> str:
+def protocol(kind: str, near: bool, features: PictureFeatures | None, distance: Distance | None = None) -> str:
     data = {
         "edges": "pictures fitted into the model's square, their edges given",
         "sketch": "photographs, against a filter's drawings of them",
@@ -117,4 +121,5 @@ def protocol(kind: str, near: bool, features: PictureFeatures | None) -> str:
         "near_ratio: in shares of the real held-out pictures' own, below 1 where results are nearer to training "
         "pictures than those are"
     )
-    return f"{data}; RGB PSNR, 8-bit results, mean over pictures{distance_words(features)}{copies if near else ''}"
+    means = f"{data}; RGB PSNR, 8-bit results, mean over pictures"
+    return f"{means}{distance_words(features)}{words_of(distance)}{copies if near else ''}"

@@ -20,6 +20,7 @@ from genkit.data.utterances import Recordings, resample
 from genkit.errors import UsageError
 from genkit.evaluate.cepstra import cepstra, distortion
 from genkit.evaluate.recognising import RATE_HZ, Recognise, edit_distance, words_of
+from genkit.evaluate.speech_quality import Score
 from genkit.nets.mel import MelScale
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Tally:
     took: float = 0.0
     errors: dict[str, int] = field(default_factory=dict)
     distortions: list[float] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
 
     def row(self) -> dict[str, Any]:
         rates = {name: count / max(1, self.words) for name, count in self.errors.items()}
@@ -57,6 +59,7 @@ class Tally:
             "words": self.words,
             "seconds": round(self.seconds, 1),
             **rates,
+            **({"mos": float(np.mean(self.scores))} if self.scores else {}),
             "mcd": float(np.mean(self.distortions)) if self.distortions else float("nan"),
             "real_time": self.took / self.seconds if self.took and self.seconds else float("nan"),
         }
@@ -108,6 +111,7 @@ def evaluate(
     recognisers: Mapping[str, Recognise],
     *,
     others: Mapping[str, Callable[[Line], tuple[np.ndarray, int]]] | None = None,
+    quality: Score | None = None,
     report: Callable[[str], None] = lambda name: None,
     keep: Callable[[str, str, np.ndarray, int], None] = lambda model, name, audio, rate: None,
 ) -> list[dict[str, Any]]:
@@ -132,19 +136,23 @@ def evaluate(
             took = time.monotonic() - begun
             audio, rate = sound
             keep(name, line.name, audio, rate)
-            _count(tally, line, audio, rate, recognisers)
+            _count(tally, line, audio, rate, recognisers, quality)
             tally.took += took if name in voices else 0.0
         tallies.append(tally.row())
     return tallies
 
 
-def _count(tally: Tally, line: Line, audio: np.ndarray, rate: int, recognisers: Mapping[str, Recognise]) -> None:
+def _count(
+    tally: Tally, line: Line, audio: np.ndarray, rate: int, recognisers: Mapping[str, Recognise], quality: Score | None
+) -> None:
     said = words_of(spoken(line.text))
     heard = resample(levelled(audio), rate, RATE_HZ)
     tally.words += len(said)
     tally.seconds += len(audio) / rate
     for name, recognise in recognisers.items():
         tally.errors[name] = tally.errors.get(name, 0) + edit_distance(said, words_of(spoken(recognise(heard))))
+    if quality is not None:
+        tally.scores.append(quality(heard))
     if line.recorded is not None and tally.model != "recordings":
         tally.distortions.append(distortion(_cepstra(audio, rate), _cepstra(*line.recorded)))
 
@@ -187,10 +195,11 @@ def of_voice(model: SpeakModel) -> Say:
     return say
 
 
-def protocol(count: int, recognisers: Sequence[str]) -> str:
+def protocol(count: int, recognisers: Sequence[str], scored: bool = False) -> str:
+    mos = "; MOS: mean of Distill-MOS (version 7), 1 to 5, at 16 kHz" if scored else ""
     return (
         f"{count} texts; everything brought to one level and to 16 kHz; word error rate (substitutions, insertions and "
         f"deletions in shares of the words said, both sides spelt out by genkit's front end) by {', '.join(recognisers)}; mcd: "
         "mel-cepstral distortion in dB from the recordings of the same texts, coefficients 1 to 13 of 80 mel bands at 22,050 "
-        "Hz (window 1024, hop 256), time-warped, silences included; real_time: seconds taken for a second of speech"
+        f"Hz (window 1024, hop 256), time-warped, silences included; real_time: seconds taken for a second of speech{mos}"
     )

@@ -18,6 +18,7 @@ from genkit.data.degradation import clean, web_photo
 from genkit.data.pictures import list_pictures, read_pictures
 from genkit.errors import UsageError
 from genkit.evaluate.fidelity import crop_border, luma, psnr, ssim
+from genkit.evaluate.lpips import Distance, words_of
 
 if TYPE_CHECKING:
     from genkit.models.shapes import TransformModel
@@ -99,12 +100,13 @@ def of_model(network: TransformModel, scale: int, notify: Callable[[str], None])
     return lambda small: upscale(network, small, None, UpscaleOptions(scale=scale), notify)[0]
 
 
-def score(result: np.ndarray, sharp: np.ndarray, border: int) -> dict[str, float]:
-    """All four figures of one picture; both uint8 (H, W, 3)."""
+def score(result: np.ndarray, sharp: np.ndarray, border: int, distance: Distance | None = None) -> dict[str, float]:
+    """The figures of one picture, with their perceptual `distance` if it is given; both uint8 (H, W, 3)."""
+    perceptual = {} if distance is None else {distance.key: distance.between(result, sharp)}
     result, sharp = crop_border(result, border), crop_border(sharp, border)
     result_y, sharp_y = luma(result), luma(sharp)
     figures = (psnr(result_y, sharp_y), ssim(result_y, sharp_y), psnr(result, sharp), ssim(result, sharp))
-    return dict(zip(METRICS, figures, strict=True))
+    return dict(zip(METRICS, figures, strict=True)) | perceptual
 
 
 def evaluate(
@@ -114,6 +116,7 @@ def evaluate(
     *,
     degradation: str = "given",
     border: int | None = None,
+    distance: Distance | None = None,
     report: Callable[[str], None] = lambda name: None,
 ) -> list[dict[str, Any]]:
     """Measure every method on every picture; return one row a (group, method) with its means and the number of pictures."""
@@ -121,16 +124,16 @@ def evaluate(
     sums: dict[tuple[str, str], list[dict[str, float]]] = {}
     for pair in pairs(data, scale, degradation):
         for name, enlarge in methods.items():
-            sums.setdefault((pair.group, name), []).append(score(enlarge(pair.small), pair.sharp, border))
+            sums.setdefault((pair.group, name), []).append(score(enlarge(pair.small), pair.sharp, border, distance))
         report(pair.name)
     return [
         {"set": group, "model": name, "pictures": len(rows)}
-        | {metric: float(np.mean([row[metric] for row in rows])) for metric in METRICS}
+        | {metric: float(np.mean([row[metric] for row in rows])) for metric in rows[0]}
         for (group, name), rows in sums.items()
     ]
 
 
-def protocol(scale: int, degradation: str, border: int | None = None) -> str:
+def protocol(scale: int, degradation: str, border: int | None = None, distance: Distance | None = None) -> str:
     how = {
         "given": "the data's own small pictures",
         "clean": "reduced by Pillow's bicubic",
@@ -138,5 +141,5 @@ def protocol(scale: int, degradation: str, border: int | None = None) -> str:
     }[degradation]
     return (
         f"x{scale}; {how}; 8-bit results; border of {scale if border is None else border} pixels left out; "
-        "Y of BT.601, 16 to 235; mean over pictures"
+        f"Y of BT.601, 16 to 235; mean over pictures{words_of(distance)}"
     )

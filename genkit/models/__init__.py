@@ -44,6 +44,8 @@ FAMILIES = {
     "bark": "tts.bark",
     "kokoro": "tts.kokoro",
     "piper": "tts.piper",
+    "lpips": "measure.lpips",
+    "distill_mos": "measure.distill_mos",
 }  # name: module, in the order in which they are asked to recognise a checkpoint: ours first
 DTYPES = ("float32", "bfloat16", "float16")  # of a family that says nothing else
 

@@ -7,7 +7,7 @@ imported until it is needed.
 
 from genkit.files import size_text
 from genkit.weights.adopting import adopt, read_any, refuse_taken
-from genkit.weights.choice import Choice, choose
+from genkit.weights.choice import Choice, choose, is_allowed
 from genkit.weights.pinning import is_offline, pinned, settings_of
 from genkit.weights.reading import read_state_dict
 from genkit.weights.resolving import Verdict, local_files, pull, remove, resolve, state, verify
@@ -19,6 +19,7 @@ __all__ = [
     "adopt",
     "choose",
     "folder_of",
+    "is_allowed",
     "is_offline",
     "local_files",
     "pinned",

@@ -13,6 +13,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -32,7 +33,7 @@ def read_members(archive: Path, sizes: Mapping[str, int], *, whole: bool = True)
     Raises:
         WeightsError: damaged, a member missing, no file, of another size, or a bomb.
     """
-    try:
+    with _readable(archive):
         for name, found, file in (_of_zip if archive.name.endswith((".whl", ".zip")) else _of_tar)(archive, sizes):
             if found > sizes[name] or (whole and found != sizes[name]):
                 raise WeightsError(
@@ -41,6 +42,13 @@ def read_members(archive: Path, sizes: Mapping[str, int], *, whole: bool = True)
                     code="altered",
                 )
             yield name, _pieces(archive, name, file, found)
+
+
+@contextmanager
+def _readable(archive: Path) -> Iterator[None]:
+    """Name the archive in what its readers raise of it."""
+    try:
+        yield
     except (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:160] or type(error).__name__
         raise WeightsError(f"{archive.name}: cannot be unpacked ({reason})", code="damaged") from error
@@ -94,10 +102,12 @@ class _Bounded(io.RawIOBase):
 
 def _pieces(archive: Path, name: str, file: IO[bytes], size: int) -> Iterator[bytes]:
     left = size
-    while piece := file.read(min(PIECE, left + 1)):
+    while left:
+        with _readable(archive):
+            piece = file.read(min(PIECE, left))
+        if not piece:
+            break
         left -= len(piece)
-        if left < 0:
-            raise WeightsError(f"{archive.name}: {name} holds more than the {size:,} bytes it should", code="altered")
         yield piece
     if left:
         raise WeightsError(f"{archive.name}: {name} ends {left:,} bytes early", code="damaged")

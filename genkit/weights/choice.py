@@ -25,6 +25,11 @@ def needs_acceptance(card: Card) -> bool:
     return card.gated or card.commercial is False
 
 
+def is_allowed(card: Card) -> bool:
+    """Whether a model is fetched that does not lie here, and without asking: its licence needs no acceptance."""
+    return not card.shipped and not needs_acceptance(card)
+
+
 def choose(card: Card, present: Collection[str], offline: bool, accepted: bool = False) -> Choice:
     """Choose from what is `present`: the roles of files, the paths of hub files, and `SNAPSHOT` for a hub's patterns."""
     wanted = card.every_file

@@ -124,7 +124,8 @@ def _from_first(
             announce(f"{card.name}: {address.source.name} has sha256:{digest.sha256}")
         return [one]
     last = failures[-1]
-    raise WeightsError("; ".join(error.message for error in failures), last.hint, code=last.code)
+    way_out = f"genkit models pull {card.instead}, the same network from elsewhere" if card.instead else last.hint
+    raise WeightsError("; ".join(error.message for error in failures), way_out, code=last.code)
 
 
 # --- sizes, and what is said of them --------------------------------------------------------------------------------------

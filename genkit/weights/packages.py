@@ -38,6 +38,10 @@ def unpack(card: Card, files: Sequence[CardFile], progress: Progress | None) -> 
         for one in files:
             if len(one.members) > 1:
                 _keep(card, one, _pieces(one, archives))
+    except WeightsError:
+        for one in files:  # what else came from there is not kept either
+            place_of(card, one).unlink(missing_ok=True)
+        raise
     finally:
         for archive in archives.values():
             archive.unlink(missing_ok=True)

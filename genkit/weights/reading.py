@@ -49,7 +49,8 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     with the .param of their name beside them; on the CPU, in the file's own dtypes, but ncnn's and what genkit keeps in eight
     bits (`eight_bits.py`) in float32.
 
-    Weights are taken out of the usual wrappers (`params_ema` before `params`), nested parts are joined with dots.
+    Weights are taken out of the usual wrappers (`params_ema` before `params`), nested parts are joined with dots, those
+    of lists by their numbers.
 
     Raises:
         WeightsError: missing, truncated, altered, not a checkpoint, or a pickle that holds more than tensors.
@@ -178,6 +179,8 @@ def _collect(table: Mapping[Any, Any], prefix: str, state: dict[str, Tensor], pa
             state[f"{prefix}{key}"] = value.detach()
         elif isinstance(value, Mapping):
             _collect(value, f"{prefix}{key}.", state, path, met)
+        elif isinstance(value, (list, tuple)):
+            _collect(dict(enumerate(value)), f"{prefix}{key}.", state, path, met)
 
 
 def _first_line(error: Exception) -> str:
