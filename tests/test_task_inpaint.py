@@ -14,6 +14,7 @@ from genkit.models.inpaint import inpainter
 from genkit.models.inpaint.filling import Fill
 from genkit.nets.pyramid import fill_smoothly
 from genkit.pixels.holes import distance
+from genkit.verbs.inpaint import rim
 from genkit.verbs.inpaint.task import InpaintOptions, inpaint
 
 CPU = torch.device("cpu")
@@ -106,7 +107,7 @@ def test_an_empty_mask_is_no_work_and_a_full_one_is_refused() -> None:
         inpaint(model, pixels, None, np.ones((20, 20), bool), PLAIN)
     almost = np.ones((20, 20), bool)
     almost[0, 0] = False
-    with pytest.raises(InputError, match="once it is grown by 5 pixels"):
+    with pytest.raises(InputError, match="once it is grown by 2 pixels"):
         inpaint(model, pixels, None, almost, PLAIN)
 
 
@@ -238,11 +239,11 @@ def test_the_texture_differs_by_the_seed_and_repeats_by_it() -> None:
     assert (once == again).all() and (once != other).any()
 
 
-@pytest.mark.parametrize("name", ["a smooth picture", "a thin hole"])
+@pytest.mark.parametrize("name", ["a flat picture", "a thin hole"])
 def test_what_lacks_no_texture_stays_as_the_model_gave_it(name: str) -> None:
     pixels, mask = leaves(160, 200), disc(160, 200, 80, 100, 30)
-    if name == "a smooth picture":
-        pixels = np.repeat(np.linspace(60, 180, 200, dtype=np.uint8)[None, :, None], 160, 0).repeat(3, 2)
+    if name == "a flat picture":
+        pixels = np.full_like(pixels, 90)
     else:
         mask = np.zeros_like(mask)
         mask[80:84, 20:180] = True
@@ -259,3 +260,62 @@ def test_no_texture_comes_from_what_is_transparent() -> None:
     one[:, 130:], two[:, 130:] = (255, 0, 255), (0, 255, 0)
     painted = [inpaint(smooth()[0], each, alpha, mask, PLAIN)[0][mask & (alpha > 0)] for each in (one, two)]
     assert (painted[0] == painted[1]).all()
+
+
+def test_the_feathered_band_is_evidence_and_is_blended() -> None:
+    class Known(Seen):
+        def __call__(self, network: Any, images: torch.Tensor, masks: torch.Tensor, **options: Any) -> torch.Tensor:
+            self.hidden = int(masks.sum())
+            return torch.ones_like(images)  # also where the picture is known, as a decoder of latents does
+
+    seen = Known()
+    model = Fill(seen, device=CPU, dtype=torch.float32, size=64, run=seen)
+    model.stochastic = True
+    mask = disc(64, 64, 32, 32, 5)
+    before = np.full((64, 64, 3), 100, np.uint8)
+    result, _ = inpaint(model, before, None, mask, InpaintOptions(grow=0, feather=6, texture=0))
+    assert seen.hidden == mask.sum()
+    band = (distance(mask, 8) <= 6) & ~mask
+    assert (result[mask] == 255).all() and (result[~mask & ~band] == 100).all()
+    ring = [float(result[np.rint(distance(mask, 8)) == step].mean()) for step in range(1, 7)]
+    assert ring == sorted(ring, reverse=True) and ring[0] > 230 and 100 < ring[-1] < 130
+
+
+def test_margins_follow_the_size_of_the_picture() -> None:
+    assert [rim.margin(shape) for shape in ((256, 256), (480, 640), (1000, 1000), (3000, 4000))] == [0, 1, 2, 8]
+
+
+@pytest.mark.parametrize(("halo", "least", "most"), [(0, 0, 1), (4, 4, 6), (8, 7, 10)])
+def test_grow_auto_finds_what_the_mask_has_left(halo: int, least: int, most: int) -> None:
+    pixels = scene(300, 300).astype(float)
+    thing = disc(300, 300, 150, 140, 30)
+    fading = np.clip(1 - (distance(thing, 20) - halo + 1) / 2, 0, 1) if halo else thing.astype(float)
+    shown = (pixels * (1 - fading[..., None]) + 20 * fading[..., None]).astype(np.uint8)
+    assert least <= rim.traces(shown, thing) <= most
+
+
+def test_a_tile_stays_a_tile() -> None:
+    rows, columns = np.mgrid[:96, :128]
+    waves = 128 + 60 * np.sin(2 * np.pi * (rows / 96 + 2 * columns / 128)) + 40 * np.cos(2 * np.pi * 3 * rows / 96)
+    tile = np.repeat(waves[..., None], 3, 2).astype(np.uint8)
+    mask = np.roll(disc(96, 128, 48, 64, 9), (48, 64), (0, 1))  # over the corner
+    cut = np.where(mask[..., None], np.uint8(0), tile)
+    model, _ = smooth()
+
+    def error(**options: Any) -> float:
+        result, _ = inpaint(model, cut, None, mask, InpaintOptions(grow=0, feather=0, texture=0, **options))
+        assert (result[~mask] == tile[~mask]).all()
+        turned = np.roll(result, (48, 64), (0, 1)).astype(float)
+        return float(np.abs(np.diff(turned, axis=0))[47].max() + np.abs(np.diff(turned, axis=1))[:, 63].max())
+
+    assert error(wrap=True) < error() / 2
+
+
+def test_a_hole_round_the_whole_torus_is_closed() -> None:
+    mask = np.zeros((96, 96), bool)
+    mask[40:56] = mask[:, 30:50] = True  # no row and no column is free of it
+    tile = scene(96, 96)
+    model, _ = smooth()
+    options = InpaintOptions(grow=0, feather=0, texture=0, wrap=True)
+    result, _ = inpaint(model, np.where(mask[..., None], np.uint8(0), tile), None, mask, options)
+    assert (result[~mask] == tile[~mask]).all() and (result[mask] > 0).any(1).all()

@@ -134,24 +134,30 @@ def inpaint(
             show_default="drawn from seed 0",
         ),
     ] = None,
+    holes: Annotated[
+        str,
+        MeasureOption("--holes", metavar="KIND", help="What is drawn: strokes, thin ones, or box:N, blob:N of N per cent."),
+    ] = "strokes",
     side: Side = 256,
     features: Features = None,
     sheet: Sheet = None,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """How near filled holes come to the originals (PSNR), with OpenCV's methods beside where it is installed."""
+    """How near filled holes come to the originals (PSNR) and how rough they are, with classical methods beside."""
     from genkit.evaluate import inpaint as measure
 
-    models = load_methods("inpaint", model, device, partial(measure.of_model, notify=notify))
-    methods, judge = {**measure.classical(), **models}, load_features(features)
+    methods, judge = measure.classical(), load_features(features)
+    for name, network in load_methods("inpaint", model, device).items():
+        methods[f"{name} --texture 0"] = measure.of_model(network, notify, texture=0.0)
+        methods[name] = measure.of_model(network, notify)
     distance = picture_distance(instead=judge is None)
     kept, keep = keeper(sheet)
     rows = measure.evaluate(
         data,
         methods,
         names=names,
-        masks=masks,
+        masks=masks or holes,
         side=side,
         features=judge,
         distance=distance,
@@ -159,8 +165,9 @@ def inpaint(
         report=progress,
     )
     draw_sheet(sheet, data, kept, side)
-    columns = {"psnr": ("PSNR hole", ".2f"), **PERCEPTUAL, "unmasked_error": ("unmasked", ".0f")}
-    print_rows(rows, columns, measure.protocol(side, masks is not None, judge, distance), json)
+    textured = {"energy": ("energy", ".2f"), "seam": ("seam", ".2f")}
+    columns = {"psnr": ("PSNR hole", ".2f"), **textured, **PERCEPTUAL, "unmasked_error": ("unmasked", ".0f")}
+    print_rows(rows, columns, measure.protocol(side, masks or holes, judge, distance), json)
 
 
 @app.command()

@@ -15,8 +15,8 @@ from genkit.pixels.holes import distance_in, find_holes
 from genkit.pixels.transparency import bleed
 
 SHARE = 600  # of the diagonal: no pixel below 600, 2 at 1 megapixel, 8 at 12
-FAR, LEAST_FAR = 8, 16  # margins and pixels: twice as far as traces are looked for
-TWICE, LEAST = 2.0, 3.0  # how much more than the rings farther off, and than how many steps of 255, a trace is
+FAR, LEAST_FAR = 8, 16  # margins and pixels: so far beyond the mask the picture is compared
+MORE, LEAST = 2.5, 3.0  # how much more than the rings farther off, and than how many steps of 255, a trace is
 
 
 def margin(shape: tuple[int, ...]) -> int:
@@ -25,7 +25,7 @@ def margin(shape: tuple[int, ...]) -> int:
 
 
 def traces(pixels: np.ndarray, mask: np.ndarray) -> int:
-    """How many pixels beyond a mask (H, W) what it covers still shows in a picture (H, W, C), at most half of `FAR` margins."""
+    """How many pixels beyond a mask (H, W) what it covers still shows in a picture (H, W, C), at most 3/4 of `FAR` margins."""
     most = max(LEAST_FAR, FAR * margin(mask.shape))
     total, count = np.zeros(2 * most + 1), np.zeros(2 * most + 1)
     peak = np.float32(np.iinfo(pixels.dtype).max)
@@ -44,6 +44,6 @@ def traces(pixels: np.ndarray, mask: np.ndarray) -> int:
     if not count[1 : most + 1].any():
         return 0
     mean = total[1 : most + 1] / np.maximum(count[1 : most + 1], 1)
-    plain = mean[most // 2 :].mean()
-    traced = np.flatnonzero(mean[: most // 2] > max(TWICE * plain, LEAST))
+    outer = 3 * most // 4
+    traced = np.flatnonzero(mean[:outer] > max(MORE * mean[outer:].mean(), LEAST))
     return int(traced[-1]) + 1 if len(traced) else 0

@@ -2,8 +2,8 @@
 
 A network with a small view says the tones of a wide hole and not its texture, which is in the picture (`pixels/exemplar.py`).
 Whether a place lacks texture is seen by the strength of its gradients: what the hole's surroundings have, carried into it,
-against what the network gave. Where the surroundings are smooth (a sky, skin out of focus) and where the network painted
-texture itself, its answer stays; thin holes, which it fills well, cost nothing.
+against what the network gave. Where that is as rough as its surroundings, or there is nothing around but one flat colour, the
+network's answer stays; thin holes, which it fills well, cost nothing.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from genkit.pixels.transparency import bleed
 THIN = 16  # pixels: a thinner hole keeps what the network gave
 NEAREST, FARTHEST = 64, 320  # how far around a hole texture is looked for, in pixels: as far as it is thick, within these
 CELL = 1024  # larger holes are done in parts of this side, so that memory stays bounded
-SMOOTH, ROUGH = 0.0, 0.05  #
-LACKS, HAS = 0.4, 0.7  # of the gradients around: what the network gave is too smooth, or all right
+FLAT, ROUGH = 0.0, 0.05  # mean gradient of luma, of 255: one colour, and more than that
+LACKS, HAS = 0.55, 0.85  # of the gradients around: what the network gave is too smooth, or all right
 
 
 def add_texture(
@@ -87,7 +87,7 @@ def lacking(guided: np.ndarray, unknown: np.ndarray, hole: np.ndarray) -> np.nda
     inside, _ = _means(strong, hole, side)
     expected = bleed(_fixed(around), seen.astype(np.uint8))[..., 0] / 64
     expected = exemplar.blurred(exemplar.blurred(expected.astype(np.float32)))
-    share = _rise(expected, SMOOTH, ROUGH) * (1 - _rise(inside / np.maximum(expected, 1e-3), LACKS, HAS))
+    share = _rise(expected, FLAT, ROUGH) * (1 - _rise(inside / np.maximum(expected, 1e-3), LACKS, HAS))
     grid = exemplar.blurred(share.astype(np.float32))[..., None]
     fine = resize(np.rint(np.clip(grid, 0, 1) * 65535).astype(np.uint16), grid.shape[1] * side, grid.shape[0] * side)
     return fine[: hole.shape[0], : hole.shape[1], 0].astype(np.float32) / 65535
