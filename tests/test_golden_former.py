@@ -16,6 +16,11 @@ from golden_cases import FORMER_CASES
 from golden_room import FORMER, files_in, hold, recipes
 from PIL import Image
 
+from genkit import verbs
+from genkit.run.option import declared
+from genkit.run.recipe import as_meant, verb_of
+from genkit.version import __version__
+
 LEVELS = 2  # of 255: another processor may round otherwise
 SAMPLES = 0.01  # of full scale
 REPLAYS = [(name, one) for name, case in FORMER_CASES.items() for one in case.replays]
@@ -67,8 +72,10 @@ def test_replay_makes_again_what_the_former_version_made(former: Path, line: str
     outcome = genkit("replay", made, *words, "-o", again, "--json")
     assert outcome.code == 0 and outcome.events[-1]["done"] == 1, outcome.out + outcome.err
     first, second = recipes(genkit, [made, again]).values()
-    assert first is not None and _spelt(second) == _spelt(first)
-    assert alike(Path(made), Path(again))
+    assert first is not None and second is not None
+    verb = verbs.find(" ".join(verb_of(first)))
+    assert _spelt(second) == _spelt(as_meant(first, declared(verb))) | {"genkit": __version__}
+    assert alike(Path(made), Path(again)) or (verb.name == "inpaint" and nearly(Path(made), Path(again)))
     assert {path: content for path, content in files_in(former).items() if path in before} == before
 
 
@@ -88,6 +95,12 @@ def alike(first: Path, second: Path) -> bool:
         return _frames(first) == _frames(second)
     one, other = _pixels(first), _pixels(second)
     return one.shape == other.shape and int(np.abs(one - other).max()) <= LEVELS
+
+
+def nearly(first: Path, second: Path) -> bool:
+    """Whether a filling is the same but for its rim: version 0.2.0 shows the network what the feathered band has."""
+    one, other = _pixels(first), _pixels(second)
+    return one.shape == other.shape and float(np.abs(one - other).mean()) <= 1 and int(np.abs(one - other).max()) <= 48
 
 
 def _pixels(path: Path) -> Any:

@@ -12,9 +12,11 @@ import picture_samples as samples
 import pytest
 from PIL import Image
 
+from genkit import verbs
 from genkit.media import recipe
 from genkit.media.pictures import containers, images
-from genkit.run.recipe import command_of
+from genkit.run.option import declared
+from genkit.run.recipe import as_meant, command_of
 
 FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"]
 
@@ -103,6 +105,14 @@ def test_command_is_spelled_as_it_would_be_typed() -> None:
         *("--style", "a.jpg", "--style", "b.jpg", "-O", "denoise=0.5", "--seed", "3"),
     ]
     assert command_of({"genkit": "1", "verb": "upscale", "options": "?", "input": 3}) == ["genkit", "upscale"]
+
+
+def test_what_an_older_recipe_does_not_name_means_what_it_meant_then() -> None:
+    options = declared(verbs.find("inpaint"))
+    made = {"genkit": "0.1.0", "verb": "inpaint", "options": {"grow": 1}}
+    assert as_meant(made, options)["options"] == {"grow": 1, "feather": 4, "texture": "0"}
+    assert as_meant({**made, "genkit": "0.2.0"}, options)["options"] == {"grow": 1}
+    assert as_meant({**made, "options": "?"}, options)["options"] == "?"
 
 
 def test_reading_one_loads_nothing_heavy(tmp_path: Path) -> None:
