@@ -22,13 +22,14 @@ from genkit.pixels.patchmatch import CHANNELS, COMPILED, RADIUS, Field, in_parts
 COARSEST = 24  # pixels: how thick the hole is at most at the coarsest level
 FEWEST = 64  # sources; with less there is nothing to take
 BIAS = 12.0  # of 255: how much lighter or darker a patch may become
-ROUGHNESS = 3.0  # weight of how rough the surroundings are, against that of colours, 1
+LIGHTNESS, HUE, ROUGHNESS = 2.0, 3.0, 3.0  # weights of the guide's tones and of how rough the surroundings are, to colours' 1
 TURNS_FIRST, TURNS = 10, 3  # of searching and voting, at the coarsest level and at the others
 NEAR = 16  # pixels: how far the finer levels look around what the coarser found
 CENTRE, SHARP = 3.0, 0.3  # how wide the votes of one patch reach; the last ones are so much narrower, and choosier
 REACH = 8.0  # pixels: how far an error at the rim is carried into the hole at each level
 STEP = 48.0  # of 255: a greater one is no error of tone, but an edge
-PAD = RADIUS + 1
+PAD, AREA = RADIUS + 1, (2 * RADIUS + 1) ** 2
+ONCE_MORE = 30.0  # of 255 squared, for each pixel of a patch that another has shown already
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -92,7 +93,7 @@ class _Level:
             self.features[0, ..., 5] = self.low @ LUMA
             self.features[0, ..., 6] = (self.low[..., 0] - self.low[..., 2]) / 2
             self.features[0, ..., 7] = np.pad(rough, around, mode="edge")
-            self.weights[..., 5:] = 2, 1, ROUGHNESS
+            self.weights[..., 5:] = LIGHTNESS, HUE, ROUGHNESS
         self.weights[~known & ~self.hole] = 0
         self._describe()
         self.features[1] = self.features[0, :, ::-1]
@@ -141,6 +142,8 @@ class _Level:
         self.weights[self.hole, :5] = 1
         for turn in range(turns):
             self._describe()
+            if self.first:
+                self.field.handicaps[:] = self._overused()
             self.field.measure(self.seed)
             self.field.improve(self.seed * 64 + turn + 1, reach, (2, 1) if not self.first else (4, 2, 1))
             self._vote(1.0 if turn + 1 < turns or not last else SHARP)
@@ -149,6 +152,14 @@ class _Level:
         error *= np.maximum(1 - (np.abs(error).max(2, keepdims=True) / STEP) ** 2, 0)
         self.picture[self.hole] += spread_inwards(error, rim, self.hole, REACH, self.threads)[self.hole]
         return self.picture[PAD:-PAD, PAD:-PAD]
+
+    def _overused(self) -> np.ndarray:
+        """What it costs to take a source once more: nothing for the first patch that lies over each of its pixels (Kaspar et
+        al. 2015, "Self Tuning Texture Optimization", section 4.3), so that no mouth is painted twice."""
+        used = np.bincount(self.field.places, minlength=2 * self.hole.size).reshape(2, *self.shape).astype(np.float32)
+        copies = _summed(used[0] + used[1, :, ::-1]) / AREA
+        over = _summed(np.maximum(copies - 1, 0)) * np.float32(ONCE_MORE)
+        return np.stack([over, over[:, ::-1]]).reshape(-1)
 
     def _vote(self, sharp: float) -> None:
         """Paint the hole with the weighted mean of what all patches over each pixel have there (Wexler et al. 2007, section
@@ -235,6 +246,16 @@ def _roughness(guided: np.ndarray, unknown: np.ndarray, levels: int) -> np.ndarr
         planes = np.where(planes[..., 1:] > 1e-3, planes, wide)
     mean = planes[..., 0] / np.maximum(planes[..., 1], 1e-3)
     return blurred(np.float32(16) * np.log2(1 + mean))
+
+
+def _summed(plane: np.ndarray) -> np.ndarray:
+    """Over the patch around each place; nothing beyond the edges."""
+    for axis in (0, 1):
+        pad = [(0, 0)] * 2
+        pad[axis] = (RADIUS, RADIUS)
+        wide, length = np.pad(plane, pad), plane.shape[axis]
+        plane = np.add.reduce([np.take(wide, range(step, step + length), axis) for step in range(2 * RADIUS + 1)])
+    return plane
 
 
 def gradients(picture: np.ndarray) -> np.ndarray:

@@ -64,10 +64,18 @@ def _difference(features: np.ndarray, weights: np.ndarray, width: int, target: i
 
 
 @njit(**COMPILED)
+def _cost(
+    features: np.ndarray, weights: np.ndarray, width: int, handicaps: np.ndarray, target: int, source: int, most: float
+) -> np.float32:
+    return handicaps[source] + _difference(features, weights, width, target, source, most - handicaps[source])
+
+
+@njit(**COMPILED)
 def _begin(
     features: np.ndarray,
     weights: np.ndarray,
     width: int,
+    handicaps: np.ndarray,
     sources: np.ndarray,
     targets: np.ndarray,
     field: np.ndarray,
@@ -82,11 +90,11 @@ def _begin(
         target = targets[number]
         best, cost = field[number], np.float32(1e30)
         if best >= 0:
-            cost = _difference(features, weights, width, target, best, cost)
+            cost = _cost(features, weights, width, handicaps, target, best, cost)
         else:
             for draw in range(tries):
                 source = sources[_random(seed, target, draw) % len(sources)]
-                other = _difference(features, weights, width, target, source, cost)
+                other = _cost(features, weights, width, handicaps, target, source, cost)
                 if other < cost:
                     best, cost = source, other
         field[number], costs[number] = best, cost
@@ -97,6 +105,7 @@ def _sweep(
     features: np.ndarray,
     weights: np.ndarray,
     width: int,
+    handicaps: np.ndarray,
     valid: np.ndarray,
     targets: np.ndarray,
     numbers: np.ndarray,
@@ -122,7 +131,7 @@ def _sweep(
             source = field[numbers[place]] - shift
             if source < 0 or source >= len(valid) or not valid[source] or source == best:
                 continue
-            other = _difference(features, weights, width, target, source, cost)
+            other = _cost(features, weights, width, handicaps, target, source, cost)
             if other < cost:
                 best, cost = source, other
         window, draw = reach, 0
@@ -134,7 +143,7 @@ def _sweep(
             window //= 2
             if source < 0 or source >= len(valid) or not valid[source] or source == best:
                 continue
-            other = _difference(features, weights, width, target, source, cost)
+            other = _cost(features, weights, width, handicaps, target, source, cost)
             if other < cost:
                 best, cost = source, other
         better[number], lower[number] = best, cost
@@ -144,8 +153,8 @@ class Field:
     """For each target place the source that is most like it.
 
     `targets` (N,) and `sources` (M,) are flat indices; `numbers` (H * W,) says which target a place is, -1 for none. `known`
-    (N,) are sources to begin with, -1 where there is none. `features` and `weights` (flat) are read anew in every call, so the
-    caller may change them.
+    (N,) are sources to begin with, -1 where there is none. `features`, `weights` (flat) and `handicaps`, which are added to
+    the costs of sources, are read anew in every call, so the caller may change them.
     """
 
     def __init__(
@@ -164,6 +173,7 @@ class Field:
         self.numbers[targets] = np.arange(len(targets), dtype=np.int32)
         self.places = np.where((known >= 0) & valid[known], known, -1)
         self.costs = np.empty(len(targets), np.float32)
+        self.handicaps = np.zeros(len(valid), np.float32)
 
     def measure(self, seed: int, tries: int = 16) -> None:
         """Find the costs anew, and a first source where there is none."""
@@ -173,6 +183,7 @@ class Field:
                 self.features,
                 self.weights,
                 self.width,
+                self.handicaps,
                 self.sources,
                 self.targets,
                 self.places,
@@ -196,6 +207,7 @@ class Field:
                     self.features,
                     self.weights,
                     self.width,
+                    self.handicaps,
                     self.valid,
                     self.targets,
                     self.numbers,

@@ -110,7 +110,8 @@ def inpaint(
         todo = unknown[box.slices] & (distances <= grow)
         if not todo.any():  # it lay in the box of another
             continue
-        weights = seam_weights(distances, grow, feather) * (todo | ~no_source[box.slices])
+        band = (distances <= spread) & ~no_source[box.slices]
+        weights = seam_weights(distances, grow, feather) * (todo | band)
         filling = filler.fill(seen, unknown, todo, box)
         filling = add_texture(seen, no_source, todo, box, filling, options.texture, seed)
         for target in (result,) if seen is result else (result, seen):

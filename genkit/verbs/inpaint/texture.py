@@ -17,7 +17,7 @@ from genkit.pixels.resample import resize
 from genkit.pixels.transparency import bleed
 
 THIN = 16  # pixels: a thinner hole keeps what the network gave
-NEAREST, FARTHEST = 64, 320  # how far around a hole texture is looked for, in pixels: as far as it is thick, within these
+NEAREST, FARTHEST = 64, 320  # how far around a hole texture is looked for, in pixels: half as far as it is thick, within these
 CELL = 1024  # larger holes are done in parts of this side, so that memory stays bounded
 FLAT, ROUGH = 0.0, 0.05  # mean gradient of luma, of 255: one colour, and more than that
 LACKS, HAS = 0.55, 0.85  # of the gradients around: what the network gave is too smooth, or all right
@@ -41,7 +41,7 @@ def add_texture(
     if strength == 0 or thick < THIN:
         return filling
     filling = filling.copy()
-    area = box.grown(min(max(thick, NEAREST), FARTHEST), unknown.shape)
+    area = box.grown(min(max(thick // 2, NEAREST), FARTHEST), unknown.shape)
     place = slice(box.top - area.top, box.bottom - area.top), slice(box.left - area.left, box.right - area.left)
     around, hidden = pixels[area.slices].copy(), unknown[area.slices].copy()
     around = bleed(around, (~hidden).astype(np.uint8))
@@ -55,7 +55,7 @@ def add_texture(
                 continue
             wanted = np.zeros(hidden.shape, bool)
             wanted[place] = part
-            near = box_of(wanted).grown(min(max(thick, NEAREST), FARTHEST), hidden.shape)
+            near = box_of(wanted).grown(min(max(thick // 2, NEAREST), FARTHEST), hidden.shape)
             _fill(around[near.slices], hidden[near.slices], wanted[near.slices], thick, strength, seed)
             hidden[place] &= ~part
     filling[todo] = around[place][todo]
