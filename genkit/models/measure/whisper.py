@@ -40,7 +40,7 @@ class Whisper:
         for start in range(0, len(audio), WINDOW_S * RATE_HZ):
             part = audio[start : start + WINDOW_S * RATE_HZ]
             features = self._extractor(part, sampling_rate=RATE_HZ, return_tensors="np")["input_features"]
-            found = self.network.generate(ctranslate2.StorageView.from_array(features), [self._prompt], beam_size=1)
+            found = self.network.generate(ctranslate2.StorageView.from_array(features), [self._prompt], beam_size=5)
             heard.append(self._tokenizer.decode(found[0].sequences_ids[0], skip_special_tokens=True).strip())
         return " ".join(heard)
 
