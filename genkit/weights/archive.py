@@ -101,7 +101,7 @@ class _Bounded(io.RawIOBase):
 
 
 def _bounded(archive: Path, file: gzip.GzipFile, most: int) -> IO[bytes]:
-    return cast(IO[bytes], _Bounded(archive, file, most))  # tarfile reads a stream, and calls nothing but `read`
+    return cast("IO[bytes]", _Bounded(archive, file, most))  # tarfile reads a stream, and calls nothing but `read`
 
 
 def _pieces(archive: Path, name: str, file: IO[bytes], size: int) -> Iterator[bytes]:
