@@ -46,6 +46,8 @@ FAMILIES = {
     "piper": "tts.piper",
     "lpips": "measure.lpips",
     "distill_mos": "measure.distill_mos",
+    "hibari": "tts.hibari",
+    "kokoro_onnx": "tts.kokoro_onnx",
 }  # name: module, in the order in which they are asked to recognise a checkpoint: ours first
 DTYPES = ("float32", "bfloat16", "float16")  # of a family that says nothing else
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genkit.errors import RunError, UsageError, WeightsError
+from genkit.models.onnx_runtime import need_runtime, open_session, run
 from genkit.models.settings import read_settings
 from genkit.models.shapes import Chunk
 from genkit.models.tts.speaking import Speak, rate_of
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from genkit.cards import Card
     from genkit.text.sentence import Sentence
 
-EXTRA = "pip install 'genkit-media[piper]'"
 PROGRAM = "espeak-ng"
 PAD, BEGIN, END = "_", "^", "$"
 LONGEST = 500
@@ -53,10 +53,7 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     Raises:
         UsageError: onnxruntime or espeak-ng is not installed. WeightsError: files that are not a voice.
     """
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise UsageError(f"{card.name} needs onnxruntime, an extra of genkit", EXTRA, code="requires") from error
+    need_runtime(card)
     for needed in ("weights", "settings"):
         if needed not in files:
             raise WeightsError(f"{card.toml}: files.{needed} is missing", code="card")
@@ -68,16 +65,7 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
         raise UsageError(
             f"{card.name} reads phonemes of {PROGRAM} (GPL), which is not installed", f"apt install {PROGRAM}", code="requires"
         )
-    chosen = onnxruntime.SessionOptions()
-    chosen.log_severity_level = 3
-    places = ["CUDAExecutionProvider"] if device.type == "cuda" else []
-    try:
-        session = onnxruntime.InferenceSession(str(files["weights"]), chosen, providers=[*places, "CPUExecutionProvider"])
-    except Exception as error:  # a damaged file fails in any way inside onnxruntime, whose errors have no class of their own
-        raise WeightsError(
-            f"{files['weights']}: no ONNX voice ({' '.join(str(error).split())[:160]})", "fetch it again"
-        ) from error
-    return Piper(card, session, settings)
+    return Piper(card, open_session(card, files, device, ("input", "input_lengths", "scales")), settings)
 
 
 class Piper(Speak):
@@ -114,10 +102,7 @@ class Piper(Speak):
         }
         if self._several:
             inputs["sid"] = np.array([self._speakers.get(voice, 0) if voice else 0], np.int64)
-        try:
-            wave = self.session.run(None, inputs)[0]
-        except Exception as error:  # onnxruntime's errors have no class of their own
-            raise RunError(f"{self.card.name}: onnxruntime failed: {' '.join(str(error).split())[:160]}") from error
+        wave = run(self.card, self.session, inputs)[0]
         yield np.clip(np.asarray(wave, np.float32).reshape(-1), -1, 1), ()
 
     def ids(self, phonemes: Sequence[str]) -> list[int]:

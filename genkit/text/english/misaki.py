@@ -8,6 +8,7 @@ CMUdict and misaki's own dictionary have in common. Little words lose their stre
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from genkit.text.english.arpabet import VOWELS
@@ -26,6 +27,16 @@ _VOWELS = {
 _STRESS = {"0": "", "1": "ˈ", "2": "ˌ"}
 _TAPPED_BEFORE = ("AH0", "IH0", "ER0", "IY0", "IH2", "IY2")
 _HIGH_BEFORE = ("K", "V", "SH", "JH", "G")  # what ends a syllable with the full sound of IH0: "music", "active", "village"
+
+_NO_VOWEL = "(?![ˈˌ]?[AIOQWYaiuæɑɒɔəɛɜɪʊʌᵊᵻ])"  # behind an r that a British voice leaves out
+_BRITISH = [
+    (re.compile(pattern), sounds)
+    for pattern, sounds in (
+        ("ɑ(?!ɹ)", "ɒ"), ("æ", "a"), ("O", "Q"), ("T", "t"), (f"ɑɹ{_NO_VOWEL}", "ɑː"), ("ɔ(?!ɹ)", "ɔː"),
+        (f"ɔɹ{_NO_VOWEL}", "ɔː"), (f"ɜɹ{_NO_VOWEL}", "ɜː"), ("ɜɹ", "ɜːɹ"), (f"ɛɹ{_NO_VOWEL}", "ɛː"),
+        (f"ɪɹ{_NO_VOWEL}", "ɪə"), (f"ʊɹ{_NO_VOWEL}", "ʊə"), (f"ɹ{_NO_VOWEL}", ""), ("([ˈˌ]i|[ˈˌ]u)", r"\1ː"),
+    )
+]  # fmt: skip
 
 PRIMARY, SECONDARY = "ˈˌ"
 # words of grammar inside a sentence: said otherwise than alone, without stress, with half of it
@@ -55,6 +66,16 @@ def spoken(piece: Piece, lexicon: Lexicon | None = None) -> Iterator[tuple[Word,
         plain = not (word.phonemes or word.letter or (lexicon and word.text in lexicon))
         following = words[place + 1][1] if place + 1 < len(words) else ()
         yield word, (_in_place(word.text, phonemes, following) if plain else phones(phonemes, word.text))
+
+
+def british(phones: str) -> str:
+    """American phonemes as a British voice says them: r only before vowels, the o of "lot", no tapped t.
+
+    The long a of "bath" is not told from that of "trap": that is a matter of words, which no rule knows.
+    """
+    for pattern, sounds in _BRITISH:
+        phones = pattern.sub(sounds, phones)
+    return phones
 
 
 def _in_place(word: str, phonemes: Sequence[str], following: Sequence[str]) -> str:
