@@ -24,6 +24,7 @@ FAMILIES = {
     "stylizer": "style.stylizer",
     "microast": "style.microast",
     "johnson": "style.johnson",
+    "magenta": "style.magenta",
     "zhang": "colorize.zhang",
     "ddcolor": "colorize.ddcolor",
     "vgg19": "style.vgg19",

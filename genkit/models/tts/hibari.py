@@ -5,9 +5,9 @@ The network makes five parts of a spectrum and a pitch for every 12.5 ms, and le
 
     S = exp(lh) e^(i pi tanh theta) E + exp(ln) Z + exp(lr) e^(i phi),
 
-where E is the transform of a train of pulses at the pitch, Z complex noise of variance 1 in each part, and the sound the inverse
-transform of S. That is the package's description; this implementation of it is our own. The package's own front end, whose
-networks for unknown words learnt from espeak-ng's output, is not used: the phonemes are genkit's.
+where E is the transform of a train of pulses at the pitch, Z complex noise of variance 1 in each part, and the sound the
+inverse transform of S. That is the package's description; this implementation of it is our own. The package's own front end,
+whose networks for unknown words learnt from espeak-ng's output, is not used: the phonemes are genkit's.
 
 `ids` (1, L) int64 and `speed` (1,) float32 in; `lh`, `theta`, `ln`, `lr`, `phi` (1, 601, F) and `f0` (1, F) in Hz out.
 """

@@ -1,9 +1,9 @@
 """ARPAbet to the phonemes that Kokoro and its kin read: the American ones of misaki (hexgrad 2025), a letter a sound.
 
-The alphabet is IPA with capitals for diphthongs (A in "day", I "my", O "go", W "now", Y "boy"), T for the tapped t of "water", ᵊ
-for a vowel that is nearly gone and ᵻ for that of "wanted"; a mark of stress stands right before its vowel. CMUdict's AH0 and IH0
-are several of these sounds, told apart by what stands beside them; the rules below are what holds for most of the words that
-CMUdict and misaki's own dictionary have in common. Little words lose their stress in a sentence, as that dictionary has it.
+The alphabet is IPA with capitals for diphthongs (A in "day", I "my", O "go", W "now", Y "boy"), T for the tapped t of "water",
+ᵊ for a vowel that is nearly gone and ᵻ for that of "wanted"; a mark of stress stands right before its vowel. CMUdict's AH0 and
+IH0 are several of these sounds, told apart by what stands beside them; the rules below are what holds for most of the words
+that CMUdict and misaki's own dictionary have in common. Words of grammar lose their stress in a sentence, as it has them.
 """
 
 from __future__ import annotations
@@ -45,13 +45,21 @@ _OTHERWISE = {
     "i": "ˌI", "an": "ɐn",
 }  # fmt: skip
 _WEAK = frozenset(
-    "as at be by can could for from has had have he her his if is it its my or she that the their there they this we will with"
-    " would you are in".split()
+    (
+        *("as", "at", "be", "by", "can", "could", "for", "from", "has", "had", "have", "he", "her", "his", "if", "is", "it"),
+        *("its", "my", "or", "she", "that", "the", "their", "there", "they", "this", "we", "will", "with", "would", "you"),
+        *("are", "in"),
+    )
 )
 _HALF = frozenset(
-    "been but him how me not on our should so some them up us what when where which who whom why".split(),
+    (
+        *("been", "but", "him", "how", "me", "not", "on", "our", "should", "so", "some", "them", "up", "us", "what", "when"),
+        *("where", "which", "who", "whom", "why"),
+    )
 )
-_FULL_AT_END = frozenset("be been by can could had has have her his in my there this will would".split())
+_FULL_AT_END = frozenset(
+    ("be", "been", "by", "can", "could", "had", "has", "have", "her", "his", "in", "my", "there", "this", "will", "would")
+)
 
 
 def phones(phonemes: Sequence[str], word: str = "") -> str:
