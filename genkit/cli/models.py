@@ -240,8 +240,8 @@ def import_model(
 ) -> None:
     """Make a checkpoint on your disk a model of your own. It is opened without running anything that is in it.
 
-    StyleGAN's .pkl files are read, too: their tensors are taken out, and the source that they carry is left where it is. A Piper
-    voice (--family piper, FILE.onnx with FILE.onnx.json beside it) is kept as it is.
+    StyleGAN's .pkl files are read, too: their tensors are taken out, and the source that they carry is left where it is.
+    A voice of Piper's (--family piper, FILE.onnx with FILE.onnx.json beside it) is kept as it is.
     """
     from genkit import weights
     from genkit.cli.importing import kept_files, options, recognise, refuse_other_settings, refuse_other_task

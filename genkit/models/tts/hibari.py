@@ -79,7 +79,6 @@ class Hibari(SpeakPhones):
         inputs = {"ids": np.array([ids], np.int64), "speed": np.array([speed], np.float32)}
         made = [torch.from_numpy(np.asarray(one, np.float32))[0] for one in run(self.card, self.session, inputs, OUTPUTS)]
         *parts, f0 = made
-        f0 = f0 * 2 ** (pitch / 12)
         if len(f0) * HOP <= WINDOW // 2 or any(one.shape != (WINDOW // 2 + 1, len(f0)) for one in parts):
             raise RunError(f"{self.card.name} made no spectrum of {sentence.text[:60]!r}", "genkit models verify")
         yield synthesize(*parts, f0, seed).clamp(-1, 1).numpy(), ()

@@ -42,13 +42,14 @@ PRIMARY, SECONDARY = "ˈˌ"
 # words of grammar inside a sentence: said otherwise than alone, without stress, with half of it
 _OTHERWISE = {
     "a": "ɐ", "of": "ʌv", "and": "ænd", "was": "wʌz", "were": "wɜɹ", "than": "ðən", "your": "jʊɹ", "because": "bəkˈʌz",
-    "i": "ˌI", "an": "ɐn",
+    "i": "ˌI", "an": "ɐn", "in": "ɪn",
 }  # fmt: skip
+_AT_END = {"to": "tu", "in": "ˈɪn"}
 _WEAK = frozenset(
     (
         *("as", "at", "be", "by", "can", "could", "for", "from", "has", "had", "have", "he", "her", "his", "if", "is", "it"),
         *("its", "my", "or", "she", "that", "the", "their", "there", "they", "this", "we", "will", "with", "would", "you"),
-        *("are", "in"),
+        "are",
     )
 )
 _HALF = frozenset(
@@ -58,7 +59,7 @@ _HALF = frozenset(
     )
 )
 _FULL_AT_END = frozenset(
-    ("be", "been", "by", "can", "could", "had", "has", "have", "her", "his", "in", "my", "there", "this", "will", "would")
+    ("be", "been", "by", "can", "could", "had", "has", "have", "her", "his", "my", "there", "this", "will", "would")
 )
 
 
@@ -88,8 +89,10 @@ def british(phones: str) -> str:
 
 def _in_place(word: str, phonemes: Sequence[str], following: Sequence[str]) -> str:
     """A word of grammar as its neighbours make it; any other word as it is."""
+    if not following and word in _AT_END:
+        return _AT_END[word]
     if word == "to":
-        return ("tʊ" if _is_vowel(following[0]) else "tə") if following else "tu"
+        return "tʊ" if _is_vowel(following[0]) else "tə"
     if word in _OTHERWISE:
         return _OTHERWISE[word]
     said = phones(phonemes, word)
@@ -109,7 +112,7 @@ def _sounds(phonemes: Sequence[str], word: str) -> Iterator[str]:
         if swallowed:  # the vowel of "button", behind a t that is stopped
             swallowed = False
         elif one == "T" and (_is_vowel(before) or before == "R"):
-            swallowed = after in ("AH0", "IH0") and phonemes[place + 2 : place + 3] == ("N",) and _ends(phonemes, place + 3)
+            swallowed = after in ("AH0", "IH0") and "N" in phonemes[place + 2 : place + 3] and _ends(phonemes, place + 3)
             yield "T" if after in _TAPPED_BEFORE and not swallowed else "t"
         elif one in ("AH0", "IH0"):
             yield _reduced(one, before, after, closed, place, len(phonemes), word)
