@@ -45,10 +45,10 @@ FAMILIES = {
     "bark": "tts.bark",
     "kokoro": "tts.kokoro",
     "piper": "tts.piper",
-    "lpips": "measure.lpips",
-    "distill_mos": "measure.distill_mos",
     "hibari": "tts.hibari",
     "kokoro_onnx": "tts.kokoro_onnx",
+    "lpips": "measure.lpips",
+    "distill_mos": "measure.distill_mos",
 }  # name: module, in the order in which they are asked to recognise a checkpoint: ours first
 DTYPES = ("float32", "bfloat16", "float16")  # of a family that says nothing else
 

@@ -54,7 +54,7 @@ def need_runtime(card: Card) -> Any:
     return onnxruntime
 
 
-def run(card: Card, session: Any, inputs: Mapping[str, np.ndarray], outputs: Sequence[str] | None = None) -> list[np.ndarray]:
+def run(card: Card, session: Any, inputs: Mapping[str, Any], outputs: Sequence[str] | None = None) -> list[np.ndarray]:
     """What the network makes of `inputs`: the named outputs in their order, or all.
 
     Raises:

@@ -53,16 +53,16 @@ class StyleTransformer(nn.Module):
 
     def __init__(self, code: int, contract: Sequence[int], blocks: int, expand: Sequence[int], *, normed: bool):
         super().__init__()
-        self.blocks, self.normed = blocks, normed
+        self.code, self.blocks, self.normed = code, blocks, normed
         deep = contract[-1]
         down = list(zip((3, *contract[:-1]), contract, (9, 3, 3), (1, 2, 2), strict=True))
         up = list(zip((deep, *expand), (*expand, 3), (3, 3, 9), strict=True))
         bias = not normed
         self.layers = nn.ModuleList(
             [
-                *(Layer(*sizes, code, stride=stride, normed=normed, bias=bias) for *sizes, stride in down),
+                *(Layer(a, b, size, code, stride=stride, normed=normed, bias=bias) for a, b, size, stride in down),
                 *(Layer(deep, deep, 3, code, normed=True, bias=bias) for _ in range(2 * blocks)),
-                *(Layer(*sizes, code, rise=sizes[2] == 3, normed=True, bias=bias) for sizes in up),
+                *(Layer(a, b, size, code, rise=size == 3, normed=True, bias=bias) for a, b, size in up),
             ]
         )
 

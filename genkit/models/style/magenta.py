@@ -74,11 +74,9 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     path = files["weights"]
     if card.params.get("own_style"):
         network = _transformer(*_several(path), path)
-        styles = card.options[0].choices if card.options else ()
-        if len(styles) != network.layers[0].scale.in_features:  # type: ignore[union-attr, operator]
-            raise WeightsError(
-                f"{card.toml}: options.style must name {network.layers[0].scale.in_features} styles", code="card"
-            )  # type: ignore[union-attr]
+        styles = next((one.choices for one in card.options if one.name == "style"), ())
+        if len(styles) != network.code:
+            raise WeightsError(f"{card.toml}: options.style must name {network.code} styles", code="card")
         return Several(network, styles, device, dtype)
     if "predictor" not in files:
         raise WeightsError(f"{card.toml}: files.predictor is missing", code="card")

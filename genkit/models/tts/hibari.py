@@ -78,10 +78,10 @@ class Hibari(SpeakPhones):
             return
         inputs = {"ids": np.array([ids], np.int64), "speed": np.array([speed], np.float32)}
         made = [torch.from_numpy(np.asarray(one, np.float32))[0] for one in run(self.card, self.session, inputs, OUTPUTS)]
-        *parts, f0 = made
-        if len(f0) * HOP <= WINDOW // 2 or any(one.shape != (WINDOW // 2 + 1, len(f0)) for one in parts):
+        lh, theta, ln, lr, phi, f0 = made
+        if len(f0) * HOP <= WINDOW // 2 or any(one.shape != (WINDOW // 2 + 1, len(f0)) for one in made[:-1]):
             raise RunError(f"{self.card.name} made no spectrum of {sentence.text[:60]!r}", "genkit models verify")
-        yield synthesize(*parts, f0, seed).clamp(-1, 1).numpy(), ()
+        yield synthesize(lh, theta, ln, lr, phi, f0, seed).clamp(-1, 1).numpy(), ()
 
 
 def synthesize(lh: Tensor, theta: Tensor, ln: Tensor, lr: Tensor, phi: Tensor, f0: Tensor, seed: int) -> Tensor:
