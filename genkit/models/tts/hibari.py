@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from genkit import runtime
 from genkit.errors import RunError, UsageError, WeightsError
@@ -30,6 +28,8 @@ from genkit.models.tts.kokoro_phones import SpeakPhones
 from genkit.models.tts.speaking import rate_of
 
 if TYPE_CHECKING:
+    import torch
+
     from genkit.cards import Card
     from genkit.text.sentence import Sentence
 
@@ -37,6 +37,7 @@ OUTPUTS = ("lh", "theta", "ln", "lr", "phi", "f0")
 RATE_HZ, WINDOW, HOP = 24_000, 1200, 300  # samples
 LOWEST_HZ, HIGHEST_HZ = 40.0, 11_000.0  # below the first there is no voice, above the second no harmonic
 LOUDEST = 7.0  # logarithms above it are cut
+HANN = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)).astype(np.float32)
 DTYPES = ("float32",)
 
 
@@ -77,41 +78,65 @@ class Hibari(SpeakPhones):
         if not (ids := self.ids(sentence, options)):
             return
         inputs = {"ids": np.array([ids], np.int64), "speed": np.array([speed], np.float32)}
-        made = [torch.from_numpy(np.asarray(one, np.float32))[0] for one in run(self.card, self.session, inputs, OUTPUTS)]
+        made = [np.asarray(one, np.float32)[0] for one in run(self.card, self.session, inputs, OUTPUTS)]
         lh, theta, ln, lr, phi, f0 = made
         if len(f0) * HOP <= WINDOW // 2 or any(one.shape != (WINDOW // 2 + 1, len(f0)) for one in made[:-1]):
             raise RunError(f"{self.card.name} made no spectrum of {sentence.text[:60]!r}", "genkit models verify")
-        yield synthesize(lh, theta, ln, lr, phi, f0, seed).clamp(-1, 1).numpy(), ()
+        yield np.clip(synthesize(lh, theta, ln, lr, phi, f0, seed), -1, 1), ()
 
 
-def synthesize(lh: Tensor, theta: Tensor, ln: Tensor, lr: Tensor, phi: Tensor, f0: Tensor, seed: int) -> Tensor:
-    """The sound (F * HOP,) of the network's parts, each (601, F), and its pitch (F,) in Hz; noise by `seed`."""
-    frames = f0.shape[0]
-    window = torch.hann_window(WINDOW)
+def synthesize(
+    lh: np.ndarray, theta: np.ndarray, ln: np.ndarray, lr: np.ndarray, phi: np.ndarray, f0: np.ndarray, seed: int
+) -> np.ndarray:
+    """The sound (F * HOP,) float32 of the network's parts, each (601, F), and its pitch (F,) in Hz; noise by `seed`.
+
+    NumPy alone: on frames as short as these, threads of torch cost more than they bring.
+    """
     # a cosine of amplitude 1 then has magnitude 1 at its place, so exp(lh) is that of the harmonic
-    pulses = torch.stft(pulse_train(f0), WINDOW, HOP, window=window, return_complex=True)[:, :frames] / (WINDOW / 4)
-    noise = torch.view_as_complex(runtime.noise(seed, (*lh.shape, 2)).contiguous())
-    spectrum = torch.polar(_magnitude(lh), torch.pi * theta.tanh()) * pulses
-    spectrum = spectrum + _magnitude(ln) * noise + torch.polar(_magnitude(lr), phi)
-    return torch.istft(spectrum, WINDOW, HOP, window=window, length=frames * HOP)
+    pulses = _transform(pulse_train(f0), len(f0)) / np.float32(WINDOW / 4)  # (F, 601)
+    real, imaginary = runtime.noise(seed, (2, *ln.T.shape)).numpy()
+    spectrum = _polar(lh.T, np.float32(np.pi) * np.tanh(theta.T)) * pulses
+    spectrum += np.exp(np.minimum(ln.T, LOUDEST)) * (real + 1j * imaginary)
+    spectrum += _polar(lr.T, phi.T)
+    return _inverse(spectrum)
 
 
-def pulse_train(f0: Tensor) -> Tensor:
+def pulse_train(f0: np.ndarray) -> np.ndarray:
     """Pulses (F * HOP,) at a pitch (F,) in Hz: all its harmonics up to HIGHEST_HZ at amplitude 1, nothing where it has none.
 
     The sum of cos(h t), h from 1 to n, is sin((n + 1/2) t) / (2 sin(t / 2)) - 1/2; where t is a whole turn, n.
     """
-    hertz = torch.nn.functional.interpolate(f0[None, None].float(), scale_factor=HOP, mode="linear")[0, 0]
+    count = len(f0)
+    hertz = np.interp((np.arange(count * HOP) + 0.5) / HOP - 0.5, np.arange(count), f0)  # a frame's pitch is that of its middle
     voiced = hertz > LOWEST_HZ
-    hertz = hertz.clamp(min=LOWEST_HZ)
-    turns = (hertz.double().cumsum(0) / RATE_HZ).remainder(1)  # a float32 sum would drift within seconds
-    angle = (2 * torch.pi * turns).float()
-    count = (HIGHEST_HZ / hertz).floor()
-    below = 2 * (angle / 2).sin()
-    whole = below.abs() < 2e-3
-    train = torch.where(whole, count, ((count + 0.5) * angle).sin() / torch.where(whole, 1.0, below) - 0.5)
-    return torch.where(voiced, train, 0.0)
+    hertz = np.maximum(hertz, LOWEST_HZ)
+    angle = (2 * np.pi * np.modf(np.cumsum(hertz) / RATE_HZ)[0]).astype(np.float32)  # a float32 sum would drift within seconds
+    harmonics = np.floor(HIGHEST_HZ / hertz).astype(np.float32)
+    below = 2 * np.sin(angle / 2)
+    whole = np.abs(below) < 2e-3
+    train = np.where(whole, harmonics, np.sin((harmonics + 0.5) * angle) / np.where(whole, 1, below) - 0.5)
+    return np.where(voiced, train, 0).astype(np.float32)
 
 
-def _magnitude(logarithm: Tensor) -> Tensor:
-    return logarithm.clamp(max=LOUDEST).exp()
+def _polar(logarithm: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    return np.exp(np.minimum(logarithm, LOUDEST) + 1j * angle)
+
+
+def _transform(sound: np.ndarray, frames: int) -> np.ndarray:
+    """Short-time Fourier transform (frames, 601), each frame about its first sample, the ends in mirror images."""
+    padded = np.pad(sound, WINDOW // 2, mode="reflect")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP][:frames]
+    return np.fft.rfft(windows * HANN, axis=1)
+
+
+def _inverse(spectrum: np.ndarray) -> np.ndarray:
+    """The sound (F * HOP,) whose transform is nearest to (F, 601): frames laid over each other by their windows."""
+    frames, overlap = len(spectrum), WINDOW // HOP
+    parts = (np.fft.irfft(spectrum, WINDOW, axis=1) * HANN).reshape(frames, overlap, HOP)
+    weights = (HANN**2).reshape(overlap, HOP)
+    blocks, total = np.zeros((2, frames + overlap - 1, HOP), np.float32)
+    for place in range(overlap):
+        blocks[place : place + frames] += parts[:, place]
+        total[place : place + frames] += weights[place]
+    sound = (blocks / np.maximum(total, 1e-11)).reshape(-1)
+    return sound[WINDOW // 2 :][: frames * HOP]
