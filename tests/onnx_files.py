@@ -52,11 +52,22 @@ def node(op_type: str, inputs: Sequence[str], outputs: Sequence[str], **attribut
     return names + part(4, op_type) + b"".join(part(5, attribute(key, value)) for key, value in attributes.items())
 
 
+def value(name: str, dtype: str, *sizes: int | str) -> bytes:
+    """A ValueInfoProto with a type, which whoever runs a file wants of its inputs."""
+    dims = [part(1, number(1, one) if isinstance(one, int) else part(2, one)) for one in sizes]
+    return part(1, name) + part(2, part(1, number(1, TYPES[dtype]) + part(2, b"".join(dims))))
+
+
 def graph(
-    nodes: Sequence[bytes], tensors: Sequence[bytes], inputs: Sequence[str] = ("x",), outputs: Sequence[str] = ("y",)
+    nodes: Sequence[bytes],
+    tensors: Sequence[bytes],
+    inputs: Sequence[str | bytes] = ("x",),
+    outputs: Sequence[str | bytes] = ("y",),
 ) -> bytes:
+    """`inputs` and `outputs` by name, or as `value` writes them."""
     fields = [part(1, each) for each in nodes] + [part(5, each) for each in tensors]
-    fields += [part(11, part(1, name)) for name in inputs] + [part(12, part(1, name)) for name in outputs]
+    fields += [part(11, part(1, one) if isinstance(one, str) else one) for one in inputs]
+    fields += [part(12, part(1, one) if isinstance(one, str) else one) for one in outputs]
     return b"".join([*fields, part(2, "g")])
 
 

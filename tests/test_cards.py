@@ -282,8 +282,8 @@ def test_listing_names_opens_nothing_and_imports_nothing_heavy() -> None:
         ("colorize", ["seed"], []),
         ("inpaint", ["seed"], ["flux2-klein-inpaint", "sd15-inpaint", "sdxl-inpaint", "zimage-inpaint"]),
         ("inpaint", ["prompt", "negative"], ["sd15-inpaint", "sdxl-inpaint", "zimage-inpaint"]),
-        ("style", ["any_style"], ["genkit-style", "microast"]),
-        ("style", ["own_style"], ["fast-style-wave"]),
+        ("style", ["any_style"], ["genkit-style", "magenta-arbitrary", "microast"]),
+        ("style", ["own_style"], ["fast-style-wave", "magenta-26"]),
         ("style", ["features"], ["genkit-style", "vgg19"]),
         ("translate", ["domains"], ["genkit-edges2clothes", "genkit-recolor"]),
         ("translate", ["edges"], ["genkit-edges2clothes", "pix2pix-edges2shoes"]),
@@ -297,7 +297,7 @@ def test_listing_names_opens_nothing_and_imports_nothing_heavy() -> None:
         ("txt2img", ["control_init", "negative"], ["dreamshaper-8", "genkit-icons", "sd15", "sdxl", "ssd-1b"]),
         ("txt2img", ["cache"], ["flux1-schnell", "flux2-klein-4b", "qwen-image-2512"]),
         ("tts", ["pitch"], ["genkit-kathleen"]),
-        ("tts", ["phonemes"], ["fastspeech2-conformer", "genkit-kathleen"]),
+        ("tts", ["phonemes"], ["fastspeech2-conformer", "genkit-kathleen", "hibari", "kokoro-int8"]),
     ],
 )
 def test_models_that_can_are_named_in_the_order_of_the_list(task: str, words: list[str], names: list[str]) -> None:

@@ -221,3 +221,50 @@ def test_a_bad_card_is_named_and_the_others_are_listed(genkit, own_folders: Path
         assert f"left out: {folder / 'mine.toml'}: not a model card" in outcome.err.replace("\n", "")
         assert f"left out: {folder / 'loud.toml'}: " in outcome.err.replace("\n", "")
         assert "\x1b" not in outcome.out + outcome.err
+
+
+def test_the_list_is_narrowed(say: Say) -> None:
+    def names(*words: str) -> set[str]:
+        return {event["name"] for event in say.events("list", *words)}
+
+    everything = {card.name: card for card in cards.all_cards()}
+    small = {name for name, card in everything.items() if card.size is not None and card.size < 100 * 10**6}
+    assert names("--small") == small and 0 < len(small) < len(everything)
+    assert names("--commercial") == {name for name, card in everything.items() if card.commercial is True}
+    assert "mms-tts-deu" not in names("--commercial") and "sdxl" not in names("--small")
+    assert "realesrgan-x4plus" in names("--search", "REAL photos", "--task", "upscale")
+    assert names("--search", "RealESRGAN_x4plus_anime") == {"realesrgan-x4-anime"}
+    assert names("--search", "no such words") == set()
+    lines = say("list", "--search", "realesrgan-x4plus")[0].splitlines()
+    assert "run" in lines[0].split() and any("2026-11-30" in line for line in lines[1:])
+    facts = {event["name"]: event["ran"] for event in say.events("list")}
+    assert facts["realesrgan-x4plus-ncnn"] == "2026-11-30" and facts["realesrgan-x4plus"] is None
+
+
+def test_info_names_a_sample_picture(say: Say) -> None:
+    (facts,) = say.events("info", "genkit-style")
+    assert Path(facts["sample"]).is_file()
+    for card in cards.all_cards():
+        if card.sample:
+            assert (Path(__file__).parents[1] / "docs" / "pictures" / card.sample).is_file(), card.name
+    assert say.events("info", "craft-x4")[0]["sample"] is None
+    assert say.events("info", "realesrgan-x4plus")[0]["instead"] == "realesrgan-x4plus-ncnn"
+
+
+def test_all_small_models_are_pulled_and_one_that_fails_stops_no_other(
+    served: FakeHub, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import dataclasses
+
+    thing = cards.find("thing-x2")
+    free = dataclasses.replace(thing, origin="catalogue", commercial=True, licence="MIT")
+    gone = dataclasses.replace(
+        free, name="gone-x2", files={"weights": dataclasses.replace(free.files["weights"], urls=(f"{served.url}/gone.pth",))}
+    )
+    large = dataclasses.replace(free, name="large-x2", limits={"disk_mb": 200}, files={"weights": cards.CardFile("weights")})
+    for found, code, done in (([gone, free, thing, large], 1, 1), ([gone], 3, 0), ([free], 0, 1)):
+        monkeypatch.setattr(cards, "all_cards", lambda found=found: found)
+        out, err = say("pull", "--all-small", code=code)
+        assert out.count("thing.pth") == done and ("not to be had: gone-x2" in err) is (gone in found)
+        assert "large-x2" not in err
+    assert say("pull", code=2)[1].startswith("error: nothing is named to fetch")

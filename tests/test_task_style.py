@@ -135,10 +135,10 @@ def test_weights_and_sizes_that_cannot_be(count: int, weights: list[float], size
 
 
 def test_a_style_is_reduced_but_enlarged_only_if_asked() -> None:
-    assert task.fitted(noise(600, 900), None).shape == (512, 768, 3)
-    assert task.fitted(noise(100, 150), None).shape == (100, 150, 3)
-    assert task.fitted(noise(100, 150), 200).shape == (200, 300, 3)
-    assert task.fitted(noise(10, 3000), 64).shape == (64, 256, 3)
+    assert task.fitted(noise(600, 900), None, 512).shape == (512, 768, 3)
+    assert task.fitted(noise(100, 150), None, 512).shape == (100, 150, 3)
+    assert task.fitted(noise(100, 150), 200, 512).shape == (200, 300, 3)
+    assert task.fitted(noise(10, 3000), 64, 512).shape == (64, 256, 3)
 
 
 def test_colours_are_kept(model: Any) -> None:

@@ -48,7 +48,7 @@ def tts(
     from genkit import runtime
     from genkit.errors import UsageError
     from genkit.evaluate import tts as measure
-    from genkit.evaluate.recognising import pocketsphinx
+    from genkit.evaluate.recognising import pocketsphinx, whisper
     from genkit.evaluate.speech_quality import distill_mos
     from genkit.models.tts.recognisers import cached, load_recogniser
 
@@ -57,7 +57,7 @@ def tts(
     lines = measure.read_lines(text, data, names)
     others = {str(folder): measure.of_folder(folder, lines) for folder in against or ()}
     place = runtime.choose(device, "auto", ("float32",)).device
-    recognisers = {"pocketsphinx": pocketsphinx()}
+    recognisers = {"pocketsphinx": pocketsphinx(), **whisper(notify)}
     chosen = cached() if recogniser is None else recogniser
     recognisers |= {Path(name).name: load_recogniser(name, place) for name in chosen}
     voices = load_methods("tts", model, device, measure.of_voice)

@@ -30,6 +30,28 @@ def recognise(state: dict[str, Any], family: str | None, file: Path) -> tuple[st
     return family, dict(params), models.dtypes_of(family, state)
 
 
+def kept_files(family: str | None, sources: dict[str, Path]) -> tuple[dict[str, Any], dict[str, Path]] | None:
+    """Fields of the card and the files of a model that is kept as it is: of a family that runs files (`fields_of`), which must
+    be named. None for others.
+
+    Raises:
+        WeightsError: the files are none of that family.
+    """
+    from genkit import models
+    from genkit.errors import WeightsError
+
+    fields_of = getattr(models.family_module(family), "fields_of", None) if family else None
+    if fields_of is None:
+        if family is None and sources["weights"].suffix == ".onnx":
+            raise WeightsError(
+                f"{sources['weights']}: an ONNX file is imported where its family is named",
+                "--family piper, for one of Piper's voices",
+                code="not-recognised",
+            )
+        return None
+    return fields_of(sources)
+
+
 def refuse_other_settings(found: dict[str, Any], said: dict[str, Any], file: Path) -> None:
     """Hold what the tensors show against what the file itself says of them.
 

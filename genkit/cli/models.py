@@ -241,31 +241,32 @@ def import_model(
     """Make a checkpoint on your disk a model of your own. It is opened without running anything that is in it.
 
     StyleGAN's .pkl files are read, too: their tensors are taken out, and the source that they carry is left where it is.
+    A voice of Piper's (--family piper, FILE.onnx with FILE.onnx.json beside it) is kept as it is.
     """
     from genkit import weights
-    from genkit.cli.importing import options, recognise, refuse_other_settings, refuse_other_task
+    from genkit.cli.importing import kept_files, options, recognise, refuse_other_settings, refuse_other_task
 
     weights.refuse_taken(name)
     sources = {"weights": file} | {role: Path(path) for role, path in (_pair(text, "--file ROLE=FILE") for text in files or ())}
-    read = {role: weights.read_any(path) for role, path in sources.items()}
-    states = {role: state for role, (state, _) in read.items()}
-    family, found, dtypes = recognise(states["weights"], family, file)
-    refuse_other_settings(found, read["weights"][1], file)
-    refuse_other_task(family, task)
-    found |= {key: _value(text) for key, text in (_pair(text, "-O PARAM=VALUE") for text in params or ())}
-    fields: dict[str, Any] = {
-        "name": name,
-        "tasks": [task],
-        "family": family,
-        "summary": summary or f"Imported from {file.name}.",
-        "licence": licence,
-        "dtypes": list(dtypes),
-        "params": found,
-    }
-    if own := options(family, found):
+    given = {key: _value(text) for key, text in (_pair(text, "-O PARAM=VALUE") for text in params or ())}
+    states: dict[str, Any] = {}
+    if kept := kept_files(family, sources):
+        fields, states = kept
+        found = fields["params"]
+    else:
+        read = {role: weights.read_any(path) for role, path in sources.items()}
+        states = {role: state for role, (state, _) in read.items()}
+        family, found, dtypes = recognise(states["weights"], family, file)
+        refuse_other_settings(found, read["weights"][1], file)
+        fields = {"family": family, "dtypes": list(dtypes), "params": found}
+    refuse_other_task(fields["family"], task)
+    found |= given
+    about = {"name": name, "tasks": [task], "summary": summary or f"Imported from {file.name}.", "licence": licence}
+    fields = about | fields
+    if own := options(fields["family"], found):
         fields["options"] = own
     card = weights.adopt(fields, states)
-    typer.echo(f"{card.name}: family {family}, {', '.join(f'{key} {value}' for key, value in found.items())}", err=True)
+    typer.echo(f"{card.name}: family {card.family}, {', '.join(f'{key} {value}' for key, value in found.items())}", err=True)
     typer.echo(f"use it: genkit {task} --model {card.name} ...", err=True)
     typer.echo(card.toml)
 

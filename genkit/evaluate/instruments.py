@@ -21,10 +21,10 @@ def instrument(name: str) -> Any | None:
 
 
 def absent(name: str, measure: str) -> str:
-    """One line that says what is not measured, and the command that changes it."""
+    """One line that says what is not measured, and the command that changes that."""
     card = find(name, "measure")
     return (
-        f"{measure} is not measured: {card.name} is not here; genkit models pull {card.name} adds it ({size_text(card.size)})"
+        f"{measure}: not measured, as {card.name} is not here; genkit models pull {card.name} adds it ({size_text(card.size)})"
     )
 
 

@@ -1,4 +1,5 @@
-"""How much of what was said a recogniser understands: word error rates by PocketSphinx with its open English vocabulary.
+"""How much of what was said a recogniser understands: word error rates by PocketSphinx with its open English vocabulary, and by
+Whisper where that is here.
 
 It understands a natural voice at home only to about three words in four, so its rate on recordings belongs beside a voice's.
 """
@@ -12,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from genkit.errors import UsageError
+from genkit.evaluate.instruments import absent, instrument
 
 RATE_HZ = 16_000
+WHISPER = "whisper-tiny-en"
 Recognise = Callable[[np.ndarray], str]
 
 
@@ -40,6 +43,19 @@ def pocketsphinx() -> Recognise:
         return "" if hypothesis is None else hypothesis.hypstr
 
     return recognise
+
+
+def whisper(notify: Callable[[str], None]) -> dict[str, Recognise]:
+    """Whisper by the measuring card of that name, if it is here and its library is installed; else none, told by `notify`."""
+    try:
+        network = instrument(WHISPER)
+    except UsageError as error:  # the library
+        notify(f"{error.message}; {error.hint}")
+        return {}
+    if network is None:
+        notify(absent(WHISPER, "Whisper's word errors"))
+        return {}
+    return {WHISPER: network}
 
 
 def words_of(text: str) -> list[str]:

@@ -24,6 +24,7 @@ FAMILIES = {
     "stylizer": "style.stylizer",
     "microast": "style.microast",
     "johnson": "style.johnson",
+    "magenta": "style.magenta",
     "zhang": "colorize.zhang",
     "ddcolor": "colorize.ddcolor",
     "vgg19": "style.vgg19",
@@ -44,8 +45,11 @@ FAMILIES = {
     "bark": "tts.bark",
     "kokoro": "tts.kokoro",
     "piper": "tts.piper",
+    "hibari": "tts.hibari",
+    "kokoro_onnx": "tts.kokoro_onnx",
     "lpips": "measure.lpips",
     "distill_mos": "measure.distill_mos",
+    "whisper": "measure.whisper",
 }  # name: module, in the order in which they are asked to recognise a checkpoint: ours first
 DTYPES = ("float32", "bfloat16", "float16")  # of a family that says nothing else
 

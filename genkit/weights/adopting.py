@@ -1,7 +1,9 @@
-"""Make a checkpoint from anywhere one of the user's own models: safetensors and a card in their folder."""
+"""Make a checkpoint from anywhere one of the user's own models: safetensors, or the files as they are, and a card in their
+folder."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -30,8 +32,9 @@ def read_any(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return read_state_dict(path), {}
 
 
-def adopt(fields: Mapping[str, Any], states: Mapping[str, Mapping[str, Tensor]]) -> Card:
-    """Write the tensors of each role and the card (`fields` as in its TOML, without `files`) among the user's own.
+def adopt(fields: Mapping[str, Any], states: Mapping[str, Mapping[str, Tensor] | Path]) -> Card:
+    """Write the tensors of each role, or a copy of its file, and the card (`fields` as in its TOML, without `files`) among the
+    user's own.
 
     Raises:
         UsageError: the name is taken.
@@ -40,7 +43,8 @@ def adopt(fields: Mapping[str, Any], states: Mapping[str, Mapping[str, Tensor]])
     name, task = str(fields["name"]), str(fields["tasks"][0])
     folder = user_folder() / task
     target = folder / f"{name}.toml"
-    paths = {role: folder / (f"{name}.safetensors" if role == "weights" else f"{name}.{role}.safetensors") for role in states}
+    endings = {role: held.suffix if isinstance(held, Path) else ".safetensors" for role, held in states.items()}
+    paths = {role: folder / f"{name}{'' if role == 'weights' else f'.{role}'}{end}" for role, end in endings.items()}
     draft = {**fields, "files": {role: {"path": path.name} for role, path in paths.items()}}
     parse_card(draft, target)
     refuse_taken(name)
@@ -60,12 +64,15 @@ def adopt(fields: Mapping[str, Any], states: Mapping[str, Mapping[str, Tensor]])
     return read_card(target)
 
 
-def _save(state: Mapping[str, Tensor], path: Path, temporary: Path) -> dict[str, Any]:
+def _save(state: Mapping[str, Tensor] | Path, path: Path, temporary: Path) -> dict[str, Any]:
     """Write what will be `path`, and say what its card says of it."""
-    from safetensors.torch import save_file
+    if isinstance(state, Path):
+        shutil.copyfile(state, temporary)
+    else:
+        from safetensors.torch import save_file
 
-    # Clones, because tensors that share memory cannot be written as they are.
-    save_file({key: value.contiguous().clone() for key, value in state.items()}, temporary, metadata={"format": "pt"})
+        # Clones, because tensors that share memory cannot be written as they are.
+        save_file({key: value.contiguous().clone() for key, value in state.items()}, temporary, metadata={"format": "pt"})
     size = temporary.stat().st_size
     return {"path": path.name, "hash": f"sha256:{digest_file(temporary, None).sha256}", "size": size}
 

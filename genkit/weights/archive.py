@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from genkit.errors import WeightsError
 from genkit.files import size_text
@@ -68,7 +68,7 @@ def _of_zip(archive: Path, wanted: Collection[str]) -> Iterator[tuple[str, int, 
 def _of_tar(archive: Path, wanted: Collection[str]) -> Iterator[tuple[str, int, IO[bytes]]]:
     left = dict.fromkeys(wanted)
     most = MOST_TIMES * archive.stat().st_size + MOST_MORE
-    with gzip.open(archive) as unpacked, tarfile.open(fileobj=_Bounded(archive, unpacked, most), mode="r|") as opened:
+    with gzip.GzipFile(archive) as unpacked, tarfile.open(fileobj=_bounded(archive, unpacked, most), mode="r|") as opened:
         for entry in opened:
             if entry.name not in left:
                 continue
@@ -85,7 +85,7 @@ def _of_tar(archive: Path, wanted: Collection[str]) -> Iterator[tuple[str, int, 
 class _Bounded(io.RawIOBase):
     """What is unpacked of an archive, up to a bound."""
 
-    def __init__(self, archive: Path, file: IO[bytes], most: int):
+    def __init__(self, archive: Path, file: gzip.GzipFile, most: int):
         self.archive, self.file, self.most, self.left = archive, file, most, most
 
     def read(self, size: int = -1) -> bytes:
@@ -98,6 +98,10 @@ class _Bounded(io.RawIOBase):
                 code="damaged",
             )
         return data
+
+
+def _bounded(archive: Path, file: gzip.GzipFile, most: int) -> IO[bytes]:
+    return cast("IO[bytes]", _Bounded(archive, file, most))  # tarfile reads a stream, and calls nothing but `read`
 
 
 def _pieces(archive: Path, name: str, file: IO[bytes], size: int) -> Iterator[bytes]:

@@ -40,11 +40,10 @@ class DistillMos(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.cnn = nn.Module()
         steps: list[nn.Module] = []
         for into, out, stride in zip(CHANNELS, CHANNELS[1:], STRIDES, strict=False):
             steps += [nn.Conv2d(into, out, 3, stride, (0, 1)), nn.LeakyReLU(0.1)]
-        self.cnn.cnn = nn.Sequential(*steps)
+        self.cnn = nn.ModuleDict({"cnn": nn.Sequential(*steps)})
         self.transformer_pool_attn = Head(_heights()[-1] * CHANNELS[-1])
 
     def forward(self, sound: Tensor) -> Tensor:
@@ -65,7 +64,7 @@ class DistillMos(nn.Module):
         spectrum = torch.stft(padded, WINDOW, HOP, WINDOW, window, center=False, return_complex=True)
         size = spectrum.abs().clamp_min(1e-12)
         parts = torch.view_as_real(spectrum * size ** (COMPRESSION - 1)).permute(0, 3, 1, 2)
-        return self.cnn.cnn(parts).flatten(1, 2).transpose(1, 2)
+        return self.cnn["cnn"](parts).flatten(1, 2).transpose(1, 2)
 
 
 class Head(nn.Module):

@@ -8,8 +8,8 @@ Networks of this kind normalise features by their mean and deviation over the wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from genkit.models.shapes.model import Shape, TiledModel
 
@@ -21,12 +21,15 @@ Statistics = tuple["Tensor", "Tensor"]  # mean and standard deviation, each (N, 
 
 
 class StyleModel(TiledModel, Protocol):
-    """`own_style`: it has one style, its code is empty, and it takes no other. `rounds` is how many rounds of statistics it
-    wants. `receptive` is how far an output pixel looks, in pixels, beyond what the statistics bring it. A deviation is the root
-    of the variance and `epsilon`; `unbiased` says that the variance is divided by one less than the number of places."""
+    """`own_style`: it has one style or several of its own, and takes no other. `style_side` is the shorter side, in pixels,
+    that a style picture is reduced to where nothing else is asked for. `rounds` is how many rounds of statistics it wants.
+    `receptive` is how far an output pixel looks, in pixels, beyond what the statistics bring it. A deviation is the root of
+    the variance and `epsilon`; `unbiased` says that the variance is divided by one less than the number of places.
+    """
 
     shape: ClassVar[Shape] = "style"
     own_style: bool = False
+    style_side: int = 512
     rounds: int
     receptive: int
     minimum: int = 16
@@ -44,6 +47,10 @@ class StyleModel(TiledModel, Protocol):
             UsageError: the network has one style, its own.
         """
         ...
+
+    def own_code(self, options: Mapping[str, Any]) -> Code:
+        """The code of the style of its own that the model's options choose; empty where it has one only."""
+        return []
 
     def measure(self, index: int, images: Tensor, code: Sequence[Tensor], known: Sequence[Statistics]) -> list[Tensor]:
         """The feature maps (N, C, h, w) float32 that round `index` wants the statistics of; h and w divide H and W."""

@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genkit.errors import RunError, UsageError, WeightsError
+from genkit.models.onnx_runtime import need_runtime, open_session, run
 from genkit.models.settings import read_settings
 from genkit.models.shapes import Chunk
 from genkit.models.tts.speaking import Speak, rate_of
+from genkit.weights.foreign.onnx_initialisers import read_onnx
 
 if TYPE_CHECKING:
     import torch
@@ -27,10 +29,10 @@ if TYPE_CHECKING:
     from genkit.cards import Card
     from genkit.text.sentence import Sentence
 
-EXTRA = "pip install 'genkit-media[piper]'"
 PROGRAM = "espeak-ng"
 PAD, BEGIN, END = "_", "^", "$"
 LONGEST = 500
+INPUTS = ("input", "input_lengths", "scales")
 
 
 def build(**params: Any) -> Any:
@@ -53,31 +55,62 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     Raises:
         UsageError: onnxruntime or espeak-ng is not installed. WeightsError: files that are not a voice.
     """
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise UsageError(f"{card.name} needs onnxruntime, an extra of genkit", EXTRA, code="requires") from error
+    need_runtime(card)
     for needed in ("weights", "settings"):
         if needed not in files:
             raise WeightsError(f"{card.toml}: files.{needed} is missing", code="card")
     settings = read_settings(files["settings"])
-    table = settings.get("phoneme_id_map")
-    if not isinstance(table, dict) or not all(isinstance(one, list) for one in table.values()):
-        raise WeightsError(f"{files['settings']}: holds no phoneme_id_map", "fetch it again")
+    _table_of(settings, files["settings"])
     if settings.get("phoneme_type", "espeak") != "text" and shutil.which(PROGRAM) is None:
         raise UsageError(
             f"{card.name} reads phonemes of {PROGRAM} (GPL), which is not installed", f"apt install {PROGRAM}", code="requires"
         )
-    chosen = onnxruntime.SessionOptions()
-    chosen.log_severity_level = 3
-    places = ["CUDAExecutionProvider"] if device.type == "cuda" else []
-    try:
-        session = onnxruntime.InferenceSession(str(files["weights"]), chosen, providers=[*places, "CPUExecutionProvider"])
-    except Exception as error:  # a damaged file fails in any way inside onnxruntime, whose errors have no class of their own
+    return Piper(card, open_session(card, files, device, INPUTS), settings)
+
+
+def fields_of(files: Mapping[str, Path]) -> tuple[dict[str, Any], dict[str, Path]]:
+    """What the card of a voice's files says, and the files: `weights`, and `settings`, which is FILE.onnx.json unless it is
+    named. Nothing of them is run.
+
+    Raises:
+        WeightsError: they are no voice.
+    """
+    weights = files["weights"]
+    kept = {"weights": weights, "settings": files.get("settings", weights.with_name(f"{weights.name}.json"))}
+    if strange := [role for role in files if role not in kept]:
+        raise WeightsError(f"--file {strange[0]}=...: a piper voice has weights and settings alone", code="not-recognised")
+    settings = read_settings(kept["settings"])
+    _table_of(settings, kept["settings"])
+    inputs = read_onnx(weights).inputs
+    if missing := [one for one in INPUTS if one not in inputs]:
         raise WeightsError(
-            f"{files['weights']}: no ONNX voice ({' '.join(str(error).split())[:160]})", "fetch it again"
-        ) from error
-    return Piper(card, session, settings)
+            f"{weights}: no piper voice: it takes {', '.join(inputs)}, and not {missing[0]}", code="not-recognised"
+        )
+    language = settings.get("language") or {}
+    code = str(language.get("code") or (settings.get("espeak") or {}).get("voice") or "")
+    if not re.fullmatch(r"[a-z]{2,3}([_-][A-Za-z]{2,4})?", code):
+        raise WeightsError(
+            f"{kept['settings']}: says no language", 'its "language" has a "code", such as en_US', code="settings"
+        )
+    params = {"languages": [code.replace("_", "-")], "sample_rate": (settings.get("audio") or {}).get("sample_rate", 22_050)}
+    fields = {"family": "piper", "dtypes": ["float32"], "requires": "piper", "can": ["speed"], "params": params}
+    return fields, kept
+
+
+def options_of(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of every voice of this family, for its card."""
+    what = {"variation": "how much the sound varies", "rhythm": "how much the durations vary"}
+    return {
+        name: {"type": "float", "minimum": 0.0, "maximum": 2.0, "help": f"{text}; the model's own where it is not given"}
+        for name, text in what.items()
+    }
+
+
+def _table_of(settings: Mapping[str, Any], path: Path) -> dict[str, list[int]]:
+    table = settings.get("phoneme_id_map")
+    if not isinstance(table, dict) or not all(isinstance(one, list) for one in table.values()):
+        raise WeightsError(f"{path}: holds no phoneme_id_map", "fetch it again")
+    return table
 
 
 class Piper(Speak):
@@ -114,10 +147,7 @@ class Piper(Speak):
         }
         if self._several:
             inputs["sid"] = np.array([self._speakers.get(voice, 0) if voice else 0], np.int64)
-        try:
-            wave = self.session.run(None, inputs)[0]
-        except Exception as error:  # onnxruntime's errors have no class of their own
-            raise RunError(f"{self.card.name}: onnxruntime failed: {' '.join(str(error).split())[:160]}") from error
+        wave = run(self.card, self.session, inputs)[0]
         yield np.clip(np.asarray(wave, np.float32).reshape(-1), -1, 1), ()
 
     def ids(self, phonemes: Sequence[str]) -> list[int]:

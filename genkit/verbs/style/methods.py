@@ -135,8 +135,7 @@ class Painter:
 
         model, options, notify = self.model, self.options, self.context.notify
         if regions is None:
-            code = options.styles.code(model, notify) if options.styles is not None else []
-            return stylize(model, pixels, code, tile=options.tile, notify=notify)
+            return stylize(model, pixels, options.code(model, notify), tile=options.tile, notify=notify)
         assert options.styles is not None
         style = options.styles.pictures[0]
         if is_flat(pixels, regions):
@@ -144,7 +143,9 @@ class Painter:
             if options.styles.size is not None:
                 notify("--style-size changes nothing here: patches are as large as the style's own strokes")
             return paint(regions.content, _deep(style, pixels), regions.style, regions.count, self.context.seed)
-        return doodle(model, pixels, fitted(style, options.styles.size), regions, tile=options.tile, notify=notify)
+        return doodle(
+            model, pixels, fitted(style, options.styles.size, model.style_side), regions, tile=options.tile, notify=notify
+        )
 
     def _optimized(self, pixels: np.ndarray, regions: Regions | None) -> np.ndarray:
         from genkit.run.session import features_of

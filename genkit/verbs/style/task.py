@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from genkit.models.shapes import StyleModel
     from genkit.run.verb import Notify
 
-STYLE_SIZE = 512  # shorter side of a style picture as the network sees it
 SMALLEST_STYLE, LARGEST_STYLE = 64, 4096
 LONGEST = 4  # of a style picture, in shorter sides: what is longer is cut off
 SMALLEST_TILE = 64
@@ -37,8 +36,8 @@ STRIP_PIXELS = 1 << 19  # worked on at once at full size
 class Styles:
     """The pictures (H, W, 1 or 3) uint8 or uint16 whose style is wanted, each with its share; shares sum to one.
 
-    `size` is the shorter side that each is brought to: the larger, the larger the strokes. None: reduced to STYLE_SIZE, never
-    enlarged.
+    `size` is the shorter side that each is brought to: the larger, the larger the strokes. None: reduced to the model's own,
+    never enlarged.
     """
 
     pictures: Sequence[np.ndarray]
@@ -68,7 +67,7 @@ class Styles:
     def _mixed(self, model: StyleModel, notify: Notify) -> list[Tensor]:
         import torch
 
-        codes = [_encoded(model, fitted(picture, self.size), notify) for picture in self.pictures]
+        codes = [_encoded(model, fitted(picture, self.size, model.style_side), notify) for picture in self.pictures]
         parts = zip(*codes, strict=True)
         # a move to another device while they were made must not leave them on two
         return [
@@ -82,7 +81,7 @@ class StyleOptions:
     """`strength` blends the result with the input: 0 the input, 1 the style. `mask` (H, W): True where the style goes.
     `tile`: None = from the free memory, 0 = whole, else a side in pixels. `work_size`: the longer side that the network sees at
     most, in pixels; what it paints is enlarged along the picture's edges (None: the picture's own). `paint` makes of visible
-    pixels (H, W, 1 or 3) styled ones (H, W, 3) in place of the network's plain pass."""
+    pixels (H, W, 1 or 3) styled ones (H, W, 3) in place of the network's plain pass. `of_model` are the model's own options."""
 
     styles: Styles | None = None
     strength: float = 1.0
@@ -91,6 +90,11 @@ class StyleOptions:
     tile: int | None = None
     work_size: int | None = None
     paint: Callable[[np.ndarray], np.ndarray] | None = None
+    of_model: Mapping[str, Any] = field(default_factory=dict)
+
+    def code(self, model: StyleModel, notify: Notify = lambda message: None) -> list[Tensor]:
+        """What the network goes by: the styles, mixed, or one of its own."""
+        return self.styles.code(model, notify) if self.styles is not None else model.own_code(self.of_model)
 
 
 def check(options: StyleOptions) -> None:
@@ -150,8 +154,7 @@ def style(
         visible = pixels if alpha is None else bleed(pixels, alpha)
         if options.paint is not None:
             return lay_over(pixels, options.paint(visible), options), alpha
-        code = options.styles.code(model, notify) if options.styles is not None else []
-        return lay_over(pixels, _painted(model, visible, code, options, notify), options), alpha
+        return lay_over(pixels, _painted(model, visible, options.code(model, notify), options, notify), options), alpha
     return np.repeat(pixels, 3, 2) if pixels.shape[2] == 1 else pixels, alpha
 
 
@@ -180,7 +183,7 @@ def _fits(model: StyleModel, options: StyleOptions) -> None:
         raise UsageError("this model needs a style picture")
 
 
-def fitted(picture: np.ndarray, size: int | None) -> np.ndarray:
+def fitted(picture: np.ndarray, size: int | None, most: int) -> np.ndarray:
     """A style picture at the size that a network sees it at; of one that is all length, the middle."""
     from genkit.pixels.resample import resize
 
@@ -188,7 +191,7 @@ def fitted(picture: np.ndarray, size: int | None) -> np.ndarray:
     shorter = min(height, width)
     top, left = max(0, height - LONGEST * shorter) // 2, max(0, width - LONGEST * shorter) // 2
     picture = picture[top : height - top, left : width - left]
-    scale = (size or min(STYLE_SIZE, shorter)) / shorter
+    scale = (size or min(most, shorter)) / shorter
     return resize(picture, max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
 
 

@@ -149,7 +149,7 @@ class Style(StyleDeclaration):
         from genkit.verbs.style import methods, task
 
         picture = to_srgb(picture, context.notify)
-        options = replace(self._options(), styles=self._styles(context))
+        options = replace(self._options(), styles=self._styles(context), of_model=context.model_options)
         if (drawn := context.picture("mask", in_srgb=False)) is not None:
             size = picture.width, picture.height
             given = masks.MaskPicture(drawn.pixels, drawn.alpha, str(context.files["mask"]))
