@@ -114,6 +114,7 @@ def pictures() -> None:
             (_with_mask(HOLES / name, HOLES / "masks" / name), out / "filled" / name) for name in ("chelsea.png", "coffee.png")
         ]
         _beside(holes, PICTURES / "inpaint.jpg")
+        _taken_away(out)
         _styled(out)
         _translated(out)
         _drawn(out)
@@ -121,6 +122,38 @@ def pictures() -> None:
         _spoken(out)
         _compare(CLEAN / "chelsea.jpg", out / "clean" / "chelsea.jpg", (60, 20, 110, 75), PICTURES / "upscale-clean.jpg")
         _compare(WEB / "coffee.jpg", out / "web" / "coffee.jpg", (75, 25, 135, 90), PICTURES / "upscale-web.jpg")
+
+
+# what stands in scikit-image's pictures, and is taken away at full size: well, and badly
+THINGS = {
+    "grass": [(170, 150), (255, 130), (340, 230), (330, 330), (230, 360), (165, 270)],
+    "rocket": [(300, 115), (345, 115), (360, 408), (360, 422), (285, 422), (285, 408)],
+    "astronaut": [(345, 0), (500, 0), (490, 280), (400, 330), (345, 300), (322, 180)],
+    "brick": [(150, 180), (240, 130), (330, 190), (330, 280), (250, 330), (160, 290)],
+}
+NONSENSE = {
+    "stereo_motorcycle": [(300, 340), (360, 260), (470, 255), (520, 340), (470, 425), (350, 425)],
+    "chelsea": [(150, 60), (330, 60), (330, 220), (150, 220)],
+}
+
+
+def _taken_away(out: Path) -> None:
+    """Things under a mask above, the pictures without them below."""
+    from skimage import data
+
+    for things, target in ((THINGS, "inpaint-things.jpg"), (NONSENSE, "inpaint-nonsense.jpg")):
+        pairs = []
+        for name, corners in things.items():
+            found = getattr(data, name)()
+            picture = Image.fromarray(found[0] if isinstance(found, tuple) else found).convert("RGB")
+            mask = Image.new("L", picture.size)
+            ImageDraw.Draw(mask).polygon(corners, fill=255)
+            shown, hole = out / f"{name}.png", out / f"{name}-mask.png"
+            picture.save(shown)
+            mask.save(hole)
+            _genkit("inpaint", shown, "--mask", hole, "-o", out / "taken/")
+            pairs.append((_with_mask(shown, hole), out / "taken" / shown.name))
+        _beside(pairs, PICTURES / target)
 
 
 def _styled(out: Path) -> None:

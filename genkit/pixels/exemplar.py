@@ -22,10 +22,10 @@ from genkit.pixels.patchmatch import CHANNELS, COMPILED, RADIUS, Field, in_parts
 COARSEST = 24  # pixels: how thick the hole is at most at the coarsest level
 FEWEST = 64  # sources; with less there is nothing to take
 BIAS = 12.0  # of 255: how much lighter or darker a patch may become
-LIGHTNESS, HUE, ROUGHNESS = 2.0, 3.0, 3.0  # weights of the guide's tones and of how rough the surroundings are, to colours' 1
+LIGHTNESS, HUE, ROUGHNESS = 2.0, 3.0, 6.0  # weights of the guide's tones and of how rough the surroundings are, to colours' 1
 TURNS_FIRST, TURNS = 10, 3  # of searching and voting, at the coarsest level and at the others
 NEAR = 16  # pixels: how far the finer levels look around what the coarser found
-CENTRE, SHARP = 3.0, 0.3  # how wide the votes of one patch reach; the last ones are so much narrower, and choosier
+CENTRE, SHARP = 3.0, 0.15  # how wide the votes of one patch reach; the last ones are so much narrower, and choosier
 REACH = 8.0  # pixels: how far an error at the rim is carried into the hole at each level
 STEP = 48.0  # of 255: a greater one is no error of tone, but an edge
 PAD, AREA = RADIUS + 1, (2 * RADIUS + 1) ** 2

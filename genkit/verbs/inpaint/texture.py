@@ -20,7 +20,7 @@ THIN = 16  # pixels: a thinner hole keeps what the network gave
 NEAREST, FARTHEST = 64, 320  # how far around a hole texture is looked for, in pixels: half as far as it is thick, within these
 CELL = 1024  # larger holes are done in parts of this side, so that memory stays bounded
 FLAT, ROUGH = 0.0, 0.05  # mean gradient of luma, of 255: one colour, and more than that
-LACKS, HAS = 0.55, 0.85  # of the gradients around: what the network gave is too smooth, or all right
+LACKS, HAS = 0.7, 0.95  # of the gradients around: what the network gave is too smooth, or all right
 
 
 def add_texture(
