@@ -187,6 +187,11 @@ def test_a_mask_model_that_nothing_asks_is_refused(genkit: Run, filler: tuple[st
     assert done.code == 2 and "genkit-x4" in done.err
 
 
+def test_a_seed_changes_nothing_and_is_refused(genkit: Run, red: tuple[str, str], work: Path) -> None:
+    done = genkit("cutout", red_picture(work / "photo.png"), "--seed", 3, *red)
+    assert done.code == 2 and "draws nothing by chance" in done.err
+
+
 def test_measured_on_composites(genkit: Run, red: tuple[str, str], work: Path) -> None:
     (work / "scenes").mkdir()
     (work / "icons").mkdir()

@@ -22,9 +22,9 @@ LEAST = 1e-4
 
 def _means(colours: Tensor, behind: Tensor, alpha: Tensor, radius: int) -> tuple[Tensor, Tensor]:
     """Mean colours (1, C, h, w) of the subject and of what is behind it, each weighed by its share."""
-    front = window_mean(colours * alpha, radius, repeated=False) / window_mean(alpha, radius, repeated=False).clamp_min(LEAST)
+    front = window_mean(colours * alpha, radius) / window_mean(alpha, radius).clamp_min(LEAST)
     rest = 1 - alpha
-    back = window_mean(behind * rest, radius, repeated=False) / window_mean(rest, radius, repeated=False).clamp_min(LEAST)
+    back = window_mean(behind * rest, radius) / window_mean(rest, radius).clamp_min(LEAST)
     return front, back
 
 

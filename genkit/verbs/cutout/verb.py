@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from genkit.errors import UsageError
+from genkit.run import ability
 from genkit.run.option import option
 from genkit.run.verb import Context, PictureVerb
 from genkit.verbs.cutout import background
@@ -61,6 +62,8 @@ class Cutout(PictureVerb):
         return self.background is None and not self.mask_only
 
     def check(self, context: Context) -> None:
+        if context.seed:
+            ability.need(context.card, "seed", "--seed")
         if self.mask_only and self.background is not None:
             raise UsageError("--mask-only gives the mask, and no --background", "leave out one of them")
         if self.background is not None and background.is_word(self.background):
