@@ -16,7 +16,7 @@ from genkit.nets.guided import enlarge_rows, window_mean
 from genkit.pixels.tiling import store, to_images
 
 STRIP = 256  # rows handled at once
-WIDE, NEAR = 24, 3  # radius of windows, in pixels of the reduced copy
+WIDE, NEAR, NEAR_MOST = 24, 3, 6  # radius of windows: in pixels of the reduced copy, and of the picture at most
 LEAST = 1e-4
 
 
@@ -41,7 +41,7 @@ def foreground(pixels: np.ndarray, alpha: np.ndarray, small: Tensor, small_alpha
     wide = torch.cat([front, back], 1)  # (1, 2C, h, w)
     height, width, channels = pixels.shape
     peak = int(np.iinfo(pixels.dtype).max)
-    radius = max(1, round(NEAR * height / small.shape[2]))
+    radius = min(NEAR_MOST, max(1, round(NEAR * height / small.shape[2])))
     result = pixels.copy()
     for top in range(0, height, STRIP):
         bottom = min(top + STRIP, height)
