@@ -147,13 +147,14 @@ def from_efficientnet(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     if "_conv_stem.weight" not in state:
         return {}
 
-    def norm(name: str) -> list[Tensor]:
-        return [state[f"{name}.{part}"] for part in ("weight", "bias", "running_mean", "running_var")]
+    def norm(name: str) -> dict[str, Tensor]:
+        parts = {"scale": "weight", "shift": "bias", "mean": "running_mean", "variance": "running_var"}
+        return {ours: state[f"{name}.{part}"] for ours, part in parts.items()}
 
     found: dict[str, Tensor] = {}
 
     def put(place: str, conv: str, normed: str) -> None:
-        weight, bias = fold_norm(state[f"{conv}.weight"], None, *norm(normed), epsilon=NORM_EPSILON)
+        weight, bias = fold_norm(state[f"{conv}.weight"], None, **norm(normed), epsilon=NORM_EPSILON)
         found[f"{place}.weight"], found[f"{place}.bias"] = weight, bias
 
     put("stem", "_conv_stem", "_bn0")

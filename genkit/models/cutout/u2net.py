@@ -110,9 +110,10 @@ class U2Net(nn.Module):
             current = self.get_submodule(name)(torch.cat([enlarged(current, beside), beside], 1))
             levels.append(current)
         if self.stem:
-            return enlarged(self.side1(current), images).sigmoid()
+            return enlarged(self.get_submodule(SIDES[0])(current), images).sigmoid()
         maps = [self.get_submodule(name)(level) for name, level in zip(SIDES, reversed(levels), strict=True)]
-        return self.outconv(torch.cat([enlarged(each, maps[0]) for each in maps], 1)).sigmoid()
+        fused: Tensor = self.get_submodule(FUSED)(torch.cat([enlarged(each, maps[0]) for each in maps], 1))
+        return fused.sigmoid()
 
 
 def enlarged(features: Tensor, like: Tensor) -> Tensor:
@@ -179,9 +180,9 @@ def folded(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
 
 def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
     """Read the widths from a state dict, published or folded, or return None if it is not of this layout."""
-    first = [state.get(f"{name}.rebnconvin.conv_s1.weight") for name in BLOCKS]
-    inner = [state.get(f"{name}.rebnconv1.conv_s1.weight") for name in BLOCKS]
-    if any(one is None or one.ndim != 4 for one in [*first, *inner]) or "side1.weight" not in state:
+    first: list[Any] = [state.get(f"{name}.rebnconvin.conv_s1.weight") for name in BLOCKS]
+    inner: list[Any] = [state.get(f"{name}.rebnconv1.conv_s1.weight") for name in BLOCKS]
+    if any(one is None or one.ndim != 4 for one in [*first, *inner]) or f"{SIDES[0]}.weight" not in state:
         return None
     stem = state.get(f"{STEM}.weight")
     sizes = {"middles": [int(one.shape[0]) for one in inner], "outs": [int(one.shape[0]) for one in first]}

@@ -102,7 +102,7 @@ class CutoutJob(Job):
     def matrices(self) -> list[Tensor]:
         """Of the way up alone: what was learnt before goes on slowly, by AdamW."""
         network = self.modules["network"]
-        return [rise.get_submodule(name).weight for rise in network.rises for name in ("mix", "point")]  # type: ignore[union-attr,misc]
+        return [rise.get_submodule(name).weight for rise in network.rises for name in ("mix", "point")]  # type: ignore[union-attr]
 
     def _spread(self, source: Source) -> Source:
         """As many of a source's names as are taken, from all over it."""
