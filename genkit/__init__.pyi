@@ -146,6 +146,7 @@ def inpaint(
     output: str | Path | None = None,
     *,
     mask: Any = None,
+    mask_model: str | None = None,
     mask_color: str | None = None,
     mask_tolerance: int = 0,
     mask_box: str | None = None,
@@ -186,7 +187,8 @@ def inpaint(
     is transparent in it as black; one of another size must have the picture's proportions. It is drawn on the picture as it is
     shown: upright, whichever way the camera was held.
 
-    mask: White is repainted: one file for all, a folder paired by name, or alpha for the input's own transparency.
+    mask: White is repainted: one file for all, a folder paired by name, alpha for the input's own transparency, or subject or background for what genkit cutout finds.
+    mask_model: The model of `genkit cutout` that --mask subject and background ask.
     mask_color: Repaint what has this colour.
     mask_tolerance: How far from --mask-color, of 255; JPEG files want about 30.
     mask_box: Repaint a rectangle, in pixels or per cent: 10,20,30%,40.
@@ -223,6 +225,65 @@ def inpaint(
         GenkitError: its kind says what failed (`genkit.UsageError`, ...).
     """
     ...
+def cutout(
+    image: Any,
+    output: str | Path | None = None,
+    *,
+    background: Any = None,
+    matte: bool = False,
+    mask_only: bool = False,
+    crop: bool = False,
+    recursive: bool = False,
+    format: str | None = None,
+    quality: int | None = None,
+    name: str | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    number: bool = False,
+    again: bool = False,
+    strip_metadata: bool = False,
+    sidecar: bool = False,
+    model: str | Path | Model | None = None,
+    model_options: Mapping[str, Any] | None = None,
+    accept_licence: bool = False,
+    device: str | None = None,
+    dtype: str | None = None,
+    seed: int = 0,
+    max_pixels: str | None = None,
+    events: Events | None = None,
+) -> Any:
+    """Cut the subject out of pictures: people, animals, things that stand out; what is behind them becomes transparent.
+
+    Edges are found at the picture's full resolution, and freed of the colours behind them. 16 bits and metadata are kept. What
+    cannot hold transparency (JPEG) becomes PNG, unless there is a --background. Without -o, photo.jpg gives photo_cutout.png
+    beside it.
+
+    background: Put the subject before a colour (white, '#ff8800'), a picture, or blur: what was behind it, out of focus.
+    matte: Soft edges for hair, fur and glass, solved for; slower.
+    mask_only: Give the mask itself: white is the subject.
+    crop: Cut the picture to the subject.
+    recursive: Go into sub-folders, and mirror their tree under -o.
+    format: jpeg, png, webp, tiff, avif, bmp or heif.
+    quality: Quality of jpeg, webp, avif and heif.
+    name: Output name, with {stem} {parent} {model} {verb} {scale} {seed} {index} {ext}: '{stem}-{index:03}'.
+    overwrite: Replace outputs that exist.
+    resume: Skip outputs already made from the same input, model and options.
+    number: Number outputs whose names are taken: NAME_2.
+    again: Work on what this verb itself has made, too, which is left out else.
+    strip_metadata: Write neither metadata nor recipe into the output.
+    sidecar: Write the recipe to OUTPUT.json beside the output, too.
+    model: Model to use; see `genkit models list`.
+    model_options: An option of this model alone, which `genkit models info NAME` lists; may be repeated.
+    accept_licence: Fetch a model whose licence is not commercial or must be accepted.
+    device: auto (CUDA if there is one, else CPU), cpu, cuda, cuda:N or mps.
+    dtype: auto (the model's best on the device), float32, float16 or bfloat16.
+    seed: Seed, where the model draws noise.
+    max_pixels: Refuse inputs of more pixels than this; M is a million.
+
+    Raises:
+        GenkitError: its kind says what failed (`genkit.UsageError`, ...).
+    """
+    ...
 def style(
     image: Any,
     output: str | Path | None = None,
@@ -233,6 +294,7 @@ def style(
     strength: float = 1.0,
     keep_colors: bool = False,
     mask: Any = None,
+    mask_model: str | None = None,
     tile: str = "auto",
     work_size: int | None = None,
     method: Literal['fast', 'optimize'] = "fast",
@@ -274,7 +336,8 @@ def style(
     style_size: Bring the shorter side of each style to N pixels: larger gives broader strokes.
     strength: How much style: 0 is the input, 1 all of it.
     keep_colors: Keep the input's colours, and take strokes and light.
-    mask: Style only where it is white: one file for all, or a folder paired by name.
+    mask: Style only where it is white: one file for all, a folder paired by name, or subject or background for what genkit cutout finds.
+    mask_model: The model of `genkit cutout` that --mask subject and background ask.
     tile: Side of the tiles in pixels; 0 takes the whole picture at once. The result is the same.
     work_size: Paint the picture at N pixels on its longer side and enlarge that along its edges: broader strokes.
     method: One pass of a network, or optimisation step by step: minutes.

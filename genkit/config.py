@@ -14,7 +14,7 @@ from typing import Any
 from genkit.errors import UsageError
 from genkit.files import home, read_toml, replace_text
 
-VERBS = ("upscale", "colorize", "inpaint", "style", "translate", "gan", "txt2img", "tts")
+VERBS = ("upscale", "colorize", "inpaint", "cutout", "style", "translate", "gan", "txt2img", "tts")
 FORMATS = ("jpeg", "jpg", "png", "webp", "tiff", "tif", "avif", "bmp", "heif")
 DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 PAGES = [
-    *("", "upscale", "colorize", "inpaint", "style", "translate", "txt2img", "tts", "show", "replay", "doctor"),
+    *("", "upscale", "colorize", "inpaint", "cutout", "style", "translate", "txt2img", "tts", "show", "replay", "doctor"),
     *("gan", "gan project", "gan edit", "gan directions"),
     *("models", *(f"models {one}" for one in ("list", "info", "pull", "verify", "rm", "import", "path"))),
-    *("train", *(f"train {one}" for one in ("upscale", "colorize", "inpaint", "style", "translate", "gan"))),
+    *("train", *(f"train {one}" for one in ("upscale", "colorize", "inpaint", "cutout", "style", "translate", "gan"))),
     *("train txt2img", "train tts", "train lora"),
-    *("eval", *(f"eval {one}" for one in ("upscale", "colorize", "inpaint", "style", "translate", "gan", "txt2img", "tts"))),
+    *(
+        "eval",
+        *(f"eval {one}" for one in ("upscale", "colorize", "inpaint", "cutout", "style", "translate", "gan", "txt2img", "tts")),
+    ),
     *("config", *(f"config {one}" for one in ("get", "set", "unset", "list"))),
 ]
 

@@ -79,6 +79,7 @@ ABILITIES: Mapping[str, Mapping[str, Rule]] = {
     "upscale": {},
     "colorize": {"hints": _has_param("hints"), "seed": _has_param("stochastic")},
     "inpaint": {"seed": _has_option("steps")},  # what works in steps begins with noise
+    "cutout": {},
     "style": {
         "any_style": lambda card: not card.params.get("own_style") and card.family != "vgg19",  # that one paints nothing
         "own_style": _has_param("own_style"),

@@ -12,6 +12,7 @@ from genkit.cli.eval_drawing import gan, txt2img
 from genkit.cli.eval_tts import tts
 from genkit.cli.measuring import (
     PERCEPTUAL,
+    SHEET_PICTURES,
     Data,
     Device,
     Features,
@@ -168,6 +169,50 @@ def inpaint(
     textured = {"energy": ("energy", ".2f"), "seam": ("seam", ".2f")}
     columns = {"psnr": ("PSNR hole", ".2f"), **textured, **PERCEPTUAL, "unmasked_error": ("unmasked", ".0f")}
     print_rows(rows, columns, measure.protocol(side, masks or holes, judge, distance), json)
+
+
+@app.command()
+def cutout(
+    data: Annotated[
+        list[Path],
+        MeasureOption("--data", metavar="PATH", help="Folder or zip of subjects with transparency around, again for each."),
+    ],
+    backgrounds: Annotated[
+        Path, MeasureOption("--backgrounds", metavar="PATH", help="Folder or zip of pictures to put them before.")
+    ],
+    model: Model = None,
+    names: Annotated[
+        Path | None,
+        MeasureOption(
+            "--names", metavar="FILE", help="Text file with the backgrounds to take, one a line.", show_default="all"
+        ),
+    ] = None,
+    every: Annotated[
+        bool, MeasureOption("--all", help="Take all subjects, not those alone whose names training leaves out.")
+    ] = False,
+    matte: Annotated[bool, MeasureOption("--matte", help="With soft edges, as genkit cutout --matte.")] = False,
+    count: Annotated[int, MeasureOption("--count", metavar="N", min=1, help="How many composites.")] = 100,
+    side: Annotated[int, MeasureOption("--side", metavar="N", min=16, help="Side in pixels of a composite.")] = 320,
+    sheet: Sheet = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """How well masks fit subjects whose transparency is known, put before photographs: IoU and mean absolute error."""
+    from genkit.evaluate import cutout as measure
+
+    methods = load_methods("cutout", model, device, partial(measure.of_model, matte=matte))
+    pairs = measure.composites(data, backgrounds, names=names, count=count, side=side, held=not every)
+    kept: dict[int, dict[str, Any]] = {}
+
+    def keep(method: str, number: int, mask: Any) -> None:
+        if number < SHEET_PICTURES:
+            kept.setdefault(number, {})[method] = mask
+
+    rows = measure.evaluate(pairs, methods, keep=keep, report=progress)
+    if sheet is not None:
+        draw_rows(sheet, measure.rows_of_sheet(pairs, kept))
+    columns = {"iou": ("IoU", ".3f"), "mae": ("MAE", ".4f"), "lost": ("lost", ".0%")}
+    print_rows(rows, columns, measure.protocol(side, len(pairs), not every), json)
 
 
 @app.command()

@@ -73,6 +73,20 @@ def inpaint(options: TrainOptions) -> None:
 
 @app.command()
 @spread
+def cutout(options: TrainOptions) -> None:
+    """Train a network that finds the subject of pictures: subjects with transparency around them are put before photographs on
+    the fly.
+
+    --data once for photographs, and again for pictures with transparency (icons, earlier cut-outs). What photographs show is
+    learnt from the masks of a published network: --set data.teacher=NAME|FILE.
+    """
+    from genkit.train.cutout.job import CutoutJob
+
+    carry_out(Training("cutout", make_job=CutoutJob), options)
+
+
+@app.command()
+@spread
 def style(
     options: TrainOptions,
     picture: Annotated[

@@ -84,3 +84,12 @@ class PictureNorm(nn.Module):
         axes = (1, 2, 3) if self.together else (2, 3)
         variance, mean = torch.var_mean(features.float(), axes, correction=0, keepdim=True)
         return mean, variance
+
+
+def fold_norm(
+    weight: Tensor, bias: Tensor | None, scale: Tensor, shift: Tensor, mean: Tensor, variance: Tensor, epsilon: float = 1e-5
+) -> tuple[Tensor, Tensor]:
+    """Weight (O, ...) and bias (O,) of a convolution that does what it and the batch normalisation after it did."""
+    factor = scale / (variance + epsilon).sqrt()
+    moved = shift - mean * factor if bias is None else shift + (bias - mean) * factor
+    return weight * factor.view(-1, *[1] * (weight.ndim - 1)), moved

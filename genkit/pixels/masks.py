@@ -162,7 +162,7 @@ def parse_lengths(text: str, option: str, names: str) -> tuple[Length, ...]:
     return tuple(Length(float(part.removesuffix("%")), part.endswith("%")) for part in parts)
 
 
-def parse_color(text: str) -> tuple[int, int, int]:
+def parse_color(text: str, option: str = "--mask-color") -> tuple[int, int, int]:
     """Read `#ff00ff`, `ff00ff` or `#f0f`.
 
     Raises:
@@ -172,7 +172,7 @@ def parse_color(text: str) -> tuple[int, int, int]:
     if re.fullmatch(r"[0-9a-f]{3}", digits):
         digits = "".join(2 * digit for digit in digits)
     if not re.fullmatch(r"[0-9a-f]{6}", digits):
-        raise UsageError(f"--mask-color {text}: expected a colour as six hexadecimal digits", "such as --mask-color '#ff00ff'")
+        raise UsageError(f"{option} {text}: expected a colour as six hexadecimal digits", f"such as {option} '#ff00ff'")
     return int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16)
 
 

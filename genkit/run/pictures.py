@@ -67,7 +67,7 @@ def plan_pictures(verb: PictureVerb, context: Context, reporter: Reporter, data:
             template=run.name,
             fields={"verb": verb.name, "model": context.card.name, "seed": run.seed, **verb.fields(context)},
         ),
-        probe=partial(_probe, max_pixels=settings.max_pixels),
+        probe=lambda source: verb.facts_of(context, _probe(source, settings.max_pixels)),
         size_of=partial(verb.size_of, context),
         stdin=data,
         overwrite=run.overwrite,

@@ -285,6 +285,10 @@ class PictureVerb(Verb):
         """(width, height) of the output of an input of that size."""
         return width, height
 
+    def facts_of(self, context: Context, facts: Probe) -> Probe:
+        """What the output's format must hold, beside its size: by the input's header, with or without transparency."""
+        return facts
+
     def fields(self, context: Context) -> Mapping[str, Any]:
         """What --name may have beside what all verbs have."""
         return {}

@@ -29,6 +29,7 @@ VERBS = {
     "upscale": Entry("upscale.verb:Upscale", PICTURES, "Enlarge pictures, one or a whole tree of folders."),
     "colorize": Entry("colorize.verb:Colorize", PICTURES, "Give black-and-white pictures colours."),
     "inpaint": Entry("inpaint.verb:Inpaint", PICTURES, "Remove things from pictures, fill holes, extend the canvas."),
+    "cutout": Entry("cutout.verb:Cutout", PICTURES, "Cut out the subject of pictures, or put it before another background."),
     "style": Entry("style.verb:Style", PICTURES, "Put pictures into the style of a painting, or of several."),
     "translate": Entry(
         "translate.verb:Translate", PICTURES, "Turn photographs into drawings, edges into photographs, and the like."

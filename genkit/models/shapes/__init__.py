@@ -8,6 +8,7 @@ from genkit.models.shapes.colorize import ColorizeModel
 from genkit.models.shapes.draw import DrawModel
 from genkit.models.shapes.features import FeaturesModel
 from genkit.models.shapes.fill import FillModel
+from genkit.models.shapes.mask import MaskModel
 from genkit.models.shapes.model import Model, PixelModel, TiledModel
 from genkit.models.shapes.sample import SampleModel
 from genkit.models.shapes.speak import Chunk, Mark, SpeakModel
@@ -22,6 +23,7 @@ __all__ = [
     "FeaturesModel",
     "FillModel",
     "Mark",
+    "MaskModel",
     "Model",
     "PixelModel",
     "SampleModel",

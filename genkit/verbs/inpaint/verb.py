@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from genkit.errors import UsageError
-from genkit.run import ability
+from genkit.run import ability, mask_words
 from genkit.run.option import DRAWING, option
 from genkit.run.settings import GUIDANCE, STEPS
 from genkit.run.verb import Context, PictureVerb
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from genkit.media.pictures.picture import Picture
     from genkit.models.shapes import FillModel
+    from genkit.pixels.mask_kinds import MaskPicture
     from genkit.pixels.masks import MaskRule
 
 MASK = "Mask"
@@ -35,6 +36,7 @@ class Inpaint(PictureVerb):
 
     \b
       genkit inpaint photo.jpg --mask mask.png
+      genkit inpaint photo.jpg --mask subject
       genkit inpaint photos -r -o clean/ --mask masks/
       genkit inpaint scan.png --mask-color '#ff00ff'
       genkit inpaint photo.png --outpaint 0,0,25%,0
@@ -42,12 +44,14 @@ class Inpaint(PictureVerb):
 
     mask: str | None = option(
         None,
-        "White is repainted: one file for all, a folder paired by name, or alpha for the input's own transparency.",
+        "White is repainted: one file for all, a folder paired by name, alpha for the input's own transparency, or subject or "
+        "background for what genkit cutout finds.",
         panel=MASK,
-        metavar="FILE|DIR|alpha",
+        metavar="FILE|DIR|WORD",
         shown=False,
         file="paired",
     )
+    mask_model: str | None = option(None, mask_words.MODEL_OPTION, panel=MASK)
     mask_color: str | None = option(None, "Repaint what has this colour.", panel=MASK, metavar="#RRGGBB", shown=False)
     mask_tolerance: int = option(
         0, "How far from --mask-color, of 255; JPEG files want about 30.", panel=MASK, metavar="N", least=0, most=255
@@ -117,7 +121,10 @@ class Inpaint(PictureVerb):
     marks = r"_inpainted(_\d+)?"
 
     def names_file(self, name: str) -> bool:
-        return not (name == "mask" and self.mask == "alpha")
+        return not (name == "mask" and (self.mask == "alpha" or mask_words.is_word(self.mask)))
+
+    def recorded(self, context: Context) -> dict[str, Any]:
+        return super().recorded(context) | mask_words.recorded(self.mask, self.mask_model)
 
     def check(self, context: Context) -> None:
         if self._texture() == 0:  # what takes texture takes it by chance
@@ -126,14 +133,15 @@ class Inpaint(PictureVerb):
                     ability.need(context.card, "seed", flag)
         self._grow()
         self._rule()
+        mask_words.check(self.mask, self.mask_model)
         if self.wrap and self.outpaint is not None:
             raise UsageError("--wrap and --outpaint contradict each other: what is extended is no tile", "leave one out")
 
-    def _grow(self) -> int | str | None:
-        if self.grow in (None, AUTO):
-            return self.grow
+    def _grow(self) -> int | None:
+        if self.grow is None or self.grow == AUTO:
+            return None
         try:
-            pixels = int(str(self.grow))
+            pixels = int(self.grow)
         except ValueError:
             pixels = -1
         if not 0 <= pixels <= MOST:
@@ -175,6 +183,8 @@ class Inpaint(PictureVerb):
         given = masks.MaskPicture(drawn.pixels, drawn.alpha, str(context.files["mask"])) if drawn else None
         if given is not None and (note := mask_kinds.judge(given, WAY_OUT)):
             context.notify(note)
+        if mask_words.is_word(self.mask):
+            given = self._named(picture, context)
         pixels, alpha, mask = masks.lay_out(rule, picture.pixels, picture.alpha, given)
         if not mask.any():
             context.notify(masks.why_empty(rule, given))
@@ -182,7 +192,7 @@ class Inpaint(PictureVerb):
         if given is not None and (share := float(mask.mean())) > mask_kinds.MOSTLY:
             context.notify(f"the mask covers {share:.0%} of the picture (--invert-mask repaints the rest)")
         grow = self._grow()
-        if grow == AUTO:
+        if self.grow == AUTO:
             grow = rim.traces(pixels, mask)
             context.notify(f"--grow auto: the mask grows by {grow} pixels")
         elif grow is None and given is None and not (rule.alpha or rule.color or rule.box):
@@ -192,6 +202,13 @@ class Inpaint(PictureVerb):
         return picture.with_pixels(
             *task.inpaint(model, pixels, alpha, mask, options, context.notify, seed=context.seed, opaque=opaque)
         )
+
+    def _named(self, picture: Picture, context: Context) -> MaskPicture:
+        from genkit.pixels.subject import mask_of
+
+        outside = self.mask == mask_words.BACKGROUND
+        found = mask_words.model_of(context, self.mask_model)
+        return mask_of(found, picture.pixels, picture.alpha, outside=outside, called=f"--mask {self.mask}")
 
     def _fills_a_hole(self, alpha: np.ndarray | None, mask: np.ndarray, context: Context) -> bool:
         """Whether a mask that was drawn is for what is transparent, which is then opaque; of a smaller part it is said that it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from genkit.run import mask_words
 from genkit.run.option import RESULT, option
 from genkit.run.verb import PictureVerb
 
@@ -54,12 +55,14 @@ class StyleDeclaration(PictureVerb):
     keep_colors: bool = option(False, "Keep the input's colours, and take strokes and light.", panel=RESULT)
     mask: str | None = option(
         None,
-        "Style only where it is white: one file for all, or a folder paired by name.",
+        "Style only where it is white: one file for all, a folder paired by name, or subject or background for what genkit "
+        "cutout finds.",
         panel=RESULT,
-        metavar="FILE|DIR",
+        metavar="FILE|DIR|WORD",
         shown=False,
         file="paired",
     )
+    mask_model: str | None = option(None, mask_words.MODEL_OPTION, panel=RESULT)
     tile: str = option(
         "auto",
         "Side of the tiles in pixels; 0 takes the whole picture at once. The result is the same.",

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from genkit.errors import UsageError
-from genkit.run import ability
+from genkit.run import ability, mask_words
 from genkit.run.beside import Beside
 from genkit.run.option import given
 from genkit.run.verb import Context
 from genkit.verbs.style.declaration import OPTIMIZE, StyleDeclaration
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from genkit.cards import Card
     from genkit.media.pictures.picture import Picture
     from genkit.models.shapes import StyleModel
@@ -34,6 +36,7 @@ class Style(StyleDeclaration):
       genkit style photos -r -o styled/ --style monet.jpg --strength 0.6
       genkit style photo.jpg --style a.jpg --weight 3 --style b.jpg --weight 1
       genkit style photo.jpg --style wave.jpg --keep-colors --mask sky.png
+      genkit style photo.jpg --style wave.jpg --mask background
       genkit style photo.jpg --style monet.jpg --photoreal
       genkit style photo.jpg --style monet.jpg --method optimize --steps 200
       genkit style map.png --semantic map.png --style a.jpg --style-semantic b.png
@@ -62,6 +65,8 @@ class Style(StyleDeclaration):
         return Beside(marks=methods.marks(self))
 
     def names_file(self, name: str) -> bool:
+        if name == "mask":
+            return not mask_words.is_word(self.mask)
         if name != "start":
             return True
         from pathlib import Path
@@ -71,6 +76,9 @@ class Style(StyleDeclaration):
 
         # what is neither a file nor a word is refused as both, once the options are checked
         return self.start is not None and self.start not in STARTS and is_input(Path(self.start))
+
+    def recorded(self, context: Context) -> dict[str, Any]:
+        return super().recorded(context) | mask_words.recorded(self.mask, self.mask_model)
 
     def find_card(self, run: Run) -> Card:
         """For optimisation the published features where they are here, else the encoder of the model that ships."""
@@ -86,6 +94,7 @@ class Style(StyleDeclaration):
         from genkit.verbs.style import methods, task
 
         methods.check(self)
+        mask_words.check(self.mask, self.mask_model)
         card = context.card
         if self.optimizes:
             ability.need(card, "features", f"--method {OPTIMIZE}", reason="has no features for it")
@@ -143,6 +152,16 @@ class Style(StyleDeclaration):
         styles: Styles | None = context.once("styles", read)
         return styles
 
+    def _named(self, picture: Picture, context: Context) -> np.ndarray:
+        import numpy as np
+
+        from genkit.pixels.subject import mask_of
+
+        outside = self.mask == mask_words.BACKGROUND
+        found = mask_words.model_of(context, self.mask_model)
+        mask = mask_of(found, picture.pixels, picture.alpha, outside=outside, called=f"--mask {self.mask}").pixels[..., 0]
+        return mask > np.iinfo(mask.dtype).max // 2
+
     def apply(self, model: StyleModel, picture: Picture, context: Context) -> Picture:
         from genkit.media.pictures.colour import to_srgb
         from genkit.pixels import mask_kinds, masks
@@ -157,6 +176,8 @@ class Style(StyleDeclaration):
                 context.notify(note)
             mask = masks.from_picture(given.pixels, given.alpha, size, given.name)
             options = replace(options, mask=mask)
+        elif mask_words.is_word(self.mask):
+            options = replace(options, mask=self._named(picture, context))
         if self.optimizes or self.photoreal or self.semantic is not None:
             options = replace(options, paint=methods.Painter(self, model, options, context, picture))
         return picture.with_pixels(*task.style(model, picture.pixels, picture.alpha, options, context.notify))
