@@ -152,9 +152,11 @@ def inpaint(
     mask_box: str | None = None,
     outpaint: str | None = None,
     invert_mask: bool = False,
-    grow: int = 4,
-    feather: int = 4,
+    grow: str | None = None,
+    feather: int | None = None,
+    hide_feather: bool = False,
     texture: str = "auto",
+    wrap: bool = False,
     candidates: int = 1,
     prompt: str | float | None = None,
     negative: str | float | None = None,
@@ -194,9 +196,11 @@ def inpaint(
     mask_box: Repaint a rectangle, in pixels or per cent: 10,20,30%,40.
     outpaint: Extend the canvas by so many pixels (or per cent) left, above, right and below, and paint what is new.
     invert_mask: Repaint what the mask would keep.
-    grow: Pixels that the mask grows by first.
+    grow: Pixels that the mask grows by first; auto: as far as what it covers has left traces.
     feather: Pixels beyond that, over which it is blended in.
+    hide_feather: Hide what --feather blends from the model, as versions before 0.2.0 did.
     texture: How much of the texture around a wide hole to add to what the model painted; auto: where it is lacking.
+    wrap: Keep a seamless texture seamless: edges go round.
     candidates: Make N different fillings (_1, _2, ...): by the model's noise, or the texture's.
     prompt: What to paint there.
     negative: What not to paint.

@@ -103,7 +103,7 @@ MADE = {
     "colorize-bmp": "colorize plain.bmp",
     "inpaint-mask": "inpaint photo.png photo.jpg --mask mask.png -o out",
     "inpaint-bmp": "inpaint plain.bmp --mask mask.png --grow 1 --feather 1",
-    "inpaint-full": "inpaint plain.bmp --mask mask.png",
+    "inpaint-full": "inpaint plain.bmp --mask mask.png --grow 8",
     "inpaint-masks": "inpaint pair -o out --mask masks --grow 0 --feather 2",
     "inpaint-alpha": "inpaint clear.png --mask alpha --grow 0 --feather 1 --strip-metadata --sidecar",
     "inpaint-color": "inpaint map.png --mask-color '#ff0000' --mask-tolerance 3 --invert-mask --grow 1 --format webp",

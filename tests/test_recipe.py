@@ -110,7 +110,7 @@ def test_command_is_spelled_as_it_would_be_typed() -> None:
 def test_what_an_older_recipe_does_not_name_means_what_it_meant_then() -> None:
     options = declared(verbs.find("inpaint"))
     made = {"genkit": "0.1.0", "verb": "inpaint", "options": {"grow": 1}}
-    assert as_meant(made, options)["options"] == {"grow": 1, "feather": 4, "texture": "0"}
+    assert as_meant(made, options)["options"] == {"grow": 1, "feather": 4, "hide_feather": True, "texture": "0"}
     assert as_meant({**made, "genkit": "0.2.0"}, options)["options"] == {"grow": 1}
     assert as_meant({**made, "options": "?"}, options)["options"] == "?"
 

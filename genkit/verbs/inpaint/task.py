@@ -28,11 +28,13 @@ SEAM = 32  # pixels on either side of the edges of a tile, repainted once more w
 
 @dataclass(frozen=True)
 class InpaintOptions:
-    """`grow` and `feather` in pixels, None for a share of the diagonal (`rim.margin`); `texture` is how much of the
-    surroundings' texture is added, None decides by itself; `wrap`: the edges meet, as those of a tile do."""
+    """`grow` and `feather` in pixels, None for a share of the diagonal (`rim.margin`); the model sees what is feathered unless
+    `hide_feather`; `texture` is how much of the surroundings' texture is added, None decides by itself; with `wrap` the edges
+    meet, as those of a tile do."""
 
     grow: int | None = None
     feather: int | None = None
+    hide_feather: bool = False
     texture: float | None = None
     wrap: bool = False
     model_options: Mapping[str, Any] = field(default_factory=dict)
@@ -88,12 +90,13 @@ def inpaint(
     filler = HoleFiller(model, options.model_options, seed, notify)
     grow, feather = (margin(mask.shape) if given is None else given for given in (options.grow, options.feather))
     spread = grow + feather
+    hidden = spread if options.hide_feather else grow
     boxes = [box.grown(spread, mask.shape) for box in find_holes(mask, max(1, filler.fit() - 2 * spread))]
     unknown = np.zeros(mask.shape, bool)
     for box in boxes:
-        unknown[box.slices] |= distance_in(mask, box, grow) <= grow
+        unknown[box.slices] |= distance_in(mask, box, hidden) <= hidden
     if unknown.all() and not options.model_options.get("prompt"):
-        covers = "covers the whole picture" if mask.all() else f"covers the whole picture once it is grown by {grow} pixels"
+        covers = "covers the whole picture" if mask.all() else f"covers the whole picture once it is grown by {hidden} pixels"
         raise InputError(
             f"the mask {covers}: nothing is left to go by",
             "--invert-mask if the other part was meant; a model that draws from words needs --prompt",
@@ -107,7 +110,7 @@ def inpaint(
     no_source = unknown if alpha is None else unknown | (alpha == 0)
     for box in boxes:
         distances = distance_in(mask, box, spread)
-        todo = unknown[box.slices] & (distances <= grow)
+        todo = unknown[box.slices] & (distances <= hidden)
         if not todo.any():  # it lay in the box of another
             continue
         band = (distances <= spread) & ~no_source[box.slices]

@@ -86,6 +86,9 @@ class Inpaint(PictureVerb):
         most=1024,
         unit="px",
     )
+    hide_feather: bool = option(
+        False, "Hide what --feather blends from the model, as versions before 0.2.0 did.", panel=MASK, was=("0.2.0", True)
+    )
     texture: str = option(
         AUTO,
         "How much of the texture around a wide hole to add to what the model painted; auto: where it is lacking.",
@@ -124,7 +127,8 @@ class Inpaint(PictureVerb):
         return not (name == "mask" and (self.mask == "alpha" or mask_words.is_word(self.mask)))
 
     def recorded(self, context: Context) -> dict[str, Any]:
-        return super().recorded(context) | mask_words.recorded(self.mask, self.mask_model)
+        grow = {} if self._grow() is None else {"grow": self._grow()}  # a number, as recipes of former versions have it
+        return super().recorded(context) | grow | mask_words.recorded(self.mask, self.mask_model)
 
     def check(self, context: Context) -> None:
         if self._texture() == 0:  # what takes texture takes it by chance
@@ -197,7 +201,7 @@ class Inpaint(PictureVerb):
             context.notify(f"--grow auto: the mask grows by {grow} pixels")
         elif grow is None and given is None and not (rule.alpha or rule.color or rule.box):
             grow = 0  # nothing of what is there is to go
-        options = task.InpaintOptions(grow, self.feather, self._texture(), self.wrap, context.model_options)
+        options = task.InpaintOptions(grow, self.feather, self.hide_feather, self._texture(), self.wrap, context.model_options)
         opaque = (rule.alpha and not self.invert_mask) or self._fills_a_hole(alpha, mask, context)
         return picture.with_pixels(
             *task.inpaint(model, pixels, alpha, mask, options, context.notify, seed=context.seed, opaque=opaque)
