@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from genkit.cli.describing import described, facts_of, is_about, is_small, mark, ran, table, use
+from genkit.cli.describing import described, facts_of, is_about, is_small, mark, ran, table, use, what_for
 from genkit.cli.help import page_of
 from genkit.cli.verbs import complete_model
 from genkit.run.report import write_event
@@ -84,7 +84,7 @@ def list_models(
             use(card),
             mark(card),
             ran(card),
-            card.summary,
+            what_for(card),
         )
         for card in found
     ]
