@@ -14,7 +14,6 @@ TESTED: dict[str, str | None] = {
     "FBCNN": None,  # one of its widths is fixed at 512
     "LaMa": "test_cli_inpaint.py",
     "kokoro": None,  # its authors' package is an extra
-    "piper": None,  # as is what reads its file
     "controlnet": "test_family_diffusers_drawing.py",
     "vae": "test_family_diffusers_drawing.py",
     "diffusers for inpaint": "test_family_diffusers.py",
@@ -24,6 +23,7 @@ TESTED: dict[str, str | None] = {
     "lpips": "test_instruments.py",
     "whisper": None,  # as is its library
     "vgg19": "test_task_optimize.py",
+    **dict.fromkeys(("hibari", "kokoro_onnx", "piper"), "test_family_onnx_voices.py"),
     **dict.fromkeys(("bark", "fastspeech2", "speecht5", "vits"), "test_family_voices.py"),
 }
 
@@ -60,7 +60,7 @@ def tested_by(card: Card) -> str | None:
     test = TESTED.get(key, f"test_family_{key}.py")
     if test is None:
         return None
-    told = pipeline or {"controlnet": "ControlNetModel"}.get(key, key)
+    told = pipeline or {"controlnet": "ControlNetModel", "kokoro_onnx": "kokoro-int8"}.get(key, key)
     where = TESTS / ("tiny_pipelines.py" if pipeline else test)
     if not (TESTS / test).is_file() or told not in where.read_text(encoding="utf-8"):
         raise SystemExit(f"{card.name}: tests/{test} does not run a tiny {told}; say in .ci/ran.py which test does")
