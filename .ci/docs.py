@@ -12,10 +12,12 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import ran
 from stub import stub
 
 from genkit.cards import all_cards
 from genkit.cli.app import COMMANDS
+from genkit.cli.describing import what_for
 from genkit.errors import CODES
 from genkit.files import size_text
 from genkit.run import option
@@ -103,7 +105,7 @@ def models(verb: str) -> str:
     ]
     for card in cards:
         size = size_text(card.size)
-        cells = [f"`{card.name}`", card.summary]
+        cells = [f"`{card.name}`", what_for(card)]
         cells += [f"x{card.params['scale']}" if "scale" in card.params else ""] if scaled else []
         cells += ["ships with genkit" if card.shipped else size, card.licence]
         cells += [
@@ -156,6 +158,7 @@ def pages() -> dict[Path, str]:
             raise SystemExit(f"{page.relative_to(ROOT)} has no place for the generated {name}")
         made[page] = pattern.sub(lambda found, content=make(): f"{found[1]}{content}\n{found[2]}", text, count=1)
     made |= {DOCS / "models" / f"{name}.md": models(name) for name in VERBS}
+    made[DOCS / "models" / "run.md"] = ran.page()
     made[ROOT / "genkit" / "__init__.pyi"] = stub()
     return made
 

@@ -22,6 +22,7 @@ EDITING = {
     "StableDiffusionInstructPix2PixPipeline": "instruct-pix2pix",
     "Flux2KleinPipeline": "flux2-klein-edit",
     "QwenImageEditPlusPipeline": "qwen-image-edit",
+    "LongCatImageEditPipeline": "longcat-image-edit-turbo",
     "StableDiffusionImg2ImgPipeline": "sd15-img2img",
     "StableDiffusionXLImg2ImgPipeline": "sdxl-img2img",
     "ZImageImg2ImgPipeline": "zimage-img2img",

@@ -71,6 +71,12 @@ def test_the_cards_together() -> None:
     for task in {card.task for card in found}:
         marked = [card.name for card in found if card.recommended and card.task == task]
         assert len(marked) <= 1, "a hint names one model"
+    by_name = {card.name: card for card in found}
+    for card in found:
+        for other in filter(None, (card.instead, card.superseded_by)):
+            assert other != card.name and set(by_name[other].tasks) >= {card.task}, card.name
+        newer = by_name.get(card.superseded_by)
+        assert newer is None or not (card.recommended or newer.superseded_by), card.name
     # spandrel runs these in full precision or bfloat16 only
     for card in found:
         if card.name.startswith(("swinir", "hat", "real-hat", "dat2", "atd", "ultrasharp")):

@@ -22,6 +22,7 @@ from genkit.models.diffusers import edit as editing
 from genkit.models.diffusers import load as load_family
 
 PIX2PIX, KLEIN, QWEN = "StableDiffusionInstructPix2PixPipeline", "Flux2KleinPipeline", "QwenImageEditPlusPipeline"
+LONGCAT = "LongCatImageEditPipeline"
 IMG2IMG = [name for name in EDITING if "Img2Img" in name]
 SIDE = 128  # what the tiny ones work at, in place of 512 and 1024
 
@@ -32,10 +33,12 @@ Load, Folders = Callable[[str], Any], Callable[[str], Path]
 @pytest.fixture(scope="session")
 def load_editor(pipeline_folder: Folders) -> Iterator[Load]:
     """As `load_pipeline`, with cards and a pipeline that work at small pictures."""
+    from diffusers.pipelines.longcat_image import pipeline_longcat_image_edit as longcat
     from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit_plus as qwen
 
-    before = qwen.VAE_IMAGE_SIZE
+    before, sides_of = qwen.VAE_IMAGE_SIZE, longcat.calculate_dimensions
     qwen.VAE_IMAGE_SIZE = SIDE**2
+    longcat.calculate_dimensions = lambda area, ratio: sides_of(SIDE**2, ratio)
     made: dict[str, Any] = {}
 
     def editor(name: str) -> Any:
@@ -48,7 +51,7 @@ def load_editor(pipeline_folder: Folders) -> Iterator[Load]:
         return made[name]
 
     yield editor
-    qwen.VAE_IMAGE_SIZE = before
+    qwen.VAE_IMAGE_SIZE, longcat.calculate_dimensions = before, sides_of
 
 
 def scene(count: int = 1, height: int = 110, width: int = 141) -> torch.Tensor:
@@ -115,7 +118,7 @@ def test_guidance_of_two_passes_needs_no_negative_prompt(load_editor: Load) -> N
     assert (qwen(scene(), steps=2, prompt="a cat", guidance=4.0, negative="blue") - two).abs().max() > 0
 
 
-@pytest.mark.parametrize("name", [PIX2PIX, KLEIN, QWEN])
+@pytest.mark.parametrize("name", [PIX2PIX, KLEIN, QWEN, LONGCAT])
 @pytest.mark.parametrize("sides", [(300, 420), (20, 30), (9, 400), (1, 1)])
 def test_pictures_of_any_size_keep_it(load_editor: Load, name: str, sides: tuple[int, int]) -> None:
     editor = load_editor(name)

@@ -49,6 +49,30 @@ TINY: dict[str, dict[str, Any]] = {
     "NAFNet": {"img_channel": 3, "width": 8, "middle_blk_num": 1, "enc_blk_nums": [1], "dec_blk_nums": [1]},
     "SAFMN": {"dim": 12, "n_blocks": 1, "upscaling_factor": 2},
     "RCAN": {"n_feats": 8, "n_resgroups": 1, "n_resblocks": 1, "scale": 2, "reduction": 4},
+    "ATD": {
+        "upscale": 2,
+        "img_size": 16,
+        "window_size": 8,
+        "embed_dim": 12,
+        "depths": (2,),
+        "num_heads": (2,),
+        "category_size": 16,
+        "num_tokens": 8,
+        "upsampler": "pixelshuffledirect",
+    },
+    "CRAFT": {"embed_dim": 12, "depths": [1], "num_heads": [2], "upscale": 2},
+    "FDAT": {"embed_dim": 16, "num_groups": 1, "depth_per_group": 1, "num_heads": 2, "mid_dim": 8, "scale": 2},
+    "HAT": {
+        "upscale": 2,
+        "img_size": 16,
+        "window_size": 16,
+        "embed_dim": 12,
+        "depths": (1,),
+        "num_heads": (2,),
+        "squeeze_factor": 6,
+        "num_feat": 8,
+    },
+    "SCUNet": {"config": [1, 1, 1, 1, 1, 1, 1], "dim": 64},
 }
 
 

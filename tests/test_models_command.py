@@ -241,6 +241,15 @@ def test_the_list_is_narrowed(say: Say) -> None:
     assert facts["realesrgan-x4plus-ncnn"] == "2026-11-30" and facts["realesrgan-x4plus"] is None
 
 
+def test_what_is_dated_names_what_took_its_place(say: Say) -> None:
+    facts = {event["name"]: event["superseded_by"] for event in say.events("list")}
+    assert facts["ssd-1b"] == "zimage-turbo" and facts["zimage-turbo"] is None
+    lines = {line.split()[0]: line for line in say("list", "--task", "txt2img")[0].splitlines()}
+    assert "(dated, see zimage-turbo) SSD-1B" in lines["ssd-1b"] and "dated" not in lines["zimage-turbo"]
+    assert "  superseded by zimage-turbo\n" in say("info", "ssd-1b")[0]
+    assert "superseded" not in say("info", "zimage-turbo")[0]
+
+
 def test_info_names_a_sample_picture(say: Say) -> None:
     (facts,) = say.events("info", "genkit-style")
     assert Path(facts["sample"]).is_file()

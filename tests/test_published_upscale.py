@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import zipfile
@@ -93,6 +94,24 @@ def test_a_pickled_module_is_refused_by_name(name: str) -> None:
     with pytest.raises(WeightsError, match="more than tensors") as caught:
         read_state_dict(PUBLISHED / name)
     assert name in caught.value.message
+
+
+RAN = {
+    "craft-x4": {"weights": "craft-x4.pth"},
+    "dncnn-25": {"weights": "dncnn_25.pth"},
+    "mnist-cwgan": {"weights": "mnist-cwgan.pth"},
+    "microast": {
+        role: f"microast/{role}_iter_160000.pth.tar" for role in ("content_encoder", "style_encoder", "modulator", "decoder")
+    },
+}
+
+
+@pytest.mark.parametrize("name", RAN)
+def test_what_is_said_to_have_run_is_what_the_card_pins(name: str) -> None:
+    card = cards.find(name)
+    pinned = {role: (str(one.hash), one.size) for role, one in card.files.items()}
+    data = {role: (PUBLISHED / file).read_bytes() for role, file in RAN[name].items()}
+    assert card.ran and pinned == {role: (f"sha256:{hashlib.sha256(one).hexdigest()}", len(one)) for role, one in data.items()}
 
 
 OTHERS = {

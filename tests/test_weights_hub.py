@@ -241,7 +241,7 @@ ASK: dict[str, Callable[[], object]] = {
     "both": lambda: fetch(hub_card(files=("unet/weights.safetensors",), patterns=("*.json",))),
     "a branch": lambda: weights.pinned(cards.find("hub:maker/thing", "txt2img")),
     "settings": lambda: weights.settings_of(cards.find(f"hub:maker/thing@{COMMIT}", "txt2img"), ["model_index.json"]),
-    "a pull": lambda: weights.pull(cards.find(f"hub:maker/thing@{COMMIT}", "txt2img"), announce=lambda text: None),
+    "a pull": lambda: weights.resolve(cards.find(f"hub:maker/thing@{COMMIT}", "txt2img"), announce=lambda text: None),
 }
 
 

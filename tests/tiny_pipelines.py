@@ -190,6 +190,23 @@ def qwen_image_edit() -> Any:
     )  # fmt: skip
 
 
+def longcat_edit() -> Any:
+    from diffusers import FlowMatchEulerDiscreteScheduler, LongCatImageEditPipeline, LongCatImageTransformer2DModel
+
+    edit = qwen_image_edit()
+    return LongCatImageEditPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+        vae=autoencoder(16, shift_factor=0.1159, scaling_factor=0.3611, use_quant_conv=False, use_post_quant_conv=False),
+        text_encoder=edit.text_encoder,
+        tokenizer=edit.tokenizer,
+        text_processor=edit.processor,
+        transformer=LongCatImageTransformer2DModel(
+            in_channels=64, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
+            joint_attention_dim=16, pooled_projection_dim=16, axes_dims_rope=[4, 4, 8],
+        ),
+    )  # fmt: skip
+
+
 BUILDERS: dict[str, Callable[[], Any]] = {
     "StableDiffusionInpaintPipeline": lambda: stable_diffusion("StableDiffusionInpaintPipeline", 9),
     "StableDiffusionXLInpaintPipeline": lambda: stable_diffusion_xl("StableDiffusionXLInpaintPipeline", 9),
@@ -198,6 +215,7 @@ BUILDERS: dict[str, Callable[[], Any]] = {
     "StableDiffusionInstructPix2PixPipeline": lambda: stable_diffusion("StableDiffusionInstructPix2PixPipeline", 8),
     "Flux2KleinPipeline": flux2_klein,
     "QwenImageEditPlusPipeline": qwen_image_edit,
+    "LongCatImageEditPipeline": longcat_edit,
     "StableDiffusionImg2ImgPipeline": lambda: stable_diffusion("StableDiffusionPipeline", 4),
     "StableDiffusionXLImg2ImgPipeline": lambda: stable_diffusion_xl("StableDiffusionXLPipeline", 4),
     "ZImageImg2ImgPipeline": z_image,

@@ -134,8 +134,8 @@ class Option:
 class Card:
     """What is known about one model. `commercial` is None where the licence does not say; `declared` is the field `can`, which
     the property unites with what follows from the rest; `ran` is the day on which genkit's makers ran its real files,
-    empty where they never did; `instead` names a card of the same network that other addresses have,
-    `sample` a picture of the documentation that shows what it makes."""
+    empty where they never did; `instead` names a card of the same network that other addresses have, `superseded_by` one that
+    does the same work better and is newer, `sample` a picture of the documentation that shows what it makes."""
 
     name: str
     tasks: tuple[str, ...]
@@ -163,6 +163,7 @@ class Card:
     folder: Folder | None = None
     ran: str = ""
     instead: str = ""
+    superseded_by: str = ""
     sample: str = ""
     trained_by: str | None = None
     data: str | None = None

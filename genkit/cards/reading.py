@@ -58,6 +58,7 @@ FIELDS: dict[str, type] = {
     "package": dict,
     "ran": str,
     "instead": str,
+    "superseded_by": str,
     "sample": str,
     "trained_by": str,
     "data": str,

@@ -28,6 +28,11 @@ def ran(card: Card) -> str:
     return card.ran or ("ships" if card.shipped else "-")
 
 
+def what_for(card: Card) -> str:
+    """Its line of use, after the name of what has taken its place."""
+    return f"(dated, see {card.superseded_by}) {card.summary}" if card.superseded_by else card.summary
+
+
 def is_small(card: Card) -> bool:
     return card.size is not None and card.size < SMALL
 
@@ -44,6 +49,7 @@ def facts_of(card: Card, full: bool = False) -> dict[str, Any]:
     facts: dict[str, Any] = {"name": card.name, "task": card.task, "summary": card.summary, "state": weights.state(card)}
     facts |= {"bytes": card.size, "licence": card.licence, "commercial": card.commercial, "gated": card.gated}
     facts |= {"verified": card.verified, "origin": card.origin, "family": card.family, "ran": card.ran or None}
+    facts["superseded_by"] = card.superseded_by or None
     if not full:
         return facts
     facts |= {"aliases": list(card.aliases), "tasks": list(card.tasks), "paper": card.paper, "source": card.source}

@@ -66,14 +66,14 @@ def load_methods(task: str, names: list[str] | None, device: str, method: Callab
     """Models by name, each as what the measure calls, or as it is loaded."""
     from genkit import runtime
     from genkit.models import load_model
-    from genkit.weights import resolve
+    from genkit.weights import obtain
 
     methods = {}
     for name, card in cards_of(task, names).items():
         place = runtime.choose(device, "auto", card.dtypes)
-        files = resolve(card, announce=notify)
-        model = load_model(card, files, place.device, place.dtype, fallback=place.fallback)
-        methods[name] = model if method is None else method(model)
+        had, files = obtain(card, announce=notify)
+        model = load_model(had, files, place.device, place.dtype, fallback=place.fallback)
+        methods[name if had is card else had.name] = model if method is None else method(model)
     return methods
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from genkit.cli.describing import described, facts_of, is_about, is_small, mark, ran, table, use
+from genkit.cli.describing import described, facts_of, is_about, is_small, mark, ran, table, use, what_for
 from genkit.cli.help import page_of
 from genkit.cli.verbs import complete_model
 from genkit.run.report import write_event
@@ -84,7 +84,7 @@ def list_models(
             use(card),
             mark(card),
             ran(card),
-            card.summary,
+            what_for(card),
         )
         for card in found
     ]
@@ -149,7 +149,7 @@ def pull(
             if weights.local_files(card) is not None:
                 _announce(quiet)(f"{card.name} is here already")
             with transfer_bar(quiet or json) as progress:
-                files = weights.pull(card, announce=_announce(quiet), progress=progress, accept_licence=accept_licence)
+                had, files = weights.obtain(card, announce=_announce(quiet), progress=progress, accept_licence=accept_licence)
         except WeightsError as error:
             if not all_small or error.code == "no-space":
                 raise
@@ -157,7 +157,7 @@ def pull(
             _announce(False)(error.message if card.name in error.message else f"{card.name}: {error.message}")
             continue
         if json:
-            write_event("pulled", model=card.name, files={role: str(path) for role, path in files.items()})
+            write_event("pulled", model=had.name, files={role: str(path) for role, path in files.items()})
         else:
             _paths(files)
     status = 0 if not failed else 3 if len(failed) == len(found) else 1

@@ -149,6 +149,7 @@ class Request:
                 return self._picture(verb, context)
             from genkit.run.work import load
 
+            context = calls.obtained(verb, context, self.reporter)
             _, model = load(context, session.DEFAULT, self.reporter)
             if isinstance(verb, DrawingVerb):
                 return self._drawn(verb, context, model)
@@ -178,6 +179,7 @@ class Request:
         facts = headers.probe(source) if self.data is None else headers.read_header(source, name)
         if (choice := verb.choose(context, facts)) is not None:
             context = replace(context, card=choice.card)
+        context = calls.obtained(verb, context, self.reporter)
         _, model = load(context, session.DEFAULT, self.reporter)
         item = Item(0, name, None, None, "PNG")
         picture = images.read(source, max_pixels=context.settings.max_pixels, name=name)

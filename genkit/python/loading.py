@@ -24,14 +24,17 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto", accept_licence
     """
     from genkit import cards, runtime, verbs, weights
 
-    card = weights.pinned(cards.find(name))
-    place = runtime.choose(device, dtype, card.dtypes)
+    asked = weights.pinned(cards.find(name))
+    place = runtime.choose(device, dtype, asked.dtypes)
+    card, _ = weights.obtain(asked, announce=Listener().say, accept_licence=accept_licence) if asked.instead else (asked, {})
     key = session.key_of(card, place)
     network = session.DEFAULT.model(card, place, accept_licence=accept_licence, report=Listener().say)
     network.card = card
     handle = _handles.get(key)
     if handle is None or handle.network is not network:
-        handle = _handles[key] = Model(card, network, key, name, device, dtype, function_of(verbs.find(card.task)))
+        handle = _handles[key] = Model(
+            card, network, key, name if card is asked else card.name, device, dtype, function_of(verbs.find(card.task))
+        )
     return handle
 
 

@@ -6,6 +6,7 @@ step of a chain) or from an output's recipe (`run/recipe.py`).
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -151,21 +152,48 @@ def carry_out(
         from genkit.run.pictures import PictureWork, plan_pictures, settled
 
         plan = plan_pictures(verb, context, reporter, data)
-        context = settled(context, plan)
+        context = obtained(verb, settled(context, plan), reporter)
         work: Callable[[], Work] = partial(PictureWork, verb, context, reporter, session, plan, data is not None)
     elif isinstance(verb, DrawingVerb):
         from genkit.run.outputs import DrawingWork, plan_outputs
 
         wanted = verb.outputs(context)
         plan = plan_outputs(verb, context, wanted)
+        context = obtained(verb, context, reporter)
         work = partial(DrawingWork, verb, context, reporter, session, wanted, plan.items)
         notes = [*wanted.notes, *(wanted.remarks if reporter.hints else ())]
     else:
-        return verb.carry_out(context, reporter, session, stop)
+        return verb.carry_out(obtained(verb, context, reporter), reporter, session, stop)
     say_plan(plan, call.run.quality, reporter)
     for note in notes:
         reporter.say(note)
     return run_plan(verb, context, plan, reporter, work, stop=stop)
+
+
+def obtained(verb: Verb, context: Context, reporter: Reporter) -> Context:
+    """The context with the model that is to be had, where that is another release of the one asked for. For a plan alone
+    nothing is fetched: then it is the other only where the network is off and it is here.
+
+    Raises:
+        WeightsError: neither can be had.
+    """
+    card, run = context.card, context.run
+    if not card.instead:
+        return context
+    from genkit import weights
+
+    if run.dry_run:
+        had = weights.at_hand(card)
+    else:
+        from genkit import runtime
+        from genkit.run.report import fetching
+
+        runtime.choose(context.settings.device, context.settings.dtype, card.dtypes)  # before anything is fetched for it
+        had, _ = weights.obtain(card, announce=reporter.say, progress=fetching(reporter), accept_licence=run.accept_licence)
+    if had is card:
+        return context
+    checked = verb.context(dataclasses.replace(run, model=had.name), had)  # its options may be others
+    return dataclasses.replace(checked, session=context.session, notify=context.notify, steps=context.steps)
 
 
 def say_plan(plan: Plan, quality: int | None, reporter: Reporter) -> None:
@@ -268,7 +296,9 @@ def not_here(card: Card) -> str | None:
     state = state_of(card)
     if state in ("shipped", "cached") or card.name.startswith("./"):
         return None
-    return f"{card.name} is {state} ({weights.size_text(card.size)}); fetch it with genkit models pull {card.name}"
+    other = weights.other_release(card)
+    else_runs = f"; where it cannot be had {other.name}, which is here, runs" if other else ""
+    return f"{card.name} is {state} ({weights.size_text(card.size)}); fetch it with genkit models pull {card.name}{else_runs}"
 
 
 def state_of(card: Card) -> str:

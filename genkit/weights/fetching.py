@@ -22,7 +22,8 @@ from genkit.weights.packages import packages_of, unpack
 from genkit.weights.store import folder_of, place_of, remember
 
 Announce = Callable[[str], None]
-GOES_ON = ("unreachable", "refused", "altered", "damaged", "offline", "unsafe-address")  # what another address may make good
+UNREACHED = ("unreachable", "refused", "offline")  # nobody answered with the file
+GOES_ON = (*UNREACHED, "altered", "damaged", "unsafe-address")  # what another address may make good
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,9 @@ def _from_first(
         return [one]
     last = failures[-1]
     way_out = f"genkit models pull {card.instead}, the same network from elsewhere" if card.instead else last.hint
-    raise WeightsError("; ".join(error.message for error in failures), way_out, code=last.code)
+    # an address that answered with something wrong says more than one that did not answer
+    code = next((error.code for error in failures if error.code not in UNREACHED), last.code)
+    raise WeightsError("; ".join(error.message for error in failures), way_out, code=code)
 
 
 # --- sizes, and what is said of them --------------------------------------------------------------------------------------

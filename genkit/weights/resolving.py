@@ -59,11 +59,6 @@ def resolve(
     return _roles(card, found)
 
 
-def pull(card: Card, *, announce: Announce, progress: Progress | None = None, accept_licence: bool = False) -> dict[str, Path]:
-    """Fetch whatever is missing or altered; the same as `resolve`, said as a wish."""
-    return resolve(card, announce=announce, progress=progress, accept_licence=accept_licence)
-
-
 def local_files(card: Card) -> dict[str, Path] | None:
     """The local file of every role, or None if one is missing or altered; never fetches."""
     card = pinned(card, ask=False)

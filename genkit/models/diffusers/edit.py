@@ -83,7 +83,8 @@ class Editor(TranslateModel):
                 watch(place * of + done, count * of)
 
         view = Image.fromarray((image * 255).round().to(torch.uint8).permute(1, 2, 0).numpy())
-        return self.runner.run([seed], values, sides, report if watch is not None else None, image=[view])
+        given = view if self.runner.kind.bare else [view]
+        return self.runner.run([seed], values, sides, report if watch is not None else None, image=given)
 
     def _margins(self, height: int, width: int) -> tuple[int, int]:
         shortest = -(-max(height, width) // ASPECT)

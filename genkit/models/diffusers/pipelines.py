@@ -37,7 +37,8 @@ class Kind:
     `unguided` or less never looks at the negative prompt; `fixed` is passed always; `window` is the text encoder's room in
     tokens (None: what the tokenizer says); `chat` says that the prompt is put into a chat template; `sized` that the call
     takes height and width; `most_pixels` is where the pipeline itself would make a picture smaller; `area` is what it brings
-    every picture to; a `single` one edits one picture in a call.
+    every picture to; a `single` one edits one picture in a call; a `bare` one takes that picture itself, no list of views, and
+    tells of no steps.
 
     Of those that draw: `clip` is how many CLIP text encoders the denoiser looks at (then prompts may be long and weighted, see
     prompts.py), `lengths` names the call's argument for the window, `template` that the pipeline has a text of its own around
@@ -58,6 +59,7 @@ class Kind:
     most_pixels: int | None = None
     area: int | None = None
     single: bool = False
+    bare: bool = False
     clip: int = 0
     lengths: str | None = None
     template: bool = False
@@ -162,6 +164,23 @@ KINDS = {
             chat=True,
             area=1024 * 1024,
             single=True,
+        ),
+        Kind(
+            "LongCatImageEditPipeline",
+            "edit",
+            ("LongCatImageEditPipeline",),
+            {
+                PROMPT: "prompt",
+                NEGATIVE: "negative_prompt",
+                STEPS: "num_inference_steps",
+                GUIDANCE: "guidance_scale",
+            },
+            patch=2,
+            window=512,
+            sized=False,
+            area=1024 * 1024,
+            single=True,
+            bare=True,
         ),
         Kind(
             "StableDiffusionImg2ImgPipeline",

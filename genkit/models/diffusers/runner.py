@@ -123,12 +123,8 @@ class Runner:
                 report(pipeline, step, tensors["latents"])
             return tensors
 
-        output = self.pipeline(
-            generator=generators(seeds),
-            output_type="pt",
-            callback_on_step_end=after if report is not None else None,
-            **arguments,
-        )
+        watched = {} if self.kind.bare else {"callback_on_step_end": after if report is not None else None}
+        output = self.pipeline(generator=generators(seeds), output_type="pt", **watched, **arguments)
         if any(getattr(output, "nsfw_content_detected", None) or ()):
             raise InputError(
                 f"the safety checker of {self.name} withheld the result",
