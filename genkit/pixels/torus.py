@@ -17,7 +17,7 @@ def round_edges(
     The edges are laid where the mask leaves most room. Where it leaves none, a `strip` along them is repainted once more, with
     the edges elsewhere.
     """
-    cut = _widest_gap(mask.any(1)), _widest_gap(mask.any(0))
+    cut = _widest_gap(np.any(mask, 1)), _widest_gap(np.any(mask, 0))
     pixels, alpha = _turned(repaint, pixels, alpha, mask, cut)
     again = np.zeros_like(mask)
     for axis, place in enumerate(cut):
