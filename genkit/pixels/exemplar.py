@@ -251,11 +251,16 @@ def _roughness(guided: np.ndarray, unknown: np.ndarray, levels: int) -> np.ndarr
 def _summed(plane: np.ndarray) -> np.ndarray:
     """Over the patch around each place; nothing beyond the edges."""
     for axis in (0, 1):
-        pad = [(0, 0)] * 2
-        pad[axis] = (RADIUS, RADIUS)
-        wide, length = np.pad(plane, pad), plane.shape[axis]
-        plane = np.add.reduce([np.take(wide, range(step, step + length), axis) for step in range(2 * RADIUS + 1)])
+        plane = np.add.reduce(_shifted(plane, axis, RADIUS))
     return plane
+
+
+def _shifted(plane: np.ndarray, axis: int, radius: int, *, edge: bool = False) -> list[np.ndarray]:
+    """An array as it lies up to `radius` places along an axis on either side; beyond its edges nothing, or the edge again."""
+    pad = [(0, 0)] * plane.ndim
+    pad[axis] = (radius, radius)
+    wide, length = np.pad(plane, pad, mode="edge" if edge else "constant"), plane.shape[axis]
+    return [np.take(wide, range(step, step + length), axis) for step in range(2 * radius + 1)]
 
 
 def gradients(picture: np.ndarray) -> np.ndarray:
@@ -270,21 +275,15 @@ def gradients(picture: np.ndarray) -> np.ndarray:
 def blurred(picture: np.ndarray) -> np.ndarray:
     """By binomial weights over 5 pixels, twice; edges repeated."""
     for axis in (0, 1, 0, 1):
-        pad = [(0, 0)] * picture.ndim
-        pad[axis] = (2, 2)
-        wide, length = np.pad(picture, pad, mode="edge"), picture.shape[axis]
-        taken = [np.take(wide, range(step, step + length), axis) for step in range(5)]
-        picture = (taken[0] + taken[4] + 4 * (taken[1] + taken[3]) + 6 * taken[2]) / np.float32(16)
+        far, near, here, after, last = _shifted(picture, axis, 2, edge=True)
+        picture = (far + last + 4 * (near + after) + 6 * here) / np.float32(16)
     return picture
 
 
 def widened(mask: np.ndarray, radius: int) -> np.ndarray:
     """A mask grown by a square of `radius`."""
     for axis in (0, 1):
-        pad = [(0, 0)] * 2
-        pad[axis] = (radius, radius)
-        wide, length = np.pad(mask, pad), mask.shape[axis]
-        mask = np.logical_or.reduce([np.take(wide, range(step, step + length), axis) for step in range(2 * radius + 1)])
+        mask = np.logical_or.reduce(_shifted(mask, axis, radius))
     return mask
 
 
