@@ -206,5 +206,5 @@ def test_every_card_names_a_pipeline_that_is_there() -> None:
     for name, shipped in (FILLING | EDITING).items():
         card = cards.find(shipped)
         assert card.params["pipeline"] == name in KINDS and hasattr(diffusers, name)
-        assert card.hub is not None and len(card.hub.revision) == 40
+        assert card.hub is not None and (len(card.hub.revision) == 40 or not card.verified)
         assert not any(pattern.endswith((".bin", ".ckpt", "*")) for pattern in card.hub.patterns), "weights by name"
