@@ -23,7 +23,7 @@ COARSEST = 24  # pixels: how thick the hole is at most at the coarsest level
 FEWEST = 64  # sources; with less there is nothing to take
 BIAS = 12.0  # of 255: how much lighter or darker a patch may become
 LIGHTNESS, HUE, ROUGHNESS = 2.0, 3.0, 6.0  # weights of the guide's tones and of how rough the surroundings are, to colours' 1
-TURNS_FIRST, TURNS = 10, 3  # of searching and voting, at the coarsest level and at the others
+TURNS_FIRST, TURNS, TURNS_LAST = 10, 3, 2  # of searching and voting, at the coarsest level, the others and the finest
 NEAR = 16  # pixels: how far the finer levels look around what the coarser found
 CENTRE, SHARP = 3.0, 0.15  # how wide the votes of one patch reach; the last ones are so much narrower, and choosier
 REACH = 8.0  # pixels: how far an error at the rim is carried into the hole at each level
@@ -133,7 +133,7 @@ class _Level:
 
     def paint(self, *, last: bool) -> np.ndarray:
         """The picture (H, W, 3) of this level with the hole painted."""
-        turns = TURNS_FIRST if self.first else TURNS
+        turns = TURNS_FIRST if self.first else TURNS_LAST if last else TURNS
         reach = max(self.shape) if self.first else NEAR
         self.field.measure(self.seed)
         if self.first:

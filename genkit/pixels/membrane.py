@@ -14,6 +14,8 @@ from numba import njit
 
 from genkit.pixels.patchmatch import COMPILED, in_parts
 
+SMALL = 16384  # pixels of a sweep that threads would make no faster
+
 
 def spread_inwards(error: np.ndarray, rim: np.ndarray, hole: np.ndarray, reach: float, threads: int = 1) -> np.ndarray:
     """A surface (H, W, C) float32 that is `error` on `rim` and falls off inside `hole`, elsewhere 0.
@@ -33,7 +35,7 @@ def spread_inwards(error: np.ndarray, rim: np.ndarray, hole: np.ndarray, reach: 
             def work(start: int, stop: int, side: np.ndarray = side) -> None:
                 _relax(flat, state, side, width, np.float32(1 / reach**2), np.float32(over), start, stop)
 
-            in_parts(work, len(side), threads)
+            in_parts(work, len(side), threads, SMALL)
     surface = surface[1:-1, 1:-1]
     surface[~hole & ~rim] = 0
     return surface

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -25,14 +26,20 @@ CHANNELS = 8
 COMPILED: dict[str, Any] = {"nogil": True, "cache": True, "fastmath": True}
 
 
-def in_parts(work: Callable[[int, int], None], count: int, threads: int) -> None:
-    """Do `work(start, stop)` over all of `count`, in threads; the parts do not see each other's results."""
-    if threads <= 1 or count < 2048:
+def in_parts(work: Callable[[int, int], None], count: int, threads: int, least: int = 2048) -> None:
+    """Do `work(start, stop)` over all of `count`, in threads where it is `least` or more; the parts do not see each other's
+    results."""
+    if threads <= 1 or count < least:
         work(0, count)
         return
-    bounds = np.linspace(0, count, 4 * threads + 1).astype(int)
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, bounds[:-1].tolist(), bounds[1:].tolist()))
+    bounds = np.linspace(0, count, 2 * threads + 1).astype(int)
+    list(_pool(threads).map(work, bounds[:-1].tolist(), bounds[1:].tolist()))
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """Kept: a hole takes hundreds of sweeps, and threads take longer to start than a small one."""
+    return ThreadPoolExecutor(threads, "patches")
 
 
 @njit(**COMPILED)
