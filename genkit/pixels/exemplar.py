@@ -155,7 +155,7 @@ class _Level:
 
     def _overused(self) -> np.ndarray:
         """What it costs to take a source once more: nothing for the first patch that lies over each of its pixels (Kaspar et
-        al. 2015, "Self Tuning Texture Optimization", section 4.3), so that no mouth is painted twice."""
+        al. 2015, "Self Tuning Texture Optimization"), so that no mouth is painted twice."""
         used = np.bincount(self.field.places, minlength=2 * self.hole.size).reshape(2, *self.shape).astype(np.float32)
         copies = _summed(used[0] + used[1, :, ::-1]) / AREA
         over = _summed(np.maximum(copies - 1, 0)) * np.float32(ONCE_MORE)

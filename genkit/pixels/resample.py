@@ -15,6 +15,13 @@ LOBES = 3
 STRIP = 64  # output rows or columns in one matrix product: short enough to waste few zeros, long enough to be fast
 
 
+def in_depth(pixels: np.ndarray, dtype: np.dtype | type) -> np.ndarray:
+    """uint8 or uint16 as the other, or as it is; white stays white."""
+    if pixels.dtype == dtype:
+        return pixels
+    return pixels.astype(np.uint16) * 257 if dtype == np.uint16 else ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
 def resize(pixels: np.ndarray, width: int, height: int, *, wrap: bool = False) -> np.ndarray:
     """(H, W, C) uint8 or uint16 to (height, width, C), same dtype; with `wrap` the picture is a torus."""
     if pixels.shape[:2] == (height, width):

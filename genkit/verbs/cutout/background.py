@@ -1,4 +1,4 @@
-"""What is put behind a subject: the words of `--background`, and the colours they mean. Standard library only."""
+"""What is put behind a subject: the words of `--background`, and the colours they mean."""
 
 from __future__ import annotations
 
@@ -10,27 +10,13 @@ if TYPE_CHECKING:
     from genkit.run.verb import Context
 
 BLUR = "blur"
-COLOURS = {
-    "black": "#000000",
-    "blue": "#0000ff",
-    "cyan": "#00ffff",
-    "gray": "#808080",
-    "green": "#008000",
-    "grey": "#808080",
-    "lime": "#00ff00",
-    "magenta": "#ff00ff",
-    "orange": "#ffa500",
-    "pink": "#ffc0cb",
-    "purple": "#800080",
-    "red": "#ff0000",
-    "white": "#ffffff",
-    "yellow": "#ffff00",
-}  # the names that CSS gives them
 
 
 def is_word(text: str) -> bool:
     """Whether it is a colour or `blur`, and so no file; a file of such a name is given with its folder (./white)."""
-    return text == BLUR or text.lower() in COLOURS or text.startswith("#")
+    from PIL.ImageColor import colormap  # the names that CSS gives colours
+
+    return text == BLUR or text.lower() in colormap or text.startswith("#")
 
 
 def parse(text: str) -> tuple[int, int, int] | None:
@@ -39,9 +25,11 @@ def parse(text: str) -> tuple[int, int, int] | None:
     Raises:
         UsageError: digits that are no colour.
     """
+    from PIL.ImageColor import colormap
+
     from genkit.pixels.masks import parse_color
 
-    return None if text == BLUR else parse_color(COLOURS.get(text.lower(), text), "--background")
+    return None if text == BLUR else parse_color(str(colormap.get(text.lower(), text)), "--background")
 
 
 def refuse_opaque(context: Context) -> None:

@@ -85,18 +85,14 @@ def _behind(pixels: np.ndarray, subject: Subject, options: CutoutOptions) -> np.
 
 def _covering(picture: np.ndarray, width: int, height: int, dtype: np.dtype) -> np.ndarray:
     """A picture that covers width x height, its middle, in a dtype."""
-    from genkit.pixels.resample import resize
+    from genkit.pixels.resample import in_depth, resize
 
     rows, columns = picture.shape[:2]
     scale = max(width / columns, height / rows)
     wide, high = min(columns, round(width / scale)), min(rows, round(height / scale))
     top, left = (rows - high) // 2, (columns - wide) // 2
     cut = resize(np.ascontiguousarray(picture[top : top + high, left : left + wide]), width, height)
-    if cut.dtype == dtype:
-        return cut
-    if dtype == np.uint16:
-        return cut.astype(np.uint16) * 257
-    return ((cut.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return in_depth(cut, dtype)
 
 
 def _blurred(pixels: np.ndarray, subject: Subject) -> np.ndarray:

@@ -1,8 +1,8 @@
 """How far a mask has to be grown: by a share of the picture's diagonal, or as far as what is to go has left traces.
 
-Whoever draws a mask along a thing leaves some of it outside: its blurred edge, its shadow or halo, the ringing of JPEG. All of
-these are errors of tone on one side of the mask's rim. So the picture farther off is carried on to the rim (`bleed`), and what
-is really there is compared with it, ring by ring: where nothing is left over, the rings differ no more than those farther off.
+Whoever draws a mask along a thing leaves some of it outside, such as its blurred edge, which differs in tone from what is
+farther off. So the picture farther off is carried on to the rim (`bleed`), and what is really there is compared with it, ring
+by ring: where nothing is left over, the rings differ no more than those farther off.
 """
 
 from __future__ import annotations

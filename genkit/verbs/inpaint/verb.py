@@ -10,13 +10,13 @@ from genkit.run import ability, mask_words
 from genkit.run.option import DRAWING, option
 from genkit.run.settings import GUIDANCE, STEPS
 from genkit.run.verb import Context, PictureVerb
+from genkit.verbs import named_masks
 
 if TYPE_CHECKING:
     import numpy as np
 
     from genkit.media.pictures.picture import Picture
     from genkit.models.shapes import FillModel
-    from genkit.pixels.mask_kinds import MaskPicture
     from genkit.pixels.masks import MaskRule
 
 MASK = "Mask"
@@ -188,7 +188,7 @@ class Inpaint(PictureVerb):
         if given is not None and (note := mask_kinds.judge(given, WAY_OUT)):
             context.notify(note)
         if mask_words.is_word(self.mask):
-            given = self._named(picture, context)
+            given = named_masks.find(self.mask, self.mask_model, picture, context)
         pixels, alpha, mask = masks.lay_out(rule, picture.pixels, picture.alpha, given)
         if not mask.any():
             context.notify(masks.why_empty(rule, given))
@@ -206,13 +206,6 @@ class Inpaint(PictureVerb):
         return picture.with_pixels(
             *task.inpaint(model, pixels, alpha, mask, options, context.notify, seed=context.seed, opaque=opaque)
         )
-
-    def _named(self, picture: Picture, context: Context) -> MaskPicture:
-        from genkit.pixels.subject import mask_of
-
-        outside = self.mask == mask_words.BACKGROUND
-        found = mask_words.model_of(context, self.mask_model)
-        return mask_of(found, picture.pixels, picture.alpha, outside=outside, called=f"--mask {self.mask}")
 
     def _fills_a_hole(self, alpha: np.ndarray | None, mask: np.ndarray, context: Context) -> bool:
         """Whether a mask that was drawn is for what is transparent, which is then opaque; of a smaller part it is said that it

@@ -178,7 +178,6 @@ class Painter:
 
 def _deep(style: np.ndarray, pixels: np.ndarray) -> np.ndarray:
     """A style picture in the picture's own depth, and in RGB."""
-    style = style if style.shape[2] == 3 else np.repeat(style, 3, 2)
-    if style.dtype == pixels.dtype:
-        return style
-    return style.astype(np.uint16) * 257 if pixels.dtype == np.uint16 else (style >> 8).astype(np.uint8)
+    from genkit.pixels.resample import in_depth
+
+    return in_depth(style if style.shape[2] == 3 else np.repeat(style, 3, 2), pixels.dtype)

@@ -10,6 +10,7 @@ from genkit.run import ability, mask_words
 from genkit.run.beside import Beside
 from genkit.run.option import given
 from genkit.run.verb import Context
+from genkit.verbs import named_masks
 from genkit.verbs.style.declaration import OPTIMIZE, StyleDeclaration
 
 if TYPE_CHECKING:
@@ -155,11 +156,7 @@ class Style(StyleDeclaration):
     def _named(self, picture: Picture, context: Context) -> np.ndarray:
         import numpy as np
 
-        from genkit.pixels.subject import mask_of
-
-        outside = self.mask == mask_words.BACKGROUND
-        found = mask_words.model_of(context, self.mask_model)
-        mask = mask_of(found, picture.pixels, picture.alpha, outside=outside, called=f"--mask {self.mask}").pixels[..., 0]
+        mask = named_masks.find(self.mask, self.mask_model, picture, context).pixels[..., 0]
         return mask > np.iinfo(mask.dtype).max // 2
 
     def apply(self, model: StyleModel, picture: Picture, context: Context) -> Picture:

@@ -135,7 +135,7 @@ def _edges_of(model: TranslateModel, pixels: np.ndarray, options: TranslateOptio
         notify("the model wants dark edges on white, and this looks like a photograph: --edges draws its edges first")
         return pixels
     from genkit.pixels.edges import edge_map
-    from genkit.pixels.resample import fitted, resize
+    from genkit.pixels.resample import fitted, in_depth, resize
 
     height, width = pixels.shape[:2]
     bounds = [bound for bound in (options.work_size, model.side) if bound]
@@ -143,7 +143,7 @@ def _edges_of(model: TranslateModel, pixels: np.ndarray, options: TranslateOptio
         pixels = resize(pixels, *fitted(width, height, min(bounds)))
     small = (pixels >> 8).astype(np.uint8) if pixels.dtype == np.uint16 else pixels
     drawing = edge_map(small)
-    return drawing.astype(np.uint16) * 257 if pixels.dtype == np.uint16 else drawing
+    return in_depth(drawing, pixels.dtype)
 
 
 def _at_work_size(
