@@ -71,11 +71,12 @@ def _thing(lab: Tensor) -> tuple[Tensor, float]:
         evidence = (near @ ratio).clamp(0.02, 0.98)
         belief = torch.sigmoid(1.6 * torch.logit(evidence) + torch.logit(_prior().flatten().clamp(0.02, 0.95)))
         plane = belief.view(1, 1, SIDE, SIDE)
-        belief = window_mean(window_mean(plane, 1), 1).flatten()[:, None]
+        smooth = window_mean(window_mean(plane.numpy(), 1), 1)
+        belief = torch.from_numpy(smooth).flatten()[:, None]
     plane = belief.view(1, 1, SIDE, SIDE)
     certain = float((2 * plane - 1).abs().mean())
     scale = torch.tensor([1 / 100, 1 / 60, 1 / 60]).view(1, 3, 1, 1)
-    slope, level = lines_in(small * scale, plane, radius=2, epsilon=1e-3)
+    slope, level = map(torch.from_numpy, lines_in((small * scale).numpy(), plane.numpy(), radius=2, epsilon=1e-3))
     slope, level = (interpolate(plane, lab.shape[-2:], mode="bilinear") for plane in (slope[:, 0], level))
     mask = ((slope * lab * scale).sum(1, keepdim=True) + level).clamp(0, 1)
     return mask, certain

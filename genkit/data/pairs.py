@@ -171,9 +171,13 @@ def sketch(images: Tensor, options: LineOptions = LineOptions(thickness=1.0, flo
     The tone is the lightness smoothed by itself (guided filter, He et al. 2013), so that it ends where things end.
     """
     lightness = luma(images)
-    mean = window_mean(lightness, TONE_RADIUS)
-    variance = (window_mean(lightness * lightness, TONE_RADIUS) - mean * mean).clamp_min(0)
+    mean = _mean(lightness)
+    variance = (_mean(lightness * lightness) - mean * mean).clamp_min(0)
     slope = variance / (variance + 0.02)
-    smooth = window_mean(slope, TONE_RADIUS) * lightness + window_mean(mean - slope * mean, TONE_RADIUS)
+    smooth = _mean(slope) * lightness + _mean(mean - slope * mean)
     tone = 1 - DEPTH * (1 - smooth).clamp(0, 1) ** 1.6
     return tone * (1 - INK * (1 - lines(images, options)))
+
+
+def _mean(planes: Tensor) -> Tensor:
+    return torch.from_numpy(window_mean(planes.numpy(), TONE_RADIUS))

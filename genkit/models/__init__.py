@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 from genkit.errors import UsageError
 
 if TYPE_CHECKING:
-    import torch
-
     from genkit.cards import Card
 
 FAMILIES = {
@@ -67,9 +65,7 @@ def family_module(name: str) -> ModuleType:
     return importlib.import_module(f"genkit.models.{FAMILIES[name]}")
 
 
-def load_model(
-    card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype, *, fallback: bool = False
-) -> Any:
+def load_model(card: Card, files: Mapping[str, Path], device: Any, dtype: Any, *, fallback: bool = False) -> Any:
     """Load what a card describes from its local files, as a model of its verb's shape (see `models.shapes`), which the caller
     names.
 
@@ -79,7 +75,9 @@ def load_model(
         UsageError: an unknown family.
         WeightsError: files that are not what the card says.
     """
-    model = family_module(card.family).load(card, files, device, dtype)
+    from genkit import runtime
+
+    model = family_module(card.family).load(card, files, *runtime.as_torch(device, dtype))
     model.card, model.fallback = card, fallback
     return model
 

@@ -6,8 +6,7 @@ by the largest factor that fits (bisection along the line to its grey).
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from genkit.nets.lab import lab_to_rgb
 
@@ -15,27 +14,26 @@ TOLERANCE = 1e-5  # in sRGB units: what rounding in float32 makes of colours on 
 STEPS = 13  # of the bisection: the factor is found to 1/8192, a hundredth of a Lab unit for the most saturated colours
 
 
-def fit_gamut(lab: Tensor) -> Tensor:
+def fit_gamut(lab: np.ndarray) -> np.ndarray:
     """(N, 3, H, W) Lab, L within 0 to 100, to sRGB (N, 3, H, W) in [0, 1] of the same lightness and hue."""
     rgb = lab_to_rgb(lab)
     outside = ~_fits(rgb)  # (N, H, W)
     if outside.any():
-        colours = lab.permute(0, 2, 3, 1)[outside].T[None, :, None]  # (1, 3, 1, M)
-        rgb.permute(0, 2, 3, 1)[outside] = _reduced(colours)[0, :, 0].T
-    return rgb.clamp_(0, 1)
+        colours = np.moveaxis(lab, 1, 3)[outside].T[None, :, None]  # (1, 3, 1, M)
+        np.moveaxis(rgb, 1, 3)[outside] = _reduced(np.ascontiguousarray(colours))[0, :, 0].T
+    return np.clip(rgb, 0, 1)
 
 
-def _fits(rgb: Tensor) -> Tensor:
-    least, most = torch.aminmax(rgb, dim=1)
-    return (least >= -TOLERANCE) & (most <= 1 + TOLERANCE)
+def _fits(rgb: np.ndarray) -> np.ndarray:
+    return (rgb.min(1) >= -TOLERANCE) & (rgb.max(1) <= 1 + TOLERANCE)
 
 
-def _reduced(colours: Tensor) -> Tensor:
+def _reduced(colours: np.ndarray) -> np.ndarray:
     lightness, chroma = colours[:, :1], colours[:, 1:]
-    factor, step = torch.zeros_like(lightness), 0.5  # grey always fits
+    factor, step = np.zeros_like(lightness), np.float32(0.5)  # grey always fits
     for _ in range(STEPS):
         trial = factor + step
-        fits = _fits(lab_to_rgb(torch.cat([lightness, chroma * trial], 1)))[:, None]
-        factor = torch.where(fits, trial, factor)
+        fits = _fits(lab_to_rgb(np.concatenate([lightness, chroma * trial], 1)))[:, None]
+        factor = np.where(fits, trial, factor)
         step /= 2
-    return lab_to_rgb(torch.cat([lightness, chroma * factor], 1))
+    return lab_to_rgb(np.concatenate([lightness, chroma * factor], 1))

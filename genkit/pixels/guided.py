@@ -11,9 +11,7 @@ between the least and the most that the window held of ab.
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
-from torch.nn.functional import max_pool2d, pad
+import numpy as np
 
 from genkit.nets.guided import enlarge_rows, lines_in
 
@@ -26,18 +24,24 @@ EPSILON = 4.0  # variance of L (a standard deviation of 2) below which an edge c
 class Guided:
     """ab (1, C, h, w) with L (1, 1, h, w) of the same size; `rows` gives it at a larger size, a strip at a time."""
 
-    def __init__(self, lightness: Tensor, ab: Tensor, radius: int = RADIUS, epsilon: float = EPSILON):
-        slope = lines_in(lightness, ab, radius, epsilon, repeated=False)[0].flatten(1, 2)  # (1, C, h, w)
-        self.planes = torch.cat([ab, slope, -_most(-ab, radius), _most(ab, radius), lightness], 1)  # (1, 4C + 1, h, w)
-        self.sizes = [ab.shape[1]] * 4 + [1]
+    def __init__(self, lightness: np.ndarray, ab: np.ndarray, radius: int = RADIUS, epsilon: float = EPSILON):
+        slope = lines_in(lightness, ab, radius, epsilon, repeated=False)[0][:, :, 0]  # (1, C, h, w)
+        self.planes = np.concatenate([ab, slope, -_most(-ab, radius), _most(ab, radius), lightness], 1)  # (1, 4C + 1, h, w)
+        self.count = ab.shape[1]
 
-    def rows(self, lightness: Tensor, top: int, height: int) -> Tensor:
+    def rows(self, lightness: np.ndarray, top: int, height: int) -> np.ndarray:
         """The strip (1, C, n, W) that begins at row `top` of a picture of `height` rows, whose L (1, 1, n, W) is given."""
         planes = enlarge_rows(self.planes, top, lightness.shape[2], height, lightness.shape[3])
-        ab, slope, least, most, reduced = planes.split(self.sizes, 1)
-        return torch.minimum(torch.maximum(slope.mul_(lightness - reduced).add_(ab), least), most)
+        ab, slope, least, most = (planes[:, self.count * place : self.count * (place + 1)] for place in range(4))
+        return np.minimum(np.maximum(slope * (lightness - planes[:, -1:]) + ab, least), most)
 
 
-def _most(planes: Tensor, radius: int) -> Tensor:
+def _most(planes: np.ndarray, radius: int) -> np.ndarray:
     """Maximum over a window."""
-    return max_pool2d(pad(planes, (radius,) * 4, value=-torch.inf), 2 * radius + 1, 1)
+    for axis in (2, 3):
+        margins = [(0, 0)] * 4
+        margins[axis] = (radius, radius)
+        padded = np.pad(planes, margins, constant_values=-np.inf)
+        length = planes.shape[axis]
+        planes = np.maximum.reduce([padded.take(range(step, step + length), axis) for step in range(2 * radius + 1)])
+    return planes

@@ -9,6 +9,7 @@ alpha reach through the gaps of hair in few steps.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d
@@ -17,6 +18,13 @@ RADIUS, EPSILON = 3, 1e-5  # of windows, in pixels; variance of colours in [0, 1
 HELD = 100.0  # weight of what is known
 STEPS, TOLERANCE = 40, 3e-3
 SURE = 0.9  # of a mask: from here on the subject, and as near to 0 what is not
+
+
+def matted(colours: np.ndarray, mask: np.ndarray, band: int) -> np.ndarray:
+    """Alpha (1, 1, h, w) of colours (1, C, h, w) in [0, 1] by a mask (1, 1, h, w), in doubt `band` pixels around its edge."""
+    with torch.inference_mode():
+        given = torch.from_numpy(np.ascontiguousarray(mask))
+        return closed_form(torch.from_numpy(colours), given, unknown_band(given, band)).numpy()
 
 
 def unknown_band(mask: Tensor, radius: int) -> Tensor:

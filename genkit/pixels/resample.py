@@ -7,9 +7,6 @@ Filter after Duchon 1979 ("Lanczos filtering in one and two dimensions"), three 
 from __future__ import annotations
 
 import numpy as np
-import torch
-
-from genkit import runtime
 
 LOBES = 3
 STRIP = 64  # output rows or columns in one matrix product: short enough to waste few zeros, long enough to be fast
@@ -30,23 +27,23 @@ def resize(pixels: np.ndarray, width: int, height: int, *, wrap: bool = False) -
     source_height, source_width, channels = pixels.shape
     result = np.empty((height, width, channels), pixels.dtype)
     across = [_mix(source_width, width, start, wrap) for start in range(0, width, STRIP)]
-    with runtime.inference():
-        for top in range(0, height, STRIP):
-            rows, down = _mix(source_height, height, top, wrap)
-            source = torch.from_numpy(pixels[rows].astype(np.float32)).flatten(1)  # (taken rows, W*C)
-            strip = (down @ source).view(-1, source_width, channels)
-            turned = strip.transpose(0, 1).reshape(source_width, -1)  # (W, rows*C): the second product is plain too
-            target = result[top : top + STRIP].transpose(1, 0, 2)
-            for index, (columns, mix) in enumerate(across):
-                block = (mix @ turned[columns]).round_().clamp_(0, peak).view(len(mix), -1, channels)
-                target[index * STRIP : index * STRIP + len(mix)] = block.to(torch.int32 if peak > 255 else torch.uint8).numpy()
+    for top in range(0, height, STRIP):
+        rows, down = _mix(source_height, height, top, wrap)
+        source = pixels[rows].astype(np.float32).reshape(-1, source_width * channels)  # (taken rows, W*C)
+        strip = (down @ source).reshape(-1, source_width, channels)
+        turned = np.ascontiguousarray(strip.transpose(1, 0, 2)).reshape(source_width, -1)  # the second product is plain too
+        target = result[top : top + STRIP].transpose(1, 0, 2)
+        for index, (columns, mix) in enumerate(across):
+            block = mix @ turned[columns]
+            np.clip(np.rint(block, out=block), 0, peak, out=block)
+            target[index * STRIP : index * STRIP + len(mix)] = block.reshape(len(mix), -1, channels)
     return result
 
 
-def _mix(source: int, target: int, start: int, wrap: bool) -> tuple[slice | np.ndarray, torch.Tensor]:
+def _mix(source: int, target: int, start: int, wrap: bool) -> tuple[slice | np.ndarray, np.ndarray]:
     places, mix = weights(source, target, start, min(start + STRIP, target), wrap)
     taken = places if wrap else slice(int(places[0]), int(places[-1]) + 1)
-    return taken, torch.from_numpy(mix)
+    return taken, mix
 
 
 def weights(source: int, target: int, start: int, stop: int, wrap: bool) -> tuple[np.ndarray, np.ndarray]:

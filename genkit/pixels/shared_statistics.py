@@ -16,12 +16,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from genkit import runtime
 from genkit.errors import RunError
-from genkit.pixels.tiling import Notify, Span, after_out_of_memory, smallest_tile, spans, store, to_images
+from genkit.pixels.arrays import store, to_images
+from genkit.pixels.tiling import Notify, Span, after_out_of_memory, smallest_tile, spans
 
 if TYPE_CHECKING:
     from genkit.models.shapes import StyleModel
@@ -37,7 +36,7 @@ MEMORY_SHARE = 0.2  # of the free memory, because several pictures may be worked
 def stylize(
     model: StyleModel,
     pixels: np.ndarray,
-    code: Sequence[Tensor],
+    code: Sequence[np.ndarray],
     *,
     tile: int | None = None,
     notify: Notify = lambda message: None,
@@ -54,15 +53,14 @@ def stylize(
     side = tile if tile is not None else choose_side(model, *extended.shape[:2])
     while True:
         try:
-            with runtime.inference():
-                return _run(model, extended, code, side, notify)[:height, :width]
+            return _run(model, extended, code, side, notify)[:height, :width]
         except _NoNumbersError as error:
-            if model.dtype == torch.float32:
+            if runtime.dtype_name(model.dtype) == "float32":
                 raise RunError(
                     "the model gives values that are no numbers", "the weights may be damaged: genkit models verify"
                 ) from error
-            notify(f"not-a-number result in {str(model.dtype).removeprefix('torch.')}: going on in float32")
-            model.to(model.device, torch.float32)
+            notify(f"not-a-number result in {runtime.dtype_name(model.dtype)}: going on in float32")
+            model.to(model.device, "float32")
             continue
         except (RuntimeError, MemoryError) as error:
             if not runtime.is_out_of_memory(error):
@@ -79,7 +77,7 @@ def choose_side(model: StyleModel, height: int, width: int) -> int:
     A network of many rounds is spared tiles as long as memory lets it: each of its rounds costs a pass.
     """
     on_cpu = model.device.type == "cpu"
-    half = model.dtype in (torch.float16, torch.bfloat16)
+    half = runtime.is_half(model.dtype)
     room = int(MEMORY_SHARE * runtime.free_memory(model.device) / (model.pixel_bytes // (2 if half else 1)))  # in pixels
     spared = (CPU_WHOLE if on_cpu else GPU_WHOLE) * max(1, model.rounds // 2)
     if height * width <= min(room, spared) and model.tile_limit is None:
@@ -93,14 +91,14 @@ class Moments:
 
     def __init__(self) -> None:
         self.count = 0
-        self.mean: Tensor | float = 0.0
-        self.squares: Tensor | float = 0.0  # sum of squared distances from the mean
+        self.mean: np.ndarray | float = 0.0
+        self.squares: np.ndarray | float = 0.0  # sum of squared distances from the mean
 
-    def add(self, features: Tensor) -> None:
+    def add(self, features: np.ndarray) -> None:
         """Take in a part (1, C, h, w)."""
-        features = features.double() if features.device.type != "mps" else features
         count = features.shape[2] * features.shape[3]
-        variance, mean = torch.var_mean(features, (2, 3), keepdim=True, correction=0)
+        mean = features.mean((2, 3), keepdims=True, dtype=np.float64)
+        variance = np.square(features - mean).mean((2, 3), keepdims=True)
         total = self.count + count
         away = mean - self.mean
         self.mean = self.mean + away * (count / total)
@@ -109,9 +107,9 @@ class Moments:
 
     def statistics(self, epsilon: float, unbiased: bool) -> Statistics:
         """Mean and deviation as a network wants them, float32."""
-        assert isinstance(self.mean, Tensor) and isinstance(self.squares, Tensor)
+        assert isinstance(self.mean, np.ndarray) and isinstance(self.squares, np.ndarray)
         variance = self.squares / max(1, self.count - int(unbiased))
-        return self.mean.float(), (variance + epsilon).sqrt().float()
+        return self.mean.astype(np.float32), np.sqrt(variance + epsilon).astype(np.float32)
 
 
 class _NoNumbersError(ArithmeticError):
@@ -123,7 +121,7 @@ class _Tile:
     row: Span
     column: Span
 
-    def inner(self, features: Tensor) -> Tensor:
+    def inner(self, features: np.ndarray) -> np.ndarray:
         """Maps (1, C, h, w) of what the tile reads, cut to what it stands for."""
         stride = (self.row.read_stop - self.row.read_start) // features.shape[2]
         top, left = self.row.start - self.row.read_start, self.column.start - self.column.read_start
@@ -132,7 +130,7 @@ class _Tile:
         return features[:, :, down, left // stride : (left + width) // stride]
 
 
-def _run(model: StyleModel, pixels: np.ndarray, code: Sequence[Tensor], side: int, notify: Notify) -> np.ndarray:
+def _run(model: StyleModel, pixels: np.ndarray, code: Sequence[np.ndarray], side: int, notify: Notify) -> np.ndarray:
     height, width = pixels.shape[:2]
     rows = spans(height, side, model.receptive, 0, model.multiple)
     columns = spans(width, side, model.receptive, 0, model.multiple)
@@ -140,13 +138,13 @@ def _run(model: StyleModel, pixels: np.ndarray, code: Sequence[Tensor], side: in
     result = np.empty((height, width, 3), pixels.dtype)
     peak = int(np.iinfo(pixels.dtype).max)
     if len(tiles) == 1:
-        store(_finite(model(_images(model, pixels, tiles[0]), code))[0], result, peak)
+        store(_finite(model(_images(pixels, tiles[0]), code))[0], result, peak)
         return result
     known: list[Statistics] = []
     for index in range(model.rounds):
         known += _measured(model, pixels, tiles, index, code, known)
     for tile in tiles:
-        patch = tile.inner(_finite(model.render(_images(model, pixels, tile), code, known)))
+        patch = tile.inner(_finite(model.render(_images(pixels, tile), code, known)))
         row, column = tile.row, tile.column
         store(patch[0], result[row.start : row.stop, column.start : column.stop], peak)
     return result
@@ -157,13 +155,13 @@ def _measured(
     pixels: np.ndarray,
     tiles: Sequence[_Tile],
     index: int,
-    code: Sequence[Tensor],
+    code: Sequence[np.ndarray],
     known: Sequence[Statistics],
 ) -> Iterator[Statistics]:
     """The statistics of one round, each over the whole picture."""
     moments: list[Moments] = []
     for tile in tiles:
-        maps = model.measure(index, _images(model, pixels, tile), code, known)
+        maps = model.measure(index, _images(pixels, tile), code, known)
         moments = moments or [Moments() for _ in maps]
         for one, features in zip(moments, maps, strict=True):
             one.add(tile.inner(features))
@@ -172,13 +170,14 @@ def _measured(
         yield _finite(mean), _finite(deviation)
 
 
-def _images(model: StyleModel, pixels: np.ndarray, tile: _Tile) -> Tensor:
+def _images(pixels: np.ndarray, tile: _Tile) -> np.ndarray:
     window = pixels[tile.row.read_start : tile.row.read_stop, tile.column.read_start : tile.column.read_stop]
-    return to_images(window, model.device).expand(-1, 3, -1, -1)
+    images = to_images(window)
+    return np.repeat(images, 3, 1) if images.shape[1] == 1 else images
 
 
-def _finite(values: Tensor) -> Tensor:
-    if not bool(torch.isfinite(values.sum())):
+def _finite(values: np.ndarray) -> np.ndarray:
+    if not np.isfinite(values.sum()):
         raise _NoNumbersError
     return values
 

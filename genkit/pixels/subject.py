@@ -12,14 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from genkit import runtime
 from genkit.nets.guided import enlarge_rows, lines_in
+from genkit.pixels.arrays import store, to_images
 from genkit.pixels.mask_kinds import MaskPicture
 from genkit.pixels.resample import fitted, resize
-from genkit.pixels.tiling import store, to_images
 from genkit.pixels.transparency import bleed
 
 if TYPE_CHECKING:
@@ -40,8 +37,8 @@ class Subject:
     size, float32 [0, 1]."""
 
     alpha: np.ndarray
-    small: Tensor
-    small_alpha: Tensor
+    small: np.ndarray
+    small_alpha: np.ndarray
 
     @property
     def empty(self) -> bool:
@@ -53,14 +50,12 @@ def find_subject(model: MaskModel, pixels: np.ndarray, alpha: np.ndarray | None,
     height, width, channels = pixels.shape
     seen = pixels if alpha is None else bleed(pixels, alpha)
     small_pixels = resize(seen, *fitted(width, height, min(MATTE_WORKING if matte else WORKING, max(width, height))))
-    with runtime.inference():
-        small = to_images(small_pixels, torch.device("cpu"))
-        mask = model(small.expand(-1, 3, -1, -1) if channels == 1 else small).to("cpu")
-        if alpha is not None:
-            visible = resize(alpha[..., None], small.shape[3], small.shape[2])
-            mask = mask * to_images(visible, torch.device("cpu"))
-        slope, level, small_alpha = _lines(small, mask, matte=matte)
-        found = _enlarged(seen, slope, level, matte=matte)
+    small = to_images(small_pixels)
+    mask = model(np.repeat(small, 3, 1) if channels == 1 else small)
+    if alpha is not None:
+        mask = mask * to_images(resize(alpha[..., None], small.shape[3], small.shape[2]))
+    slope, level, small_alpha = _lines(small, mask, matte=matte)
+    found = _enlarged(seen, slope, level, matte=matte)
     if alpha is not None:
         peak = int(np.iinfo(alpha.dtype).max)
         for top in range(0, height, STRIP):
@@ -75,37 +70,36 @@ def mask_of(model: MaskModel, pixels: np.ndarray, alpha: np.ndarray | None, *, o
     return MaskPicture((np.iinfo(found.dtype).max - found if outside else found)[..., None], None, called)
 
 
-def _lines(small: Tensor, mask: Tensor, *, matte: bool) -> tuple[Tensor, Tensor, Tensor]:
+def _lines(small: np.ndarray, mask: np.ndarray, *, matte: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Slopes (1, C, h, w) and levels (1, 1, h, w) of alpha as lines in colours, and alpha (1, 1, h, w) itself."""
     if matte:
-        from genkit.pixels.matting import closed_form, unknown_band
+        from genkit.pixels.matting import matted
 
-        band = max(2, round(max(small.shape[2:]) / BAND))
-        mask = closed_form(small, mask, unknown_band(mask, band))
+        mask = matted(small, mask, max(2, round(max(small.shape[2:]) / BAND)))
         slope, level = lines_in(small, mask, MATTE_RADIUS, MATTE_EPSILON)
     else:
         slope, level = lines_in(small, mask, SHARP_RADIUS, SHARP_EPSILON)
     slope = slope[:, 0]
-    return slope, level, _settled((slope * small).sum(1, keepdim=True) + level, matte=matte)
+    return slope, level, _settled((slope * small).sum(1, keepdims=True) + level, matte=matte)
 
 
-def _settled(values: Tensor, *, matte: bool) -> Tensor:
+def _settled(values: np.ndarray, *, matte: bool) -> np.ndarray:
     """Alpha in [0, 1]: as it is for soft edges, steeper around a half for plain ones."""
     if not matte:
         values = (values - 0.5) * SHARPENED + 0.5
     nearly = NEARLY_SOFT if matte else NEARLY
-    return ((values - nearly) / (1 - 2 * nearly)).clamp(0, 1)
+    return np.clip((values - nearly) / (1 - 2 * nearly), 0, 1)
 
 
-def _enlarged(pixels: np.ndarray, slope: Tensor, level: Tensor, *, matte: bool) -> np.ndarray:
+def _enlarged(pixels: np.ndarray, slope: np.ndarray, level: np.ndarray, *, matte: bool) -> np.ndarray:
     height, width, _ = pixels.shape
     peak = int(np.iinfo(pixels.dtype).max)
     result = np.empty((height, width), pixels.dtype)
-    planes = torch.cat([slope, level], 1)
+    planes = np.concatenate([slope, level], 1)
     for top in range(0, height, STRIP):
         bottom = min(top + STRIP, height)
-        colours = to_images(pixels[top:bottom], slope.device)
+        colours = to_images(pixels[top:bottom])
         lines = enlarge_rows(planes, top, bottom - top, height, width)
-        values = (lines[:, :-1] * colours).sum(1, keepdim=True) + lines[:, -1:]
+        values = (lines[:, :-1] * colours).sum(1, keepdims=True) + lines[:, -1:]
         store(_settled(values, matte=matte)[0], result[top:bottom, :, None], peak)
     return result

@@ -1,6 +1,6 @@
 """Run a network over a picture of any size in tiles, with bounded memory.
 
-The picture and the result stay 8- or 16-bit arrays on the CPU; only the tile in hand is float, on the model's device. A tile
+The picture and the result stay 8- or 16-bit arrays; only the tile in hand is float. A tile
 is read with a halo of context. Where the halo covers what the network looks at (`model.receptive`) the tiled result is
 the untiled one. Where that is not known, neighbours overlap and are blended over a half-cosine ramp, in strips of one row
 of tiles.
@@ -17,12 +17,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from genkit import runtime
 from genkit.errors import RunError
 from genkit.nets.luma import luma
+from genkit.pixels.arrays import store, to_images
 
 if TYPE_CHECKING:
     from genkit.models.shapes import TiledModel, TransformModel
@@ -71,7 +70,7 @@ def spans(length: int, tile: int, halo: int, feather: int, multiple: int = 1, wr
 def choose_tile(model: TiledModel, halo: int) -> int:
     """The side in input pixels of tiles that suit the device and fit into its free memory."""
     free = runtime.free_memory(model.device)
-    half = model.dtype in (torch.float16, torch.bfloat16)
+    half = runtime.is_half(model.dtype)
     pixel_bytes = model.pixel_bytes // (2 if half else 1)
     fitting = int((MEMORY_SHARE * free / pixel_bytes) ** 0.5) - 2 * halo
     on_cpu = CPU_TILE if model.receptive is not None else CPU_BLENDED_TILE
@@ -112,8 +111,7 @@ def run_tiled(
     side = tile if tile is not None else choose_tile(model, halo) if model.tiles else 0
     while True:
         try:
-            with runtime.inference():
-                return _run(_Pass(model, pixels, wrap, tta, options or {}, notify), side, halo, feather)
+            return _run(_Pass(model, pixels, wrap, tta, options or {}, notify), side, halo, feather)
         except (RuntimeError, MemoryError) as error:
             if not runtime.is_out_of_memory(error):
                 raise
@@ -137,7 +135,7 @@ def after_out_of_memory(
         return smaller
     if model.fallback and model.device.type != "cpu":
         notify(f"out of memory on {model.device} with the smallest tiles: going on on the CPU, which is slower")
-        model.to(torch.device("cpu"), torch.float32)
+        model.to("cpu", "float32")
         model.tile_limit = CPU_TILE
         return choose_tile(model, halo)
     raise RunError(
@@ -161,11 +159,11 @@ class _Pass:
     def peak(self) -> int:
         return 65535 if self.pixels.dtype == np.uint16 else 255
 
-    def patch(self, rows: Span, columns: Span) -> Tensor:
-        """What the tile writes: float [0, 1] on the model's device, (C, scale*h, scale*w)."""
-        model, scale = self.model, self.model.scale
+    def patch(self, rows: Span, columns: Span) -> np.ndarray:
+        """What the tile writes: float [0, 1], (C, scale*h, scale*w)."""
+        scale = self.model.scale
         window = _window(self.pixels, rows, columns, self.wrap)
-        images = to_images(window, model.device)  # (1, C, h, w)
+        images = to_images(window)  # (1, C, h, w)
         result = self._checked(images)
         if self.pixels.shape[2] == 1 and result.shape[1] == 3:
             result = luma(result)
@@ -173,39 +171,39 @@ class _Pass:
         height, width = (rows.write_stop - rows.write_start) * scale, (columns.write_stop - columns.write_start) * scale
         return result[0, :, top : top + height, left : left + width]
 
-    def _checked(self, images: Tensor) -> Tensor:
+    def _checked(self, images: np.ndarray) -> np.ndarray:
         """The model's result, made again in float32 if a half format spoilt it."""
         model = self.model
         result = self._forward(images)
-        half = model.dtype in (torch.float16, torch.bfloat16)
-        finite = bool(torch.isfinite(result.sum()))
+        half = runtime.is_half(model.dtype)
+        finite = bool(np.isfinite(result.sum()))
         if finite and not (half and _black(images, result)):
-            return result.clamp_(0, 1)
+            return np.clip(result, 0, 1)
         if half:
             fault = "black" if finite else "not-a-number"
-            self.notify(f"{fault} result in {str(model.dtype).removeprefix('torch.')}: going on in float32")
-            model.to(model.device, torch.float32)
+            self.notify(f"{fault} result in {runtime.dtype_name(model.dtype)}: going on in float32")
+            model.to(model.device, "float32")
             return self._checked(images)
         raise RunError("the model gives values that are no numbers", "the weights may be damaged: genkit models verify")
 
-    def _forward(self, images: Tensor) -> Tensor:
+    def _forward(self, images: np.ndarray) -> np.ndarray:
         if images.shape[1] == 1 and self.model.channels != 1:
-            images = images.expand(-1, 3, -1, -1)
+            images = np.repeat(images, 3, 1)
         if not self.tta:
             return self.model(images, **self.options)
-        total: Tensor | None = None
+        total: np.ndarray | float = 0.0
         for turn in range(4):
             for mirror in (False, True):
-                view = torch.rot90(images, turn, (2, 3))
-                result = self.model(view.flip(3) if mirror else view, **self.options)
-                result = torch.rot90(result.flip(3) if mirror else result, -turn, (2, 3)).clamp(0, 1)
-                total = result if total is None else total.add_(result)
-        assert total is not None
+                view = np.rot90(images, turn, (2, 3))
+                result = self.model(np.ascontiguousarray(view[..., ::-1] if mirror else view), **self.options)
+                result = np.rot90(result[..., ::-1] if mirror else result, -turn, (2, 3))
+                total = total + np.clip(result, 0, 1)
+        assert isinstance(total, np.ndarray)
         return total / 8
 
 
-def _black(images: Tensor, result: Tensor) -> bool:
-    return float(result.amax()) < 1e-3 and float(images.amax()) > 0.05
+def _black(images: np.ndarray, result: np.ndarray) -> bool:
+    return float(result.max()) < 1e-3 and float(images.max()) > 0.05
 
 
 def _window(pixels: np.ndarray, rows: Span, columns: Span, wrap: bool) -> np.ndarray:
@@ -235,57 +233,32 @@ def _run(work: _Pass, side: int, halo: int, feather: int) -> np.ndarray:
     return canvas
 
 
-def _blended(work: _Pass, rows: list[Span], columns: list[Span], scale: int) -> Iterator[tuple[int, Tensor]]:
+def _blended(work: _Pass, rows: list[Span], columns: list[Span], scale: int) -> Iterator[tuple[int, np.ndarray]]:
     """Finished strips (C, h, scale*W) with their first output row: what no later row of tiles changes any more."""
     width, channels = work.pixels.shape[1] * scale, work.pixels.shape[2]
-    waiting: Tensor | None = None  # the lower overlap of the row of tiles above, already weighted
+    waiting: np.ndarray | None = None  # the lower overlap of the row of tiles above, already weighted
     for index, row in enumerate(rows):
-        strip = torch.zeros(channels, (row.write_stop - row.write_start) * scale, width)
+        strip = np.zeros((channels, (row.write_stop - row.write_start) * scale, width), np.float32)
         for column in columns:
-            patch = work.patch(row, column).to("cpu", torch.float32)
-            patch = patch * _ramps(row, scale)[:, None] * _ramps(column, scale)
+            patch = work.patch(row, column) * _ramps(row, scale)[:, None] * _ramps(column, scale)
             strip[:, :, column.write_start * scale : column.write_stop * scale] += patch
         if waiting is not None:
             strip[:, : waiting.shape[1]] += waiting
         following = rows[index + 1].write_start if index + 1 < len(rows) else row.write_stop
         done = (following - row.write_start) * scale
-        waiting = strip[:, done:].clone()
+        waiting = strip[:, done:].copy()
         yield row.write_start * scale, strip[:, :done]
 
 
-def _ramps(span: Span, scale: int) -> Tensor:
+def _ramps(span: Span, scale: int) -> np.ndarray:
     """Weights along one axis that sum to one with the neighbours': half-cosine over each overlap."""
-    weights = torch.ones((span.write_stop - span.write_start) * scale)
+    weights = np.ones((span.write_stop - span.write_start) * scale, np.float32)
     for overlap, rising in ((span.start - span.write_start, True), (span.write_stop - span.stop, False)):
         if overlap:
             steps = 2 * overlap * scale  # the overlap reaches as far to the other side of the seam
-            ramp = 0.5 - 0.5 * torch.cos(math.pi * (torch.arange(steps) + 0.5) / steps)
+            ramp = (0.5 - 0.5 * np.cos(np.pi * (np.arange(steps) + 0.5) / steps)).astype(np.float32)
             if rising:
                 weights[:steps] *= ramp
             else:
-                weights[-steps:] *= ramp.flip(0)
+                weights[-steps:] *= ramp[::-1]
     return weights
-
-
-def to_images(window: np.ndarray, device: torch.device) -> Tensor:
-    """(H, W, C) uint8 or uint16 to (1, C, H, W) float32 [0, 1] on the device; moved while it is small."""
-    window = np.ascontiguousarray(window)
-    if not window.flags.writeable:  # torch warns of arrays that it must not write to, although it only reads here
-        window = window.copy()
-    if window.dtype == np.uint16:
-        # torch moves and converts signed 16-bit numbers on every device, unsigned ones not on all
-        signed = torch.from_numpy(window.view(np.int16)).to(device)
-        values = signed.to(torch.float32)
-        values = torch.where(values < 0, values + 65536, values).div_(65535)
-    else:
-        values = torch.from_numpy(window).to(device).to(torch.float32).div_(255)
-    return values.permute(2, 0, 1)[None]
-
-
-def store(patch: Tensor, target: np.ndarray, peak: int) -> None:
-    """Round (C, h, w) float [0, 1] into (h, w, C) uint8 or uint16."""
-    values = patch.permute(1, 2, 0).mul(peak).round_().clamp_(0, peak)
-    if peak == 255:
-        torch.from_numpy(target).copy_(values.to(torch.uint8))
-    else:
-        np.copyto(target, values.to(torch.int32).cpu().numpy(), casting="unsafe")

@@ -258,7 +258,7 @@ class PictureWork(Work):
             return 1
         if model.stochastic:  # a pipeline that draws noise keeps the step it is at, for one picture
             return 1
-        if place.dtype != torch.float32:  # one picture's fault turns the model to float32, which others must not meet half done
+        if place.dtype != "float32":  # one picture's fault turns the model to float32, which others must not meet half done
             return 1
 
         from genkit import runtime

@@ -19,8 +19,6 @@ from genkit.errors import GenkitError, InputError, OutputError, flag
 from genkit.run.beside import Beside, is_device
 
 if TYPE_CHECKING:
-    import torch
-
     from genkit.cards import Card
     from genkit.media.film.video import Film
     from genkit.media.pictures.images import Picture
@@ -239,19 +237,17 @@ def load(context: Context, session: Session, reporter: Reporter) -> tuple[Runtim
     return place, model
 
 
-def load_beside(context: Context, card: Card, device: torch.device) -> Any:
+def load_beside(context: Context, card: Card, device: Any) -> Any:
     """Another model that works together with a call's own, on a device and in float32.
 
     Raises:
         WeightsError: it cannot be had.
     """
-    import torch
-
     from genkit.run.session import DEFAULT
-    from genkit.runtime import Runtime
+    from genkit.runtime import Device, Runtime
 
     session, accept = context.session or DEFAULT, context.run.accept_licence
-    return session.model(card, Runtime(device, torch.float32), accept_licence=accept, report=context.notify)
+    return session.model(card, Runtime(Device(str(device)), "float32"), accept_licence=accept, report=context.notify)
 
 
 @contextmanager

@@ -167,29 +167,20 @@ def transform(
         device=device,
         dtype=dtype,
         size=size,
-        chroma=partial(_chroma, default=temperature, saturation=saturation, ceiling=ceiling, views=views),
+        chroma=partial(_chroma, saturation=saturation, ceiling=ceiling, views=views),
         multiple=STRIDE,
         pixel_bytes=2048,
+        numbers={"temperature": temperature},
     )
 
 
 def _chroma(
-    network: Colorizer,
-    lightness: Tensor,
-    hints: Tensor,
-    known: Tensor,
-    *,
-    default: float,
-    saturation: float,
-    ceiling: float,
-    views: int,
-    temperature: float | None = None,
+    network: Colorizer, lightness: Tensor, *, saturation: float, ceiling: float, views: int, temperature: float
 ) -> Tensor:
-    chosen = default if temperature is None else temperature
-    if not 0 < chosen <= 1:
-        raise UsageError(f"temperature {chosen:g}: expected more than 0, at most 1")
+    if not 0 < temperature <= 1:
+        raise UsageError(f"temperature {temperature:g}: expected more than 0, at most 1")
     lightness = lightness.to(network.head.weight.dtype)
-    ab = network.ab(network(lightness), chosen, saturation, ceiling)
+    ab = network.ab(network(lightness), temperature, saturation, ceiling)
     if views == 2:
-        ab = (ab + network.ab(network(lightness.flip(3)), chosen, saturation, ceiling).flip(3)) / 2
+        ab = (ab + network.ab(network(lightness.flip(3)), temperature, saturation, ceiling).flip(3)) / 2
     return ab

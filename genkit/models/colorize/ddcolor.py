@@ -344,6 +344,6 @@ def transform(network: DDColor, device: torch.device, dtype: torch.dtype, size: 
     )
 
 
-def _chroma(network: DDColor, lightness: Tensor, hints: Tensor, known: Tensor) -> Tensor:
+def _chroma(network: DDColor, lightness: Tensor) -> Tensor:
     grey = lab_to_rgb(torch.cat([lightness, torch.zeros_like(lightness), torch.zeros_like(lightness)], 1))
     return network(grey.clamp(0, 1).to(network.mean.dtype))

@@ -152,7 +152,7 @@ def transform(network: nn.Module, device: torch.device, dtype: torch.dtype, size
     )
 
 
-def _plain(network: nn.Module, lightness: Tensor, hints: Tensor, known: Tensor) -> Tensor:
+def _plain(network: nn.Module, lightness: Tensor) -> Tensor:
     dtype = next(network.parameters()).dtype
     return network(((lightness - L_CENTRE) / L_SCALE).to(dtype)).float() * AB_SCALE
 

@@ -199,9 +199,6 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
 
 def transform(network: Cutter, device: torch.device, dtype: torch.dtype, *, size: int = SIZE) -> Mask:
     """The network as the cutout task calls it."""
-    return Mask(Probability(network), device=device, dtype=dtype, size=size, prepare=prepared)
-
-
-def prepared(images: Tensor) -> Tensor:
-    """[0, 1] as EfficientNet-Lite0 wants it."""
-    return (images * 255 - 127) / 128
+    # [0, 1] as EfficientNet-Lite0 wants it
+    mean, std = (127 / 255,) * 3, (128 / 255,) * 3
+    return Mask(Probability(network), device=device, dtype=dtype, size=size, mean=mean, std=std)

@@ -5,57 +5,55 @@ Such networks see the picture at one size, squeezed to a square, and were traine
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Self
+from typing import Any, ClassVar
 
-import torch
-from torch import Tensor, nn
-from torch.nn.functional import interpolate
+import numpy as np
 
+from genkit.models.running import Running
 from genkit.models.shapes import MaskModel
+from genkit.models.upscale.transform import example_picture
+from genkit.nets.planes import bilinear
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-class Mask(MaskModel):
-    """`network` gives masks (N, 1, size, size) of squares that `prepare` has normalised. With `stretched` the least of each
-    mask becomes 0 and the most 1, as publishers of saliency networks do."""
+class Mask(Running, MaskModel):
+    """`network` gives masks (N, 1, size, size) of squares, each channel less its `mean` and over its `std`; with `brightest`
+    each picture is divided by its brightest number before. With `stretched` the least of each mask becomes 0 and the most 1, as
+    publishers of saliency networks do."""
 
+    FACTS: ClassVar[tuple[str, ...]] = ("size", "mean", "std", "brightest", "stretched")
     pixel_bytes = 64  # of the picture: the network's own memory goes by its size alone
 
     def __init__(
         self,
-        network: nn.Module,
+        network: Any,
         *,
-        device: torch.device,
-        dtype: torch.dtype,
+        device: Any = None,
+        dtype: Any = None,
         size: int,
-        prepare: Callable[[Tensor], Tensor],
+        mean: tuple[float, ...] = IMAGENET_MEAN,
+        std: tuple[float, ...] = IMAGENET_STD,
+        brightest: bool = False,
         stretched: bool = False,
     ):
-        self.network = network.eval().requires_grad_(False)
-        self.size, self.prepare, self.stretched = size, prepare, stretched
-        self.to(device, dtype)
+        self.size, self.mean, self.std = size, tuple(mean), tuple(std)
+        self.brightest, self.stretched = brightest, stretched
+        self._put(network, device, dtype, {"run": lambda network, images: network(images)})
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> Self:
-        """Move the network, channels last as convolutions want it."""
-        self.network.to(device, dtype).to(memory_format=torch.channels_last)
-        self.device, self.dtype = device, dtype
-        return self
-
-    def __call__(self, images: Tensor) -> Tensor:
+    def __call__(self, images: np.ndarray) -> np.ndarray:
         height, width = images.shape[-2:]
-        square = (self.size, self.size)
-        images = interpolate(images.to(self.device, torch.float32), square, mode="bilinear", antialias=True)
-        inputs = self.prepare(images).to(self.dtype).contiguous(memory_format=torch.channels_last)
-        masks = self.network(inputs).float()
+        (masks,) = self.runner.run("run", self._prepared(bilinear(images, self.size, self.size)))
         if self.stretched:
-            least, most = masks.amin((2, 3), keepdim=True), masks.amax((2, 3), keepdim=True)
-            masks = (masks - least) / (most - least).clamp_min(1e-6)
-        return interpolate(masks, (height, width), mode="bilinear", antialias=True).clamp(0, 1)
+            least, most = masks.min((2, 3), keepdims=True), masks.max((2, 3), keepdims=True)
+            masks = (masks - least) / np.maximum(most - least, 1e-6)
+        return np.clip(bilinear(masks, height, width), 0, 1)
 
+    def examples(self) -> dict[str, list[list[np.ndarray]]]:
+        return {"run": [[self._prepared(example_picture(self.size, self.size))]] * 2}
 
-def brightest_is_one(images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
-    """(N, 3, H, W) in [0, 1], each divided by its brightest number, then normalised by channel."""
-    brightest = images.amax((1, 2, 3), keepdim=True).clamp_min(1e-6)
-    return (images / brightest - images.new_tensor(mean)[:, None, None]) / images.new_tensor(std)[:, None, None]
+    def _prepared(self, images: np.ndarray) -> np.ndarray:
+        if self.brightest:
+            images = images / np.maximum(images.max((1, 2, 3), keepdims=True), 1e-6)
+        mean, std = (np.array(each, np.float32)[:, None, None] for each in (self.mean, self.std))
+        return (images - mean) / std

@@ -14,7 +14,6 @@ Tensors: images (N, 3, H, W) normalised, to masks (N, 1, H, W) in [0, 1].
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,7 @@ from torch.nn.functional import interpolate, max_pool2d, relu
 
 from genkit.errors import WeightsError
 from genkit.models.checkpoints import open_checkpoint
-from genkit.models.cutout.masking import IMAGENET_MEAN, IMAGENET_STD, Mask, brightest_is_one
+from genkit.models.cutout.masking import IMAGENET_MEAN, IMAGENET_STD, Mask
 from genkit.nets.norms import fold_norm
 
 if TYPE_CHECKING:
@@ -204,6 +203,5 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
 def transform(network: U2Net, device: torch.device, dtype: torch.dtype, *, size: int = 0) -> Mask:
     """The network as the cutout task calls it."""
     mean, std = ((0.5,) * 3, (1.0,) * 3) if network.stem else (IMAGENET_MEAN, IMAGENET_STD)
-    prepare = partial(brightest_is_one, mean=mean, std=std)
     size = size or SIZES[bool(network.stem)]
-    return Mask(network, device=device, dtype=dtype, size=size, prepare=prepare, stretched=True)
+    return Mask(network, device=device, dtype=dtype, size=size, mean=mean, std=std, brightest=True, stretched=True)

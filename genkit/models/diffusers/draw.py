@@ -370,7 +370,8 @@ class Draw(DrawModel):
         height, width = (round(side * scale) for side in wanted)
         inner = self._inner(wanted)
         resized = resize(image.cpu().float().clamp(0, 1), (height, width))
-        return reflect(resized, inner[0] - height, inner[1] - width).expand(count, -1, -1, -1)
+        extended = reflect(resized.cpu().numpy(), inner[0] - height, inner[1] - width)
+        return torch.from_numpy(extended).expand(count, -1, -1, -1)
 
 
 def _parameters(pipeline: Any) -> set[str]:

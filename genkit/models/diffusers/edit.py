@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -42,7 +43,7 @@ class Editor(TranslateModel):
         self.device, self.dtype = device, dtype
         return self
 
-    def __call__(self, images: Tensor, *, seeds: Sequence[int] | None = None, **options: Any) -> Tensor:
+    def __call__(self, images: np.ndarray, *, seeds: Sequence[int] | None = None, **options: Any) -> np.ndarray:
         """Edit; without `seeds` each picture gets the seed 0.
 
         Raises:
@@ -53,9 +54,9 @@ class Editor(TranslateModel):
         noise_seeds = list(seeds) if seeds is not None else [0] * len(images)
         kind = self.runner.kind
         # prepared on the CPU, where the noise comes from: nearly the same picture on every device
-        inner = resize(images.cpu().float().clamp(0, 1), working_sides(images.shape[-2], images.shape[-1], self.size))
+        inner = resize(torch.from_numpy(images).clamp(0, 1), working_sides(images.shape[-2], images.shape[-1], self.size))
         height, width = inner.shape[-2:]
-        padded = reflect(inner, *self._margins(height, width))
+        padded = torch.from_numpy(reflect(inner.numpy(), *self._margins(height, width)))
         inputs = within(padded, kind.most_pixels, self.multiple)
         sides = (inputs.shape[-2], inputs.shape[-1])
         if kind.area is not None:
@@ -68,7 +69,8 @@ class Editor(TranslateModel):
             result = torch.cat(parts)
         else:
             result = self.runner.run(noise_seeds, values, sides, self.progress, image=inputs)
-        return resize(resize(result, padded.shape[-2:])[..., :height, :width], images.shape[-2:])
+        made = resize(resize(result, padded.shape[-2:])[..., :height, :width], images.shape[-2:])
+        return made.float().cpu().numpy()
 
     def _edit_one(
         self, image: Tensor, seed: int, values: dict[str, Any], sides: tuple[int, int], place: int, count: int

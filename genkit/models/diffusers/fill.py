@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
@@ -35,7 +36,9 @@ class Painter(FillModel):
         self.device, self.dtype = device, dtype
         return self
 
-    def __call__(self, images: Tensor, masks: Tensor, *, seeds: Sequence[int] | None = None, **options: Any) -> Tensor:
+    def __call__(
+        self, images: np.ndarray, masks: np.ndarray, *, seeds: Sequence[int] | None = None, **options: Any
+    ) -> np.ndarray:
         """Fill; without `seeds` each picture gets the seed 0.
 
         Raises:
@@ -45,12 +48,12 @@ class Painter(FillModel):
         values = self.runner.complete(options)
         height, width = images.shape[-2:]
         # prepared on the CPU, where the noise comes from: nearly the same picture on every device
-        images, masks = images.cpu().float().clamp(0, 1), (masks.cpu() >= 0.5).float()
+        pictures, holes = torch.from_numpy(images).clamp(0, 1), torch.from_numpy((masks >= 0.5).astype(np.float32))
         if values.get(DENOISE) is None or values[DENOISE] >= self.runner.settings.defaults[DENOISE]:
-            images = hide(images, masks)
+            pictures = hide(pictures, holes)
         bottom, right = (-(-max(side, self.minimum) // self.multiple) * self.multiple - side for side in (height, width))
-        images, masks = reflect(images, bottom, right), reflect(masks, bottom, right)
-        inputs, holes = (within(one, self.runner.kind.most_pixels, self.multiple) for one in (images, masks))
+        padded, holes = (torch.from_numpy(reflect(one.numpy(), bottom, right)) for one in (pictures, holes))
+        inputs, holes = (within(one, self.runner.kind.most_pixels, self.multiple) for one in (padded, holes))
         result = self.runner.run(
             seeds if seeds is not None else [0] * len(images),
             values,
@@ -59,7 +62,7 @@ class Painter(FillModel):
             image=inputs,
             mask_image=(holes > 0.5).float(),
         )
-        return resize(result, images.shape[-2:])[..., :height, :width]
+        return resize(result, padded.shape[-2:])[..., :height, :width].float().cpu().numpy()
 
 
 def hide(images: Tensor, masks: Tensor) -> Tensor:

@@ -10,13 +10,14 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from genkit.engine.noise import noise
 from genkit.errors import UsageError
 from genkit.models.shapes import SampleModel
 from genkit.models.shapes.sample import Labels
-from genkit.runtime import noise
 
 MIX = 0x9E3779B97F4A7C15  # an odd number with bits all over, so that neighbouring seeds and layers share no noise
 NOT_NEGATIVE = (1 << 63) - 1
@@ -94,7 +95,7 @@ class Sample(SampleModel):
     # --- the stages ---------------------------------------------------------------------------------------------------
 
     def latents(self, seeds: Sequence[int]) -> Tensor:
-        z = torch.stack([noise(seed, (self.latent,)) for seed in seeds])
+        z = torch.from_numpy(np.stack([noise(seed, (self.latent,)) for seed in seeds]))
         if self._bound is None:
             return z
         # Each number keeps its rank, so that neighbours in one distribution are neighbours in the other.
@@ -205,7 +206,7 @@ class Sample(SampleModel):
             return None
         each = [seeds] * count if isinstance(seeds, int) else list(seeds)
         maps = [
-            torch.stack([noise(_layer_seed(seed, layer), (1, side, side)) for seed in dict.fromkeys(each)])
+            torch.from_numpy(np.stack([noise(_layer_seed(seed, layer), (1, side, side)) for seed in dict.fromkeys(each)]))
             for layer, side in enumerate(self._noise_sides)
         ]
         order = {seed: index for index, seed in enumerate(dict.fromkeys(each))}

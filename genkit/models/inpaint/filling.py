@@ -7,65 +7,77 @@ reflection, cropped afterwards) are seen to here too.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar
 
-import torch
-from torch import Tensor, nn
+import numpy as np
 
 from genkit.errors import UsageError
+from genkit.models.running import Running
 from genkit.models.shapes import FillModel
+from genkit.models.upscale.transform import example_picture
 from genkit.nets.mirror import reflect
+from genkit.nets.pyramid import fill_smoothly
 
 
-class Fill(FillModel):
+class Fill(Running, FillModel):
     """`reach` is half of `size` where it is not given. `run(network, images, masks, **options)` gets the `seeds` of stochastic
-    networks as a keyword."""
+    networks as a keyword. With `smooth` it gets the picture with its holes filled smoothly already (`nets/pyramid.py`), and
+    not with zeros."""
+
+    FACTS: ClassVar[tuple[str, ...]] = (
+        *("size", "multiple", "minimum", "stochastic", "reach", "options", "pixel_bytes", "smooth"),
+    )
 
     def __init__(
         self,
         network: Any,
         *,
-        device: torch.device,
-        dtype: torch.dtype,
+        device: Any = None,
+        dtype: Any = None,
         size: int | None,
         multiple: int = 1,
         minimum: int = 1,
         stochastic: bool = False,
         reach: int | None = None,
-        run: Callable[..., Tensor] | None = None,
+        run: Callable[..., Any] | None = None,
         options: tuple[str, ...] = (),
         pixel_bytes: int = 16384,
+        smooth: bool = False,
     ):
-        self.network = network.eval().requires_grad_(False) if isinstance(network, nn.Module) else network
         self.size, self.multiple, self.minimum, self.stochastic = size, multiple, minimum, stochastic
         self.reach = reach or (size or 512) // 2
-        self.options, self.pixel_bytes = options, pixel_bytes
-        self._run = run or (lambda network, images, masks: network(images, masks))
-        self.to(device, dtype)
+        self.options, self.pixel_bytes, self.smooth = tuple(options), pixel_bytes, smooth
+        self._put(network, device, dtype, {"run": run or (lambda network, images, masks: network(images, masks))})
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> Self:
-        """Move the network, channels last where it is one of convolutions."""
-        self.network.to(device, dtype)
-        if isinstance(self.network, nn.Module):
-            self.network.to(memory_format=torch.channels_last)
-        self.device, self.dtype = device, dtype
-        return self
-
-    def __call__(self, images: Tensor, masks: Tensor, *, seeds: Sequence[int] | None = None, **options: Any) -> Tensor:
+    def __call__(
+        self, images: np.ndarray, masks: np.ndarray, *, seeds: Sequence[int] | None = None, **options: Any
+    ) -> np.ndarray:
         if unknown := [name for name in options if name not in self.options]:
             raise UsageError(f"this model has no option {unknown[0]!r}")
         height, width = images.shape[-2:]
-        masks = (masks >= 0.5).to(self.device, torch.float32)
-        images = images.to(self.device, torch.float32) * (1 - masks)
+        masks = (masks >= 0.5).astype(np.float32)
+        images = images * (1 - masks)
         margins = self._margins(height), self._margins(width)
         # a hole at the edge goes on in the mirror, where nothing is known either
-        images, masks = reflect(images, *margins).to(self.dtype), reflect(masks, *margins).to(self.dtype)
-        if isinstance(self.network, nn.Module):
-            images = images.contiguous(memory_format=torch.channels_last)
+        images, masks = reflect(images, *margins), reflect(masks, *margins)
+        if self.smooth:
+            images = fill_smoothly(images, masks)
         if self.stochastic:
             options["seeds"] = list(seeds) if seeds is not None else list(range(len(images)))
-        result = self._run(self.network, images, masks, **options)
-        return result[:, :3, :height, :width].float()
+        (result,) = self.runner.run("run", images, masks, **options)
+        return result[:, :3, :height, :width]
+
+    def examples(self) -> dict[str, list[list[np.ndarray]]]:
+        if self.stochastic:
+            return {}
+        step = max(self.multiple, -(-self.minimum // self.multiple) * self.multiple)
+        found = []
+        for sides in ((128, 96), (72, 160)):
+            height, width = (-(-side // step) * step for side in sides)
+            masks = np.zeros((1, 1, height, width), np.float32)
+            masks[..., height // 4 : height // 2, width // 3 : width // 2] = 1
+            found.append([example_picture(height, width) * (1 - masks), masks])
+        return {"run": found}
 
     def _margins(self, length: int) -> int:
         return -(-max(length, self.minimum) // self.multiple) * self.multiple - length

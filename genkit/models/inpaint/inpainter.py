@@ -56,8 +56,11 @@ class Inpainter(nn.Module):
         self.leave = nn.Conv2d(half, 4 * 3, 3, 1, 1)
 
     def forward(self, images: Tensor, masks: Tensor) -> Tensor:
-        smooth = fill_smoothly(images, masks)
-        inputs = torch.cat([smooth * 2 - 1, masks], 1).to(images.dtype)
+        return self.corrected(fill_smoothly(images, masks), masks)
+
+    def corrected(self, smooth: Tensor, masks: Tensor) -> Tensor:
+        """The same from a picture whose holes are filled smoothly, (N, 3, H, W): what follows decides nothing by the data."""
+        inputs = torch.cat([smooth * 2 - 1, masks], 1).to(self.leave.weight.dtype)
         fine = self.enter(pixel_unshuffle(inputs, 2))  # (N, half, H/2, W/2)
         middle = self.down[0](fine)
         features = self.down[1](middle)  # (N, eighth, H/8, W/8)
@@ -112,9 +115,23 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
 def transform(network: Inpainter, device: torch.device, dtype: torch.dtype, *, size: int = SIZE, views: int = 1) -> Fill:
     """The network as the inpaint task calls it; with 2 `views` the filling is the mean of the picture's and its mirror image's,
     which is nearer to the truth and takes twice the time."""
-    run = _both if views == 2 else None
-    return Fill(network, device=device, dtype=dtype, size=size, multiple=STRIDE, minimum=2 * STRIDE, run=run, pixel_bytes=2048)
+    run = _both if views == 2 else _once
+    return Fill(
+        network,
+        device=device,
+        dtype=dtype,
+        size=size,
+        multiple=STRIDE,
+        minimum=2 * STRIDE,
+        run=run,
+        pixel_bytes=2048,
+        smooth=True,
+    )
 
 
-def _both(network: Inpainter, images: Tensor, masks: Tensor) -> Tensor:
-    return (network(images, masks) + network(images.flip(3), masks.flip(3)).flip(3)) / 2
+def _once(network: Inpainter, smooth: Tensor, masks: Tensor) -> Tensor:
+    return network.corrected(smooth, masks)
+
+
+def _both(network: Inpainter, smooth: Tensor, masks: Tensor) -> Tensor:
+    return (network.corrected(smooth, masks) + network.corrected(smooth.flip(3), masks.flip(3)).flip(3)) / 2

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from genkit.models.shapes.model import PixelModel, Shape
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    import numpy as np
 
 
 class ColorizeModel(PixelModel, Protocol):
@@ -20,8 +20,10 @@ class ColorizeModel(PixelModel, Protocol):
         """The (height, width) at which a picture of this size is shown to the network."""
         ...
 
-    def chroma(self, lightness: Tensor, hints: Tensor | None = None, known: Tensor | None = None, **options: Any) -> Tensor:
-        """(N, 1, h, w) L 0 to 100, at a working size, to (N, 2, h', w') ab, float32 on `device`; h' and w' may be smaller.
+    def chroma(
+        self, lightness: np.ndarray, hints: np.ndarray | None = None, known: np.ndarray | None = None, **options: Any
+    ) -> np.ndarray:
+        """(N, 1, h, w) L 0 to 100, at a working size, to (N, 2, h', w') ab, float32; h' and w' may be smaller.
 
         `hints` (N, 2, h, w) ab count where `known` (N, 1, h, w) is 1.
 
@@ -30,6 +32,6 @@ class ColorizeModel(PixelModel, Protocol):
         """
         ...
 
-    def __call__(self, images: Tensor, **options: Any) -> Tensor:
+    def __call__(self, images: np.ndarray, **options: Any) -> np.ndarray:
         """(N, 3, H, W) RGB float32 [0, 1] to the same: the lightness of the input with colours by the network."""
         ...

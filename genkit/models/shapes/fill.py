@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from genkit.models.shapes.model import PixelModel, Shape
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    import numpy as np
 
 
 class FillModel(PixelModel, Protocol):
@@ -20,8 +20,10 @@ class FillModel(PixelModel, Protocol):
     reach: int
     options: tuple[str, ...] = ()
 
-    def __call__(self, images: Tensor, masks: Tensor, *, seeds: Sequence[int] | None = None, **options: Any) -> Tensor:
-        """(N, 3, H, W) and masks (N, 1, H, W), 1 = repaint, to (N, 3, H, W), float32 [0, 1] on `device`. What lies under the
+    def __call__(
+        self, images: np.ndarray, masks: np.ndarray, *, seeds: Sequence[int] | None = None, **options: Any
+    ) -> np.ndarray:
+        """(N, 3, H, W) and masks (N, 1, H, W), 1 = repaint, to (N, 3, H, W), float32 [0, 1]. What lies under the
         mask never reaches the network, and what the result shows outside of it is the network's own business.
 
         Raises:

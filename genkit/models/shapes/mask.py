@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from genkit.models.shapes.model import PixelModel, Shape
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    import numpy as np
 
 
 class MaskModel(PixelModel, Protocol):
@@ -17,6 +17,6 @@ class MaskModel(PixelModel, Protocol):
     shape: ClassVar[Shape] = "mask"
     size: int
 
-    def __call__(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) to masks (N, 1, H, W), float32 [0, 1] on `device`: 1 is the subject, between is what is partly it."""
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """(N, 3, H, W) to masks (N, 1, H, W), float32 [0, 1]: 1 is the subject, between is what is partly it."""
         ...

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
 
 if TYPE_CHECKING:
-    import torch
-
     from genkit.cards import Card
 
 Shape = Literal["transform", "fill", "mask", "colorize", "style", "translate", "sample", "draw", "speak", "features"]
@@ -26,18 +24,18 @@ class Model(Protocol):
 
 
 class PixelModel(Model, Protocol):
-    """A model of pictures, on `device` in `dtype`.
+    """A model of pictures, on `device` in `dtype`, for which pictures are numpy's arrays.
 
     `stochastic`: it draws noise besides what it is given, and takes `seeds`, one an item; such a model works on one picture at
     a time. `pixel_bytes` is about what one input pixel takes in float32 while it runs.
     """
 
-    device: torch.device
-    dtype: torch.dtype
+    device: Any  # what has a `type`: cpu, cuda or mps
+    dtype: Any  # a name, or torch's own
     stochastic: bool = False
     pixel_bytes: int = 16384
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> Self:
+    def to(self, device: Any, dtype: Any) -> Self:
         """Move all of it, as after a GPU ran out of memory or a half format of numbers, and return it."""
         ...
 

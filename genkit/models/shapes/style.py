@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from genkit.models.shapes.model import Shape, TiledModel
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    import numpy as np
 
-Code = list["Tensor"]  # what a network keeps of a style; that of several styles is the weighted sum of theirs
-Statistics = tuple["Tensor", "Tensor"]  # mean and standard deviation, each (N, C, 1, 1)
+Code = list["np.ndarray"]  # what a network keeps of a style; that of several styles is the weighted sum of theirs
+Statistics = tuple["np.ndarray", "np.ndarray"]  # mean and standard deviation, each (N, C, 1, 1)
 
 
 class StyleModel(TiledModel, Protocol):
@@ -40,8 +40,8 @@ class StyleModel(TiledModel, Protocol):
         """The (height, width) that a picture of this size is extended to."""
         ...
 
-    def style(self, images: Tensor) -> Code:
-        """The code of a style picture (1, 3, H, W), any size; float32 on `device`.
+    def style(self, images: np.ndarray) -> Code:
+        """The code of a style picture (1, 3, H, W), any size; float32.
 
         Raises:
             UsageError: the network has one style, its own.
@@ -52,14 +52,16 @@ class StyleModel(TiledModel, Protocol):
         """The code of the style of its own that the model's options choose; empty where it has one only."""
         return []
 
-    def measure(self, index: int, images: Tensor, code: Sequence[Tensor], known: Sequence[Statistics]) -> list[Tensor]:
+    def measure(
+        self, index: int, images: np.ndarray, code: Sequence[np.ndarray], known: Sequence[Statistics]
+    ) -> list[np.ndarray]:
         """The feature maps (N, C, h, w) float32 that round `index` wants the statistics of; h and w divide H and W."""
         ...
 
-    def render(self, images: Tensor, code: Sequence[Tensor], known: Sequence[Statistics]) -> Tensor:
+    def render(self, images: np.ndarray, code: Sequence[np.ndarray], known: Sequence[Statistics]) -> np.ndarray:
         """The result (N, 3, H, W), not clamped, once every round's statistics are known."""
         ...
 
-    def __call__(self, images: Tensor, code: Sequence[Tensor] = ()) -> Tensor:
-        """(N, 3, H, W) to the same, float32 [0, 1] on `device`: the untiled whole, in one pass."""
+    def __call__(self, images: np.ndarray, code: Sequence[np.ndarray] = ()) -> np.ndarray:
+        """(N, 3, H, W) to the same, float32 [0, 1]: the untiled whole, in one pass."""
         ...

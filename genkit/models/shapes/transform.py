@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from genkit.models.shapes.model import Shape, TiledModel
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    import numpy as np
 
 
 class TransformModel(TiledModel, Protocol):
@@ -19,8 +19,8 @@ class TransformModel(TiledModel, Protocol):
     channels: int = 3
     tiles: bool = True
 
-    def __call__(self, images: Tensor, **options: Any) -> Tensor:
-        """(N, 3 or 1, H, W) to (N, 3 or 1, scale*H, scale*W), float32 [0, 1] on `device`.
+    def __call__(self, images: np.ndarray, **options: Any) -> np.ndarray:
+        """(N, 3 or 1, H, W) to (N, 3 or 1, scale*H, scale*W), float32 [0, 1].
 
         Raises:
             UsageError: an option that the model does not have.

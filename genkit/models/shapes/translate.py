@@ -9,9 +9,7 @@ from genkit.models.shapes.model import Shape
 from genkit.models.shapes.transform import TransformModel
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from genkit.nets.norms import Statistics
+    import numpy as np
 
 
 class TranslateModel(TransformModel, Protocol):
@@ -35,8 +33,9 @@ class TranslateModel(TransformModel, Protocol):
     edges: bool = False
     whole_limit: int | None = None
 
-    def measure(self, images: Tensor, *, domain: int | None = None) -> Statistics:
-        """The statistics of (1, 3, H, W) at each normalisation, for calls (`statistics=`) on parts of a larger copy of it.
+    def measure(self, images: np.ndarray, *, domain: int | None = None) -> list[np.ndarray]:
+        """The statistics of (1, 3, H, W) at each normalisation, mean and variance in turn, for calls (`statistics=`) on
+        parts of a larger copy of it.
 
         Raises:
             UsageError: a model that is not made in parts.

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -97,23 +98,22 @@ class Several(Stylize):
         self.styles = tuple(styles)
 
     def own_code(self, options: Mapping[str, Any]) -> Code:
-        shares = torch.zeros(1, len(self.styles), 1, 1)
+        shares = np.zeros((1, len(self.styles), 1, 1), np.float32)
         shares[0, self.styles.index(str(options.get("style", self.styles[0])))] = 1
-        return [shares.to(self.device)]
+        return [shares]
 
 
 def transform(predictor: StylePredictor, transformer: StyleTransformer, device: torch.device, dtype: torch.dtype) -> Stylize:
     """The two networks as the style task calls them."""
     network = Arbitrary(predictor, transformer)
-    made = Stylize(
+    return Stylize(
         network,
         device=device,
         dtype=dtype,
         style=lambda network, images: [network.predictor(images)],
         **_stages(transformer, lambda module: module.transformer),
+        style_side=STYLE_SIDE,
     )
-    made.style_side = STYLE_SIDE
-    return made
 
 
 def _stages(network: StyleTransformer, inner: Any) -> dict[str, Any]:

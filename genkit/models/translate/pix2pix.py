@@ -187,6 +187,7 @@ def transform(network: Pix2Pix, device: torch.device, dtype: torch.dtype, **opti
         minimum=2**network.downs,
         pixel_bytes=4 * 4 * network.ngf,
         channels_in=network.channels_in,
+        options=True,
         forward=_forward,
         **options,
     )

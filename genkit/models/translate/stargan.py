@@ -148,4 +148,4 @@ def transform(network: StarGan, domains: list[str], device: torch.device, dtype:
 
 
 def _forward(network: nn.Module, images: Tensor, *, domain: int) -> Tensor:
-    return network(images, torch.full((len(images),), domain, device=images.device))
+    return network(images, torch.full((len(images),), int(domain), device=images.device))

@@ -5,20 +5,20 @@ The networks themselves see and give -1 to 1.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
-from torch import Tensor, nn
+import numpy as np
 
 from genkit.errors import UsageError, WeightsError
-from genkit.models.upscale.transform import Transform
+from genkit.models.upscale.transform import Transform, example_picture
 from genkit.nets.luma import luma
 from genkit.nets.mirror import reflect
-from genkit.nets.norms import PictureNorm, Statistics, keeping, using
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
     from genkit.cards import Card
 
 FITS = ("pad", "squash")
@@ -26,16 +26,20 @@ FITS = ("pad", "squash")
 
 class Translate(Transform):
     """`margin`: so many mirrored pixels go around what the network sees, for one that draws a seam along the edges of its
-    input; `forward(network, images, **options)` calls it."""
+    input; `forward(network, images, **options)` calls it, with `domain` (an index) where there are `domains`."""
 
     shape = "translate"
+    FACTS: ClassVar[tuple[str, ...]] = (
+        *("whole", "receptive", "tiles", "multiple", "minimum", "pixel_bytes", "channels_in", "side", "fit", "margin"),
+        *("domains", "domain_optional", "edges", "options"),
+    )
 
     def __init__(
         self,
-        network: nn.Module,
+        network: Any,
         *,
-        device: torch.device,
-        dtype: torch.dtype,
+        device: Any = None,
+        dtype: Any = None,
         whole: bool,
         receptive: int | None,
         tiles: bool = True,
@@ -47,53 +51,87 @@ class Translate(Transform):
         fit: str = "pad",
         margin: int = 0,
         domains: Sequence[str] = (),
+        domain_optional: bool = False,
         edges: bool = False,
+        options: bool = False,
         forward: Callable[..., Tensor] | None = None,
     ):
         self.whole, self.side, self.fit = whole, side, fit
-        self.domains, self.edges = tuple(domains), edges
-        self._channels_in, self._margin = channels_in, margin
-        self._forward = forward
-        super().__init__(
-            network,
-            scale=1,
-            device=device,
-            dtype=dtype,
-            receptive=receptive,
-            multiple=multiple,
-            minimum=minimum,
-            tiles=tiles,
-            pixel_bytes=pixel_bytes,
-        )
+        self.domains, self.domain_optional, self.edges = tuple(domains), domain_optional, edges
+        self.channels_in, self.margin, self.options = channels_in, margin, options
+        self.scale, self.channels, self.receptive = 1, 3, receptive
+        self.multiple, self.minimum, self.square, self.tiles = multiple, minimum, False, tiles
+        self.pixel_bytes = pixel_bytes
+        call = forward or (lambda network, images, **further: network(images, **further))
+        self._put(network, device, dtype, {"run": _running(call), "measure": _measuring(call)}, whole=True)
 
     def __call__(
-        self, images: Tensor, *, domain: int | None = None, statistics: Statistics | None = None, **options: Any
-    ) -> Tensor:
-        if options and self._forward is None:
+        self,
+        images: np.ndarray,
+        *,
+        domain: int | None = None,
+        statistics: Sequence[np.ndarray] | None = None,
+        **options: Any,
+    ) -> np.ndarray:
+        if options and not self.options:
             raise UsageError(f"this model has no option {next(iter(options))!r}")
-        if (domain is None) == bool(self.domains):
+        if (domain is None) == bool(self.domains) and not self.domain_optional:
             raise UsageError("this model has domains, one of which is needed" if self.domains else "this model has no domains")
-        with using(statistics) if statistics is not None else nullcontext():
-            return self._translate(images, domain, options)
-
-    def measure(self, images: Tensor, *, domain: int | None = None) -> Statistics:
-        with keeping() as statistics:
-            self._translate(images, domain, {})
-        return statistics
-
-    def _translate(self, images: Tensor, domain: int | None, options: Mapping[str, Any]) -> Tensor:
+        if statistics is not None:
+            options["statistics"] = statistics
         height, width = images.shape[-2:]
-        margin = self._margin
-        if self._channels_in == 1:
+        (output,) = self.runner.run("run", self._seen(images), **self._wanted(domain), **options)
+        output = output[..., self.margin : self.margin + height, self.margin : self.margin + width]
+        output = output / 2 + np.float32(0.5)
+        return np.repeat(output, 3, 1) if output.shape[1] == 1 else output
+
+    def measure(self, images: np.ndarray, *, domain: int | None = None) -> list[np.ndarray]:
+        return self.runner.run("measure", self._seen(images), **self._wanted(domain))
+
+    def examples(self) -> dict[str, list[list[np.ndarray]]]:
+        step = max(self.multiple, self.minimum)
+        sides = [(-(-96 // step) * step, -(-128 // step) * step), (-(-160 // step) * step, -(-64 // step) * step)]
+        if self.side is not None:
+            sides = [(self.side, self.side)] * 2
+        return {"run": [[2 * example_picture(height, width, self.channels_in) - 1] for height, width in sides]}
+
+    def _wanted(self, domain: int | None) -> dict[str, Any]:
+        return {"domain": -1 if domain is None else domain} if self.domains else {}
+
+    def _seen(self, images: np.ndarray) -> np.ndarray:
+        """What the network sees of pictures: -1 to 1, with margins."""
+        margin = self.margin
+        if self.channels_in == 1:
             images = luma(images)
         if margin:
-            images = reflect(reflect(images, margin, margin).flip((2, 3)), margin, margin).flip((2, 3))
+            images = reflect(reflect(images, margin, margin)[..., ::-1, ::-1], margin, margin)[..., ::-1, ::-1]
         padded = reflect(images, *self._padding(*images.shape[-2:]))
-        inputs = (2 * padded - 1).to(self.dtype).contiguous(memory_format=torch.channels_last)
-        further = {"domain": domain} if domain is not None else {}
-        output = self._forward(self.network, inputs, **further, **options) if self._forward else self.network(inputs, **further)
-        output = output[..., margin : margin + height, margin : margin + width]
-        return (output.float() / 2 + 0.5).expand(-1, 3, -1, -1)
+        return 2 * padded - 1
+
+
+def _running(call: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def run(network: nn.Module, images: Tensor, *, statistics: Sequence[np.ndarray] | None = None, **options: Any) -> Tensor:
+        from genkit.nets.norms import from_arrays, using
+
+        with using(from_arrays(statistics, images.device)) if statistics is not None else nullcontext():
+            return call(network, _in_format(network, images), **options)
+
+    return run
+
+
+def _measuring(call: Callable[..., Tensor]) -> Callable[..., list[Tensor]]:
+    def measure(network: nn.Module, images: Tensor, **options: Any) -> list[Tensor]:
+        from genkit.nets.norms import keeping
+
+        with keeping() as statistics:
+            call(network, _in_format(network, images), **options)
+        return [part for pair in statistics for part in pair]
+
+    return measure
+
+
+def _in_format(network: nn.Module, images: Tensor) -> Tensor:
+    return images.to(next(network.parameters()).dtype)
 
 
 def norm_of(norm: str, channels: int) -> nn.Module:
@@ -102,6 +140,10 @@ def norm_of(norm: str, channels: int) -> nn.Module:
     Raises:
         WeightsError: another word.
     """
+    from torch import nn
+
+    from genkit.nets.norms import PictureNorm
+
     makers: dict[str, Callable[[], nn.Module]] = {
         "instance": lambda: PictureNorm(channels),
         "affine": lambda: PictureNorm(channels, affine=True),

@@ -20,16 +20,14 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, leaky_relu, one_hot, pixel_shuffle, pixel_unshuffle
 
 from genkit.models.checkpoints import open_checkpoint
+from genkit.models.translate.recolouring import Recolour
 from genkit.models.translate.translating import Translate, sizes_of
-from genkit.nets.guided import enlarge_rows, lines_in
 
 if TYPE_CHECKING:
     from genkit.cards import Card
 
 WIDTHS = (32, 64, 96, 128)
 STRIDE, CODE = 16, 64
-STRIP_PIXELS = 1 << 19
-LONGEST = 4  # of the copy that a recolouring sees, in its shorter sides: a strip's copy would be larger than any photograph's
 
 
 class Block(nn.Module):
@@ -133,90 +131,44 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     domains = [str(one) for one in card.params.get("domains", ())]
     checkpoint = open_checkpoint(card, files["weights"], "the U-Net with the domains of its card", recognise)
     network = checkpoint.into(UNet, domains=len(domains))
-    sizes = sizes_of(card)
-    if network.kept:
-        return Recolour(network, device=device, dtype=dtype, domains=domains, size=sizes["side"] or 128)
-    optional = bool(card.params.get("domain_optional", False))
-    return Redraw(network, device=device, dtype=dtype, domains=domains, domain_optional=optional, **sizes)
+    return transform(network, device, dtype, domains, bool(card.params.get("domain_optional", False)), **sizes_of(card))
 
 
-class Redraw(Translate):
+def transform(
+    network: UNet,
+    device: torch.device,
+    dtype: torch.dtype,
+    domains: Sequence[str] = (),
+    domain_optional: bool = False,
+    side: int | None = None,
+    fit: str = "pad",
+    edges: bool = False,
+) -> Translate:
     """The network as the translate task calls it."""
-
-    def __init__(
-        self,
-        network: UNet,
-        *,
-        device: torch.device,
-        dtype: torch.dtype,
-        domains: Sequence[str],
-        domain_optional: bool,
-        side: int | None,
-        fit: str,
-        edges: bool,
-    ):
-        self.domain_optional = domain_optional
-        super().__init__(
-            network,
-            device=device,
-            dtype=dtype,
-            whole=True,
-            receptive=None,
-            tiles=False,
-            multiple=STRIDE,
-            minimum=2 * STRIDE,
-            pixel_bytes=2048,
-            side=side,
-            fit=fit,
-            domains=domains,
-            edges=edges,
-            forward=_redraw,
-        )
-
-    def __call__(self, images: Tensor, *, domain: int | None = None, **options: Any) -> Tensor:
-        if domain is None and self.domain_optional:
-            height, width = images.shape[-2:]
-            return self._translate(images, None, options)[..., :height, :width]
-        return super().__call__(images, domain=domain, **options)
+    if network.kept:
+        return Recolour(network, device=device, dtype=dtype, domains=domains, size=side or 128, forward=_redraw)
+    return Translate(
+        network,
+        device=device,
+        dtype=dtype,
+        whole=True,
+        receptive=None,
+        tiles=False,
+        multiple=STRIDE,
+        minimum=2 * STRIDE,
+        pixel_bytes=2048,
+        side=side,
+        fit=fit,
+        domains=domains,
+        domain_optional=domain_optional,
+        edges=edges,
+        forward=_redraw,
+    )
 
 
-def _redraw(network: UNet, inputs: Tensor, domain: int | None = None) -> Tensor:
-    codes = torch.full((len(inputs),), 0 if domain is None else domain + 1, device=inputs.device)
-    return network(inputs / 2 + 0.5, codes) * 2 - 1
+def _redraw(network: UNet, inputs: Tensor, domain: int = -1) -> Tensor:
+    return network(inputs / 2 + 0.5, _codes(inputs, domain)) * 2 - 1
 
 
-class Recolour(Translate):
-    """The network with `kept`, for pictures of any size: it sees a copy whose shorter side is `size`; its change is brought to
-    the whole picture as a line in the picture's own colours around each place, so that detail and edges are the picture's."""
-
-    def __init__(self, network: UNet, *, device: torch.device, dtype: torch.dtype, domains: Sequence[str], size: int):
-        self.size = size
-        super().__init__(
-            network,
-            device=device,
-            dtype=dtype,
-            whole=True,
-            receptive=None,
-            tiles=False,
-            pixel_bytes=48,
-            domains=domains,
-        )
-
-    def _translate(self, images: Tensor, domain: int | None, options: Mapping[str, Any]) -> Tensor:
-        height, width = images.shape[-2:]
-        share = min(self.size / min(height, width), LONGEST * self.size / max(height, width))
-        small_size = [max(STRIDE, round(side * share / STRIDE) * STRIDE) for side in (height, width)]
-        small = interpolate(images, small_size, mode="area" if share < 1 else "bilinear")
-        codes = torch.full((len(images),), 0 if domain is None else domain + 1, device=images.device)
-        output = self.network(small.to(self.dtype), codes).float()
-        if (height, width) == tuple(small_size):
-            return output
-        slope, level = lines_in(small, output - small, radius=2, epsilon=4e-4)
-        lines = torch.cat([slope.flatten(1, 2), level], 1)
-        result = torch.empty_like(images)
-        step = max(1, STRIP_PIXELS // width)
-        for top in range(0, height, step):
-            rows = images[:, :, top : top + step]
-            slope, level = enlarge_rows(lines, top, rows.shape[2], height, width).split((9, 3), 1)
-            result[:, :, top : top + step] = rows + level + torch.einsum("nochw,nchw->nohw", slope.unflatten(1, (3, 3)), rows)
-        return result
+def _codes(images: Tensor, domain: int | Tensor) -> Tensor:
+    return (torch.zeros(len(images), device=images.device) + domain + 1).long()

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genkit import runtime
+from genkit.engine.noise import noise
 from genkit.errors import RunError, UsageError, WeightsError
 from genkit.models.onnx_runtime import open_session, run
 from genkit.models.shapes import Chunk
@@ -94,7 +94,7 @@ def synthesize(
     """
     # a cosine of amplitude 1 then has magnitude 1 at its place, so exp(lh) is that of the harmonic
     pulses = _transform(pulse_train(f0), len(f0)) / np.float32(WINDOW / 4)  # (F, 601)
-    real, imaginary = runtime.noise(seed, (2, *ln.T.shape)).numpy()
+    real, imaginary = noise(seed, (2, *ln.T.shape))
     spectrum = _polar(lh.T, np.float32(np.pi) * np.tanh(theta.T)) * pulses
     spectrum += np.exp(np.minimum(ln.T, LOUDEST)) * (real + 1j * imaginary)
     spectrum += _polar(lr.T, phi.T)

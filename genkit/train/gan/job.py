@@ -23,13 +23,13 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from genkit.data.labels import Preparation, opaque
+from genkit.engine.noise import noise
 from genkit.errors import UsageError
 from genkit.evaluate.distribution import Features, frechet
 from genkit.evaluate.perceptual import load_perceptual
 from genkit.evaluate.sheets import grid
 from genkit.models import family_module
 from genkit.models.gan import style_dcgan
-from genkit.runtime import noise
 from genkit.train.config import TrainConfig
 from genkit.train.feed import Batch
 from genkit.train.gan.augment import augment
@@ -212,7 +212,8 @@ class GanJob(Job):
         device = next(generator.parameters()).device
         chunks = []
         for first in range(0, len(seeds), CHUNK):
-            z = torch.stack([noise(seed, (self.networks.latent,)) for seed in seeds[first : first + CHUNK]]).to(device)
+            z = np.stack([noise(seed, (self.networks.latent,)) for seed in seeds[first : first + CHUNK]])
+            z = torch.from_numpy(z).to(device)
             classes = torch.tensor(labels[first : first + CHUNK], device=device) if self.classes else None
             images = self.networks.synthesis(generator, self.networks.mapping(generator, z, classes), None)
             chunks.append(images.float().clamp(-1, 1).cpu())

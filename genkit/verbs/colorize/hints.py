@@ -37,7 +37,7 @@ class Hints:
             raise UsageError(f"{name}: is transparent everywhere", "hints are coloured strokes on a transparent picture")
         return cls(pixels, alpha, name)
 
-    def at(self, picture: tuple[int, int], size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    def at(self, picture: tuple[int, int], size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
         """ab (1, 2, h, w) and where it is known (1, 1, h, w), 0 or 1, at `size`, for a picture of another; (height, width).
 
         Raises:
@@ -55,7 +55,7 @@ class Hints:
         cover = pooled[:, 2:]
         thickest = (cover > 0) & (cover == max_pool2d(cover, 3, 1, 1))
         known = ((cover >= COVERED) | thickest).float()
-        return pooled[:, :2] / cover.clamp_min(1e-6) * known, known
+        return (pooled[:, :2] / cover.clamp_min(1e-6) * known).numpy(), known.numpy()
 
     def _weighted(self, top: int, stop: int) -> Tensor:
         import torch

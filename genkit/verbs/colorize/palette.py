@@ -59,8 +59,9 @@ class Palette:
                 return cls(*_statistics(lab[:, :1], lab[:, 1:], cover))
         raise UsageError(f"{name}: has no colours to take a palette from", "give a picture in colour")
 
-    def apply(self, lightness: Tensor, ab: Tensor) -> Tensor:
+    def apply(self, lightness_map: np.ndarray, chroma: np.ndarray) -> np.ndarray:
         """ab (1, 2, h, w) at L (1, 1, h, w) with this palette."""
+        lightness, ab = torch.from_numpy(lightness_map), torch.from_numpy(chroma)
         means, covariances = _statistics(lightness, ab, torch.ones_like(lightness))
         shares = _shares(lightness)
         result = torch.zeros_like(ab)
@@ -68,7 +69,7 @@ class Palette:
             matrix = _transport(covariances[band], self.covariances[band])
             moved = torch.einsum("rc,nchw->nrhw", matrix, ab - means[band].view(1, 2, 1, 1))
             result += shares[:, band : band + 1] * (moved + self.means[band].view(1, 2, 1, 1))
-        return result
+        return result.numpy()
 
 
 def _shares(lightness: Tensor, centres: Sequence[float] = BANDS) -> Tensor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,8 +17,6 @@ import numpy as np
 from genkit.errors import RunError, UsageError
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from genkit.models.shapes import ColorizeModel
     from genkit.pixels.guided import Guided
     from genkit.run.verb import Notify
@@ -64,19 +63,17 @@ def colorize(
         UsageError: contradictory options, or a model that gives no chroma. InputError: hints of another shape than the picture.
         RunError: out of memory, or a model that fails.
     """
-    from genkit import runtime
     from genkit.pixels.transparency import bleed
 
     check(options)
     if model.shape != "colorize":
         raise UsageError("this model gives no colours", "see genkit models list --task colorize")
     visible = pixels if alpha is None else bleed(pixels, alpha)
-    with runtime.inference():
-        small = lightness_map(visible)
-        lightness, ab = _predict(model, small, options, notify)
-        guided = _prepare(small, lightness, ab, options)
-        del small
-        return _paint(pixels, guided), alpha
+    small = lightness_map(visible)
+    lightness, ab = _predict(model, small, options, notify)
+    guided = _prepare(small, lightness, ab, options)
+    del small
+    return _paint(pixels, guided), alpha
 
 
 def lightness_map(pixels: np.ndarray) -> np.ndarray:
@@ -84,34 +81,29 @@ def lightness_map(pixels: np.ndarray) -> np.ndarray:
     result = np.empty((*pixels.shape[:2], 1), np.uint16)
     for top, stop in _strips(pixels):
         part = lightness_of(pixels[top:stop])[0, 0]
-        result[top:stop, :, 0] = part.mul(655.35).round_().numpy().astype(np.uint16)
+        result[top:stop, :, 0] = np.rint(part * np.float32(655.35)).astype(np.uint16)
     return result
 
 
-def lightness_of(pixels: np.ndarray) -> Tensor:
+def lightness_of(pixels: np.ndarray) -> np.ndarray:
     """L (1, 1, H, W) float32, 0 to 100, of (H, W, 1 or 3) sRGB pixels."""
-    import torch
-
     from genkit.nets.lab import TO_XYZ, luminance_to_lightness
 
-    values = torch.from_numpy(pixels.astype(np.int32))
     table = _linear_table(int(np.iinfo(pixels.dtype).max))
     if pixels.shape[2] == 1:
-        luminance = table[values[..., 0]]
+        luminance = table[pixels[..., 0]]
     else:
-        weights = torch.tensor(TO_XYZ[1], dtype=torch.float64)
-        weights = (weights / weights.sum()).to(torch.float32)
-        luminance = torch.stack([table[values[..., channel]] * weights[channel] for channel in range(3)]).sum(0)
-    return luminance_to_lightness(luminance).clamp_(0, 100)[None, None]
+        weights = (np.array(TO_XYZ[1]) / sum(TO_XYZ[1])).astype(np.float32)
+        luminance = sum(table[pixels[..., channel]] * weights[channel] for channel in range(3))
+    return np.clip(luminance_to_lightness(luminance), 0, 100)[None, None]
 
 
-def _linear_table(peak: int) -> Tensor:
+@lru_cache(maxsize=2)
+def _linear_table(peak: int) -> np.ndarray:
     """The luminance of every grey value: looked up, it takes no power for each pixel."""
-    import torch
-
     from genkit.nets.lab import to_linear
 
-    return to_linear(torch.arange(peak + 1, dtype=torch.float64) / peak).float()
+    return to_linear(np.arange(peak + 1, dtype=np.float64) / peak).astype(np.float32)
 
 
 def _strips(pixels: np.ndarray) -> list[tuple[int, int]]:
@@ -120,18 +112,17 @@ def _strips(pixels: np.ndarray) -> list[tuple[int, int]]:
     return [(top, min(top + rows, height)) for top in range(0, height, rows)]
 
 
-def _reduced(small: np.ndarray, height: int, width: int) -> Tensor:
+def _reduced(small: np.ndarray, height: int, width: int) -> np.ndarray:
     """A lightness map at another size: L (1, 1, height, width) float32."""
-    import torch
-
     from genkit.pixels.resample import resize
 
-    values = resize(small, width, height)[..., 0].astype(np.float32)
-    return torch.from_numpy(values).mul_(100 / 65535)[None, None]
+    return (resize(small, width, height)[..., 0].astype(np.float32) * np.float32(100 / 65535))[None, None]
 
 
-def _predict(model: ColorizeModel, small: np.ndarray, options: ColorizeOptions, notify: Notify) -> tuple[Tensor, Tensor]:
-    """L at the model's working size and the ab that the model gives for it, on the CPU."""
+def _predict(
+    model: ColorizeModel, small: np.ndarray, options: ColorizeOptions, notify: Notify
+) -> tuple[np.ndarray, np.ndarray]:
+    """L at the model's working size and the ab that the model gives for it."""
     height, width = model.working_size(*small.shape[:2])
     lightness = _reduced(small, height, width)
     arguments: dict[str, Any] = dict(options.model_options)
@@ -142,69 +133,61 @@ def _predict(model: ColorizeModel, small: np.ndarray, options: ColorizeOptions, 
     return lightness, _checked(model, lightness, arguments, notify)
 
 
-def _checked(model: ColorizeModel, lightness: Tensor, arguments: Mapping[str, Any], notify: Notify) -> Tensor:
+def _checked(model: ColorizeModel, lightness: np.ndarray, arguments: Mapping[str, Any], notify: Notify) -> np.ndarray:
     """Run the model; what memory or a half format spoils is made again on the CPU or in float32, with a notice."""
-    import torch
-
     from genkit import runtime
 
     try:
-        ab = model.chroma(lightness, **arguments).to("cpu", torch.float32)
+        ab = model.chroma(lightness, **arguments)
     except (RuntimeError, MemoryError) as error:
         if not runtime.is_out_of_memory(error):
             raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     else:
-        if bool(torch.isfinite(ab).all()):
+        if np.isfinite(ab).all():
             return ab
-        if model.dtype == torch.float32:
+        if runtime.dtype_name(model.dtype) == "float32":
             raise RunError("the model gives values that are no numbers", "the weights may be damaged: genkit models verify")
-        notify(f"not-a-number result in {str(model.dtype).removeprefix('torch.')}: going on in float32")
-        model.to(model.device, torch.float32)
+        notify(f"not-a-number result in {runtime.dtype_name(model.dtype)}: going on in float32")
+        model.to(model.device, "float32")
         return _checked(model, lightness, arguments, notify)
     # outside the except block, so that the traceback no longer holds the tensors that did not fit
     runtime.release(model.device)
     if model.fallback and model.device.type != "cpu":
         notify(f"out of memory on {model.device}: going on on the CPU, which is slower")
-        model.to(torch.device("cpu"), torch.float32)
+        model.to("cpu", "float32")
         return _checked(model, lightness, arguments, notify)
     way_out = "take a smaller model, or --device cpu" if model.device.type != "cpu" else "take a smaller model"
     raise RunError(f"out of memory on {model.device} ({reason})", f"close other programs, {way_out}")
 
 
-def _prepare(small: np.ndarray, lightness: Tensor, ab: Tensor, options: ColorizeOptions) -> Guided:
+def _prepare(small: np.ndarray, lightness: np.ndarray, ab: np.ndarray, options: ColorizeOptions) -> Guided:
     """The chroma at the model's resolution, or at the picture's own where that is lower, ready to be enlarged."""
-    from torch.nn.functional import interpolate
-
+    from genkit.nets.planes import bilinear
     from genkit.pixels.guided import Guided
 
     size = min(ab.shape[2], small.shape[0]), min(ab.shape[3], small.shape[1])
-    ab, lightness = (
-        planes if tuple(planes.shape[2:]) == size else interpolate(planes, size, mode="bilinear", antialias=True)
-        for planes in (ab, lightness)
-    )
+    ab, lightness = (bilinear(planes, *size) for planes in (ab, lightness))
     if options.palette is not None:
         ab = options.palette.apply(lightness, ab)
-    return Guided(lightness, ab * options.strength)
+    return Guided(lightness, ab * np.float32(options.strength))
 
 
 def _paint(pixels: np.ndarray, guided: Guided) -> np.ndarray:
     """The picture's own L with the chroma, at full size: (H, W, 3)."""
+    from genkit.pixels.arrays import store
+
     height, width = pixels.shape[:2]
-    peak = int(np.iinfo(pixels.dtype).max)
     result = np.empty((height, width, 3), pixels.dtype)
     for top, stop in _strips(pixels):
         lightness = lightness_of(pixels[top:stop])
         colours = put_together(lightness, guided.rows(lightness, top, height))
-        values = colours[0].permute(1, 2, 0).mul(peak).round_().clamp_(0, peak)
-        np.copyto(result[top:stop], values.int().numpy(), casting="unsafe")
+        store(colours[0], result[top:stop], int(np.iinfo(pixels.dtype).max))
     return result
 
 
-def put_together(lightness: Tensor, ab: Tensor) -> Tensor:
+def put_together(lightness: np.ndarray, ab: np.ndarray) -> np.ndarray:
     """L (1, 1, H, W) and ab (1, 2, H, W) to sRGB (1, 3, H, W) in [0, 1] of exactly that L, its chroma reduced where it must."""
-    import torch
-
     from genkit.nets.gamut import fit_gamut
 
-    return fit_gamut(torch.cat([lightness, ab], 1))
+    return fit_gamut(np.concatenate([lightness, ab], 1))

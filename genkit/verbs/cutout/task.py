@@ -97,27 +97,23 @@ def _covering(picture: np.ndarray, width: int, height: int, dtype: np.dtype) -> 
 
 def _blurred(pixels: np.ndarray, subject: Subject) -> np.ndarray:
     """What is behind, out of focus: made at the working size, where it is smooth, and enlarged in strips."""
-    import torch
-
-    from genkit import runtime
     from genkit.nets.guided import enlarge_rows, window_mean
-    from genkit.pixels.tiling import store
+    from genkit.pixels.arrays import store
 
     height, width = pixels.shape[:2]
     result = np.empty_like(pixels)
-    with runtime.inference():
-        share = (1 - subject.small_alpha).square()  # little of what is half the subject
-        planes = torch.cat([subject.small * share, share + 1e-4 * (subject.small_alpha < 1)], 1)
-        radius = max(2, round(max(planes.shape[2:]) / BLURRED))
-        for _ in range(3):  # three boxes are nearly a Gaussian
-            planes = window_mean(planes, radius)
-        mean = planes[:, :-1].mean((2, 3), keepdim=True) / planes[:, -1:].mean((2, 3), keepdim=True).clamp_min(1e-6)
-        # far inside a subject nothing is known of what is behind: there it is the mean
-        smooth = (planes[:, :-1] + 1e-4 * mean) / (planes[:, -1:] + 1e-4)
-        for top in range(0, height, STRIP):
-            bottom = min(top + STRIP, height)
-            rows = enlarge_rows(smooth, top, bottom - top, height, width)
-            store(rows[0], result[top:bottom], int(np.iinfo(pixels.dtype).max))
+    share = np.square(1 - subject.small_alpha)  # little of what is half the subject
+    planes = np.concatenate([subject.small * share, share + np.float32(1e-4) * (subject.small_alpha < 1)], 1)
+    radius = max(2, round(max(planes.shape[2:]) / BLURRED))
+    for _ in range(3):  # three boxes are nearly a Gaussian
+        planes = window_mean(planes, radius)
+    mean = planes[:, :-1].mean((2, 3), keepdims=True) / np.maximum(planes[:, -1:].mean((2, 3), keepdims=True), 1e-6)
+    # far inside a subject nothing is known of what is behind: there it is the mean
+    smooth = (planes[:, :-1] + np.float32(1e-4) * mean) / (planes[:, -1:] + np.float32(1e-4))
+    for top in range(0, height, STRIP):
+        bottom = min(top + STRIP, height)
+        rows = enlarge_rows(smooth, top, bottom - top, height, width)
+        store(rows[0], result[top:bottom], int(np.iinfo(pixels.dtype).max))
     return result
 
 

@@ -21,14 +21,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from genkit import runtime
 from genkit.errors import RunError
+from genkit.pixels.arrays import store, to_images
 from genkit.pixels.blending import lay_in
 from genkit.pixels.holes import Box, box_of, depth, depth_of
 from genkit.pixels.resample import resize
-from genkit.pixels.tiling import store, to_images
 from genkit.pixels.transparency import bleed
 
 if TYPE_CHECKING:
@@ -168,8 +167,7 @@ class HoleFiller:
         """One pass of the model over a crop: (h, w, C) in and out, all of it as the model gives it."""
         while True:
             try:
-                with runtime.inference():
-                    return self._pass(pixels, hidden)
+                return self._pass(pixels, hidden)
             except (RuntimeError, MemoryError) as error:
                 if not runtime.is_out_of_memory(error):
                     raise
@@ -181,26 +179,25 @@ class HoleFiller:
                     f"out of memory on {device} ({reason})", "close other programs, take a smaller model, or --device cpu"
                 )
             self._notice(f"out of memory on {device}: going on on the CPU, which is slower")
-            self._model.to(torch.device("cpu"), torch.float32)
+            self._model.to("cpu", "float32")
 
     def _pass(self, pixels: np.ndarray, hidden: np.ndarray) -> np.ndarray:
-        device = self._model.device
-        images = to_images(pixels, device)
+        images = to_images(pixels)
         if images.shape[1] == 1:
-            images = images.expand(-1, 3, -1, -1)
-        masks = torch.from_numpy(np.ascontiguousarray(hidden)).to(device, torch.float32)[None, None]
+            images = np.repeat(images, 3, 1)
+        masks = hidden.astype(np.float32)[None, None]
         seeds = {"seeds": [self._seed]} if self._whole else {}
         result = self._model(images, masks, **seeds, **self._options)
-        if not bool(torch.isfinite(result).all()):
-            if self._model.dtype != torch.float32:
-                self._notice(f"numbers out of range in {str(self._model.dtype)[6:]}: again in float32")
-                self._model.to(device, torch.float32)
+        if not np.isfinite(result).all():
+            if runtime.dtype_name(self._model.dtype) != "float32":
+                self._notice(f"numbers out of range in {runtime.dtype_name(self._model.dtype)}: again in float32")
+                self._model.to(self._model.device, "float32")
                 return self._pass(pixels, hidden)
             raise RunError("the model gives values that are no numbers", "the weights may be damaged: genkit models verify")
         if pixels.shape[2] == 1:
-            result = result.mean(1, keepdim=True)
+            result = result.mean(1, keepdims=True)
         filled = np.empty(pixels.shape, pixels.dtype)
-        store(result[0].cpu(), filled, int(np.iinfo(pixels.dtype).max))
+        store(result[0], filled, int(np.iinfo(pixels.dtype).max))
         return filled
 
 

@@ -22,7 +22,6 @@ from genkit.errors import InputError, RunError
 from genkit.models.shapes import StyleModel, TransformModel
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
     from genkit.run.verb import Notify
@@ -205,9 +204,8 @@ def doodle(
     pixels = pixels if pixels.shape[2] == 3 else np.repeat(pixels, 3, 2)
     present = [one for one in range(regions.count) if bool((regions.content == one).any())]
     try:
-        with runtime.inference():
-            codes = {one: model.style(region_sample(style, regions.style, one, model)) for one in present}
-            known = {one: _measure(model, pixels, regions.content == one, codes[one], tile) for one in present}
+        codes = {one: model.style(region_sample(style, regions.style, one)) for one in present}
+        known = {one: _measure(model, pixels, regions.content == one, codes[one], tile) for one in present}
     except (RuntimeError, MemoryError) as error:
         if not runtime.is_out_of_memory(error):
             raise
@@ -231,30 +229,29 @@ class _ByRegion(TransformModel):
         self.receptive, self.multiple, self.minimum = max(model.receptive, SOFT), model.multiple, model.minimum
         self.pixel_bytes, self.fallback = 2 * model.pixel_bytes, model.fallback
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> Self:
+    def to(self, device: Any, dtype: Any) -> Self:
         self.model.to(device, dtype)
-        self.device, self.dtype = device, dtype
+        self.device, self.dtype = self.model.device, self.model.dtype
         return self
 
-    def __call__(self, images: Tensor, **options: Any) -> Tensor:
-        import torch
-        from torch.nn.functional import avg_pool2d
+    def __call__(self, images: np.ndarray, **options: Any) -> np.ndarray:
+        from genkit.nets.guided import window_mean
 
         height, width = images.shape[2:]
-        labels = images[:, 3:].mul(self.peak).round_()
-        planes = torch.cat([(labels == one).float() for one in self.codes], 1)
-        planes = avg_pool2d(planes, 2 * SOFT + 1, 1, SOFT, count_include_pad=False)  # (1, regions, h, w)
+        labels = np.rint(images[:, 3:] * self.peak)
+        planes = np.concatenate([(labels == one).astype(np.float32) for one in self.codes], 1)
+        planes = window_mean(planes, SOFT, repeated=False)  # (1, regions, h, w)
         whole = extend(self.model, images[:, :3])
-        result = torch.zeros_like(images)
+        result = np.zeros_like(images)
         for index, (one, code) in enumerate(self.codes.items()):
             weights = planes[:, index : index + 1]
-            if bool(weights.any()):
+            if weights.any():
                 painted = self.model.render(whole, code, self.known[one])[..., :height, :width]
-                result[:, :3] += painted.clamp_(0, 1) * weights
+                result[:, :3] += np.clip(painted, 0, 1) * weights
         return result
 
 
-def extend(model: StyleModel, images: Tensor) -> Tensor:
+def extend(model: StyleModel, images: np.ndarray) -> np.ndarray:
     """Images (N, 3, H, W) with mirrored edges below and to the right, at a size that the model takes."""
     from genkit.nets.mirror import reflect
 
@@ -264,14 +261,12 @@ def extend(model: StyleModel, images: Tensor) -> Tensor:
 
 def _measure(
     model: StyleModel, pixels: np.ndarray, mask: np.ndarray, code: Any, tile: int | None
-) -> list[tuple[Tensor, Tensor]]:
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """The statistics that a model wants, of the places of `mask` (H, W) alone; taken in tiles."""
-    import torch
-    from torch.nn.functional import adaptive_avg_pool2d
+    from genkit.pixels.arrays import to_images
+    from genkit.pixels.tiling import choose_tile, spans
 
-    from genkit.pixels.tiling import choose_tile, spans, to_images
-
-    known: list[tuple[Tensor, Tensor]] = []
+    known: list[tuple[np.ndarray, np.ndarray]] = []
     halo = model.receptive
     side = choose_tile(model, halo) if tile is None else tile
     rows, columns = (spans(length, side, halo, 0, model.multiple) for length in pixels.shape[:2])
@@ -280,37 +275,36 @@ def _measure(
         for row in rows:
             for column in columns:
                 area = np.s_[row.read_start : row.read_stop, column.read_start : column.read_stop]
-                images = extend(model, to_images(pixels[area], model.device))
-                own = np.zeros(images.shape[2:], np.float32)
-                inner = np.s_[row.start : row.stop, column.start : column.stop]
+                images = extend(model, to_images(pixels[area]))
+                weights = np.zeros((2, *images.shape[2:]), np.float32)  # of the region, and of the whole
                 top, left = row.start - row.read_start, column.start - column.read_start
-                own[top : top + row.stop - row.start, left : left + column.stop - column.start] = mask[inner]
-                whole = np.zeros_like(own)
-                whole[top : top + row.stop - row.start, left : left + column.stop - column.start] = 1
-                weights = torch.from_numpy(np.stack([own, whole]))[None].to(model.device)
+                inner = np.s_[top : top + row.stop - row.start, left : left + column.stop - column.start]
+                weights[0][inner] = mask[row.start : row.stop, column.start : column.stop]
+                weights[1][inner] = 1
                 for place, features in enumerate(model.measure(index, images, code, known)):
-                    shares = adaptive_avg_pool2d(weights, (features.shape[2], features.shape[3]))[0].flatten(1).double()
-                    flat = features[0].flatten(1).double()
-                    moments = [shares.sum(1), shares @ flat.T, shares @ flat.square().T]
+                    height, width = features.shape[2:]
+                    cells = weights.reshape(2, height, images.shape[2] // height, width, images.shape[3] // width)
+                    shares = cells.mean((2, 4), dtype=np.float64).reshape(2, -1)
+                    flat = features[0].reshape(features.shape[1], -1).astype(np.float64)
+                    moments = [shares.sum(1), shares @ flat.T, shares @ np.square(flat).T]
                     sums[place] = [a + b for a, b in zip(sums[place], moments, strict=True)] if place in sums else moments
         known += [_statistics(sums[place], model) for place in sorted(sums)]
     return known
 
 
-def _statistics(moments: Sequence[Tensor], model: StyleModel) -> tuple[Tensor, Tensor]:
+def _statistics(moments: Sequence[np.ndarray], model: StyleModel) -> tuple[np.ndarray, np.ndarray]:
     """Mean and deviation of the region (row 0), which is held up by the whole picture's (row 1)."""
-    import torch
-
     count, total, squares = moments
-    mean = total / count.clamp_min(1e-9)[:, None]
-    variance = (squares / count.clamp_min(1e-9)[:, None] - mean.square()).clamp_min(0)
-    deviation = (torch.maximum(variance[0], CALM**2 * variance[1]) + model.epsilon).sqrt()
-    return mean[0].float().view(1, -1, 1, 1), deviation.float().view(1, -1, 1, 1)
+    count = np.maximum(count, 1e-9)[:, None]
+    mean = total / count
+    variance = np.maximum(squares / count - np.square(mean), 0)
+    deviation = np.sqrt(np.maximum(variance[0], CALM**2 * variance[1]) + model.epsilon)
+    return tuple(one.astype(np.float32).reshape(1, -1, 1, 1) for one in (mean[0], deviation))  # type: ignore[return-value]
 
 
-def region_sample(style: np.ndarray, labels: np.ndarray, one: int, model: StyleModel) -> Tensor:
+def region_sample(style: np.ndarray, labels: np.ndarray, one: int) -> np.ndarray:
     """A picture (1, 3, h, w) of nothing but one region of the style: its box, the rest filled with mirror images of it."""
-    from genkit.pixels.tiling import to_images
+    from genkit.pixels.arrays import to_images
 
     rows = ((np.arange(style.shape[0]) + 0.5) * labels.shape[0] / style.shape[0]).astype(int)
     columns = ((np.arange(style.shape[1]) + 0.5) * labels.shape[1] / style.shape[1]).astype(int)
@@ -320,7 +314,7 @@ def region_sample(style: np.ndarray, labels: np.ndarray, one: int, model: StyleM
     down, across = np.nonzero(inside.any(1))[0], np.nonzero(inside.any(0))[0]
     box = np.s_[down[0] : down[-1] + 1, across[0] : across[-1] + 1]
     row, column = mirrored(inside[box])
-    return to_images(style[box][row, column], model.device)
+    return to_images(style[box][row, column])
 
 
 def mirrored(inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -166,7 +166,7 @@ def _three(pixels: np.ndarray) -> np.ndarray:
 
 
 def _pixels(images: Tensor, dtype: np.dtype[Any]) -> np.ndarray:
-    from genkit.pixels.tiling import store
+    from genkit.pixels.tensors import store
 
     result = np.empty((*images.shape[2:], 3), dtype)
     store(images[0].detach().float().cpu().clamp(0, 1), result, int(np.iinfo(dtype).max))
@@ -226,7 +226,7 @@ class _Work:
 
     def _images(self, pixels: np.ndarray, width: int, height: int) -> Tensor:
         from genkit.pixels.resample import resize
-        from genkit.pixels.tiling import to_images
+        from genkit.pixels.tensors import to_images
 
         return to_images(resize(pixels, width, height), self._features.device)
 

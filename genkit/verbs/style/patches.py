@@ -93,7 +93,7 @@ def _images(pixels: np.ndarray, height: int, width: int) -> Tensor:
     import torch
 
     from genkit.pixels.resample import resize
-    from genkit.pixels.tiling import to_images
+    from genkit.pixels.tensors import to_images
 
     return to_images(resize(pixels, width, height), torch.device("cpu"))[0].contiguous()
 
@@ -105,7 +105,8 @@ def _surroundings(labels: np.ndarray, count: int, height: int, width: int) -> Te
     from genkit.verbs.style.doodle import soft_masks
 
     planes = soft_masks(labels, count, height, width)
-    return torch.cat([window_mean(planes, radius) for radius in BLURS], 1)[0] / len(BLURS) ** 0.5
+    blurred = [torch.from_numpy(window_mean(planes.numpy(), radius)) for radius in BLURS]
+    return torch.cat(blurred, 1)[0] / len(BLURS) ** 0.5
 
 
 def _begin(level: _Level, generator: torch.Generator) -> _Places:
@@ -225,7 +226,7 @@ def vote(places: _Places, style: Tensor, height: int, width: int, top: int, coun
 
 def _full(height: int, width: int, style: np.ndarray, level: _Level, places: _Places) -> np.ndarray:
     """The result at its own size, of the style's own pixels."""
-    from genkit.pixels.tiling import store
+    from genkit.pixels.tensors import store
     from genkit.verbs.style.photoreal import strips
 
     scale = height / places.row.shape[0], width / places.row.shape[1]

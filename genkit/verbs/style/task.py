@@ -18,8 +18,6 @@ import numpy as np
 from genkit.errors import RunError, UsageError
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from genkit.models.shapes import StyleModel
     from genkit.run.verb import Notify
 
@@ -43,7 +41,7 @@ class Styles:
     pictures: Sequence[np.ndarray]
     shares: Sequence[float] = ()
     size: int | None = None
-    _codes: dict[Any, list[Tensor]] = field(default_factory=dict, repr=False)
+    _codes: dict[Any, list[np.ndarray]] = field(default_factory=dict, repr=False)
     _lock: Any = field(default_factory=threading.Lock, repr=False)
 
     def __post_init__(self) -> None:
@@ -52,28 +50,23 @@ class Styles:
         total = math.fsum(self.shares)
         self.shares = tuple(share / total for share in self.shares)
 
-    def code(self, model: StyleModel, notify: Notify = lambda message: None) -> list[Tensor]:
+    def code(self, model: StyleModel, notify: Notify = lambda message: None) -> list[np.ndarray]:
         """What the network keeps of the styles, mixed; made once for each device and number format.
 
         Raises:
             RunError: out of memory, or a model that fails.
         """
         with self._lock:
-            key = id(model), model.device, model.dtype
+            key = id(model), str(model.device), str(model.dtype)
             if key not in self._codes:
                 self._codes[key] = self._mixed(model, notify)
             return self._codes[key]
 
-    def _mixed(self, model: StyleModel, notify: Notify) -> list[Tensor]:
-        import torch
-
+    def _mixed(self, model: StyleModel, notify: Notify) -> list[np.ndarray]:
         codes = [_encoded(model, fitted(picture, self.size, model.style_side), notify) for picture in self.pictures]
         parts = zip(*codes, strict=True)
-        # a move to another device while they were made must not leave them on two
-        return [
-            sum((share * one.to(model.device) for share, one in zip(self.shares, part, strict=True)), start=torch.zeros(()))
-            for part in parts
-        ]
+        shares = np.array(self.shares, np.float32)
+        return [np.asarray(sum(share * one for share, one in zip(shares, part, strict=True))) for part in parts]
 
 
 @dataclass(frozen=True)
@@ -92,7 +85,7 @@ class StyleOptions:
     paint: Callable[[np.ndarray], np.ndarray] | None = None
     of_model: Mapping[str, Any] = field(default_factory=dict)
 
-    def code(self, model: StyleModel, notify: Notify = lambda message: None) -> list[Tensor]:
+    def code(self, model: StyleModel, notify: Notify = lambda message: None) -> list[np.ndarray]:
         """What the network goes by: the styles, mixed, or one of its own."""
         return self.styles.code(model, notify) if self.styles is not None else model.own_code(self.of_model)
 
@@ -158,7 +151,9 @@ def style(
     return np.repeat(pixels, 3, 2) if pixels.shape[2] == 1 else pixels, alpha
 
 
-def _painted(model: StyleModel, pixels: np.ndarray, code: list[Tensor], options: StyleOptions, notify: Notify) -> np.ndarray:
+def _painted(
+    model: StyleModel, pixels: np.ndarray, code: list[np.ndarray], options: StyleOptions, notify: Notify
+) -> np.ndarray:
     """What the network makes of visible pixels (H, W, 1 or 3), at their size: (H, W, 3)."""
     from genkit.pixels.resample import resize
     from genkit.pixels.shared_statistics import stylize
@@ -195,34 +190,32 @@ def fitted(picture: np.ndarray, size: int | None, most: int) -> np.ndarray:
     return resize(picture, max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
 
 
-def _encoded(model: StyleModel, picture: np.ndarray, notify: Notify) -> list[Tensor]:
+def _encoded(model: StyleModel, picture: np.ndarray, notify: Notify) -> list[np.ndarray]:
     """The code of one style picture; what memory or a half format spoils is made again on the CPU or in float32."""
-    import torch
-
     from genkit import runtime
-    from genkit.pixels.tiling import to_images
+    from genkit.pixels.arrays import to_images
 
     try:
-        with runtime.inference():
-            code = model.style(to_images(picture, model.device).expand(-1, 3, -1, -1))
+        images = to_images(picture)
+        code = model.style(np.repeat(images, 3, 1) if images.shape[1] == 1 else images)
     except (RuntimeError, MemoryError) as error:
         if not runtime.is_out_of_memory(error):
             raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     else:
-        if all(bool(torch.isfinite(part).all()) for part in code):
+        if all(np.isfinite(part).all() for part in code):
             return code
-        if model.dtype == torch.float32:
+        if runtime.dtype_name(model.dtype) == "float32":
             raise RunError("the model gives values that are no numbers", "the weights may be damaged: genkit models verify")
-        notify(f"not-a-number result in {str(model.dtype).removeprefix('torch.')}: going on in float32")
-        model.to(model.device, torch.float32)
+        notify(f"not-a-number result in {runtime.dtype_name(model.dtype)}: going on in float32")
+        model.to(model.device, "float32")
         return _encoded(model, picture, notify)
     # outside the except block, so that the traceback no longer holds the tensors that did not fit
     runtime.release(model.device)
     if not model.fallback or model.device.type == "cpu":
         raise RunError(f"out of memory on {model.device} ({reason})", "a smaller --style-size takes less")
     notify(f"out of memory on {model.device}: going on on the CPU, which is slower")
-    model.to(torch.device("cpu"), torch.float32)
+    model.to("cpu", "float32")
     return _encoded(model, picture, notify)
 
 
@@ -247,19 +240,15 @@ def lay_over(pixels: np.ndarray, styled: np.ndarray, options: StyleOptions) -> n
 
 def _in_colours_of(pixels: np.ndarray, styled: np.ndarray) -> np.ndarray:
     """The lightness of `styled` with the chroma of `pixels`, (h, w, 3) float32 of their range."""
-    import torch
-
-    from genkit import runtime
     from genkit.nets.gamut import fit_gamut
     from genkit.nets.lab import rgb_to_lab
-    from genkit.pixels.tiling import to_images
+    from genkit.pixels.arrays import to_images
 
-    cpu = torch.device("cpu")
-    with runtime.inference():
-        lightness = rgb_to_lab(to_images(styled, cpu))[:, :1]
-        chroma = rgb_to_lab(to_images(pixels, cpu).expand(-1, 3, -1, -1))[:, 1:]
-        mixed = fit_gamut(torch.cat([lightness, chroma], 1))
-        return mixed[0].permute(1, 2, 0).mul(float(np.iinfo(pixels.dtype).max)).numpy()
+    lightness = rgb_to_lab(to_images(styled))[:, :1]
+    colours = to_images(pixels)
+    chroma = rgb_to_lab(np.repeat(colours, 3, 1) if colours.shape[1] == 1 else colours)[:, 1:]
+    mixed = fit_gamut(np.concatenate([lightness, chroma], 1))
+    return mixed[0].transpose(1, 2, 0) * np.float32(np.iinfo(pixels.dtype).max)
 
 
 def _inside(mask: np.ndarray, strip: slice) -> np.ndarray:

@@ -193,8 +193,9 @@ def _at_side(model: TranslateModel, side: int, pixels: np.ndarray, arguments: Ma
 def _in_memory(model: TranslateModel, pixels: np.ndarray, arguments: Mapping[str, Any], notify: Notify) -> np.ndarray:
     """Through a model that takes statistics over the whole picture, at full size wherever that can be."""
     from genkit import runtime
+    from genkit.pixels.arrays import to_images
     from genkit.pixels.resample import fitted, resize
-    from genkit.pixels.tiling import UNKNOWN_HALO, choose_tile, run_tiled, to_images
+    from genkit.pixels.tiling import UNKNOWN_HALO, choose_tile, run_tiled
 
     height, width = pixels.shape[:2]
     room = most_pixels(model)
@@ -216,8 +217,7 @@ def _in_memory(model: TranslateModel, pixels: np.ndarray, arguments: Mapping[str
         notify(f"too large for the free memory at once: made at {copy_width} x {copy_height} and enlarged back")
         return resize(_surely(model, copy, arguments, notify), width, height)
     notify(f"too large for the free memory at once: made in tiles, by the statistics of a copy of {copy_width} x {copy_height}")
-    with runtime.inference():
-        statistics = model.measure(to_images(copy, model.device), **arguments)
+    statistics = model.measure(to_images(copy), **arguments)
     halo = model.receptive if model.receptive is not None else UNKNOWN_HALO
     options = {**arguments, "statistics": statistics}
     return run_tiled(model, pixels, tile=choose_tile(model, halo), options=options, notify=notify)
@@ -249,10 +249,8 @@ def _surely(model: TranslateModel, pixels: np.ndarray, arguments: Mapping[str, A
     # outside the except block, so that the traceback no longer holds the tensors that did not fit
     runtime.release(model.device)
     if model.fallback and model.device.type != "cpu":
-        import torch
-
         notify(f"out of memory on {model.device}: going on on the CPU, which is slower")
-        model.to(torch.device("cpu"), torch.float32)
+        model.to("cpu", "float32")
         return _surely(model, pixels, arguments, notify)
     raise RunError(f"out of memory on {model.device} ({reason})", "close other programs, or give a smaller --work-size")
 
@@ -264,19 +262,17 @@ def _whole(model: TranslateModel, pixels: np.ndarray, arguments: Mapping[str, An
         RunError: the model gives no numbers in float32 either.
     """
     import numpy as np
-    import torch
 
     from genkit import runtime
-    from genkit.pixels.tiling import store, to_images
+    from genkit.pixels.arrays import store, to_images
 
-    with runtime.inference():
-        output = model(to_images(pixels, model.device), **arguments)
-        if not bool(torch.isfinite(output.sum())):
-            if model.dtype == torch.float32:
-                raise RunError("the model gives values that are no numbers", "the weights may be damaged: genkit models verify")
-            notify(f"not-a-number result in {str(model.dtype).removeprefix('torch.')}: going on in float32")
-            model.to(model.device, torch.float32)
-            return _whole(model, pixels, arguments, notify)
-        result = np.empty_like(pixels)
-        store(output[0].clamp(0, 1), result, int(np.iinfo(pixels.dtype).max))
+    output = model(to_images(pixels), **arguments)
+    if not np.isfinite(output.sum()):
+        if runtime.dtype_name(model.dtype) == "float32":
+            raise RunError("the model gives values that are no numbers", "the weights may be damaged: genkit models verify")
+        notify(f"not-a-number result in {runtime.dtype_name(model.dtype)}: going on in float32")
+        model.to(model.device, "float32")
+        return _whole(model, pixels, arguments, notify)
+    result = np.empty_like(pixels)
+    store(output[0], result, int(np.iinfo(pixels.dtype).max))
     return result

@@ -1,0 +1,55 @@
+"""What the shapes that run one network have in common: a runner, wherever it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from genkit import runtime
+from genkit.engine.runner import is_runner
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from genkit.engine.runner import Runner
+
+
+class Running:
+    """`runner` runs the network's functions on arrays. FACTS are the arguments of the constructor that are data, each kept
+    under its own name, so that with another runner the same model can be made of them."""
+
+    FACTS: ClassVar[tuple[str, ...]] = ()
+    runner: Runner
+    network: Any
+
+    def _put(
+        self, network: Any, device: Any, dtype: Any, stages: Mapping[str, Callable[..., Any]], *, whole: bool = False
+    ) -> None:
+        """Take a runner as it is, or put a network of torch into one, with its functions by name."""
+        if is_runner(network):
+            self.runner = network
+        else:
+            from genkit.engine.torch_runner import TorchRunner
+
+            self.runner = TorchRunner(network, stages, device, dtype, whole=whole)
+        self.network = getattr(self.runner, "network", None)
+
+    @property
+    def device(self) -> runtime.Device:
+        return runtime.Device(str(self.runner.device))
+
+    @property
+    def dtype(self) -> str:
+        return runtime.dtype_name(self.runner.dtype)
+
+    def to(self, device: Any, dtype: Any) -> Self:
+        self.runner.to(device, dtype)
+        return self
+
+    def facts(self) -> dict[str, Any]:
+        """The data that, with a runner, makes this model again."""
+        return {name: getattr(self, name) for name in self.FACTS}
+
+    def examples(self) -> dict[str, list[list[np.ndarray]]]:
+        """For each function that another engine may run: arrays to convert it by, and arrays of another size to test it by."""
+        return {}
