@@ -23,6 +23,7 @@ SETTINGS = {
     "model": "name of a model of that verb",
     "device": "auto, cpu, cuda, cuda:N or mps",
     "dtype": "auto, float32, float16 or bfloat16",
+    "engine": "auto, torch or openvino",
     "format": "jpeg, png, webp, tiff, avif, bmp or heif",
     "quality": "a whole number from 1 to 100",
     "max-pixels": "a whole number above 0",
@@ -130,6 +131,8 @@ def check(key: str, value: Any) -> Any:
         right = bool(DEVICE.fullmatch(text))
     elif setting == "dtype":
         right = text in ("auto", "float32", "float16", "bfloat16")
+    elif setting == "engine":
+        right = text in ("auto", "torch", "openvino")
     elif setting == "format":
         right = text.lower() in FORMATS
     if not right:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,8 @@ from genkit.errors import UsageError
 
 if TYPE_CHECKING:
     from genkit.cards import Card
+
+Report = Callable[[str], None]
 
 FAMILIES = {
     "compact": "upscale.compact",
@@ -65,19 +67,37 @@ def family_module(name: str) -> ModuleType:
     return importlib.import_module(f"genkit.models.{FAMILIES[name]}")
 
 
-def load_model(card: Card, files: Mapping[str, Path], device: Any, dtype: Any, *, fallback: bool = False) -> Any:
+def load_model(
+    card: Card,
+    files: Mapping[str, Path],
+    device: Any,
+    dtype: Any,
+    *,
+    fallback: bool = False,
+    engine: str = "torch",
+    report: Report = lambda message: None,
+) -> Any:
     """Load what a card describes from its local files, as a model of its verb's shape (see `models.shapes`), which the caller
     names.
 
-    `fallback` (see `runtime.Runtime`) lets a task go on on the CPU when a GPU runs out of memory.
+    `fallback` and `engine` are as of `runtime.Runtime`; the first lets a task go on on the CPU when a GPU runs out of memory.
 
     Raises:
-        UsageError: an unknown family.
+        UsageError: an unknown family, or an engine that does not run it.
         WeightsError: files that are not what the card says.
     """
-    from genkit import runtime
 
-    model = family_module(card.family).load(card, files, *runtime.as_torch(device, dtype))
+    def in_torch() -> Any:
+        from genkit import runtime
+
+        return family_module(card.family).load(card, files, *runtime.as_torch(device, dtype))
+
+    if engine == "torch":
+        model = in_torch()
+    else:
+        from genkit.models.engines import load_on_engine
+
+        model = load_on_engine(card, files, engine, in_torch, report)
     model.card, model.fallback = card, fallback
     return model
 

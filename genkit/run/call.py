@@ -188,7 +188,8 @@ def obtained(verb: Verb, context: Context, reporter: Reporter) -> Context:
         from genkit import runtime
         from genkit.run.report import fetching
 
-        runtime.choose(context.settings.device, context.settings.dtype, card.dtypes)  # before anything is fetched for it
+        settings = context.settings  # looked at before anything is fetched for it
+        runtime.choose(settings.device, settings.dtype, card.dtypes, settings.engine)
         had, _ = weights.obtain(card, announce=reporter.say, progress=fetching(reporter), accept_licence=run.accept_licence)
     if had is card:
         return context

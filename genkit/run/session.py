@@ -51,7 +51,6 @@ class Session:
         card: Card,
         place: Runtime,
         *,
-        engine: str = "torch",
         accept_licence: bool = False,
         report: Callable[[str], None] = lambda message: None,
         progress: Callable[[str, int, int | None], None] | None = None,
@@ -61,7 +60,7 @@ class Session:
         Raises:
             WeightsError: it cannot be had.
         """
-        key = key_of(card, place, engine)
+        key = key_of(card, place)
         with self._lock:
             entry = self._entries.get(key)
             if entry is None:
@@ -70,7 +69,9 @@ class Session:
 
                 files = resolve(card, announce=report, progress=progress, accept_licence=accept_licence)
                 self._make_room(card.size or UNKNOWN_BYTES, place)
-                model = load_model(card, files, place.device, place.dtype, fallback=place.fallback)
+                model = load_model(
+                    card, files, place.device, place.dtype, fallback=place.fallback, engine=place.engine, report=report
+                )
                 entry = self._entries[key] = _Entry(model, weight_of(model, card))
                 self._make_room(0, place, but=key)
             self._entries.move_to_end(key)
@@ -121,12 +122,15 @@ class Session:
                 del self._entries[key]
 
 
-def key_of(card: Card, place: Runtime, engine: str = "torch") -> Key:
-    return Key(str(card.toml), card.revision, str(place.device), str(place.dtype), engine)
+def key_of(card: Card, place: Runtime) -> Key:
+    return Key(str(card.toml), card.revision, str(place.device), str(place.dtype), place.engine)
 
 
 def weight_of(model: Model, card: Card) -> int:
     """The bytes of a loaded model's tensors where it is one network, else those of its files."""
+    graphs = getattr(getattr(model, "runner", None), "bytes", None)
+    if isinstance(graphs, int):
+        return graphs
     network = getattr(model, "network", None)
     if network is not None and hasattr(network, "parameters"):
         return sum(each.numel() * each.element_size() for each in network.parameters())

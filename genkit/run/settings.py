@@ -48,6 +48,13 @@ _DEVICE = Option(
     "auto (CUDA if there is one, else CPU), cpu, cuda, cuda:N or mps.", metavar="NAME", shown="auto", recorded=False
 )
 _DTYPE = Option("auto (the model's best on the device), float32, float16 or bfloat16.", metavar="NAME", shown="auto")
+_ENGINE = Option(
+    "What runs the network: auto (the quickest that gives torch's numbers), torch or openvino (the CPU).",
+    panel=MODEL,
+    metavar="NAME",
+    shown="auto",
+    recorded=False,
+)
 _OPEN = Option("Open the result when it is made, in the program for such files.", panel=OUTPUT, recorded=False, terminal=True)
 _DRY_RUN = Option("Show the plan, with sizes and time, and do nothing.", panel=REPORT, recorded=False, terminal=True)
 _JSON = Option("One JSON event a line on standard output.", panel=REPORT, recorded=False, terminal=True)
@@ -108,6 +115,7 @@ class PictureRun:
     accept_licence: bool = option(False, _ACCEPT_LICENCE)
     device: str | None = option(None, _DEVICE)
     dtype: str | None = option(None, _DTYPE)
+    engine: str | None = option(None, _ENGINE)
     seed: int = option(0, "Seed, where the model draws noise.", metavar="N", least=0, recorded=False)
     max_pixels: str | None = option(
         None, "Refuse inputs of more pixels than this; M is a million.", metavar="N", shown="100M", recorded=False
@@ -138,6 +146,7 @@ class DrawnRun:
     accept_licence: bool = option(False, _ACCEPT_LICENCE)
     device: str | None = option(None, _DEVICE)
     dtype: str | None = option(None, _DTYPE)
+    engine: str | None = option(None, _ENGINE)
     dry_run: bool = option(False, _DRY_RUN)
     json: bool = option(False, _JSON)
     quiet: bool = option(False, _QUIET)
@@ -165,6 +174,7 @@ class Settings:
 
     device: str
     dtype: str
+    engine: str
     format: str | None
     quality: int | None
     max_pixels: int
@@ -192,6 +202,7 @@ def settings_of(run: Run, verb: str) -> Settings:
     return Settings(
         device=pick(run.device, "device", "auto"),
         dtype=pick(run.dtype, "dtype", "auto"),
+        engine=pick(run.engine, "engine", "auto"),
         format=run.format if names_format(run.name, run.output) else pick(run.format, "format"),
         quality=pick(run.quality, "quality"),
         max_pixels=parse_pixels(pick(getattr(run, "max_pixels", None), "max-pixels", MAX_PIXELS)),

@@ -229,7 +229,7 @@ def load(context: Context, session: Session, reporter: Reporter) -> tuple[Runtim
     from genkit.run.report import fetching
 
     card, settings = context.card, context.settings
-    place = runtime.choose(settings.device, settings.dtype, card.dtypes)  # before anything is fetched for it
+    place = runtime.choose(settings.device, settings.dtype, card.dtypes, settings.engine)  # before anything is fetched for it
     model = session.model(
         card, place, accept_licence=context.run.accept_licence, report=reporter.say, progress=fetching(reporter)
     )

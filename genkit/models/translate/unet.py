@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, leaky_relu, one_hot, pixel_shuffle, pixel_unshuffle
+from torch.nn.functional import interpolate, leaky_relu, pixel_shuffle, pixel_unshuffle
 
 from genkit.models.checkpoints import open_checkpoint
 from genkit.models.translate.recolouring import Recolour
@@ -91,7 +91,8 @@ class UNet(nn.Module):
         if self.domains:
             if codes is None:
                 codes = torch.zeros(len(condition), dtype=torch.long, device=condition.device)
-            condition = torch.cat([condition, one_hot(codes, self.domains + 1)[:, 1:].to(condition)], 1)
+            own = torch.arange(1, self.domains + 1, device=codes.device) == codes[:, None]
+            condition = torch.cat([condition, own.to(condition)], 1)
         values = self.mark(nn.functional.silu(self.code(condition)))[:, :, None, None]
         parts = values.split([width for width in self.marked for _ in range(2)], 1)
         return list(zip(parts[::2], parts[1::2], strict=True))

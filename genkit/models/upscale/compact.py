@@ -47,7 +47,7 @@ class Compact(nn.Module):
             features = layer(features)  # (N, num_feat, H, W), at last (N, 3*scale*scale, H, W)
         # adding a pixel to all the places it is shuffled to is the nearest-neighbour enlargement, at low resolution
         features = features.to(images.dtype)  # autocast in training may have made it a half format
-        features.unflatten(1, (3, -1)).add_(images.unsqueeze(2))
+        features = features + images.repeat_interleave(self.scale**2, 1)  # not in place: a view changed so is lost in a graph
         return nn.functional.pixel_shuffle(features, self.scale)  # (N, 3, scale*H, scale*W)
 
 

@@ -65,6 +65,8 @@ class Transform(Running, TranslateModel):
         return result[..., : height * self.scale, : width * self.scale]
 
     def examples(self) -> dict[str, list[list[np.ndarray]]]:
+        if self._configure is not None:  # each call may change the weights
+            return {}
         step = max(self.multiple, -(-self.minimum // self.multiple) * self.multiple)
         sides = [(-(-96 // step) * step, -(-128 // step) * step), (-(-160 // step) * step, -(-72 // step) * step)]
         if self.square:

@@ -1,0 +1,101 @@
+"""A converted network on OpenVINO: arrays in and out on the CPU, in float32, without torch."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from genkit.runtime import CPU
+
+if TYPE_CHECKING:
+    from genkit.engine.runner import Runner
+
+# exact numbers: some processors would else compute in bfloat16
+PRECISE = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+
+
+@dataclass(frozen=True)
+class Graph:
+    """One converted function: `xml` as the engine reads it, and its constants; `numbers` are the names of the options that come
+    after the arrays, each with what it is where a call does not say."""
+
+    xml: bytes
+    constants: bytes
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    difference: float = 0.0
+
+
+@cache
+def core() -> Any:
+    """The engine itself, once in a process."""
+    import openvino
+
+    return openvino.Core()
+
+
+class OpenVinoRunner:
+    """`graphs` are a network's functions by name. What was not converted (another function, an option that is no number) is run
+    by the same network in torch, which `reference` loads when it is first needed."""
+
+    engine = "openvino"
+    network = None
+
+    def __init__(self, graphs: Mapping[str, Graph], reference: Callable[[], Runner]):
+        self.device, self.dtype = CPU, "float32"
+        self._graphs, self._load = dict(graphs), reference
+        self._compiled: dict[str, Any] = {}
+        self._own = threading.local()  # requests: one must not be used by two threads at once
+        self._lock = threading.Lock()
+        self._reference: Runner | None = None
+        self._streams = 1
+
+    @property
+    def reference(self) -> Runner:
+        """The network in torch."""
+        with self._lock:
+            if self._reference is None:
+                self._reference = self._load()
+            return self._reference
+
+    @property
+    def bytes(self) -> int:
+        return sum(len(graph.constants) for graph in self._graphs.values())
+
+    def to(self, device: Any, dtype: Any) -> None:
+        """Nothing else is to be had here: a model that moves is one of torch."""
+
+    def use_streams(self, count: int) -> None:
+        """Be called by so many threads at once: each gets a share of the cores."""
+        if count != self._streams:
+            self._streams = count
+            self._compiled.clear()
+            self._own = threading.local()
+
+    def run(self, stage: str, *arrays: np.ndarray, **options: Any) -> list[np.ndarray]:
+        graph = self._graphs.get(stage)
+        if graph is None or not set(options) <= set(graph.numbers):
+            return self.reference.run(stage, *arrays, **options)
+        numbers = [np.float32(options.get(name, usual)).reshape(()) for name, usual in graph.numbers.items()]
+        request = self._request(stage)
+        found = request.infer([*(np.ascontiguousarray(each, np.float32) for each in arrays), *numbers], share_inputs=True)
+        return [np.array(each) for each in found.values()]
+
+    def _request(self, stage: str) -> Any:
+        requests = self._own.__dict__.setdefault("requests", {})
+        if stage not in requests:
+            requests[stage] = self._model(stage).create_infer_request()
+        return requests[stage]
+
+    def _model(self, stage: str) -> Any:
+        with self._lock:
+            if stage not in self._compiled:
+                graph = self._graphs[stage]
+                streams = {"NUM_STREAMS": self._streams} if self._streams > 1 else {}
+                model = core().read_model(graph.xml, graph.constants)
+                self._compiled[stage] = core().compile_model(model, "CPU", {**PRECISE, **streams})
+            return self._compiled[stage]

@@ -1,0 +1,119 @@
+"""Converted networks in files: what model they make, the graphs, and those constants that the weights' own file does not hold.
+
+A file is a zip: `model.json`, and for each function `<name>.xml` and `<name>.bin`. Constants that are tensors of the checkpoint
+(nearly all of them) are not written again: `model.json` says which tensor goes where. So the graphs of shipped weights take
+some kilobytes. The identity, a hash of the weights and of what the card says of them, must be the one that was converted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genkit.engine.openvino_runner import Graph
+
+if TYPE_CHECKING:
+    import numpy as np
+
+FORMAT = 1
+SUFFIX = ".graphs"
+SMALLEST = 256  # bytes: smaller constants are written, whatever the checkpoint holds
+
+
+@dataclass(frozen=True)
+class Converted:
+    """`shape` is the class that the model is of, as module:name, `facts` the arguments that make it."""
+
+    identity: str
+    shape: str
+    facts: Mapping[str, Any]
+    graphs: Mapping[str, Graph]
+
+
+def save(path: Path, converted: Converted, state: Mapping[str, np.ndarray]) -> None:
+    """Write it whole or not at all; `state` are the tensors of the checkpoint, float32, that constants may be."""
+    blobs = {each.tobytes(): name for name, each in state.items() if each.nbytes >= SMALLEST}
+    stages: dict[str, Any] = {}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    try:
+        with os.fdopen(descriptor, "wb") as file, zipfile.ZipFile(file, "w") as archive:
+            for stage, graph in converted.graphs.items():
+                pieces, rest = _split(graph.constants, blobs)
+                stages[stage] = {
+                    "pieces": pieces,
+                    "bytes": len(graph.constants),
+                    "numbers": dict(graph.numbers),
+                    "difference": graph.difference,
+                }
+                _add(archive, f"{stage}.xml", graph.xml)
+                _add(archive, f"{stage}.bin", rest)
+            facts = {"format": FORMAT, "identity": converted.identity, "shape": converted.shape, "facts": dict(converted.facts)}
+            _add(archive, "model.json", json.dumps({**facts, "stages": stages}).encode())
+        Path(name).chmod(0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def load(path: Path, identity: str, state: Any = dict) -> Converted | None:
+    """Read it; None where it is of other weights, of another format or damaged. `state()` gives the checkpoint's tensors."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            told = json.loads(archive.read("model.json"))
+            if told.get("format") != FORMAT or told.get("identity") != identity:
+                return None
+            tensors = state() if any(each["pieces"] for each in told["stages"].values()) else {}
+            graphs = {}
+            for stage, each in told["stages"].items():
+                constants = _joined(each["pieces"], archive.read(f"{stage}.bin"), each["bytes"], tensors)
+                graphs[stage] = Graph(archive.read(f"{stage}.xml"), constants, each["numbers"], each["difference"])
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+        return None
+    return Converted(told["identity"], told["shape"], told["facts"], graphs)
+
+
+def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
+    # no date: the same network is the same file
+    kind = zipfile.ZIP_DEFLATED if len(data) < 1 << 22 else zipfile.ZIP_STORED
+    archive.writestr(zipfile.ZipInfo(name), data, kind)
+
+
+def _split(constants: bytes, blobs: Mapping[bytes, str]) -> tuple[list[tuple[int, str]], bytes]:
+    """Where tensors of the checkpoint stand, as (offset, name), and the rest of the bytes one after another."""
+    taken: list[tuple[int, int, str]] = []
+    for blob, name in blobs.items():
+        at = constants.find(blob)
+        while at >= 0:
+            taken.append((at, at + len(blob), name))
+            at = constants.find(blob, at + len(blob))
+    pieces, rest, reached = [], [], 0
+    for start, stop, name in sorted(taken):
+        if start >= reached:
+            rest.append(constants[reached:start])
+            pieces.append((start, name))
+            reached = stop
+    return pieces, b"".join([*rest, constants[reached:]])
+
+
+def _joined(pieces: list[tuple[int, str]], rest: bytes, length: int, state: Mapping[str, np.ndarray]) -> bytes:
+    if not pieces:
+        return rest
+    whole, reached = bytearray(length), 0
+    left = memoryview(rest)
+    for start, name in pieces:
+        whole[reached:start], left = left[: start - reached], left[start - reached :]
+        blob = state[name].tobytes()
+        whole[start : start + len(blob)] = blob
+        reached = start + len(blob)
+    whole[reached:] = left
+    if len(whole) != length:
+        raise ValueError("constants that do not fit")
+    return bytes(whole)
