@@ -178,6 +178,13 @@ def list_devices() -> list[dict[str, Any]]:
     return devices
 
 
+def cores() -> int:
+    """How many processors this process may use at once; OMP_NUM_THREADS bounds it, as it does for torch."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return min(allowed, int(asked)) if asked.isdecimal() and int(asked) else allowed
+
+
 def bearable_bytes(device: Device | torch.device) -> int:
     """How large weights may be that a hint names for a device: what its free memory bears; on a CPU half of that, and no more
     than `CORE_BYTES` a core, since larger ones take hours there."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genkit.runtime import CPU
+from genkit.runtime import CPU, cores
 
 if TYPE_CHECKING:
     from genkit.engine.runner import Runner
@@ -69,8 +69,8 @@ class OpenVinoRunner:
     def to(self, device: Any, dtype: Any) -> None:
         """Nothing else is to be had here: a model that moves is one of torch."""
 
-    def use_streams(self, count: int) -> None:
-        """Be called by so many threads at once: each gets a share of the cores."""
+    def share(self, count: int) -> None:
+        """Be called by so many threads at once: each has a stream with its part of the cores."""
         if count != self._streams:
             self._streams = count
             self._compiled.clear()
@@ -95,7 +95,7 @@ class OpenVinoRunner:
         with self._lock:
             if stage not in self._compiled:
                 graph = self._graphs[stage]
-                streams = {"NUM_STREAMS": self._streams} if self._streams > 1 else {}
+                streams = {"NUM_STREAMS": self._streams, "INFERENCE_NUM_THREADS": cores()}
                 model = core().read_model(graph.xml, graph.constants)
                 self._compiled[stage] = core().compile_model(model, "CPU", {**PRECISE, **streams})
             return self._compiled[stage]

@@ -19,6 +19,10 @@ class Runner(Protocol):
         """Move all of it, as after a GPU ran out of memory or of numbers."""
         ...
 
+    def share(self, count: int) -> None:
+        """Be called by so many threads at once, each of which gets its part of the cores."""
+        ...
+
     def run(self, stage: str, *arrays: np.ndarray, **options: Any) -> list[np.ndarray]:
         """What one of its functions gives for float32 arrays: float32 arrays of the caller's own."""
         ...

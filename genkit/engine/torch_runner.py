@@ -32,6 +32,10 @@ class TorchRunner:
         if isinstance(self.network, nn.Module):
             self.network.to(memory_format=torch.channels_last)
 
+    def share(self, count: int) -> None:
+        """The threads of one convolution meet after each layer: one that shares its core with others keeps all waiting."""
+        torch.set_num_threads(max(1, runtime.cores() // count))
+
     def run(self, stage: str, *arrays: np.ndarray, **options: Any) -> list[np.ndarray]:
         """What a stage gives for float32 arrays: float32 arrays."""
         with torch.inference_mode():

@@ -200,7 +200,8 @@ class PictureWork(Work):
 
     def __init__(self, verb: PictureVerb, context: Context, reporter: Reporter, session: Session, plan: Plan, memory: bool):
         super().__init__(verb, context, reporter, session)
-        self._items, self._memory, self._threads = plan.items, memory, 0
+        self._items, self._memory = plan.items, memory
+        self._shared: list[Any] = []  # runners that several workers call at once
         self._files = {name: self.facts(name, path) for name, path in context.files.items()}
 
     def read(self, item: Item) -> Any:
@@ -250,10 +251,9 @@ class PictureWork(Work):
 
         The threads of one convolution meet after each layer: one that shares its core with an encoder keeps all waiting.
         """
-        if place.device.type != "cpu":
+        runner = getattr(model, "runner", None)
+        if place.device.type != "cpu" or runner is None:
             return 1
-        import torch
-
         if self.verb.works:  # one optimisation alone takes as much memory as there is to be had
             return 1
         if model.stochastic:  # a pipeline that draws noise keeps the step it is at, for one picture
@@ -263,21 +263,18 @@ class PictureWork(Work):
 
         from genkit import runtime
 
-        threads = torch.get_num_threads()
         tile_bytes = LARGE_TILE**2 * model.pixel_bytes or 1
         room = int(0.8 * runtime.free_memory(place.device) // tile_bytes)
-        workers = min(threads, MOST_WORKERS, len(self._items) // PICTURES_A_WORKER, room)
+        workers = min(runtime.cores(), MOST_WORKERS, len(self._items) // PICTURES_A_WORKER, room)
         if workers > 1:
-            self._threads = threads
-            torch.set_num_threads(max(1, threads // workers))
+            self._shared.append(runner)
+            runner.share(workers)
         return max(1, workers)
 
     def close(self) -> None:
         """Give back what `prepare` took from the rest of the process."""
-        if self._threads:
-            import torch
-
-            torch.set_num_threads(self._threads)
+        for runner in self._shared:
+            runner.share(1)
 
     def write(self, item: Item, result: _Loaded) -> dict[str, Any]:
         self.write_beside(item, result.brought)

@@ -95,6 +95,11 @@ class Translate(Transform):
             sides = [(self.side, self.side)] * 2
         return {"run": [[2 * example_picture(height, width, self.channels_in) - 1] for height, width in sides]}
 
+    @property
+    def numbers(self) -> dict[str, float]:
+        """The options that are numbers, each as it is where a call does not say."""
+        return {"domain": -1} if self.domains else {}
+
     def _wanted(self, domain: int | None) -> dict[str, Any]:
         return {"domain": -1 if domain is None else domain} if self.domains else {}
 

@@ -13,13 +13,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from genkit.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 BANDS = (15.0, 40.0, 65.0, 90.0)  # centres in L; a pixel between two belongs to both in proportion
 PRIOR = 0.05  # of all pixels: what the whole picture's statistics weigh in each band
@@ -33,8 +31,8 @@ GREY = 1.5  # mean chroma below which a reference has no palette to give
 class Palette:
     """`means` (bands, 2) and `covariances` (bands, 2, 2) of ab."""
 
-    means: Tensor
-    covariances: Tensor
+    means: np.ndarray
+    covariances: np.ndarray
 
     @classmethod
     def of(cls, pixels: np.ndarray, alpha: np.ndarray | None, name: str) -> Palette:
@@ -50,59 +48,63 @@ class Palette:
         height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
         if pixels.shape[2] == 3:
             small = resize(pixels, width, height).astype(np.float32) / np.iinfo(pixels.dtype).max
-            lab = rgb_to_lab(torch.from_numpy(small).permute(2, 0, 1)[None])
-            cover = torch.ones(1, 1, height, width)
+            lab = rgb_to_lab(np.ascontiguousarray(small.transpose(2, 0, 1))[None])
+            cover = np.ones((1, 1, height, width), np.float32)
             if alpha is not None:
                 visible = resize(alpha[..., None], width, height)[..., 0] / np.float32(np.iinfo(alpha.dtype).max)
-                cover = torch.from_numpy(visible.astype(np.float32))[None, None]
-            if float((lab[:, 1:].norm(dim=1, keepdim=True) * cover).sum() / cover.sum().clamp_min(1)) >= GREY:
+                cover = visible.astype(np.float32)[None, None]
+            chroma = np.linalg.norm(lab[:, 1:], axis=1, keepdims=True)
+            if float((chroma * cover).sum() / max(1.0, float(cover.sum()))) >= GREY:
                 return cls(*_statistics(lab[:, :1], lab[:, 1:], cover))
         raise UsageError(f"{name}: has no colours to take a palette from", "give a picture in colour")
 
-    def apply(self, lightness_map: np.ndarray, chroma: np.ndarray) -> np.ndarray:
+    def apply(self, lightness: np.ndarray, ab: np.ndarray) -> np.ndarray:
         """ab (1, 2, h, w) at L (1, 1, h, w) with this palette."""
-        lightness, ab = torch.from_numpy(lightness_map), torch.from_numpy(chroma)
-        means, covariances = _statistics(lightness, ab, torch.ones_like(lightness))
+        means, covariances = _statistics(lightness, ab, np.ones_like(lightness))
         shares = _shares(lightness)
-        result = torch.zeros_like(ab)
+        result = np.zeros_like(ab)
         for band in range(len(BANDS)):
             matrix = _transport(covariances[band], self.covariances[band])
-            moved = torch.einsum("rc,nchw->nrhw", matrix, ab - means[band].view(1, 2, 1, 1))
-            result += shares[:, band : band + 1] * (moved + self.means[band].view(1, 2, 1, 1))
-        return result.numpy()
+            moved = np.einsum("rc,nchw->nrhw", matrix, ab - means[band].reshape(1, 2, 1, 1))
+            result += shares[:, band : band + 1] * (moved + self.means[band].reshape(1, 2, 1, 1))
+        return result
 
 
-def _shares(lightness: Tensor, centres: Sequence[float] = BANDS) -> Tensor:
+def _shares(lightness: np.ndarray, centres: Sequence[float] = BANDS) -> np.ndarray:
     """How much of each pixel belongs to each band (N, bands, H, W): they sum to one."""
-    centre = lightness.new_tensor(centres)
-    place = (lightness - centre[0]) / (centre[1] - centre[0])  # the centres are evenly spaced
-    places = torch.arange(len(centres)).to(lightness).view(1, -1, 1, 1)
-    return (1 - (place.clamp(0, len(centres) - 1) - places).abs()).clamp_min(0)
+    place = (lightness - np.float32(centres[0])) / np.float32(centres[1] - centres[0])  # the centres are evenly spaced
+    places = np.arange(len(centres), dtype=np.float32).reshape(1, -1, 1, 1)
+    return np.maximum(1 - np.abs(np.clip(place, 0, len(centres) - 1) - places), 0)
 
 
-def _statistics(lightness: Tensor, ab: Tensor, cover: Tensor) -> tuple[Tensor, Tensor]:
-    values = ab[0].flatten(1).double()  # (2, M)
-    every = cover.flatten().double()
-    shares = _shares(lightness)[0].flatten(1).double() * every  # (bands, M)
-    weights = shares + PRIOR * shares.sum().clamp_min(1e-9) * every / every.sum().clamp_min(1e-9)
-    weights = weights / weights.sum(1, keepdim=True).clamp_min(1e-9)
+def _statistics(lightness: np.ndarray, ab: np.ndarray, cover: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    values = ab[0].reshape(2, -1).astype(np.float64)  # (2, M)
+    every = cover.ravel().astype(np.float64)
+    shares = _shares(lightness)[0].reshape(len(BANDS), -1).astype(np.float64) * every  # (bands, M)
+    weights = shares + PRIOR * max(1e-9, shares.sum()) * every / max(1e-9, every.sum())
+    weights = weights / np.maximum(weights.sum(1, keepdims=True), 1e-9)
     means = weights @ values.T  # (bands, 2)
     from_mean = values.T[None] - means[:, None]  # (bands, M, 2)
-    covariances = torch.einsum("bm,bmr,bmc->brc", weights, from_mean, from_mean)
-    return means.float(), covariances.float()
+    covariances = np.einsum("bm,bmr,bmc->brc", weights, from_mean, from_mean)
+    return means.astype(np.float32), covariances.astype(np.float32)
 
 
-def _transport(source: Tensor, target: Tensor) -> Tensor:
+def _transport(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """The linear Monge-Kantorovich map between two covariances (2, 2), its gain held."""
-    eye = torch.eye(2) * NOISE
+    eye = np.eye(2, dtype=np.float32) * np.float32(NOISE)
     root = _root(source + eye)
-    inverse = torch.linalg.inv(root)
-    matrix = inverse @ _root(root @ (target + eye) @ root) @ inverse
-    values, vectors = torch.linalg.eigh((matrix + matrix.T) / 2)
-    return vectors @ torch.diag(values.clamp(0, LARGEST_GAIN)) @ vectors.T
+    inverse = np.linalg.inv(root)
+    return _with_values(
+        inverse @ _root(root @ (target + eye) @ root) @ inverse, lambda values: np.clip(values, 0, LARGEST_GAIN)
+    )
 
 
-def _root(matrix: Tensor) -> Tensor:
+def _root(matrix: np.ndarray) -> np.ndarray:
     """The symmetric square root of a symmetric positive matrix."""
-    values, vectors = torch.linalg.eigh((matrix + matrix.T) / 2)
-    return vectors @ torch.diag(values.clamp_min(0).sqrt()) @ vectors.T
+    return _with_values(matrix, lambda values: np.sqrt(np.maximum(values, 0)))
+
+
+def _with_values(matrix: np.ndarray, change: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """A symmetric matrix with other eigenvalues."""
+    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    return vectors @ np.diag(change(values)) @ vectors.T

@@ -9,12 +9,12 @@ network's answer stays; thin holes, which it fills well, cost nothing.
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from genkit.pixels import exemplar
 from genkit.pixels.holes import Box, box_of, depth_of
 from genkit.pixels.resample import resize
 from genkit.pixels.transparency import bleed
+from genkit.runtime import cores
 
 THIN = 16  # pixels: a thinner hole keeps what the network gave
 NEAREST, FARTHEST = 64, 320  # how far around a hole texture is looked for, in pixels: half as far as it is thick, within these
@@ -69,7 +69,7 @@ def _fill(pixels: np.ndarray, unknown: np.ndarray, hole: np.ndarray, thick: int,
     share = np.full(hole.shape, strength, np.float32) if strength is not None else lacking(guided, unknown, hole)
     if not (share[hole] > 0).any():
         return
-    painted = exemplar.synthesise(guided, unknown, hole, thick, seed, torch.get_num_threads())
+    painted = exemplar.synthesise(guided, unknown, hole, thick, seed, cores())
     if painted is None:
         return
     mixed = (guided + (painted - guided) * share[..., None])[hole][:, : pixels.shape[2]] * scale
