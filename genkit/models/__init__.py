@@ -30,6 +30,7 @@ FAMILIES = {
     "ddcolor": "colorize.ddcolor",
     "vgg19": "style.vgg19",
     "u2net": "cutout.u2net",
+    "birefnet": "cutout.birefnet",
     "cyclegan": "translate.cyclegan",
     "pix2pix": "translate.pix2pix",
     "animegan2": "translate.animegan2",

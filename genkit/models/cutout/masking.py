@@ -57,5 +57,9 @@ class Mask(MaskModel):
 
 def brightest_is_one(images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
     """(N, 3, H, W) in [0, 1], each divided by its brightest number, then normalised by channel."""
-    brightest = images.amax((1, 2, 3), keepdim=True).clamp_min(1e-6)
-    return (images / brightest - images.new_tensor(mean)[:, None, None]) / images.new_tensor(std)[:, None, None]
+    return normalised(images / images.amax((1, 2, 3), keepdim=True).clamp_min(1e-6), mean, std)
+
+
+def normalised(images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
+    """(N, 3, H, W), each channel less its mean, over its standard deviation."""
+    return (images - images.new_tensor(mean)[:, None, None]) / images.new_tensor(std)[:, None, None]
