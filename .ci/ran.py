@@ -24,6 +24,7 @@ TESTED: dict[str, str | None] = {
     "whisper": None,  # as is its library
     "vgg19": "test_task_optimize.py",
     **dict.fromkeys(("hibari", "kokoro_onnx", "piper"), "test_family_onnx_voices.py"),
+    **dict.fromkeys(("clipseg", "sam3"), "test_family_finders.py"),
     **dict.fromkeys(("bark", "fastspeech2", "speecht5", "vits"), "test_family_voices.py"),
 }
 

@@ -50,6 +50,8 @@ FAMILIES = {
     "piper": "tts.piper",
     "hibari": "tts.hibari",
     "kokoro_onnx": "tts.kokoro_onnx",
+    "clipseg": "mask.clipseg",
+    "sam3": "mask.sam3",
     "lpips": "measure.lpips",
     "distill_mos": "measure.distill_mos",
     "whisper": "measure.whisper",

@@ -67,7 +67,7 @@ class Style(StyleDeclaration):
 
     def names_file(self, name: str) -> bool:
         if name == "mask":
-            return not mask_words.is_word(self.mask)
+            return mask_words.names_file(self.mask, self.mask_model)
         if name != "start":
             return True
         from pathlib import Path
@@ -173,7 +173,7 @@ class Style(StyleDeclaration):
                 context.notify(note)
             mask = masks.from_picture(given.pixels, given.alpha, size, given.name)
             options = replace(options, mask=mask)
-        elif mask_words.is_word(self.mask):
+        elif mask_words.is_word(self.mask, self.mask_model):
             options = replace(options, mask=self._named(picture, context))
         if self.optimizes or self.photoreal or self.semantic is not None:
             options = replace(options, paint=methods.Painter(self, model, options, context, picture))
