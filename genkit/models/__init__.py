@@ -53,6 +53,7 @@ FAMILIES = {
     "clipseg": "mask.clipseg",
     "sam3": "mask.sam3",
     "lpips": "measure.lpips",
+    "inception": "measure.inception",
     "distill_mos": "measure.distill_mos",
     "whisper": "measure.whisper",
 }  # name: module, in the order in which they are asked to recognise a checkpoint: ours first
