@@ -35,6 +35,8 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
             value.normal_(std=0.2)
         if name.endswith("running_var"):
             value.uniform_(0.3, 1)
+        if name.startswith("Mixed_7c") and name.endswith("bn.weight"):
+            value.fill_(200)  # or the features are next to nothing
     path = tmp_path_factory.mktemp("inception") / "pt_inception.pth"
     torch.save(network.state_dict(), path)
     return path
@@ -111,7 +113,7 @@ def test_eval_gan_prints_fid_where_the_weights_are_here(
     head, real, drawn, protocol = done.out.splitlines()
     end = head.index(" FID") + len(" FID")  # columns of numbers end below the last letter of their heading
     found = [float(line[:end].split()[-1]) for line in (real, drawn)]
-    assert 0 <= found[0] < found[1]  # of two sets of noise, hardly anything
+    assert 0 < found[0] < found[1]
     assert "FID: the Fréchet distance by features of Inception-v3" in protocol
 
 

@@ -31,6 +31,7 @@ FAMILIES = {
     "vgg19": "style.vgg19",
     "u2net": "cutout.u2net",
     "birefnet": "cutout.birefnet",
+    "migan": "inpaint.migan",
     "cyclegan": "translate.cyclegan",
     "pix2pix": "translate.pix2pix",
     "animegan2": "translate.animegan2",
