@@ -117,9 +117,11 @@ class Style(StyleDeclaration):
         from genkit.verbs.style import task
 
         if "own_style" in card.can:
+            own = next((each for each in card.options if each.name == "style"), None)
+            several = f"has {len(own.choices)} styles of its own (-O style=NAME; genkit models info {card.name})" if own else ""
             for each, _ in given(self):
                 if each.name in OF_STYLES:
-                    ability.need(card, "any_style", each.flag)
+                    ability.need(card, "any_style", each.flag, reason=several)
         elif not self.style:
             able = ability.able("style", "own_style")
             way_out = f", or take a model of one style: {', '.join(able)}" if able else ""
