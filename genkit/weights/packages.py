@@ -23,7 +23,8 @@ _shared: ContextVar[dict[Package, Path] | None] = ContextVar("shared", default=N
 @contextmanager
 def sharing_archives() -> Iterator[None]:
     """Fetch an archive once for all models that are taken from it while this is open; it is deleted at the end."""
-    token = _shared.set(kept := {})
+    kept: dict[Package, Path] = {}
+    token = _shared.set(kept)
     try:
         yield
     finally:
