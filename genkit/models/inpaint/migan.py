@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from genkit.cards import Card
 
 SIZE = 512
-BLENDED = 4  # pixels that the hole is larger by: the three of the blending, and what smaller crops lose by being enlarged
+BLENDED = 3  # pixels that the hole is larger by; measured: nothing of what lies under the mask then shows
 DTYPES = ("float32",)
 
 
