@@ -40,11 +40,10 @@ def card(home: Path, hub: FakeHub, like: str, folder: Path) -> str:
     lines = [
         line
         for line in published.toml.read_text(encoding="utf-8").splitlines()
-        if not line.startswith(("aliases", "recommended", "gated", "size = 352"))
+        if not line.startswith(("aliases", "recommended", "gated", "commercial", "size = 352"))
     ]
     text = "\n".join(lines).replace(f'name = "{like}"', f'name = "tiny-{like}"\ncommercial = true')
-    text = text.replace("commercial = true\ncommercial", "commercial").replace(published.hub.repo, f"maker/{like}")
-    text = text.replace(published.hub.revision, COMMIT).replace('licence = "Apache-2.0"\ncommercial = true', 'licence = "A"')
+    text = text.replace(published.hub.repo, f"maker/{like}").replace(published.hub.revision, COMMIT)
     text = text.replace("[params]", "[params]\nsize = 32")
     place = home / "cards" / "mask"
     place.mkdir(parents=True, exist_ok=True)
