@@ -21,9 +21,11 @@ TESTED: dict[str, str | None] = {
     "diffusers for txt2img": "test_family_diffusers_drawing.py",
     "distill_mos": "test_instruments.py",
     "lpips": "test_instruments.py",
+    "inception": "test_evaluate_fid.py",
     "whisper": None,  # as is its library
     "vgg19": "test_task_optimize.py",
     **dict.fromkeys(("hibari", "kokoro_onnx", "piper"), "test_family_onnx_voices.py"),
+    **dict.fromkeys(("clipseg", "sam3"), "test_family_finders.py"),
     **dict.fromkeys(("bark", "fastspeech2", "speecht5", "vits"), "test_family_voices.py"),
 }
 

@@ -189,8 +189,8 @@ def inpaint(
     is transparent in it as black; one of another size must have the picture's proportions. It is drawn on the picture as it is
     shown: upright, whichever way the camera was held.
 
-    mask: White is repainted: one file for all, a folder paired by name, alpha for the input's own transparency, or subject or background for what genkit cutout finds.
-    mask_model: The model of `genkit cutout` that --mask subject and background ask.
+    mask: White is repainted: one file for all, a folder paired by name, alpha for the input's own transparency, subject or background for what genkit cutout finds, or another word for a --mask-model that knows it.
+    mask_model: The model that finds what a word in --mask's place names: of `genkit cutout`, or one that knows any (clipseg).
     mask_color: Repaint what has this colour.
     mask_tolerance: How far from --mask-color, of 255; JPEG files want about 30.
     mask_box: Repaint a rectangle, in pixels or per cent: 10,20,30%,40.
@@ -340,8 +340,8 @@ def style(
     style_size: Bring the shorter side of each style to N pixels: larger gives broader strokes.
     strength: How much style: 0 is the input, 1 all of it.
     keep_colors: Keep the input's colours, and take strokes and light.
-    mask: Style only where it is white: one file for all, a folder paired by name, or subject or background for what genkit cutout finds.
-    mask_model: The model of `genkit cutout` that --mask subject and background ask.
+    mask: Style only where it is white: one file for all, a folder paired by name, subject or background for what genkit cutout finds, or another word for a --mask-model that knows it.
+    mask_model: The model that finds what a word in --mask's place names: of `genkit cutout`, or one that knows any (clipseg).
     tile: Side of the tiles in pixels; 0 takes the whole picture at once. The result is the same.
     work_size: Paint the picture at N pixels on its longer side and enlarge that along its edges: broader strokes.
     method: One pass of a network, or optimisation step by step: minutes.

@@ -547,7 +547,7 @@ def test_what_the_system_refuses_is_no_bug(genkit: Run, monkeypatch: pytest.Monk
 
 def test_an_absent_device_is_named_before_anything_is_fetched(genkit: Run, picture: Save, monkeypatch: pytest.MonkeyPatch):
     picture(Path("a.png"))
-    monkeypatch.setattr("genkit.weights.resolve", lambda *_, **__: pytest.fail("fetched"))
+    monkeypatch.setattr("genkit.weights.obtain", lambda *_, **__: pytest.fail("fetched"))
     assert genkit("upscale", "a.png", "--device", "cuda:99").code == 2
 
 

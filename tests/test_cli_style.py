@@ -269,3 +269,12 @@ def test_from_python(tiny_style: str, picture: Callable[..., Path], painting: Pa
         genkit.style(source, style=painting, strength=9, model=model)
     with pytest.raises(genkit.UsageError, match="--style is missing"):
         genkit.style(source, model=model)
+
+
+def test_a_model_of_several_styles_says_so(genkit: Run, tmp_path: Path) -> None:
+    photo = tmp_path / "photo.png"
+    Image.new("RGB", (20, 16), (200, 40, 30)).save(photo)
+    done = genkit("style", photo, "--model", "magenta-26", "--style", photo)
+    assert done.code == 2
+    assert "--style: magenta-26 has 26 styles of its own (-O style=NAME; genkit models info magenta-26)" in done.err
+    assert "models with it:" in done.err and "genkit-style" in done.err

@@ -162,7 +162,7 @@ def test_a_pipeline_changes_a_picture_as_told(
     from genkit import weights
 
     folder = pipeline_folder("StableDiffusionInstructPix2PixPipeline")
-    monkeypatch.setattr(weights, "resolve", lambda card, **options: {"root": folder})
+    monkeypatch.setattr(weights, "obtain", lambda card, **options: (card, {"root": folder}))
     source = picture(tmp_path / "a.png", 300, 200)
     words = ("translate", source, "--model", "instruct-pix2pix", "--prompt", "make it snow", "--steps", 1, "-O", "safety=no")
     first = genkit(*words, "--image-guidance", 1.2, "--seed", 3)

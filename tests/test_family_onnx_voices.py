@@ -207,7 +207,7 @@ def test_without_onnxruntime_the_line_that_installs_it_is_named(name: str, monke
 @pytest.mark.parametrize(
     "data, message",
     [
-        (b"\x08\x08nothing", "no ONNX voice"),
+        (b"\x08\x08nothing", "no ONNX file that runs"),
         (kokoro_file(), "and not ids"),
         (pitch_alone(), "makes no lh"),
     ],

@@ -32,7 +32,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return SimpleNamespace(card=card)
 
     monkeypatch.setattr(genkit.models, "load_model", load)
-    monkeypatch.setattr(genkit.weights, "resolve", lambda card, **how: {})
+    monkeypatch.setattr(genkit.weights, "obtain", lambda card, **how: (card, {}))
     return names
 
 

@@ -165,3 +165,29 @@ def test_python_loads_it_and_goes_by_its_name(index: FakeHub, tmp_path: Path) ->
             assert model.card.name == OTHER and said() == 1
             assert model(small).size == (24, 18) and said() == 1, "a loaded model is not looked for again"
         assert genkit.upscale(small, model=NAME, device="cpu").size == (24, 18) and said() == 2
+
+
+def test_what_enlarges_a_drawing_is_taken_so_too(index: FakeHub, genkit: Any, tmp_path: Path) -> None:
+    made = tmp_path / "star.png"
+    outcome = genkit("txt2img", "star", "-o", made, "--upscale", NAME, "--steps", 1, "--device", "cpu")
+    assert outcome.code == 0 and f"taking its publisher's other release, {OTHER}" in outcome.err, outcome.err
+    assert weights.state(cards.find(OTHER)) == "cached"
+    with Image.open(made) as opened:
+        assert opened.size == (128, 128)
+
+
+def test_a_training_starts_from_it(index: FakeHub) -> None:
+    from types import SimpleNamespace
+
+    import torch
+
+    from genkit.models.upscale.compact import build
+    from genkit.train.run import start_from
+
+    fresh = build(num_feat=4, num_conv=1, scale=2)
+    job: Any = SimpleNamespace(averaged=["net"], adapt=lambda state: state, modules={"net": fresh})
+    start_from(NAME, job)
+    torch.manual_seed(0)
+    wanted = build(num_feat=4, num_conv=1, scale=2).state_dict()
+    assert all(torch.equal(value, wanted[key]) for key, value in fresh.state_dict().items())
+    assert weights.state(cards.find(NAME)) == "not downloaded" and weights.state(cards.find(OTHER)) == "cached"

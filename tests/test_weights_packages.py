@@ -493,3 +493,47 @@ def test_a_field_that_cannot_be_right_is_named(old: str, new: str, field: str) -
     write_card(text)
     with pytest.raises(WeightsError, match=f": {field} "):
         write_card(text.replace(old, new, 1))
+
+
+def test_an_archive_comes_once_for_several_models(index: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", f"{index.url}/simple")
+    wheel = zipped({"thing/models/net.bin": BODY, "thing/models/net.param": MORE})
+    serve_simple(index, wheel)
+    first = write_card(table(wheel) + file_table("weights", 'member = "thing/models/net.bin"', BODY))
+    second = first.toml.with_name("other-x4.toml")
+    second.write_text(first.toml.read_text().replace("thing-x4", "other-x4").replace("net.bin", "net.param"), encoding="utf-8")
+    text = second.read_text().split("[files.weights]")[0] + file_table("weights", 'member = "thing/models/net.param"', MORE)
+    second.write_text(text, encoding="utf-8")
+    said: list[str] = []
+    with weights.sharing_archives():
+        for name in ("thing-x4", "other-x4"):
+            weights.resolve(cards.find(name), announce=said.append)
+    asked = [path for method, path, _ in index.requests if path.startswith("/files/")]
+    assert (
+        len(asked) == 1 and "fetching" in said[0] and said[1].startswith("other-x4: taken from what came of package Some.Thing")
+    )
+    assert "licence MIT" in said[1]
+    assert not list(cards.cache_folder().rglob("*.whl")), "it is deleted at the end"
+    assert weights.folder_of(cards.find("other-x4")).joinpath("net.param").read_bytes() == MORE
+
+
+def test_a_host_that_said_nothing_is_not_waited_for_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import urllib.error
+    import urllib.request
+    from types import SimpleNamespace
+
+    from genkit.weights import download
+
+    waited: list[str] = []
+
+    def wait(request: urllib.request.Request, timeout: float) -> None:
+        waited.append(request.full_url)
+        raise urllib.error.URLError(TimeoutError("timed out"))
+
+    monkeypatch.setattr(download, "PAUSES_S", (0.0,))
+    monkeypatch.setattr(urllib.request, "build_opener", lambda *handlers: SimpleNamespace(open=wait))
+    for number, reason in enumerate(("timed out", "it did not answer a moment ago")):
+        source = download.Source("net.bin", f"https://silent.example/{number}", None, None)
+        with pytest.raises(WeightsError, match=reason):
+            download.fetch(source, tmp_path / "net.bin")
+    assert waited == ["https://silent.example/0"] * 2, "it was asked again once, and for another file not at all"

@@ -10,6 +10,8 @@ its verb and no other.
 | colorize | `hints` | coloured strokes to go by |
 | | `seed` | another colouring by chance |
 | inpaint | `seed` | another filling by chance: `--seed`, several candidates |
+| cutout | `subject` | the subject of a picture, and what is around it: `--mask subject` |
+| mask | `any_word` | what any word names in it: `--mask sky` |
 | style | `any_style` | the style of a picture that is given |
 | | `own_style` | its one style, with none given |
 | | `features` | features to compare pictures by: optimisation |
@@ -67,6 +69,10 @@ def _is_pipeline(*names: str) -> Rule:
     return lambda card: card.params.get("pipeline") in names
 
 
+def _always(card: Described) -> bool:
+    return True
+
+
 def _is_declared(card: Described) -> bool:
     return False
 
@@ -79,7 +85,8 @@ ABILITIES: Mapping[str, Mapping[str, Rule]] = {
     "upscale": {},
     "colorize": {"hints": _has_param("hints"), "seed": _has_param("stochastic")},
     "inpaint": {"seed": _has_option("steps")},  # what works in steps begins with noise
-    "cutout": {},
+    "cutout": {"subject": _always},
+    "mask": {"any_word": _always},
     "style": {
         "any_style": lambda card: not card.params.get("own_style") and card.family != "vgg19",  # that one paints nothing
         "own_style": _has_param("own_style"),

@@ -196,6 +196,12 @@ def _of_task(card: Card, task: str | None) -> Card:
         raise UsageError(
             f"{card.name} measures, and is no model for {task}", "genkit eval uses it where it is here", code="wrong-task"
         )
+    if card.task == "mask":
+        raise UsageError(
+            f"{card.name} finds what words name, and is no model for {task}",
+            f"--mask WORD --mask-model {card.name}, of genkit inpaint and style",
+            code="wrong-task",
+        )
     raise UsageError(
         f"{card.name} is a model for {card.task}, not for {task}",
         f"use it with genkit {card.task} --model {card.name}, or see genkit models list --task {task}",

@@ -16,12 +16,18 @@ from genkit.cli.measuring import (
     Model,
     cards_of,
     load_methods,
+    notify,
     print_rows,
     progress,
     write_sheet,
 )
 
-DISTANCES: Columns = {"near_ratio": ("near ratio", ".3f"), "frechet": ("Frechet", ".3f"), "kernel": ("kernel", ".3f")}
+DISTANCES: Columns = {
+    "near_ratio": ("near ratio", ".3f"),
+    "fid": ("FID", ".2f"),
+    "frechet": ("Frechet", ".3f"),
+    "kernel": ("kernel", ".3f"),
+}
 
 
 def gan(
@@ -63,19 +69,20 @@ def gan(
     from genkit.errors import UsageError
     from genkit.evaluate import gan as measure
     from genkit.evaluate.distribution import Features as Vectors
+    from genkit.evaluate.fid import inception
     from genkit.evaluate.perceptual import load_perceptual
     from genkit.train.config import config_path, read_config
 
     cards = cards_of("gan", model)
     how_read = dict(read_config(config_path(config, "gan")).data) if config is not None else {}
-    vectors = Vectors(load_perceptual(features))
+    vectors, whole = Vectors(load_perceptual(features)), inception(notify)
     real: Any = None
     rows: list[dict[str, Any]] = []
     nearest: list[Any] = []
     for name, network in load_methods("gan", model, device).items():
         if real is None:
             training, held = measure.read_sets(data, names, network, {**cards[name].params, **how_read})
-            real = measure.RealPictures(vectors, training, held, count, network.device)
+            real = measure.RealPictures(vectors, training, held, count, network.device, whole)
             rows.append(measure.reference(real).row)
         elif network.side != real.training.pixels.shape[1]:
             raise UsageError(f"{name} draws a side of {network.side}: measure models of one side together")
@@ -87,6 +94,7 @@ def gan(
     if sheet is not None:
         write_sheet(sheet, measure.sheet(nearest))
     columns = {
+        "fid": DISTANCES["fid"],
         "frechet": DISTANCES["frechet"],
         "kernel": DISTANCES["kernel"],
         "precision": ("precision", ".3f"),
@@ -94,7 +102,8 @@ def gan(
         "near_ratio": DISTANCES["near_ratio"],
         "copies": ("copies", ".1%"),
     }
-    print_rows(rows, columns, measure.protocol(names is not None, int(rows[0]["pictures"]), truncation, vectors.title), json)
+    told = measure.protocol(names is not None, int(rows[0]["pictures"]), truncation, vectors.title, fid=whole is not None)
+    print_rows(rows, columns, told, json)
 
 
 def txt2img(
@@ -148,12 +157,13 @@ def txt2img(
     from genkit.errors import UsageError
     from genkit.evaluate import txt2img as measure
     from genkit.evaluate.distribution import Features as Vectors
+    from genkit.evaluate.fid import inception
     from genkit.evaluate.perceptual import load_perceptual
     from genkit.train.config import config_path, read_config
     from genkit.train.txt2img.job import selection_of
 
     selection = selection_of(read_config(config_path(config, "txt2img"))) if config is not None else Selection()
-    vectors = Vectors(load_perceptual(features))
+    vectors, whole = Vectors(load_perceptual(features)), inception(notify)
     further = [] if prompts is None else read_names(prompts)
     settings = {key: value for key, value in (("steps", steps), ("guidance", guidance)) if value is not None}
     real: Any = None
@@ -163,7 +173,7 @@ def txt2img(
         side = network.native_size[0]
         if real is None:
             captioned = read_captioned(data, captions, replace(selection, side=side))
-            real = measure.RealPictures(vectors, captioned, count, style, network.device)
+            real = measure.RealPictures(vectors, captioned, count, style, network.device, whole)
             rows.append(measure.reference(real).row)
         elif side != real.pixels.shape[1]:
             raise UsageError(f"{name} draws a side of {side}: measure models of one side together")
@@ -178,4 +188,5 @@ def txt2img(
     if sheet is not None:
         write_sheet(sheet, measure.sheet(pictures))
     columns = {"top1": ("top 1", ".1%"), "top5": ("top 5", ".1%"), **DISTANCES}
-    print_rows(rows, columns, measure.protocol(int(rows[0]["pictures"]), style, seed, vectors.title), json)
+    told = measure.protocol(int(rows[0]["pictures"]), style, seed, vectors.title, fid=whole is not None)
+    print_rows(rows, columns, told, json)

@@ -144,22 +144,31 @@ def pull(
         found += [card for card in cards.all_cards() if is_small(card) and weights.is_allowed(card) and card.origin != "user"]
     found = list({card.name: card for card in found}.values())
     failed: list[str] = []
-    for card in found:
-        try:
-            if weights.local_files(card) is not None:
-                _announce(quiet)(f"{card.name} is here already")
-            with transfer_bar(quiet or json) as progress:
-                had, files = weights.obtain(card, announce=_announce(quiet), progress=progress, accept_licence=accept_licence)
-        except WeightsError as error:
-            if not all_small or error.code == "no-space":
-                raise
-            failed.append(card.name)
-            _announce(False)(error.message if card.name in error.message else f"{card.name}: {error.message}")
-            continue
-        if json:
-            write_event("pulled", model=had.name, files={role: str(path) for role, path in files.items()})
-        else:
-            _paths(files)
+    brought: set[str] = set()
+    with weights.sharing_archives():
+        for card in found:
+            if card.name in brought:  # in another's place
+                continue
+            try:
+                if weights.local_files(card) is not None:
+                    _announce(quiet)(f"{card.name} is here already")
+                with transfer_bar(quiet or json) as progress:
+                    had, files = weights.obtain(
+                        card, announce=_announce(quiet), progress=progress, accept_licence=accept_licence
+                    )
+            except WeightsError as error:
+                if not all_small or error.code == "no-space":
+                    raise
+                failed.append(card.name)
+                _announce(False)(
+                    error.message if error.message.startswith(f"{card.name}:") else f"{card.name}: {error.message}"
+                )
+                continue
+            brought.add(had.name)
+            if json:
+                write_event("pulled", model=had.name, files={role: str(path) for role, path in files.items()})
+            else:
+                _paths(files)
     status = 0 if not failed else 3 if len(failed) == len(found) else 1
     if json:
         write_event("done", done=len(found) - len(failed), failed=len(failed), skipped=0, exit=status)

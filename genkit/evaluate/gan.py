@@ -20,6 +20,7 @@ from genkit.data.pictures import list_pictures
 from genkit.data.squares import chosen_names
 from genkit.errors import UsageError
 from genkit.evaluate.distribution import Features, distances, frechet, kernel_distance, precision_recall
+from genkit.evaluate.fid import WORDS
 from genkit.evaluate.sheets import grid
 from genkit.runtime import inference
 
@@ -43,13 +44,14 @@ class Measured:
 class RealPictures:
     """The real pictures, once, as vectors: `pooled` and `spatial` ones (see `Features`) of training pictures, and how far
     `held` ones (or, without any, training pictures themselves) lie from the nearest training picture; `count` pictures are
-    drawn of a model, as many as there are in each half."""
+    drawn of a model, as many as there are in each half. `inception` gives FID's features (see `fid.inception`)."""
 
     features: Features
     training: LabelledPictures
     held: LabelledPictures | None
     count: int
     device: Any = "cpu"
+    inception: Callable[[np.ndarray, Any], np.ndarray] | None = None
 
     def __post_init__(self) -> None:
         if len(self.training.pixels) < 8:
@@ -64,6 +66,11 @@ class RealPictures:
         else:
             away = self.from_training(opaque(self.held.pixels))
         self.nearest = away.min(1)
+        if self.inception is not None:
+            self.of_first_half = self.inception(self.pictures_at(self.first_half), self.device)
+
+    def pictures_at(self, places: np.ndarray) -> np.ndarray:
+        return opaque(self.training.pixels[places])
 
     def from_training(self, pictures: np.ndarray, spatial: np.ndarray | None = None) -> np.ndarray:
         """The distances (N, M) of pictures, whose `spatial` vectors may be known, from training pictures, as they are or
@@ -72,11 +79,14 @@ class RealPictures:
         mirrored = self.features.spatial(pictures[:, :, ::-1], self.device)
         return np.minimum(distances(straight, self.spatial), distances(mirrored, self.spatial))
 
-    def compare(self, vectors: np.ndarray) -> dict[str, float]:
-        """Vectors (count, D) against the first half."""
+    def compare(self, vectors: np.ndarray, pictures: np.ndarray) -> dict[str, float]:
+        """Pictures (count, side, side, 3) and their pooled vectors (count, D) against the first half."""
         half = self.pooled[self.first_half]
         precision, recall = precision_recall(vectors, half)
-        return {
+        distance = {}
+        if self.inception is not None:
+            distance = {"fid": frechet(self.inception(pictures, self.device), self.of_first_half)}
+        return distance | {
             "frechet": frechet(vectors, half),
             "kernel": 1000 * kernel_distance(vectors, half),
             "precision": precision,
@@ -129,7 +139,8 @@ def drawing(network: SampleModel, classes: Sequence[str], truncation: float) -> 
 
 def reference(real: RealPictures) -> Measured:
     """Real against real: the second half as if a model had drawn it."""
-    row = {"model": "real pictures", "pictures": real.count, **real.compare(real.pooled[real.second_half])}
+    other = real.compare(real.pooled[real.second_half], real.pictures_at(real.second_half))
+    row = {"model": "real pictures", "pictures": real.count, **other}
     return Measured(row | {"near_ratio": 1.0, "copies": CLOSE / 100})
 
 
@@ -157,7 +168,7 @@ def measure(name: str, draw: Draw, labels: Mapping[int, int] | None, real: RealP
     row = {
         "model": name,
         "pictures": len(fake),
-        **real.compare(pooled),
+        **real.compare(pooled, fake),
         "near_ratio": float(np.median(nearest) / max(1e-9, np.median(real.nearest))),
         "copies": float((nearest < np.percentile(real.nearest, CLOSE)).mean()),
     }
@@ -172,7 +183,7 @@ def sheet(pictures: Sequence[tuple[np.ndarray, np.ndarray, float]], columns: int
     return grid(cells, columns, 255)
 
 
-def protocol(held: bool, count: int, truncation: float | None, features: str) -> str:
+def protocol(held: bool, count: int, truncation: float | None, features: str, *, fid: bool = False) -> str:
     other = "held-out pictures" if held else "training pictures from each other"
     drawn = "" if truncation is None else f", truncation {truncation:g}"
     return (
@@ -182,5 +193,5 @@ def protocol(held: bool, count: int, truncation: float | None, features: str) ->
         "one), precision and recall (3 neighbours); the same "
         "averaged over 4 x 4 parts, unit length, for the nearest training picture: near_ratio is the median distance in shares "
         f"of that of {other}, copies the share of drawn pictures nearer than 1 % of those are. Not to be compared with figures "
-        "from other features, such as Inception's"
+        "from other features, such as Inception's" + (f"; {WORDS}" if fid else "")
     )

@@ -19,7 +19,7 @@ from genkit.errors import UsageError, WeightsError
 from genkit.models import load_model
 from genkit.models.style.perceptual import encoder_of
 from genkit.nets import vgg
-from genkit.weights import local_files, read_state_dict, resolve
+from genkit.weights import local_files, obtain, read_state_dict
 
 PUBLISHED, SHIPPED = "vgg19", "genkit-style"
 LAYERS = {PUBLISHED: vgg.LAYERS, SHIPPED: ("stem", "half", "block2")}
@@ -91,8 +91,8 @@ def _whatever_is_here() -> ModelFeatures:
 
 
 def _of_model(card: Card) -> ModelFeatures:
-    files = resolve(card, announce=lambda text: print(text, file=sys.stderr))
-    model = encoder_of(load_model(card, files, torch.device("cpu"), torch.float32))
+    had, files = obtain(card, announce=lambda text: print(text, file=sys.stderr))
+    model = encoder_of(load_model(had, files, torch.device("cpu"), torch.float32))
     if model is None:
         raise UsageError(f"{card.name} has no features to compare pictures by", f"{PUBLISHED} and {SHIPPED} have")
     layers = next((layers for layers in LAYERS.values() if set(layers) <= set(model.layers)), None)

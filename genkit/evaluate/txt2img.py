@@ -16,6 +16,7 @@ from genkit.data.captions import CaptionedPictures
 from genkit.data.labels import opaque
 from genkit.errors import UsageError
 from genkit.evaluate.distribution import Features, distances, frechet, kernel_distance
+from genkit.evaluate.fid import WORDS
 
 if TYPE_CHECKING:
     from genkit.models.shapes import DrawModel
@@ -36,13 +37,14 @@ class Measured:
 @dataclass
 class RealPictures:
     """The pictures of `style` that a network was trained on, once, before white and as vectors (see `Features`); the names of
-    `count` of them are drawn, which are at `own` among them."""
+    `count` of them are drawn, which are at `own` among them. `inception` gives FID's features (see `fid.inception`)."""
 
     features: Features
     pictures: CaptionedPictures
     count: int
     style: str = ""
     device: Any = "cpu"
+    inception: Callable[[np.ndarray, Any], np.ndarray] | None = None
 
     def __post_init__(self) -> None:
         members = self.pictures.of_style(self.style)
@@ -53,6 +55,9 @@ class RealPictures:
         self.pixels = opaque(self.pictures.pixels[members], GROUND)
         self.pooled, self.spatial = self.features.both(self.pixels, self.device)
         self.own = np.searchsorted(members, drawn)
+        self.others = np.delete(np.arange(len(self.pixels)), self.own)
+        if self.inception is not None and len(self.others) > 1:
+            self.of_others = self.inception(self.pixels[self.others], self.device)
 
     @property
     def prompts(self) -> list[str]:
@@ -77,7 +82,7 @@ def ranks(away: np.ndarray, own: np.ndarray) -> np.ndarray:
 def reference(real: RealPictures) -> Measured:
     """Real against real: as many pictures as are drawn, against the others."""
     row = {"model": "real pictures", "pictures": len(real.own), "top1": 1.0, "top5": 1.0, "near_ratio": 1.0}
-    return Measured(row | _set_distances(real, real.pooled[real.own]))
+    return Measured(row | _set_distances(real, real.pooled[real.own], real.pixels[real.own]))
 
 
 def measure(name: str, draw: Draw, real: RealPictures, *, seed: int = 0, batch: int = 32, pairs: int = 0) -> Measured:
@@ -101,19 +106,21 @@ def measure(name: str, draw: Draw, real: RealPictures, *, seed: int = 0, batch: 
         "top1": float((rank == 1).mean()),
         "top5": float((rank <= NEAR).mean()),
         "near_ratio": float(np.median(away.min(1)) / max(1e-9, np.median(among_real.min(1)))),
-        **_set_distances(real, pooled),
+        **_set_distances(real, pooled, fake),
     }
     nearest = np.argsort(away, 1)[:, :2]
     kept = [(prompts[n], fake[n], [real.pixels[near] for near in nearest[n]]) for n in range(min(pairs, len(fake)))]
     return Measured(row, kept)
 
 
-def _set_distances(real: RealPictures, pooled: np.ndarray) -> dict[str, float]:
+def _set_distances(real: RealPictures, pooled: np.ndarray, pictures: np.ndarray) -> dict[str, float]:
     """Against the real pictures that were not asked for, so that the drawn ones do not meet their own."""
-    others = np.delete(real.pooled, real.own, 0)
+    others = real.pooled[real.others]
     if min(len(others), len(pooled)) < 2:
-        return {"frechet": float("nan"), "kernel": float("nan")}
-    return {"frechet": frechet(pooled, others), "kernel": 1000 * kernel_distance(pooled, others)}
+        nothing = {"fid": float("nan")} if real.inception is not None else {}
+        return nothing | {"frechet": float("nan"), "kernel": float("nan")}
+    found = {"fid": frechet(real.inception(pictures, real.device), real.of_others)} if real.inception is not None else {}
+    return found | {"frechet": frechet(pooled, others), "kernel": 1000 * kernel_distance(pooled, others)}
 
 
 def drawing(network: DrawModel, settings: Mapping[str, Any]) -> Draw:
@@ -148,7 +155,7 @@ def sheet(drawn: Sequence[tuple[str, np.ndarray, Sequence[np.ndarray]]], columns
     return np.asarray(paper)
 
 
-def protocol(count: int, style: str, seed: int, features: str) -> str:
+def protocol(count: int, style: str, seed: int, features: str, *, fid: bool = False) -> str:
     what = f" of the style {style!r}" if style else ""
     return (
         f"{count} names{what} that only one training picture has, chosen by a fixed seed, each drawn once with seeds from "
@@ -157,4 +164,5 @@ def protocol(count: int, style: str, seed: int, features: str) -> str:
         "to the nearest training picture, in shares of that of the same real pictures to their nearest other; frechet and "
         "kernel (times 1000): by the same averaged over the picture, against the training pictures that were not asked for, "
         "and so for the real ones asked for. Not to be compared with figures from other features, such as Inception's"
+        + (f"; {WORDS}" if fid else "")
     )

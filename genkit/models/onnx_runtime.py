@@ -1,4 +1,4 @@
-"""ONNX files that are run as they are, by ONNX Runtime, which is an extra: voices whose networks are not rebuilt here."""
+"""ONNX files that are run as they are, by ONNX Runtime, which is an extra: networks that are not rebuilt here."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def open_session(card: Card, files: Mapping[str, Path], device: torch.device, in
     try:
         session = runtime.InferenceSession(str(path), chosen, providers=[*places, "CPUExecutionProvider"])
     except Exception as error:  # a damaged file fails in any way inside onnxruntime, whose errors have no class of their own
-        raise WeightsError(f"{path}: no ONNX voice ({_reason(error)})", "fetch it again", code="damaged") from error
+        raise WeightsError(f"{path}: no ONNX file that runs ({_reason(error)})", "fetch it again", code="damaged") from error
     found = [one.name for one in session.get_inputs()]
     if missing := [one for one in inputs if one not in found]:
         raise WeightsError(
-            f"{path}: no voice of this kind: it takes {', '.join(found)}, and not {', '.join(missing)}", code="damaged"
+            f"{path}: no network of this kind: it takes {', '.join(found)}, and not {', '.join(missing)}", code="damaged"
         )
     return session
 

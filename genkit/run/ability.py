@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # Capability of a card (`Card.can`): what is said of a model without it.
 LACKING = {
     "any_style": "has one style, its own",
+    "any_word": "finds subject and background alone, and no file has that name",
     "candidates": "has one answer for a picture and a mask",
     "classes": "has no classes",
     "control": "follows no pictures",
@@ -32,6 +33,7 @@ LACKING = {
     "safety": "has no safety checker",
     "seed": "draws nothing by chance, so a seed changes nothing",
     "speed": "has one speed",
+    "subject": "finds what words name, and no subject",
     "styles": "is not style-based: it has no layers with a latent each",
     "truncation": "has no truncation",
     "vae": "has no autoencoder that could be another",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from genkit.cards import Card
@@ -64,7 +64,6 @@ def fetch_part(card: Card, reporter: Reporter, *, accept_licence: bool) -> Mappi
         WeightsError: they cannot be had.
     """
     from genkit.run.report import fetching
-    from genkit.weights import resolve
+    from genkit.weights import obtain
 
-    files: Mapping[str, Any] = resolve(card, announce=reporter.say, progress=fetching(reporter), accept_licence=accept_licence)
-    return files
+    return obtain(card, announce=reporter.say, progress=fetching(reporter), accept_licence=accept_licence)[1]

@@ -55,7 +55,8 @@ class Session:
         report: Callable[[str], None] = lambda message: None,
         progress: Callable[[str, int, int | None], None] | None = None,
     ) -> Any:
-        """The model that a card describes on a device, loaded and if need be fetched, unless it is here already.
+        """The model that a card describes on a device, loaded and if need be fetched (its publisher's other release, where
+        that alone is to be had), unless it is here already.
 
         Raises:
             WeightsError: it cannot be had.
@@ -65,12 +66,12 @@ class Session:
             entry = self._entries.get(key)
             if entry is None:
                 from genkit.models import load_model
-                from genkit.weights import resolve
+                from genkit.weights import obtain
 
-                files = resolve(card, announce=report, progress=progress, accept_licence=accept_licence)
+                had, files = obtain(card, announce=report, progress=progress, accept_licence=accept_licence)
                 self._make_room(card.size or UNKNOWN_BYTES, place)
                 model = load_model(
-                    card, files, place.device, place.dtype, fallback=place.fallback, engine=place.engine, report=report
+                    had, files, place.device, place.dtype, fallback=place.fallback, engine=place.engine, report=report
                 )
                 entry = self._entries[key] = _Entry(model, weight_of(model, card))
                 self._make_room(0, place, but=key)

@@ -151,7 +151,7 @@ def start_from(name: str, job: Job) -> None:
     """Copy every tensor of a model, a checkpoint file or a run's `state.pt` whose name and shape fit; say nothing of the rest
     by design: a last layer for another scale starts anew."""
     from genkit.cards import find
-    from genkit.weights import read_state_dict, resolve
+    from genkit.weights import obtain, read_state_dict
 
     path = Path(name)
     if not path.is_file():
@@ -162,7 +162,7 @@ def start_from(name: str, job: Job) -> None:
                 f"train {stage} first (--config {stage} --name {stage}), or start from what ships: --set start=genkit-…",
                 code="missing-input",
             )
-        files = resolve(find(name), announce=lambda text: None)
+        _, files = obtain(find(name), announce=lambda text: None)
         path = files["weights"] if "weights" in files else files[job.averaged[0]]
     first = job.adapt(tensors_of_run(path) or read_state_dict(path))
     fitting = 0

@@ -1,4 +1,4 @@
-"""What `--mask subject` and `--mask background` (`run/mask_words.py`) name in a picture."""
+"""What a word in a mask's place (`run/mask_words.py`) names in a picture."""
 
 from __future__ import annotations
 
@@ -13,12 +13,17 @@ if TYPE_CHECKING:
 
 
 def find(word: str | None, model: str | None, picture: Picture, context: Context) -> MaskPicture:
-    """The subject of a picture, or all around it, by a model of `genkit cutout`.
+    """The subject of a picture, all around it, or what other words name, by a model.
 
     Raises:
         WeightsError: the model cannot be had.
     """
+    from functools import partial
+
     from genkit.pixels.subject import mask_of
 
+    finding = mask_words.model_of(context, model)
+    if word not in mask_words.PLACES:
+        finding = partial(finding, words=word)
     outside = word == mask_words.BACKGROUND
-    return mask_of(mask_words.model_of(context, model), picture.pixels, picture.alpha, outside=outside, called=f"--mask {word}")
+    return mask_of(finding, picture.pixels, picture.alpha, outside=outside, called=f"--mask {word}")

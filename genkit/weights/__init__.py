@@ -9,6 +9,7 @@ from genkit.files import size_text
 from genkit.weights.adopting import adopt, read_any, refuse_taken
 from genkit.weights.choice import Choice, choose, is_allowed
 from genkit.weights.obtaining import at_hand, obtain, other_release
+from genkit.weights.packages import sharing_archives
 from genkit.weights.pinning import is_offline, pinned, settings_of
 from genkit.weights.reading import read_state_dict
 from genkit.weights.resolving import Verdict, local_files, remove, resolve, state, verify
@@ -33,6 +34,7 @@ __all__ = [
     "remove",
     "resolve",
     "settings_of",
+    "sharing_archives",
     "size_text",
     "state",
     "verify",

@@ -32,9 +32,11 @@ READ = 2**18  # small enough that a killed process loses little of what came
 PAUSES_S = (0.5, 1.0, 2.0, 4.0)  # after attempts that brought nothing; an attempt that brought bytes starts the count anew
 LONGEST_PAUSE_S = 30.0
 SPARE_BYTES = 64 * 2**20
+SILENCE_S = 60.0  # for so long nobody waits again for a host that said nothing
 NOBODY = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ECONNREFUSED)
 
 Progress = Callable[[str, int, int | None], None]  # file name, bytes so far, bytes in all
+_silent: dict[str, float] = {}  # hosts that were waited for in vain, and when
 
 
 @dataclass(frozen=True)
@@ -261,6 +263,8 @@ def _pause_or_give_up(error: Exception, source: Source, partial: Path, empty_att
         asked = _whole_number(error.headers.get("Retry-After"))
         pause = max(pause, min(asked or 0, LONGEST_PAUSE_S))
     if empty_attempts > most:
+        if isinstance(getattr(error, "reason", error), TimeoutError):
+            _silent[_host(source.url)] = time.monotonic()
         raise _unreachable(error, source, partial) from error
     time.sleep(pause)
 
@@ -309,6 +313,8 @@ def open_source(
         WeightsError: it is not a safe one, or leads to one that is not. OSError, http.client.HTTPException: it cannot be had.
     """
     refuse_unsafe(source.url, source.name)
+    if time.monotonic() - _silent.get(_host(source.url), -SILENCE_S) < SILENCE_S:
+        raise TimeoutError("it did not answer a moment ago")
     headers = {"User-Agent": "genkit", "Accept-Encoding": "identity", **(source.headers or {}), **(ranges or {})}
     handlers: list[Any] = [_Redirects(source.name)]
     if urlsplit(source.url).hostname in LOOPBACK:

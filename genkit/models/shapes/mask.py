@@ -1,4 +1,5 @@
-"""A picture to where its subject is: what `genkit cutout` runs, and what `--mask subject` stands for."""
+"""A picture to where something is in it: its subject, which `genkit cutout` runs and `--mask subject` stands for, or what words
+name (`--mask sky`)."""
 
 from __future__ import annotations
 
@@ -19,4 +20,19 @@ class MaskModel(PixelModel, Protocol):
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """(N, 3, H, W) to masks (N, 1, H, W), float32 [0, 1]: 1 is the subject, between is what is partly it."""
+        ...
+
+
+class WordMaskModel(PixelModel, Protocol):
+    """`size` as of a `MaskModel`."""
+
+    shape: ClassVar[Shape] = "word_mask"
+    size: int
+
+    def __call__(self, images: Tensor, words: str) -> Tensor:
+        """(N, 3, H, W) to masks (N, 1, H, W), float32 [0, 1] on `device`: 1 is what the words name.
+
+        Raises:
+            UsageError: words that the network does not take.
+        """
         ...

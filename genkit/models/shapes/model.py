@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
 if TYPE_CHECKING:
     from genkit.cards import Card
 
-Shape = Literal["transform", "fill", "mask", "colorize", "style", "translate", "sample", "draw", "speak", "features"]
+Shape = Literal[
+    "transform", "fill", "mask", "word_mask", "colorize", "style", "translate", "sample", "draw", "speak", "features"
+]
 Progress = Callable[[int, int], None]  # steps done, and of how many
 
 

@@ -25,13 +25,13 @@ def load_teacher(name: str) -> Any:
     from genkit.cards import find
     from genkit.models import load_model
     from genkit.models.cutout import u2net
-    from genkit.weights import resolve
+    from genkit.weights import obtain
 
     device = torch.device("cpu")
     path = Path(name)
     if not path.is_file():
-        card = find(name, "cutout")
-        return load_model(card, resolve(card, announce=lambda text: None), device, torch.float32)
+        had, files = obtain(find(name, "cutout"), announce=lambda text: None)
+        return load_model(had, files, device, torch.float32)
     state = u2net.read(path)
     sizes = u2net.recognise(state)
     if sizes is None:

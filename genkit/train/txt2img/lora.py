@@ -162,12 +162,12 @@ def make_job(config: TrainConfig, request: Request, model: str, captions: Path |
     from genkit.cards import find
     from genkit.models import load_model
     from genkit.models.diffusers.draw import Draw
-    from genkit.weights import resolve
+    from genkit.weights import obtain
 
     card = find(model, "txt2img")
     place = runtime.choose("cpu" if request.cpu else "auto", "auto", card.dtypes)
-    files = resolve(card, announce=lambda text: print(text, file=sys.stderr))
-    draw = load_model(card, files, torch.device("cpu"), place.dtype)
+    had, files = obtain(card, announce=lambda text: print(text, file=sys.stderr))
+    draw = load_model(had, files, torch.device("cpu"), place.dtype)
     if not isinstance(draw, Draw):
         raise UsageError(f"{card.name} is no diffusion pipeline", "genkit models list txt2img")
     draw.to(place.device, place.dtype)

@@ -44,8 +44,8 @@ class Inpaint(PictureVerb):
 
     mask: str | None = option(
         None,
-        "White is repainted: one file for all, a folder paired by name, alpha for the input's own transparency, or subject or "
-        "background for what genkit cutout finds.",
+        "White is repainted: one file for all, a folder paired by name, alpha for the input's own transparency, subject or "
+        "background for what genkit cutout finds, or another word for a --mask-model that knows it.",
         panel=MASK,
         metavar="FILE|DIR|WORD",
         shown=False,
@@ -124,7 +124,7 @@ class Inpaint(PictureVerb):
     marks = r"_inpainted(_\d+)?"
 
     def names_file(self, name: str) -> bool:
-        return not (name == "mask" and (self.mask == "alpha" or mask_words.is_word(self.mask)))
+        return name != "mask" or (self.mask != "alpha" and mask_words.names_file(self.mask, self.mask_model))
 
     def recorded(self, context: Context) -> dict[str, Any]:
         grow = {} if self._grow() is None else {"grow": self._grow()}  # a number, as recipes of former versions have it
@@ -187,7 +187,7 @@ class Inpaint(PictureVerb):
         given = masks.MaskPicture(drawn.pixels, drawn.alpha, str(context.files["mask"])) if drawn else None
         if given is not None and (note := mask_kinds.judge(given, WAY_OUT)):
             context.notify(note)
-        if mask_words.is_word(self.mask):
+        if mask_words.is_word(self.mask, self.mask_model):
             given = named_masks.find(self.mask, self.mask_model, picture, context)
         pixels, alpha, mask = masks.lay_out(rule, picture.pixels, picture.alpha, given)
         if not mask.any():

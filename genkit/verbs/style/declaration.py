@@ -55,8 +55,8 @@ class StyleDeclaration(PictureVerb):
     keep_colors: bool = option(False, "Keep the input's colours, and take strokes and light.", panel=RESULT)
     mask: str | None = option(
         None,
-        "Style only where it is white: one file for all, a folder paired by name, or subject or background for what genkit "
-        "cutout finds.",
+        "Style only where it is white: one file for all, a folder paired by name, subject or background for what genkit "
+        "cutout finds, or another word for a --mask-model that knows it.",
         panel=RESULT,
         metavar="FILE|DIR|WORD",
         shown=False,

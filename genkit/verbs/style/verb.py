@@ -67,7 +67,7 @@ class Style(StyleDeclaration):
 
     def names_file(self, name: str) -> bool:
         if name == "mask":
-            return not mask_words.is_word(self.mask)
+            return mask_words.names_file(self.mask, self.mask_model)
         if name != "start":
             return True
         from pathlib import Path
@@ -117,9 +117,11 @@ class Style(StyleDeclaration):
         from genkit.verbs.style import task
 
         if "own_style" in card.can:
+            own = next((each for each in card.options if each.name == "style"), None)
+            several = f"has {len(own.choices)} styles of its own (-O style=NAME; genkit models info {card.name})" if own else ""
             for each, _ in given(self):
                 if each.name in OF_STYLES:
-                    ability.need(card, "any_style", each.flag)
+                    ability.need(card, "any_style", each.flag, reason=several)
         elif not self.style:
             able = ability.able("style", "own_style")
             way_out = f", or take a model of one style: {', '.join(able)}" if able else ""
@@ -173,7 +175,7 @@ class Style(StyleDeclaration):
                 context.notify(note)
             mask = masks.from_picture(given.pixels, given.alpha, size, given.name)
             options = replace(options, mask=mask)
-        elif mask_words.is_word(self.mask):
+        elif mask_words.is_word(self.mask, self.mask_model):
             options = replace(options, mask=self._named(picture, context))
         if self.optimizes or self.photoreal or self.semantic is not None:
             options = replace(options, paint=methods.Painter(self, model, options, context, picture))
