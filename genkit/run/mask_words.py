@@ -83,11 +83,9 @@ def model_of(context: Context, model: str | None) -> Any:
     Raises:
         WeightsError: it cannot be had.
     """
-    import torch
-
     from genkit.run.work import load_beside
 
-    return load_beside(context, card_of(model), torch.device("cpu"))
+    return load_beside(context, card_of(model), "cpu")
 
 
 def _may_be_words(mask: str) -> bool:

@@ -29,8 +29,8 @@ class WordMaskModel(PixelModel, Protocol):
     shape: ClassVar[Shape] = "word_mask"
     size: int
 
-    def __call__(self, images: Tensor, words: str) -> Tensor:
-        """(N, 3, H, W) to masks (N, 1, H, W), float32 [0, 1] on `device`: 1 is what the words name.
+    def __call__(self, images: np.ndarray, words: str) -> np.ndarray:
+        """(N, 3, H, W) to masks (N, 1, H, W), float32 [0, 1]: 1 is what the words name.
 
         Raises:
             UsageError: words that the network does not take.
