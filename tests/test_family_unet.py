@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from on_tensors import OnTensors
 from safetensors.torch import save_file
 
 from genkit.errors import WeightsError
@@ -25,7 +26,7 @@ def _loaded(folder: Path, **params: Any) -> Any:
     path = folder / "tiny.safetensors"
     save_file(network.state_dict(), path)
     card = SimpleNamespace(name="tiny", params={"domains": ["red", "blue"], "size": 32, **params})
-    return unet.load(card, {"weights": path}, torch.device("cpu"), torch.float32)  # type: ignore[arg-type]
+    return OnTensors(unet.load(card, {"weights": path}, torch.device("cpu"), torch.float32))  # type: ignore[arg-type]
 
 
 def test_sizes_are_read_from_the_tensors():
