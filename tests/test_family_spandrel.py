@@ -142,7 +142,7 @@ def test_the_receptive_field_covers_what_a_pixel_looks_at(architecture: str, tmp
     model = OnTensors(models.load_model(card(), {"weights": saved(tmp_path, network)}, CPU, torch.float32))
     model.network.requires_grad_(True)
     images = torch.rand(1, 3, 61, 61, requires_grad=True)
-    model(images)[0, :, 30 * model.scale, 30 * model.scale].sum().backward()
+    model.runner.stages["run"](model.network, images)[0, :, 30 * model.scale, 30 * model.scale].sum().backward()
     assert images.grad is not None
     reach = int((images.grad.abs().sum((0, 1)).nonzero() - 30).abs().max())
     assert 0 < reach <= model.receptive

@@ -92,9 +92,10 @@ def test_a_mask_has_the_pictures_size_and_reaches_from_0_to_1(dtype: torch.dtype
 
 
 def test_the_brightest_number_of_a_picture_counts_as_one() -> None:
-    images = torch.rand(1, 3, 8, 8)
-    prepared = [u2net.brightest_is_one(each, (0.5,) * 3, (1.0,) * 3) for each in (images, images / 4)]
-    assert torch.allclose(*prepared, atol=1e-5) and prepared[0].max() == pytest.approx(0.5)
+    model = u2net.transform(tiny(**STEMMED), CPU, torch.float32, size=32)
+    images = np.random.default_rng(0).random((1, 3, 8, 8), np.float32)
+    prepared = [model._prepared(each) for each in (images, images / 4)]
+    assert np.allclose(*prepared, atol=1e-5) and prepared[0].max() == pytest.approx(0.5)
 
 
 def test_the_published_small_network_has_1_13_million_weights() -> None:

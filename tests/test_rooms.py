@@ -30,8 +30,9 @@ ALLOWED = {
     "models": {"text", "nets", "engine", "weights", "runtime", "cards", "files", "errors"},
     "run": {"media", "models", "engine", "weights", "runtime", "cards", "config", "files", "errors", "version"},
     "verbs": {"run", "pixels", "text", "media", "nets", "engine", "runtime", "cards", "files", "errors"},
-    "evaluate": {"verbs", "models", "data", "pixels", "text", "media", "nets", "weights", "runtime"} | BELOW - {"config"},
+    "evaluate": {"verbs", "models", "data", "pixels", "text", "media", "nets", "engine", "weights", "runtime"},
 }
+ALLOWED["evaluate"] |= BELOW - {"config"}
 ALLOWED["train"] = ALLOWED["evaluate"] | {"evaluate", "files"}
 ANYTHING = {"cli", "__init__", "__main__", "python"}
 SHAPES = "genkit.models.shapes"  # types that these rooms may name, and nothing else of that room

@@ -170,6 +170,5 @@ def make_job(config: TrainConfig, request: Request, model: str, captions: Path |
     draw = load_model(card, files, torch.device("cpu"), place.dtype)
     if not isinstance(draw, Draw):
         raise UsageError(f"{card.name} is no diffusion pipeline", "genkit models list txt2img")
-    device, dtype = runtime.as_torch(place.device, place.dtype)
-    draw.to(device, dtype)
-    return LoraJob(draw, options_of(LoraOptions, config.data), request, captions, device)
+    draw.to(place.device, place.dtype)
+    return LoraJob(draw, options_of(LoraOptions, config.data), request, captions, draw.device)
