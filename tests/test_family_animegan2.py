@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from on_tensors import OnTensors
 from torch.nn import functional as F
 
 from genkit import models
@@ -49,7 +50,7 @@ def published(width: int = 32) -> dict[str, tuple[int, ...]]:
 def load(state: dict[str, Any], folder: Path, **params: Any) -> Any:
     torch.save(state, folder / "net.pt")
     card: Any = SimpleNamespace(name="test", params=params)
-    return animegan2.load(card, {"weights": folder / "net.pt"}, CPU, torch.float32)
+    return OnTensors(animegan2.load(card, {"weights": folder / "net.pt"}, CPU, torch.float32))
 
 
 def test_keys_and_shapes_are_the_published_ones() -> None:

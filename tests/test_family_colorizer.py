@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from family_files import CPU, card_of, check_files, saved, spread
+from on_tensors import OnTensors
 
 from genkit.errors import UsageError
 from genkit.models.colorize import colorizer
@@ -22,7 +23,7 @@ def network() -> Any:
 
 
 def loaded(folder: Path, dtype: torch.dtype = torch.float32, **params: Any) -> Any:
-    return colorizer.load(card_of(**params), saved(folder, network().state_dict()), CPU, dtype)
+    return OnTensors(colorizer.load(card_of(**params), saved(folder, network().state_dict()), CPU, dtype))
 
 
 def test_files(tmp_path: Path) -> None:

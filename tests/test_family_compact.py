@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from on_tensors import OnTensors
 from safetensors.torch import save_file
 
 from genkit import models
@@ -34,7 +35,7 @@ def test_what_was_built_is_recognised_and_loaded(features: int, layers: int, sca
     network = compact.build(features, layers, scale)
     params = {"num_feat": features, "num_conv": layers, "scale": scale}
     assert models.recognise(network.state_dict()) == ("compact", params)
-    model = models.load_model(card(**params), saved(tmp_path, network.state_dict()), CPU, torch.float32)
+    model = OnTensors(models.load_model(card(**params), saved(tmp_path, network.state_dict()), CPU, torch.float32))
     images = torch.rand(2, 3, 9, 14)
     with torch.inference_mode():
         torch.testing.assert_close(model(images), network(images))
@@ -55,10 +56,10 @@ def test_half_precision_checkpoints_run_in_the_asked_format(tmp_path: Path) -> N
     network = compact.build(8, 2, 2)
     files = saved(tmp_path, {key: value.half() for key, value in network.state_dict().items()})
     images = torch.rand(1, 3, 10, 10)
-    full = models.load_model(card(), files, CPU, torch.float32)
+    full = OnTensors(models.load_model(card(), files, CPU, torch.float32))
     assert {value.dtype for value in full.network.state_dict().values()} == {torch.float32}
     torch.testing.assert_close(full(images), network(images), atol=5e-3, rtol=0)
-    assert models.load_model(card(), files, CPU, torch.bfloat16).network.body[0].weight.dtype is torch.bfloat16
+    assert OnTensors(models.load_model(card(), files, CPU, torch.bfloat16)).network.body[0].weight.dtype is torch.bfloat16
 
 
 def test_another_tool_reads_our_layout() -> None:

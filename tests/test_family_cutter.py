@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from family_files import CPU, card_of, check_files, saved, spread
+from on_tensors import OnTensors
 from torch import Tensor
 from torch.nn.functional import batch_norm, conv2d, pad, relu6
 
@@ -29,7 +30,9 @@ def test_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [(64, 64), (40, 91), (7, 5)])
 def test_a_mask_has_the_pictures_size(tmp_path: Path, size: tuple[int, int]) -> None:
-    model = cutter.load(card_of(size=64), saved(tmp_path, spread(cutter.build(**SIZES)).state_dict()), CPU, torch.float32)
+    model = OnTensors(
+        cutter.load(card_of(size=64), saved(tmp_path, spread(cutter.build(**SIZES)).state_dict()), CPU, torch.float32)
+    )
     mask = model(torch.rand(2, 3, *size))
     assert mask.shape == (2, 1, *size) and mask.dtype == torch.float32
     assert float(mask.min()) >= 0 and float(mask.max()) <= 1 and model.size == 64

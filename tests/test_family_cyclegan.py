@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from on_tensors import OnTensors
 from torch import nn
 
 from genkit import models
@@ -49,7 +50,7 @@ def shapes(network: nn.Module) -> dict[str, tuple[int, ...]]:
 
 def load(state: dict[str, Any], folder: Path, **params: Any) -> Any:
     torch.save(state, folder / "net.pth")
-    return cyclegan.load(card(**params), {"weights": folder / "net.pth"}, CPU, torch.float32)
+    return OnTensors(cyclegan.load(card(**params), {"weights": folder / "net.pth"}, CPU, torch.float32))
 
 
 @pytest.mark.parametrize("blocks", [6, 9])
@@ -140,7 +141,7 @@ def test_the_published_sketching_network(tmp_path: Path) -> None:
     state = torch.load(path, weights_only=True)
     recognised = models.recognise(state)
     assert recognised is not None and recognised[0] == "cyclegan"
-    model = cyclegan.load(card(**recognised[1]), {"weights": path}, CPU, torch.float32)
+    model = OnTensors(cyclegan.load(card(**recognised[1]), {"weights": path}, CPU, torch.float32))
 
     def norm(width: int) -> list[nn.Module]:
         return [nn.InstanceNorm2d(width), nn.ReLU()]

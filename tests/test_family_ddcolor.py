@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from on_tensors import OnTensors
 from torch import Tensor
 
 from genkit import cards, models
@@ -133,11 +134,11 @@ def test_a_saved_network_comes_back(early: bool, by_role: bool, tmp_path: Path) 
     if early:  # before August 2023 the code had a classifier that nothing used
         state |= {"encoder.arch.head_cls.weight": torch.zeros(4, 10), "encoder.arch.head_cls.bias": torch.zeros(4)}
     files = saved(tmp_path, state) if by_role else {"root": saved(tmp_path, state)["weights"].parent}
-    model = models.load_model(card(), files, CPU, torch.float32)
+    model = OnTensors(models.load_model(card(), files, CPU, torch.float32))
     lightness = torch.rand(1, 1, 64, 96) * 100
     with torch.inference_mode():
         ab = model.chroma(lightness)
-        again = ddcolor.transform(network, CPU, torch.float32).chroma(lightness)
+        again = OnTensors(ddcolor.transform(network, CPU, torch.float32)).chroma(lightness)
     assert ab.shape == (1, 2, 64, 96) and torch.isfinite(ab).all() and ab.abs().max() > 0
     torch.testing.assert_close(ab, again)
     assert (model.size, model.square, model.multiple, model.hints) == (512, True, 32, False)

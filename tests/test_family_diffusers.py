@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 from loaded_pipelines import EDITING, FILLING, card_for
+from on_tensors import OnTensors
 
 from genkit import cards
 from genkit.errors import InputError, RunError, UsageError
@@ -35,7 +36,7 @@ def scene(count: int = 1, height: int = 70, width: int = 90) -> tuple[torch.Tens
 
 @pytest.mark.parametrize("name", FILLING)
 def test_a_pipeline_fills_by_the_shape(load_pipeline: Load, name: str) -> None:
-    painter = load_pipeline(name)
+    painter = OnTensors(load_pipeline(name))
     images, masks = scene(2)
     short = {"steps": 2, "prompt": "a red cat"}
     both = painter(images, masks, seeds=[1, 2], **short)
@@ -50,7 +51,7 @@ def test_a_pipeline_fills_by_the_shape(load_pipeline: Load, name: str) -> None:
 
 @pytest.mark.parametrize("name", FILLING)
 def test_what_is_under_the_mask_counts_only_below_the_default_denoise(load_pipeline: Load, name: str) -> None:
-    painter = load_pipeline(name)
+    painter = OnTensors(load_pipeline(name))
     images, masks = scene()
     other = torch.where(masks > 0, 1 - images, images)
 
@@ -62,7 +63,7 @@ def test_what_is_under_the_mask_counts_only_below_the_default_denoise(load_pipel
 
 
 def test_steps_can_be_watched(load_pipeline: Load) -> None:
-    painter = load_pipeline("ZImageInpaintPipeline")
+    painter = OnTensors(load_pipeline("ZImageInpaintPipeline"))
     seen: list[tuple[int, int]] = []
     painter.progress = lambda done, of: seen.append((done, of))
     try:
@@ -73,29 +74,29 @@ def test_steps_can_be_watched(load_pipeline: Load) -> None:
 
 
 def test_guidance_and_negative_work_and_are_refused_where_they_would_not(load_pipeline: Load) -> None:
-    painter = load_pipeline("ZImageInpaintPipeline")
+    painter = OnTensors(load_pipeline("ZImageInpaintPipeline"))
     plain = painter(*scene(), steps=2, guidance=3.0)
     assert (painter(*scene(), steps=2, guidance=3.0, negative="ugly") - plain).abs().max() > 0
     with pytest.raises(UsageError, match="does not look at the negative prompt") as caught:
         painter(*scene(), steps=2, negative="ugly")
     assert "--guidance above 0" in str(caught.value.hint)
     with pytest.raises(UsageError, match="has no option guidance"):
-        load_pipeline("Flux2KleinInpaintPipeline")(*scene(), guidance=3.0)
+        OnTensors(load_pipeline("Flux2KleinInpaintPipeline"))(*scene(), guidance=3.0)
     with pytest.raises(UsageError, match="less than one step"):
-        load_pipeline(SD)(*scene(), steps=3, denoise=0.1)
+        OnTensors(load_pipeline(SD))(*scene(), steps=3, denoise=0.1)
 
 
 @pytest.mark.parametrize("name", FILLING)
 def test_a_prompt_that_would_be_cut_is_refused(load_pipeline: Load, name: str) -> None:
     room = 77 if name.startswith("Stable") else 512
     with pytest.raises(UsageError, match=rf"--prompt is \d+ tokens long, and .* reads {room}"):
-        load_pipeline(name)(*scene(), steps=2, prompt="x " * room)
+        OnTensors(load_pipeline(name))(*scene(), steps=2, prompt="x " * room)
 
 
 def test_a_picture_that_the_pipeline_would_shrink_comes_back_at_its_size(
     load_pipeline: Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    painter = load_pipeline("Flux2KleinInpaintPipeline")
+    painter = OnTensors(load_pipeline("Flux2KleinInpaintPipeline"))
     monkeypatch.setattr(painter.runner, "kind", dataclasses.replace(painter.runner.kind, most_pixels=128 * 128))
     images, masks = scene(1, 150, 300)
     assert painter(images, masks, steps=1).shape == images.shape
@@ -109,7 +110,7 @@ def test_the_safety_checker_withholds_and_can_be_turned_off(pipeline_folder: Fol
     state = load_file(weights_file)
     state["concept_embeds_weights"].fill_(-2)  # below any cosine: everything is flagged
     save_file(state, weights_file, metadata={"format": "pt"})
-    painter = family.load(card_for(SD), {"root": folder}, CPU, FULL)
+    painter = OnTensors(family.load(card_for(SD), {"root": folder}, CPU, FULL))
     with pytest.raises(InputError, match="safety checker of sd15-inpaint withheld") as caught:
         painter(*scene(), steps=2)
     assert caught.value.code == "withheld" and "safety=no" in str(caught.value.hint)
@@ -148,11 +149,10 @@ def test_weights_that_do_not_fit_are_refused_before_they_are_read(
 
 
 def test_a_loaded_pipeline_moves_to_another_format(pipeline_folder: Folders) -> None:
-    painter = family.load(
-        card_for("ZImageInpaintPipeline"), {"root": pipeline_folder("ZImageInpaintPipeline")}, CPU, torch.bfloat16
-    )
+    name = "ZImageInpaintPipeline"
+    painter = OnTensors(family.load(card_for(name), {"root": pipeline_folder(name)}, CPU, torch.bfloat16))
     assert painter(*scene(), steps=1).dtype == torch.float32 and painter.dtype == torch.bfloat16
-    painter.to(CPU, torch.float32)
+    painter.to("cpu", "float32")
     assert painter.pipeline.transformer.dtype == torch.float32 and painter(*scene(), steps=1).std() > 0
 
 
@@ -163,12 +163,13 @@ def test_a_gpu_gives_nearly_the_same_picture(
     pipeline_folder: Folders, load_pipeline: Load, placement: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(placing, "choose_placement", lambda sizes, side, free: placement)
-    painter = family.load(card_for(SD), {"root": pipeline_folder(SD)}, torch.device("cuda"), FULL)
+    painter = OnTensors(family.load(card_for(SD), {"root": pipeline_folder(SD)}, torch.device("cuda"), FULL))
     assert painter.runner.placement == placement
     there = painter(*scene(), steps=2, prompt="a cat", seeds=[1])
-    assert there.device.type == "cuda"
-    assert (there.cpu() - load_pipeline(SD)(*scene(), steps=2, prompt="a cat", seeds=[1])).abs().mean() < 0.01
-    assert painter.to(CPU, FULL)(*scene(), steps=1).device.type == "cpu"
+    assert painter.device.type == "cuda"
+    assert (there - OnTensors(load_pipeline(SD))(*scene(), steps=2, prompt="a cat", seeds=[1])).abs().mean() < 0.01
+    painter.to("cpu", "float32")
+    assert painter.device.type == "cpu" and painter(*scene(), steps=1).std() > 0
 
 
 def test_the_family_costs_nothing_until_it_loads() -> None:

@@ -14,6 +14,7 @@ import torch
 from conftest import Run
 from hub import COMMIT, FakeHub, serving
 from loaded_pipelines import EDITING, card_for
+from on_tensors import OnTensors
 from PIL import Image
 
 from genkit import cards, models
@@ -48,7 +49,7 @@ def load_editor(pipeline_folder: Folders) -> Iterator[Load]:
             runner = made[name].runner
             if runner.kind.area:
                 runner.kind = dataclasses.replace(runner.kind, area=SIDE**2)
-        return made[name]
+        return OnTensors(made[name])
 
     yield editor
     qwen.VAE_IMAGE_SIZE, longcat.calculate_dimensions = before, sides_of
@@ -143,7 +144,7 @@ def test_the_safety_checker_withholds(pipeline_folder: Folders, tmp_path: Path) 
     state = load_file(path)
     state["concept_embeds_weights"].fill_(-2)  # below any cosine: everything is flagged
     save_file(state, path, metadata={"format": "pt"})
-    editor = load_family(card_for(PIX2PIX, limits={"size": SIDE}), {"root": folder}, CPU, FULL)
+    editor = OnTensors(load_family(card_for(PIX2PIX, limits={"size": SIDE}), {"root": folder}, CPU, FULL))
     with pytest.raises(InputError, match="safety checker of instruct-pix2pix withheld"):
         editor(scene(), steps=1)
     assert editor(scene(), steps=1, safety=False).std() > 0

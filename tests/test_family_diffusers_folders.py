@@ -14,6 +14,7 @@ import torch
 from conftest import Run
 from hub import COMMIT, FakeHub, serving
 from loaded_pipelines import card_for
+from on_tensors import OnTensors
 from PIL import Image
 from tiny_pipelines import age, build
 
@@ -37,9 +38,11 @@ def scene(count: int = 1, height: int = 70, width: int = 90) -> tuple[torch.Tens
 def test_the_layout_of_2022_loads_and_gives_the_same_picture(
     pipeline_folder: Folders, load_pipeline: Load, tmp_path: Path
 ) -> None:
-    painter = family.load(card_for(SD), {"root": age(shutil.copytree(pipeline_folder(SD), tmp_path / "old"))}, CPU, FULL)
+    painter = OnTensors(
+        family.load(card_for(SD), {"root": age(shutil.copytree(pipeline_folder(SD), tmp_path / "old"))}, CPU, FULL)
+    )
     short = {"steps": 2, "prompt": "a cat"}
-    assert torch.allclose(painter(*scene(), **short), load_pipeline(SD)(*scene(), **short), atol=1e-5)
+    assert torch.allclose(painter(*scene(), **short), OnTensors(load_pipeline(SD))(*scene(), **short), atol=1e-5)
 
 
 def test_a_text_encoder_saved_with_its_head_is_the_same(pipeline_folder: Folders, load_pipeline: Load, tmp_path: Path) -> None:
@@ -52,9 +55,9 @@ def test_a_text_encoder_saved_with_its_head_is_the_same(pipeline_folder: Folders
     whole = Qwen3ForCausalLM(qwen_config(layers=2))
     whole.model.load_state_dict(load_pipeline(name).pipeline.text_encoder.state_dict())
     whole.save_pretrained(folder / "text_encoder")
-    painter = family.load(card_for(name), {"root": folder}, CPU, FULL)
+    painter = OnTensors(family.load(card_for(name), {"root": folder}, CPU, FULL))
     short = {"steps": 1, "prompt": "a cat"}
-    assert torch.allclose(painter(*scene(), **short), load_pipeline(name)(*scene(), **short), atol=1e-5)
+    assert torch.allclose(painter(*scene(), **short), OnTensors(load_pipeline(name))(*scene(), **short), atol=1e-5)
 
 
 def test_the_variant_is_taken_where_there_is_one(tmp_path: Path) -> None:
@@ -64,7 +67,7 @@ def test_the_variant_is_taken_where_there_is_one(tmp_path: Path) -> None:
     (folder / "unet/diffusion_pytorch_model.bin").write_bytes(b"never opened")
     sizes = opening.weight_bytes(folder, torch.float16, "fp16")
     assert set(sizes) == {"unet", "vae", "text_encoder", "safety_checker"}
-    painter = family.load(card_for(SD), {"root": folder}, CPU, FULL)
+    painter = OnTensors(family.load(card_for(SD), {"root": folder}, CPU, FULL))
     assert painter.pipeline.unet.dtype == painter.pipeline.text_encoder.dtype == torch.float32
     assert sizes["unet"] == 2 * sum(value.numel() for value in painter.pipeline.unet.state_dict().values())
     with pytest.raises(WeightsError, match="no weights as safetensors"):

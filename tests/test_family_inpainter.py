@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from family_files import CPU, card_of, check_files, saved, spread
+from on_tensors import OnTensors
 
 from genkit.errors import UsageError, WeightsError
 from genkit.models.inpaint import inpainter
@@ -16,7 +17,9 @@ SIZES = {"widths": [4, 6, 8], "dilations": list(inpainter.DILATIONS)}
 
 
 def loaded(folder: Path, dtype: torch.dtype = torch.float32, **params: Any) -> Any:
-    return inpainter.load(card_of(**params), saved(folder, spread(inpainter.build(**SIZES)).state_dict()), CPU, dtype)
+    return OnTensors(
+        inpainter.load(card_of(**params), saved(folder, spread(inpainter.build(**SIZES)).state_dict()), CPU, dtype)
+    )
 
 
 def hole(height: int, width: int) -> torch.Tensor:
@@ -35,7 +38,7 @@ def test_how_far_blocks_are_dilated_is_the_cards_to_say(tmp_path: Path) -> None:
     assert inpainter.recognise(made.state_dict()) == {"widths": [4, 6, 8]}
     with pytest.raises(WeightsError, match="must say dilations"):
         inpainter.load(card_of(), saved(tmp_path, made.state_dict()), CPU, torch.float32)
-    model = inpainter.load(card_of(dilations=[1, 4]), saved(tmp_path, made.state_dict()), CPU, torch.float32)
+    model = OnTensors(inpainter.load(card_of(dilations=[1, 4]), saved(tmp_path, made.state_dict()), CPU, torch.float32))
     assert [block.both.dilation for block in model.network.body] == [(1, 1), (4, 4)]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from on_tensors import OnTensors
 
 from genkit import cards, models
 from genkit.errors import WeightsError
@@ -57,7 +58,7 @@ def test_sizes_are_read_from_the_tensors_and_any_picture_comes_back(layout: str,
     network = johnson.build(layout, **TINY)
     state: dict[str, Any] = dict(network.state_dict()) if layout == "torch" else variables(network)
     assert models.recognise(state) == ("johnson", {"layout": layout, **TINY, "own_style": True})
-    model = johnson.load(card(layout=layout, **TINY), saved(tmp_path, state), CPU, torch.float32)
+    model = OnTensors(johnson.load(card(layout=layout, **TINY), saved(tmp_path, state), CPU, torch.float32))
     assert all(
         (one == two).all() for one, two in zip(model.network.state_dict().values(), network.state_dict().values(), strict=True)
     )
@@ -109,9 +110,9 @@ def test_variables_may_lie_in_a_file_each(tmp_path: Path) -> None:
         files[name.lower()] = tmp_path / name
         files[name.lower()].write_bytes(value.numpy().astype("<f4").tobytes())
     own = card(layout="tensorflow", **TINY)
-    model = johnson.load(own, files, CPU, torch.float32)
+    model = OnTensors(johnson.load(own, files, CPU, torch.float32))
     images = torch.rand(1, 3, 16, 16)
-    expected = johnson.transform(network, CPU, torch.float32)(images)
+    expected = OnTensors(johnson.transform(network, CPU, torch.float32))(images)
     assert torch.allclose(model(images), expected, atol=1e-5)
     files["variable_7"].write_bytes(b"1234")
     with pytest.raises(WeightsError, match="Variable_7 is not Variable_7 of tiny: 4 bytes, not 16"):
@@ -120,7 +121,7 @@ def test_variables_may_lie_in_a_file_each(tmp_path: Path) -> None:
 
 def test_an_output_pixel_looks_no_further_than_is_said() -> None:
     for layout in ("torch", "tensorflow"):
-        model = johnson.transform(johnson.build(layout, **TINY), CPU, torch.float32)
+        model = OnTensors(johnson.transform(johnson.build(layout, **TINY), CPU, torch.float32))
         known = [(torch.zeros(1, 1, 1, 1), torch.ones(1, 1, 1, 1))] * model.rounds
         images = torch.rand(1, 3, 128, 128)
         before = model.render(images, (), known)

@@ -11,6 +11,7 @@ import onnx_files as onnx
 import pytest
 import torch
 from conftest import Run, save_picture
+from on_tensors import OnTensors
 
 from genkit import cards, weights
 from genkit.errors import WeightsError
@@ -144,7 +145,7 @@ def several(own_folders: Path) -> str:
 
 def loaded(name: str) -> Any:
     model = cards.find(name)
-    return load_model(model, weights.resolve(model, announce=lambda text: None), CPU, FULL)
+    return OnTensors(load_model(model, weights.resolve(model, announce=lambda text: None), CPU, FULL))
 
 
 def test_published_sizes_are_mobilenets_and_the_transformers() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from on_tensors import OnTensors
 
 from genkit import models
 from genkit.errors import WeightsError
@@ -64,7 +65,7 @@ def test_at_full_size_keys_and_shapes_are_the_published_ones() -> None:
 
 
 def test_any_size_comes_back_and_the_rounds_give_what_one_pass_gives(tmp_path: Path) -> None:
-    model = microast.load(card(width=WIDTH), saved(tmp_path), CPU, torch.float32)
+    model = OnTensors(microast.load(card(width=WIDTH), saved(tmp_path), CPU, torch.float32))
     code = model.style(torch.rand(1, 3, 37, 50))
     assert [tuple(part.shape) for part in code] == [(1, 4 * WIDTH, 1, 1)] * 8 and not model.own_style
     assert model(torch.rand(2, 3, 21, 30), code).shape == (2, 3, 21, 30)
@@ -83,7 +84,7 @@ def test_an_output_pixel_looks_no_further_than_is_said(tmp_path: Path) -> None:
     with torch.no_grad():  # as drawn, one pixel changes less than rounding does
         for weight in network.parameters():
             weight.mul_(2)
-    model = microast.load(card(), saved(tmp_path, network), CPU, torch.float32)
+    model = OnTensors(microast.load(card(), saved(tmp_path, network), CPU, torch.float32))
     images = torch.rand(1, 3, 128, 128)
     code = model.style(images)
     known = [(torch.zeros(1, 4 * WIDTH, 1, 1), torch.ones(1, 4 * WIDTH, 1, 1))] * 2

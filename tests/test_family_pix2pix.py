@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from on_tensors import OnTensors
 
 from genkit import models
 from genkit.errors import WeightsError
@@ -47,7 +48,7 @@ def card(**params: Any) -> Any:
 
 def load(state: dict[str, Any], folder: Path, **params: Any) -> Any:
     torch.save(state, folder / "net.pth")
-    return pix2pix.load(card(**params), {"weights": folder / "net.pth"}, CPU, torch.float32)
+    return OnTensors(pix2pix.load(card(**params), {"weights": folder / "net.pth"}, CPU, torch.float32))
 
 
 @pytest.mark.parametrize("downs", [7, 8])

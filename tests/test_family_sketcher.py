@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from family_files import CPU, card_of, check_files, saved, spread
+from on_tensors import OnTensors
 
 from genkit.errors import WeightsError
 from genkit.models.translate import sketcher
@@ -16,7 +17,7 @@ SIZES = {"widths": [4, 6], "dilations": list(sketcher.DILATIONS)}
 
 
 def loaded(folder: Path, dtype: torch.dtype = torch.float32, **params: Any) -> Any:
-    return sketcher.load(card_of(**params), saved(folder, spread(sketcher.build(**SIZES)).state_dict()), CPU, dtype)
+    return OnTensors(sketcher.load(card_of(**params), saved(folder, spread(sketcher.build(**SIZES)).state_dict()), CPU, dtype))
 
 
 def test_files(tmp_path: Path) -> None:
@@ -29,7 +30,7 @@ def test_how_far_blocks_are_dilated_is_the_cards_to_say(tmp_path: Path) -> None:
     assert sketcher.recognise(made.state_dict()) == {"widths": [4, 6]}
     with pytest.raises(WeightsError, match="must say dilations"):
         sketcher.load(card_of(), saved(tmp_path, made.state_dict()), CPU, torch.float32)
-    model = sketcher.load(card_of(dilations=[1, 3]), saved(tmp_path, made.state_dict()), CPU, torch.float32)
+    model = OnTensors(sketcher.load(card_of(dilations=[1, 3]), saved(tmp_path, made.state_dict()), CPU, torch.float32))
     assert [layer.dilation for layer in model.network.body] == [(1, 1), (3, 3)]
 
 
@@ -44,7 +45,7 @@ def test_any_size_comes_back_in_grey(tmp_path: Path, size: tuple[int, int], dtyp
 
 
 def test_as_it_is_made_it_draws_on_white_paper() -> None:
-    model = sketcher.transform(sketcher.build(**SIZES), CPU, torch.float32)
+    model = OnTensors(sketcher.transform(sketcher.build(**SIZES), CPU, torch.float32))
     assert (model(torch.rand(1, 3, 32, 32)) - 1).abs().mean() < 0.2
 
 

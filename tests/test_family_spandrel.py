@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from on_tensors import OnTensors
 from safetensors.torch import save_file
 
 from genkit import models
@@ -111,7 +112,7 @@ def test_every_architecture_loads_and_keeps_its_promise(architecture: str, tmp_p
     found = spandrel.recognise(network.state_dict())
     assert found is not None
     assert found["architecture"] == architecture
-    model = models.load_model(card(**found), {"weights": path}, CPU, torch.float32)
+    model = OnTensors(models.load_model(card(**found), {"weights": path}, CPU, torch.float32))
     reference = ModelLoader().load_from_file(path)
     assert isinstance(reference, ImageModelDescriptor)
     images = torch.rand(2, 3, 19, 30)  # no multiple of anything, below some minima
@@ -127,7 +128,7 @@ def test_every_architecture_loads_and_keeps_its_promise(architecture: str, tmp_p
 
 @pytest.mark.parametrize("architecture", ["Compact", "SPAN", "DnCNN", "ESRGAN", "SAFMN"])
 def test_tiles_of_convolutional_networks_are_the_whole(architecture: str, tmp_path: Path) -> None:
-    model = models.load_model(card(), {"weights": saved(tmp_path, tiny(architecture))}, CPU, torch.float32)
+    model = OnTensors(models.load_model(card(), {"weights": saved(tmp_path, tiny(architecture))}, CPU, torch.float32))
     assert (model.receptive is not None) == (architecture in spandrel.LOCAL)
     pixels = picture(70, 90)
     whole = run_tiled(model, pixels, tile=0).astype(int)
@@ -138,10 +139,10 @@ def test_tiles_of_convolutional_networks_are_the_whole(architecture: str, tmp_pa
 @pytest.mark.parametrize("architecture", ["Compact", "SPAN", "DnCNN"])
 def test_the_receptive_field_covers_what_a_pixel_looks_at(architecture: str, tmp_path: Path) -> None:
     network = tiny(architecture)
-    model = models.load_model(card(), {"weights": saved(tmp_path, network)}, CPU, torch.float32)
+    model = OnTensors(models.load_model(card(), {"weights": saved(tmp_path, network)}, CPU, torch.float32))
     model.network.requires_grad_(True)
     images = torch.rand(1, 3, 61, 61, requires_grad=True)
-    model(images)[0, :, 30 * model.scale, 30 * model.scale].sum().backward()
+    model.runner.stages["run"](model.network, images)[0, :, 30 * model.scale, 30 * model.scale].sum().backward()
     assert images.grad is not None
     reach = int((images.grad.abs().sum((0, 1)).nonzero() - 30).abs().max())
     assert 0 < reach <= model.receptive
@@ -153,8 +154,8 @@ def test_a_format_that_the_network_does_not_run_in_is_refused(tmp_path: Path) ->
         models.load_model(card(), {"weights": path}, CPU, torch.float16)
     assert "float32" in str(caught.value.hint)
     assert spandrel.allowed_dtypes(tiny("SwinIR").state_dict()) == ("bfloat16", "float32")
-    model = models.load_model(card(), {"weights": path}, CPU, torch.bfloat16)
-    exact = models.load_model(card(), {"weights": path}, CPU, torch.float32)
+    model = OnTensors(models.load_model(card(), {"weights": path}, CPU, torch.bfloat16))
+    exact = OnTensors(models.load_model(card(), {"weights": path}, CPU, torch.float32))
     images = torch.rand(1, 3, 16, 16)
     with torch.inference_mode():
         torch.testing.assert_close(model(images), exact(images), atol=0.05, rtol=0)
@@ -162,7 +163,7 @@ def test_a_format_that_the_network_does_not_run_in_is_refused(tmp_path: Path) ->
 
 def test_a_noise_map_network_takes_grey_and_colour(tmp_path: Path) -> None:
     network = spandrel.build("DnCNN", in_nc=2, out_nc=1, nc=8, nb=9, act_mode="R", mode="FDnCNN")
-    model = models.load_model(card(), {"weights": saved(tmp_path, network)}, CPU, torch.float32)
+    model = OnTensors(models.load_model(card(), {"weights": saved(tmp_path, network)}, CPU, torch.float32))
     assert model.channels == 1
     assert run_tiled(model, picture(20, 30)).shape == (20, 30, 3)
     assert run_tiled(model, picture(20, 30)[..., :1]).shape == (20, 30, 1)
@@ -172,7 +173,7 @@ def test_twins_are_blended_by_the_amount_of_denoising(tmp_path: Path) -> None:
     strong, mild = tiny("Compact", 1), tiny("Compact", 2)
     files = {"weights": saved(tmp_path, strong), "wdn": saved(tmp_path, mild, "wdn.pth")}
     option = SimpleNamespace(name="denoise", default=0.25)
-    model = models.load_model(card(options=(option,)), files, CPU, torch.float32)
+    model = OnTensors(models.load_model(card(options=(option,)), files, CPU, torch.float32))
     images = torch.rand(1, 3, 12, 12)
     middle = tiny("Compact")
     first, second = strong.state_dict(), mild.state_dict()

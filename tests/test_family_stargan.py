@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from on_tensors import OnTensors
 
 from genkit import models
 from genkit.errors import UsageError, WeightsError
@@ -20,7 +21,7 @@ NAMES = ["red", "green", "blue"]
 def load(state: dict[str, Any], folder: Path, **params: Any) -> Any:
     torch.save(state, folder / "net.ckpt")
     card: Any = SimpleNamespace(name="test", params=params)
-    return stargan.load(card, {"weights": folder / "net.ckpt"}, CPU, torch.float32)
+    return OnTensors(stargan.load(card, {"weights": folder / "net.ckpt"}, CPU, torch.float32))
 
 
 def published(width: int = 64, domains: int = 5, blocks: int = 6) -> dict[str, tuple[int, ...]]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from family_files import CPU, card_of, check_files, saved, spread
+from on_tensors import OnTensors
 
 from genkit.models.style import stylizer
 
@@ -15,7 +16,7 @@ SIZES = {"widths": [4, 6, 8]}
 
 
 def loaded(folder: Path, dtype: torch.dtype = torch.float32) -> Any:
-    return stylizer.load(card_of(), saved(folder, spread(stylizer.build(**SIZES)).state_dict()), CPU, dtype)
+    return OnTensors(stylizer.load(card_of(), saved(folder, spread(stylizer.build(**SIZES)).state_dict()), CPU, dtype))
 
 
 def test_files(tmp_path: Path) -> None:

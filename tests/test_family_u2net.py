@@ -10,6 +10,7 @@ import onnx_files
 import pytest
 import torch
 from family_files import CPU, card_of, check_files, saved, spread
+from on_tensors import OnTensors
 
 from genkit.errors import WeightsError
 from genkit.models.cutout import u2net
@@ -43,12 +44,12 @@ def test_onnx_files_are_taken_in_the_order_of_their_convolutions(tmp_path: Path,
     network = tiny(**sizes)
     path = tmp_path / "net.onnx"
     path.write_bytes(as_onnx(network))
-    model = u2net.load(card_of(size=64), {"weights": path}, CPU, torch.float32)
+    model = OnTensors(u2net.load(card_of(size=64), {"weights": path}, CPU, torch.float32))
     images = torch.rand(1, 3, 64, 64)
-    again = u2net.transform(network, CPU, torch.float32, size=64)
+    again = OnTensors(u2net.transform(network, CPU, torch.float32, size=64))
     assert torch.allclose(model(images), again(images), atol=1e-6)
     assert model.size == 64
-    unsaid = u2net.load(card_of(), {"weights": path}, CPU, torch.float32)
+    unsaid = OnTensors(u2net.load(card_of(), {"weights": path}, CPU, torch.float32))
     assert unsaid.size == (1024 if "stem" in sizes else 320)
 
 
@@ -77,23 +78,24 @@ def test_batch_normalisation_of_published_files_is_folded(tmp_path: Path) -> Non
         published |= {f"{block}.bn_s1.weight": scale, f"{block}.bn_s1.bias": bias + mean * factor}
         published |= {f"{block}.bn_s1.running_mean": mean, f"{block}.bn_s1.running_var": variance}
         published[f"{block}.bn_s1.num_batches_tracked"] = torch.zeros((), dtype=torch.long)
-    model = u2net.load(card_of(size=32), saved(tmp_path, published), CPU, torch.float32)
+    model = OnTensors(u2net.load(card_of(size=32), saved(tmp_path, published), CPU, torch.float32))
     images = torch.rand(1, 3, 32, 32)
-    assert torch.allclose(model(images), u2net.transform(network, CPU, torch.float32, size=32)(images), atol=1e-4)
+    assert torch.allclose(model(images), OnTensors(u2net.transform(network, CPU, torch.float32, size=32))(images), atol=1e-4)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_a_mask_has_the_pictures_size_and_reaches_from_0_to_1(dtype: torch.dtype) -> None:
-    model = u2net.transform(tiny(), CPU, dtype, size=32)
+    model = OnTensors(u2net.transform(tiny(), CPU, dtype, size=32))
     mask = model(torch.rand(2, 3, 50, 33))
     assert mask.shape == (2, 1, 50, 33) and mask.dtype == torch.float32
     assert 0 <= float(mask.min()) < 0.3 and 0.7 < float(mask.max()) <= 1
 
 
 def test_the_brightest_number_of_a_picture_counts_as_one() -> None:
-    images = torch.rand(1, 3, 8, 8)
-    prepared = [u2net.brightest_is_one(each, (0.5,) * 3, (1.0,) * 3) for each in (images, images / 4)]
-    assert torch.allclose(*prepared, atol=1e-5) and prepared[0].max() == pytest.approx(0.5)
+    model = u2net.transform(tiny(**STEMMED), CPU, torch.float32, size=32)
+    images = np.random.default_rng(0).random((1, 3, 8, 8), np.float32)
+    prepared = [model._prepared(each) for each in (images, images / 4)]
+    assert np.allclose(*prepared, atol=1e-5) and prepared[0].max() == pytest.approx(0.5)
 
 
 def test_the_published_small_network_has_1_13_million_weights() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from on_tensors import OnTensors
 
 from genkit import models
 from genkit.errors import UsageError, WeightsError
@@ -95,14 +96,14 @@ def test_a_saved_network_comes_back(variant: str, old: bool, tmp_path: Path) -> 
         state = {key: value for key, value in state.items() if not key.endswith("num_batches_tracked")}
     found = models.recognise(state)
     assert found is not None
-    model = models.load_model(card(**found[1]), saved(tmp_path, state), CPU, torch.float32)
+    model = OnTensors(models.load_model(card(**found[1]), saved(tmp_path, state), CPU, torch.float32))
     assert (model.hints, model.square, model.multiple, model.size) == (variant == "siggraph17", True, 8, 256)
     assert model.working_size(300, 1000) == (256, 256)
     lightness = torch.rand(1, 1, 64, 64) * 100
     with torch.inference_mode():
         ab = model.chroma(lightness)
-        again = zhang.transform(network, CPU, torch.float32).chroma(lightness)
-        half = zhang.transform(network, CPU, torch.bfloat16).chroma(lightness)
+        again = OnTensors(zhang.transform(network, CPU, torch.float32)).chroma(lightness)
+        half = OnTensors(zhang.transform(network, CPU, torch.bfloat16)).chroma(lightness)
     assert ab.shape == ((1, 2, 16, 16) if variant == "eccv16" else (1, 2, 64, 64))
     torch.testing.assert_close(ab, again)
     assert ab.dtype is torch.float32 and half.dtype is torch.float32
@@ -117,7 +118,7 @@ def test_numbers_go_in_and_out_in_the_units_of_the_papers() -> None:
             seen.append(inputs)
             return torch.full_like(inputs[:, :2], 0.5)
 
-    model = zhang.transform(Spy(4, 7), CPU, torch.float32)
+    model = OnTensors(zhang.transform(Spy(4, 7), CPU, torch.float32))
     lightness, hints, known = torch.full((1, 1, 8, 8), 75.0), torch.full((1, 2, 8, 8), -55.0), torch.zeros(1, 1, 8, 8)
     known[..., :4] = 1
     assert (model.chroma(lightness, hints, known) == 55).all()
@@ -125,7 +126,7 @@ def test_numbers_go_in_and_out_in_the_units_of_the_papers() -> None:
 
 
 def test_hints_change_the_colours_and_only_where_they_are_taken() -> None:
-    model = zhang.transform(zhang.build("siggraph17", 4, 7), CPU, torch.float32)
+    model = OnTensors(zhang.transform(zhang.build("siggraph17", 4, 7), CPU, torch.float32))
     lightness = torch.rand(1, 1, 64, 64) * 100
     hints, known = torch.zeros(1, 2, 64, 64), torch.zeros(1, 1, 64, 64)
     hints[:, 0, 20:30, 20:30], known[..., 20:30, 20:30] = 80, 1

@@ -21,16 +21,18 @@ ALLOWED = {
     "config": {"files", "errors"},
     "weights": BELOW,
     "runtime": {"cards", "errors"},
+    "engine": {"runtime", "weights"} | BELOW,
     "media": BELOW,
     "nets": set(),
-    "pixels": {"nets", "runtime", "cards", "errors"},
+    "pixels": {"nets", "engine", "runtime", "cards", "errors"},
     "text": {"nets", "runtime", "cards", "files", "errors"},
     "data": {"pixels", "media", "text", "nets", "cards", "files", "errors"},
-    "models": {"text", "nets", "weights", "runtime", "cards", "files", "errors"},
-    "run": {"media", "models", "weights", "runtime", "cards", "config", "files", "errors", "version"},
-    "verbs": {"run", "pixels", "text", "media", "nets", "runtime", "cards", "files", "errors"},
-    "evaluate": {"verbs", "models", "data", "pixels", "text", "media", "nets", "weights", "runtime"} | BELOW - {"config"},
+    "models": {"text", "nets", "engine", "weights", "runtime", "cards", "files", "errors"},
+    "run": {"media", "models", "engine", "weights", "runtime", "cards", "config", "files", "errors", "version"},
+    "verbs": {"run", "pixels", "text", "media", "nets", "engine", "runtime", "cards", "files", "errors"},
+    "evaluate": {"verbs", "models", "data", "pixels", "text", "media", "nets", "engine", "weights", "runtime"},
 }
+ALLOWED["evaluate"] |= BELOW - {"config"}
 ALLOWED["train"] = ALLOWED["evaluate"] | {"evaluate", "files"}
 ANYTHING = {"cli", "__init__", "__main__", "python"}
 SHAPES = "genkit.models.shapes"  # types that these rooms may name, and nothing else of that room

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from genkit.run.session import Session, key_of, weight_of
-from genkit.runtime import Runtime
+from genkit.runtime import Device, Runtime
 
-CPU = Runtime(torch.device("cpu"), torch.float32, fallback=False)
+CPU = Runtime(Device("cpu"), "float32", fallback=False)
 
 
 def card(name: str, size: int = 100) -> Any:
@@ -40,7 +40,7 @@ def test_a_model_is_loaded_once(loaded: list[str]):
     session = Session(limit=1000)
     first = session.model(card("a"), CPU)
     assert session.model(card("a"), CPU) is first and loaded == ["a"]
-    half = Runtime(torch.device("cpu"), torch.bfloat16, fallback=False)
+    half = Runtime(Device("cpu"), "bfloat16", fallback=False)
     assert session.model(card("a"), half) is not first and session.model(card("a"), CPU, engine="onnx") is not first
     assert len(session) == 3 and session.bytes == 300
 

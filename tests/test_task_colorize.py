@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from on_tensors import OnTensors
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
@@ -30,9 +31,15 @@ Chroma = Callable[..., Tensor]
 
 def model(chroma: Chroma, size: int = 32, **options: Any) -> Colorize:
     """A model whose chroma is a function of the lightness."""
-    return Colorize(
-        nn.Identity(), device=CPU, dtype=torch.float32, size=size, chroma=lambda network, *rest: chroma(*rest), **options
-    )
+
+    def run(network: nn.Module, lightness: Tensor, hints: Any = None, known: Any = None) -> Tensor:
+        return chroma(lightness, hints, known)
+
+    return Colorize(nn.Identity(), device=CPU, dtype=torch.float32, size=size, chroma=run, **options)
+
+
+def fit(lab: Tensor) -> Tensor:
+    return torch.from_numpy(fit_gamut(lab.numpy()))
 
 
 def constant(a: float, b: float) -> Chroma:
@@ -83,7 +90,7 @@ def test_before_rounding_lightness_is_exact_and_every_colour_is_shown() -> None:
     angle = torch.linspace(0, 6.28, 64).view(1, 1, 1, 64)
     for chroma in (5.0, 60.0, 180.0):
         ab = torch.cat([angle.cos(), angle.sin()], 1).expand(-1, -1, 101, -1) * chroma
-        rgb = put_together(lightness, ab)
+        rgb = torch.from_numpy(put_together(lightness.numpy(), ab.numpy()))
         assert rgb.min() >= 0 and rgb.max() <= 1
         back = rgb_to_lab(rgb)
         assert (back[:, :1] - lightness).abs().max() < 0.005
@@ -93,12 +100,12 @@ def test_before_rounding_lightness_is_exact_and_every_colour_is_shown() -> None:
 
 def test_only_what_does_not_fit_is_reduced_and_by_no_more_than_it_takes() -> None:
     inside = torch.tensor([50.0, 20.0, 10.0]).view(1, 3, 1, 1)
-    assert torch.equal(fit_gamut(inside), lab_to_rgb(inside).clamp(0, 1))
+    assert torch.equal(fit(inside), lab_to_rgb(inside).clamp(0, 1))
     outside = torch.tensor([50.0, 150.0, 20.0]).view(1, 3, 1, 1)
-    fitted = fit_gamut(outside)
+    fitted = fit(outside)
     assert min(float(fitted.min()), 1 - float(fitted.max())) < 0.01, "on the boundary"
-    assert fit_gamut(torch.tensor([0.0, 50, 50]).view(1, 3, 1, 1)).abs().max() < 1e-4
-    assert (fit_gamut(torch.tensor([100.0, -50, 50]).view(1, 3, 1, 1)) - 1).abs().max() < 1e-3
+    assert fit(torch.tensor([0.0, 50, 50]).view(1, 3, 1, 1)).abs().max() < 1e-4
+    assert (fit(torch.tensor([100.0, -50, 50]).view(1, 3, 1, 1)) - 1).abs().max() < 1e-3
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 50), (3, 400), (500, 2), (40, 40), (130, 61)])
@@ -239,7 +246,7 @@ def sunset() -> np.ndarray:
     lightness = torch.linspace(10, 95, 60).view(1, 1, 60, 1).expand(-1, -1, -1, 60)
     turn = (lightness - 50) / 45
     wave = torch.linspace(-8, 8, 60).view(1, 1, 1, 60).expand(-1, -1, 60, -1)
-    rgb = fit_gamut(torch.cat([lightness, -12 * turn + wave, -30 * turn], 1))
+    rgb = fit(torch.cat([lightness, -12 * turn + wave, -30 * turn], 1))
     return (rgb[0].permute(1, 2, 0) * 255).round().byte().numpy()
 
 
@@ -270,10 +277,11 @@ def test_a_reference_brings_pictures_together_and_says_which_light_has_which_col
 
 def test_a_palette_does_not_blow_up_what_is_grey() -> None:
     palette = Palette.of(sunset(), None, "sunset.png")
-    lightness = torch.rand(1, 1, 16, 16) * 100
-    ab = palette.apply(lightness, torch.randn(1, 2, 16, 16) * 0.01)
-    assert torch.isfinite(ab).all() and ab.abs().max() < 50
-    assert torch.isfinite(palette.apply(torch.full((1, 1, 1, 1), 50.0), torch.zeros(1, 2, 1, 1))).all()
+    rng = np.random.default_rng(0)
+    lightness, grey = rng.random((1, 1, 16, 16), np.float32) * 100, rng.standard_normal((1, 2, 16, 16), np.float32) * 0.01
+    ab = palette.apply(lightness, grey)
+    assert np.isfinite(ab).all() and np.abs(ab).max() < 50
+    assert np.isfinite(palette.apply(lightness[..., :1, :1], 0 * grey[..., :1, :1])).all()
 
 
 def test_a_model_that_fails_is_told() -> None:
@@ -297,7 +305,7 @@ def test_a_model_that_fails_is_told() -> None:
 
 def test_the_plain_call_keeps_lightness_too() -> None:
     images = torch.rand(2, 3, 37, 50)
-    result = model(lambda *given: by_place(*given).expand(2, -1, -1, -1))(images)
+    result = OnTensors(model(lambda *given: by_place(*given).expand(2, -1, -1, -1)))(images)
     assert result.shape == images.shape
     assert (rgb_to_lab(result)[:, 0] - rgb_to_lab(images)[:, 0]).abs().max() < 0.01
 
@@ -340,7 +348,7 @@ def test_the_lightness_that_is_looked_up_is_that_of_lab(depth: type) -> None:
 
     peak = int(np.iinfo(depth).max)
     pixels = np.random.default_rng(0).integers(0, peak, (40, 50, 3), depth, endpoint=True)
-    images = torch.from_numpy(pixels.astype(np.float32) / peak).permute(2, 0, 1)[None]
-    assert (lightness_of(pixels) - rgb_to_lab(images)[:, :1]).abs().max() < 1e-3
+    images = (pixels.astype(np.float32) / peak).transpose(2, 0, 1)[None]
+    assert np.abs(lightness_of(pixels) - rgb_to_lab(images)[:, :1]).max() < 1e-3
     grey = lightness_of(pixels[..., :1])
-    assert (grey - rgb_to_lab(images[:, :1].expand(-1, 3, -1, -1))[:, :1]).abs().max() < 1e-3
+    assert np.abs(grey - rgb_to_lab(images[:, :1].repeat(3, 1))[:, :1]).max() < 1e-3

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from genkit.models.shapes import MaskModel
 from genkit.pixels import foreground, matting, subject
+from genkit.pixels.arrays import to_images
 from genkit.verbs.cutout import background
 from genkit.verbs.cutout.task import CutoutOptions, cutout
 
@@ -24,17 +24,17 @@ class Coarse(MaskModel):
     device, dtype = torch.device("cpu"), torch.float32
 
     def __init__(self, size: int = 24) -> None:
-        self.seen: list[Tensor] = []
+        self.seen: list[np.ndarray] = []
         self.size = size
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Coarse:
         return self
 
-    def __call__(self, images: Tensor) -> Tensor:
+    def __call__(self, images: np.ndarray) -> np.ndarray:
         self.seen.append(images)
-        square = torch.nn.functional.interpolate(images, (self.size, self.size), mode="area")
+        square = torch.nn.functional.interpolate(torch.from_numpy(images), (self.size, self.size), mode="area")
         mask = ((square[:, :1] - square[:, 1:2]) * 4 + 0.5).clamp(0, 1)
-        return torch.nn.functional.interpolate(mask, images.shape[-2:], mode="bilinear").clamp(0, 1)
+        return torch.nn.functional.interpolate(mask, images.shape[-2:], mode="bilinear").clamp(0, 1).numpy()
 
 
 def disc(height: int = 180, width: int = 240, dtype: Any = np.uint8, soft: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
@@ -59,7 +59,7 @@ def test_edges_are_the_pictures_and_not_the_networks(model: Coarse, dtype: Any) 
     assert alpha is not None and colours.dtype == alpha.dtype == dtype and colours.shape == pixels.shape
     peak = np.iinfo(dtype).max
     error = np.abs(alpha / peak - truth)
-    coarse = model(torch.from_numpy(pixels / np.float32(peak)).permute(2, 0, 1)[None].float())[0, 0].numpy()
+    coarse = model(to_images(pixels))[0, 0]
     assert error.mean() < 0.004 < 0.02 < np.abs(coarse - truth).mean()
     assert alpha[90, 120] == peak and alpha[0, 0] == 0
 
@@ -102,11 +102,11 @@ def test_large_pictures_are_done_at_full_resolution_in_strips(monkeypatch: pytes
 
 def test_grey_pictures_stay_grey_and_keep_their_edges() -> None:
     class Middle(Coarse):
-        def __call__(self, images: Tensor) -> Tensor:
+        def __call__(self, images: np.ndarray) -> np.ndarray:
             assert images.shape[1] == 3
             mask = torch.zeros(1, 1, *images.shape[-2:])
             mask[..., 40:140, 60:180] = 1
-            return avg_pool2d(mask, 21, 1, 10)
+            return avg_pool2d(mask, 21, 1, 10).numpy()
 
     pixels = np.full((180, 240, 1), 60, np.uint8)
     pixels[40:140, 60:180] = 190

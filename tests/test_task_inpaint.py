@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from on_tensors import OnTensors
 
 from genkit.errors import InputError, RunError, UsageError
 from genkit.models.inpaint import inpainter
@@ -199,7 +200,7 @@ def test_out_of_memory_on_the_cpu_is_told() -> None:
 @pytest.mark.parametrize("size", [(64, 64), (17, 90), (5, 3)])
 def test_the_shape_pads_by_its_rules_and_hides_what_is_masked(size: tuple[int, int]) -> None:
     seen = Seen()
-    model = Fill(seen, device=CPU, dtype=torch.float32, size=64, multiple=8, minimum=16, run=seen)
+    model = OnTensors(Fill(seen, device=CPU, dtype=torch.float32, size=64, multiple=8, minimum=16, run=seen))
     images, masks = torch.rand(2, 3, *size), torch.zeros(2, 1, *size)
     masks[..., :2, :2] = 1
     assert model(images, masks).shape == images.shape

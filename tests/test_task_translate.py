@@ -12,6 +12,7 @@ from genkit.errors import RunError, UsageError
 from genkit.models.shapes import TranslateModel
 from genkit.models.translate import animegan2, cyclegan, pix2pix, stargan
 from genkit.pixels import resample, tiling
+from genkit.pixels.arrays import to_images
 from genkit.verbs.translate import task as translate
 from genkit.verbs.translate.task import TranslateOptions
 
@@ -92,18 +93,18 @@ def test_statistics_belong_to_the_thread_that_uses_them() -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     model = cycle()
-    pictures = [torch.rand(1, 3, 32, 32) * scale for scale in (0.2, 0.5, 0.8, 1.0)]
+    pictures = [to_images(photo(32, 32)) * np.float32(scale) for scale in (0.2, 0.5, 0.8, 1.0)]
     alone = [model(one, statistics=model.measure(one)) for one in pictures]
-    with ThreadPoolExecutor(4) as pool, torch.no_grad():
+    with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda one: model(one, statistics=model.measure(one)), pictures * 4))
-    assert all(torch.allclose(made, alone[index % 4], atol=1e-5) for index, made in enumerate(together))
+    assert all(np.allclose(made, alone[index % 4], atol=1e-5) for index, made in enumerate(together))
 
 
 def test_out_of_memory_takes_the_way_through_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     model, pixels = cycle(), photo(64, 80)
     plain, calls = model.__class__.__call__, []
 
-    def short_of_memory(self: Any, images: torch.Tensor, **options: Any) -> Any:
+    def short_of_memory(self: Any, images: np.ndarray, **options: Any) -> Any:
         calls.append(tuple(images.shape[-2:]))
         if "statistics" not in options:
             raise MemoryError("no more")
@@ -128,7 +129,7 @@ def test_a_model_of_one_side_keeps_proportions_or_not() -> None:
     class Echo(TranslateModel):
         side, fit, whole, device, dtype, scale = 32, "pad", True, CPU, torch.float32, 1
 
-        def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        def __call__(self, images: np.ndarray) -> np.ndarray:
             self.seen = images
             return images
 
@@ -140,7 +141,7 @@ def test_a_model_of_one_side_keeps_proportions_or_not() -> None:
         made = run(model, pixels, notices)
         assert model.seen.shape == (1, 3, 32, 32) and np.abs(made.astype(int) - pixels).mean() < 12
         assert notices == ["the model draws 32 x 32 pixels: its result is enlarged to 80 x 40"]
-        mirrored = torch.allclose(model.seen[..., 7, :], model.seen[..., 8, :])
+        mirrored = np.allclose(model.seen[..., 7, :], model.seen[..., 8, :])
         assert mirrored == (fit == "pad"), "what is around the picture is its mirror image"
 
 
@@ -170,7 +171,7 @@ def test_the_work_size_bounds_what_the_model_sees() -> None:
         device, dtype, scale = CPU, torch.float32, 1
         stochastic = True
 
-        def __call__(self, images: torch.Tensor, *, seeds: list[int]) -> torch.Tensor:
+        def __call__(self, images: np.ndarray, *, seeds: list[int]) -> np.ndarray:
             self.seen, self.seeds = tuple(images.shape[-2:]), seeds
             return images
 
@@ -201,7 +202,7 @@ def test_a_domain_may_be_left_to_a_model_that_can_do_without() -> None:
         device, dtype, scale, domains, domain_optional = CPU, torch.float32, 1, ("shirt", "dress"), True
         stochastic = False
 
-        def __call__(self, images: torch.Tensor, *, domain: int | None = None) -> torch.Tensor:
+        def __call__(self, images: np.ndarray, *, domain: int | None = None) -> np.ndarray:
             self.domain = domain
             return images
 
@@ -265,5 +266,5 @@ def test_recolouring_a_strip_looks_at_no_more_than_a_strip() -> None:
     )
     seen: list[tuple[int, ...]] = []
     model.network.register_forward_pre_hook(lambda network, inputs: seen.append(tuple(inputs[0].shape[2:])))
-    made = model(torch.rand(1, 3, 2, 600), domain=1)
+    made = model(to_images(photo(2, 600)), domain=1)
     assert made.shape == (1, 3, 2, 600) and seen == [(16, 128)]

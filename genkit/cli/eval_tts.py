@@ -56,7 +56,7 @@ def tts(
         raise UsageError("give --text or --data", "genkit eval tts --text sentences.txt")
     lines = measure.read_lines(text, data, names)
     others = {str(folder): measure.of_folder(folder, lines) for folder in against or ()}
-    place = runtime.choose(device, "auto", ("float32",)).device
+    place, _ = runtime.as_torch(runtime.choose(device, "auto", ("float32",)).device, "float32")
     recognisers = {"pocketsphinx": pocketsphinx(), **whisper(notify)}
     chosen = cached() if recogniser is None else recogniser
     recognisers |= {Path(name).name: load_recogniser(name, place) for name in chosen}

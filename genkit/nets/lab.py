@@ -32,7 +32,7 @@ def rgb_to_lab(images: A) -> A:
 def to_linear(values: A) -> A:
     """sRGB values in [0, 1], of any shape, as amounts of light."""
     xp = array_namespace(values)
-    return xp.where(values <= 0.04045, values / 12.92, ((xp.clip(values, 0, None) + 0.055) / 1.055) ** 2.4)  # type: ignore[operator]
+    return xp.where(values <= 0.04045, values / 12.92, ((xp.clip(values, 0, None) + 0.055) / 1.055) ** 2.4)
 
 
 def luminance_to_lightness(luminance: A) -> A:

@@ -31,7 +31,7 @@ def fill_smoothly(images: A, masks: A) -> A:
         values, weights = levels.pop()
         coarse = _twice(xp, _twice(xp, result, 2), 3)[..., : values.shape[-2], : values.shape[-1]]
         result = values + (1 - weights) * coarse
-    partly = bool(((masks > 0) & (masks < 1)).any())  # type: ignore[operator]
+    partly = bool(((known > 0) & (known < 1)).any())
     return result if partly else xp.where(masks > 0, result, images)  # type: ignore[operator]
 
 

@@ -35,6 +35,7 @@ RISES = (96, 64, 40, 24)
 PUBLISHED = {"_expand_conv": "expand", "_depthwise_conv": "depthwise", "_project_conv": "project"}
 NORMS = {"expand": "_bn0", "depthwise": "_bn1", "project": "_bn2"}
 NORM_EPSILON = 1e-3  # of the published network
+MEAN, STD = 127 / 255, 128 / 255  # of pictures in [0, 1], as EfficientNet-Lite0 wants them
 
 
 def same(features: Tensor, conv: nn.Conv2d) -> Tensor:
@@ -199,6 +200,4 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
 
 def transform(network: Cutter, device: torch.device, dtype: torch.dtype, *, size: int = SIZE) -> Mask:
     """The network as the cutout task calls it."""
-    # [0, 1] as EfficientNet-Lite0 wants it
-    mean, std = (127 / 255,) * 3, (128 / 255,) * 3
-    return Mask(Probability(network), device=device, dtype=dtype, size=size, mean=mean, std=std)
+    return Mask(Probability(network), device=device, dtype=dtype, size=size, mean=(MEAN,) * 3, std=(STD,) * 3)

@@ -63,10 +63,10 @@ class Draw(DrawModel):
         """The kinds of guiding pictures for which there is a card."""
         return parts.kinds_of_control(self.architecture) if self.kind.control else ()
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> Self:
+    def to(self, device: Any, dtype: Any) -> Self:
         """Move all parts, as after a GPU ran out of memory."""
         self.runner.to(device, dtype)
-        self.device, self.dtype = device, dtype
+        self.device, self.dtype = self.runner.device, self.runner.dtype
         return self
 
     # --- what holds for all pictures ----------------------------------------------------------------------------------

@@ -30,10 +30,10 @@ class Painter(FillModel):
         self.multiple, self.minimum = runner.multiple, runner.minimum
         self.device, self.dtype = runner.device, runner.dtype
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> Self:
+    def to(self, device: Any, dtype: Any) -> Self:
         """Move all parts, as after a GPU ran out of memory."""
         self.runner.to(device, dtype)
-        self.device, self.dtype = device, dtype
+        self.device, self.dtype = self.runner.device, self.runner.dtype
         return self
 
     def __call__(

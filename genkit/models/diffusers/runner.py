@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from genkit import runtime
 from genkit.cards import Card
 from genkit.errors import InputError
 from genkit.models.diffusers.offload import place
@@ -58,12 +59,12 @@ class Runner:
             self.pipeline.to("cpu")
         self.placement = place(self.pipeline, self.device, self.size, self.wanted)
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> None:
+    def to(self, device: Any, dtype: Any) -> None:
         """Move all parts, as after a GPU ran out of memory."""
+        self.device, self.dtype = runtime.as_torch(device, dtype)
         self.pipeline.remove_all_hooks()
-        self.pipeline.to("cpu", dtype)
-        self.device, self.dtype = device, dtype
-        self.placement = place(self.pipeline, device, self.size, self.wanted if device.type == "cuda" else None)
+        self.pipeline.to("cpu", self.dtype)
+        self.placement = place(self.pipeline, self.device, self.size, self.wanted if self.device.type == "cuda" else None)
 
     def complete(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """All options of the card, with what was given.

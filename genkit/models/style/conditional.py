@@ -16,8 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import instance_norm, interpolate, pad, relu
 
-from genkit.models.shapes.style import Statistics
-
+Statistics = tuple[Tensor, Tensor]  # mean and standard deviation, each (N, C, 1, 1)
 STRIDE = 4
 EPSILON = 1e-5
 

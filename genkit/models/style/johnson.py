@@ -26,11 +26,12 @@ from torch.nn.functional import instance_norm, interpolate, pad, relu
 
 from genkit.errors import WeightsError
 from genkit.models.checkpoints import State, open_checkpoint
-from genkit.models.style.stylizing import Statistics, Stylize
+from genkit.models.style.stylizing import Stylize
 
 if TYPE_CHECKING:
     from genkit.cards import Card
 
+Statistics = tuple[Tensor, Tensor]  # mean and standard deviation, each (N, C, 1, 1)
 STRIDE = 4
 PIXEL_BYTES = 1024
 WIDTHS, BLOCKS = (32, 64, 128), 5

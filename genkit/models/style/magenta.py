@@ -24,9 +24,9 @@ from genkit.errors import WeightsError
 from genkit.models.bounds import bounded_parts
 from genkit.models.checkpoints import fit
 from genkit.models.shapes.style import Code
-from genkit.models.style.conditional import EPSILON, STRIDE, StyleTransformer
+from genkit.models.style.conditional import EPSILON, STRIDE, Statistics, StyleTransformer
 from genkit.models.style.style_predictor import CODE, SETTINGS, StylePredictor
-from genkit.models.style.stylizing import Statistics, Stylize
+from genkit.models.style.stylizing import Stylize
 from genkit.weights.foreign.onnx_initialisers import read_onnx
 from genkit.weights.foreign.onnx_quantised import dequantised
 

@@ -23,11 +23,12 @@ from torch.nn.functional import relu
 
 from genkit.errors import WeightsError
 from genkit.models.checkpoints import fit, open_checkpoint
-from genkit.models.style.stylizing import Statistics, Stylize
+from genkit.models.style.stylizing import Stylize
 
 if TYPE_CHECKING:
     from genkit.cards import Card
 
+Statistics = tuple[Tensor, Tensor]  # mean and standard deviation, each (N, C, 1, 1)
 WIDTH = 16  # channels at full side; twice and four times that at a half and a quarter
 EPSILON = 1e-5
 STRIDE = 4

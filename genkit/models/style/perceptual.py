@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
+from genkit import runtime
 from genkit.errors import UsageError
 from genkit.models.shapes import FeaturesModel, Model
 
@@ -71,14 +72,15 @@ def encoder_of(model: Model) -> FeaturesModel | None:
 
     if not isinstance(model, Stylize) or not isinstance(model.network, Stylizer):
         return None
+    device, dtype = runtime.as_torch(model.device, model.dtype)
     features = Perceptual(
         model.network.content,
         _encoder_stages,
         layers=("stem", "half", "quarter", "block1", "block2"),
         content=("block2",),
         style=("stem", "half", "quarter", "block1", "block2"),
-        device=model.device,
-        dtype=model.dtype,
+        device=device,
+        dtype=dtype,
         minimum=16,
         pixel_bytes=1200,
     )

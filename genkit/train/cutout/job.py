@@ -171,7 +171,7 @@ class CutoutJob(Job):
         return np.ascontiguousarray(picture), found.astype(np.float32) / 255
 
     def loss(self, modules: Modules, batch: Batch, *, finishing: bool) -> tuple[Tensor, Figures]:
-        images = cutter.prepared(batch["images"].float() / 255).contiguous(memory_format=torch.channels_last)
+        images = _prepared(batch["images"].float() / 255).contiguous(memory_format=torch.channels_last)
         masks = batch["masks"].float()
         logits = modules["network"](images)
         found = logits.sigmoid()
@@ -186,7 +186,7 @@ class CutoutJob(Job):
     @torch.inference_mode()
     def _found(self, modules: Modules, pixels: np.ndarray) -> np.ndarray:
         network = modules["network"]
-        images = cutter.prepared(to_tensor(pixels, next(network.parameters()).device))
+        images = _prepared(to_tensor(pixels, next(network.parameters()).device))
         return network(images).sigmoid()[0, 0].cpu().numpy()
 
     def evaluate(self, modules: Modules) -> Figures:
@@ -227,3 +227,7 @@ def _fitted(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     from PIL import Image
 
     return np.asarray(Image.fromarray(mask).resize((shape[1], shape[0]), Image.Resampling.BILINEAR))
+
+
+def _prepared(images: Tensor) -> Tensor:
+    return (images - cutter.MEAN) / cutter.STD

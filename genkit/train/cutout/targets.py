@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from genkit.data.tensors import to_tensor
+from genkit import runtime
 from genkit.errors import UsageError, WeightsError
+from genkit.pixels.arrays import store, to_images
 
 EVERY = 25  # pictures between two savings
 
@@ -27,18 +27,17 @@ def load_teacher(name: str) -> Any:
     from genkit.models.cutout import u2net
     from genkit.weights import obtain
 
-    device = torch.device("cpu")
     path = Path(name)
     if not path.is_file():
         had, files = obtain(find(name, "cutout"), announce=lambda text: None)
-        return load_model(had, files, device, torch.float32)
+        return load_model(had, files, runtime.CPU, "float32")
     state = u2net.read(path)
     sizes = u2net.recognise(state)
     if sizes is None:
         raise WeightsError(f"{path.name} is not a checkpoint of U2-Net", "--set data.teacher=u2netp.onnx")
     network = u2net.build(**sizes)
     network.load_state_dict(state)
-    return u2net.transform(network, device, torch.float32)
+    return u2net.transform(network, *runtime.as_torch("cpu", "float32"))
 
 
 def soft_targets(pictures: Sequence[np.ndarray], teacher: str, side: int, kept: str) -> np.ndarray:
@@ -62,9 +61,7 @@ def soft_targets(pictures: Sequence[np.ndarray], teacher: str, side: int, kept: 
     model = load_teacher(teacher)
     model.size = side
     for number in range(begun, len(pictures)):
-        with torch.inference_mode():
-            found = model(_squeezed(pictures[number], side))[0, 0]
-        masks[number] = (found * 255).round().byte().numpy()
+        store(model(_squeezed(pictures[number], side))[0], masks[number][..., None], 255)
         if path is not None and (number % EVERY == EVERY - 1 or number == len(pictures) - 1):
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("wb") as out:
@@ -72,7 +69,7 @@ def soft_targets(pictures: Sequence[np.ndarray], teacher: str, side: int, kept: 
     return masks
 
 
-def _squeezed(pixels: np.ndarray, side: int) -> torch.Tensor:
+def _squeezed(pixels: np.ndarray, side: int) -> np.ndarray:
     from PIL import Image
 
-    return to_tensor(np.asarray(Image.fromarray(pixels).resize((side, side), Image.Resampling.BOX)))
+    return to_images(np.asarray(Image.fromarray(pixels).resize((side, side), Image.Resampling.BOX)))

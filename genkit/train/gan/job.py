@@ -212,8 +212,8 @@ class GanJob(Job):
         device = next(generator.parameters()).device
         chunks = []
         for first in range(0, len(seeds), CHUNK):
-            z = np.stack([noise(seed, (self.networks.latent,)) for seed in seeds[first : first + CHUNK]])
-            z = torch.from_numpy(z).to(device)
+            rows = np.stack([noise(seed, (self.networks.latent,)) for seed in seeds[first : first + CHUNK]])
+            z = torch.from_numpy(rows).to(device)
             classes = torch.tensor(labels[first : first + CHUNK], device=device) if self.classes else None
             images = self.networks.synthesis(generator, self.networks.mapping(generator, z, classes), None)
             chunks.append(images.float().clamp(-1, 1).cpu())

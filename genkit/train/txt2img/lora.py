@@ -171,4 +171,4 @@ def make_job(config: TrainConfig, request: Request, model: str, captions: Path |
     if not isinstance(draw, Draw):
         raise UsageError(f"{card.name} is no diffusion pipeline", "genkit models list txt2img")
     draw.to(place.device, place.dtype)
-    return LoraJob(draw, options_of(LoraOptions, config.data), request, captions, place.device)
+    return LoraJob(draw, options_of(LoraOptions, config.data), request, captions, draw.device)

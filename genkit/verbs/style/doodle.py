@@ -299,7 +299,7 @@ def _statistics(moments: Sequence[np.ndarray], model: StyleModel) -> tuple[np.nd
     mean = total / count
     variance = np.maximum(squares / count - np.square(mean), 0)
     deviation = np.sqrt(np.maximum(variance[0], CALM**2 * variance[1]) + model.epsilon)
-    return tuple(one.astype(np.float32).reshape(1, -1, 1, 1) for one in (mean[0], deviation))  # type: ignore[return-value]
+    return tuple(one.astype(np.float32).reshape(1, -1, 1, 1) for one in (mean[0], deviation))
 
 
 def region_sample(style: np.ndarray, labels: np.ndarray, one: int) -> np.ndarray:
