@@ -8,7 +8,21 @@ from __future__ import annotations
 from typing import NamedTuple
 
 PAGES = [
-    *("", "upscale", "colorize", "inpaint", "cutout", "style", "translate", "txt2img", "tts", "show", "replay", "doctor"),
+    *(
+        "",
+        "upscale",
+        "colorize",
+        "inpaint",
+        "cutout",
+        "style",
+        "translate",
+        "txt2img",
+        "tts",
+        "run",
+        "show",
+        "replay",
+        "doctor",
+    ),
     *("gan", "gan project", "gan edit", "gan directions"),
     *("models", *(f"models {one}" for one in ("list", "info", "pull", "verify", "rm", "import", "path"))),
     *("train", *(f"train {one}" for one in ("upscale", "colorize", "inpaint", "cutout", "style", "translate", "gan"))),

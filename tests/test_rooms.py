@@ -29,6 +29,7 @@ ALLOWED = {
     "models": {"text", "nets", "weights", "runtime", "cards", "files", "errors"},
     "run": {"media", "models", "weights", "runtime", "cards", "config", "files", "errors", "version"},
     "verbs": {"run", "pixels", "text", "media", "nets", "runtime", "cards", "files", "errors"},
+    "chain": {"verbs", "run", "media", "cards", "config", "files", "errors", "version"},
     "evaluate": {"verbs", "models", "data", "pixels", "text", "media", "nets", "weights", "runtime"} | BELOW - {"config"},
 }
 ALLOWED["train"] = ALLOWED["evaluate"] | {"evaluate", "files"}
@@ -36,6 +37,7 @@ ANYTHING = {"cli", "__init__", "__main__", "python"}
 SHAPES = "genkit.models.shapes"  # types that these rooms may name, and nothing else of that room
 NAMES_SHAPES = {"pixels", "run", "verbs"}
 LIGHT = (
+    "chain",
     "cli",
     "cards",
     "errors",

@@ -21,9 +21,10 @@ from typer.core import TyperCommand, TyperGroup
 
 from genkit.verbs import VERBS, Entry
 
-MODELS, RESULTS, SETUP = "Models", "Results", "Set-up"
+CHAINS, MODELS, RESULTS, SETUP = "Chains", "Models", "Results", "Set-up"
 
 COMMANDS = VERBS | {
+    "run": Entry("run", CHAINS, "Run several verbs after one another, as a recipe says."),
     "models": Entry("models", MODELS, "List, describe, fetch, check, remove and import models."),
     "train": Entry("train", MODELS, "Train a model on your own files."),
     "eval": Entry("eval", MODELS, "Measure a model on a data set, with the protocol."),
