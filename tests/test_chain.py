@@ -429,3 +429,28 @@ def test_mutated_recipes_are_refused_by_line_or_run(genkit: Run, recipe: Callabl
             assert "own/r.toml, line " in outcome.err, (number, changed, outcome.err)
     assert set(inside.rglob("*")) == before
     shutil.rmtree("own")
+
+
+def test_speech_ends_a_chain_with_its_picture_as_cover(genkit: Run, recipe: Callable[..., Path]):
+    from mutagen.mp3 import MP3
+
+    Path("book.txt").write_text("Hello there.")
+    file = recipe(
+        '[[step]]\nverb = "gan"\nname = "cover"\nseed = 3\nmodel = "genkit-clothes"\n[[step]]\nTINY\n'
+        '[[step]]\nverb = "tts"\nsource = "$input"\nformat = "mp3"\n'
+    )
+    assert genkit("run", "--check", file).code == 0
+    made = genkit("run", file, "book.txt", "-o", "out/")
+    assert made.code == 0, made.err
+    assert made.lines == ["out/book.mp3"]
+    (cover,) = MP3("out/book.mp3").tags.getall("APIC")
+    import io
+
+    assert Image.open(io.BytesIO(cover.data)).size == (128, 128) or Image.open(io.BytesIO(cover.data)).width > 32
+    assert genkit("run", file, "book.txt", "-o", "out/", "--resume", "--json").events[-1]["skipped"] == 1
+    assert [step["verb"] for step in recipe_of(genkit, "out/book.mp3")["steps"]] == ["gan", "upscale", "tts"]
+    shutil.copy("book.txt", "out")
+    assert genkit("replay", "out/book.mp3", "-o", "again.mp3").code == 0
+    assert Path("again.mp3").read_bytes() == Path("out/book.mp3").read_bytes()
+    refused = genkit("run", "-c", "tts hello | upscale", "-o", "x.mp3")
+    assert refused.code == 2 and "ends a chain" in refused.err

@@ -30,13 +30,14 @@ from genkit.chain.values import (
 from genkit.errors import GenkitError, UsageError
 from genkit.files import slug
 from genkit.run import call, option
-from genkit.run.verb import Context, DrawingVerb, PictureVerb, Verb
+from genkit.run.verb import Context, DrawingVerb, PictureVerb, SpeechVerb, Verb
 
 if TYPE_CHECKING:
     from genkit.run.drawn import Outputs
     from genkit.run.settings import ChainRun
 
 LONGEST_LABEL = 60
+TEXTS = "source"  # the option of verbs that speak which names texts
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +72,9 @@ class Node:
 
     @property
     def takes_input(self) -> bool:
-        return any(one.outputs is None and (one.source is None or None in one.pictures.values()) for one in self.chain)
+        return any(
+            isinstance(one.verb, PictureVerb) and (one.source is None or None in one.pictures.values()) for one in self.chain
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +99,7 @@ class Graph:
         self._nodes: dict[str, Node] = {}
         self._keys: dict[Node, str] = {}
         self._contexts: dict[Any, Any] = {}
+        self.reads_texts = False  # whether the inputs of the run are texts
         self.parameters = parameter_values(recipe)
         self.leaves = self._expand()
 
@@ -182,7 +186,11 @@ class Graph:
         self, step: Step, chosen: Mapping[tuple[str, str], Any], last: Node | None, scope: Mapping[str, Node], *, begins: bool
     ) -> Node:
         source = last if step.start is None else self._named(step, "from", step.start, scope)
-        if not issubclass(step.verb, (PictureVerb, DrawingVerb)):
+        if source is not None and isinstance(source.verb, SpeechVerb):
+            raise source.step.error(
+                "verb", f"{source.verb.name} ends a chain", f"nothing comes after it: leave out {step.name}"
+            )
+        if not issubclass(step.verb, (PictureVerb, DrawingVerb, SpeechVerb)):
             raise step.error("verb", f"{step.verb.name} makes no picture of a picture", "it is a command of its own")
         if issubclass(step.verb, DrawingVerb) and not (begins and step.start is None):
             raise step.error("verb", f"{step.verb.name} draws a picture, and can only begin a chain")
@@ -195,6 +203,9 @@ class Graph:
             if len(one := alternatives(step, key, value)) == 1:
                 value = one[0]
             value = filled(step, key, value, parameters)
+            if value == "$input" and key == TEXTS and issubclass(step.verb, SpeechVerb):
+                values[key] = self._texts()
+                continue
             name = named_picture(value[0] if isinstance(value, list) and len(value) == 1 else value)
             if name is not None:
                 each = self._declared(step, key)
@@ -212,6 +223,11 @@ class Graph:
             self._nodes[identity] = node
             self._keys[node] = str(len(self._keys) + 1)
         return self._nodes[identity]
+
+    def _texts(self) -> list[str]:
+        """The files that are read aloud: those of the run."""
+        self.reads_texts = True
+        return list(self.run.paths or ()) or [str(self.placeholder.text)]
 
     def _declared(self, step: Step, key: str) -> option.Declared:
         known = options_of(step)
@@ -261,6 +277,10 @@ class Graph:
         shared = {"accept_licence": run.accept_licence, "device": run.device, "dtype": values.get("dtype") or run.dtype}
         if issubclass(step.verb, PictureVerb):
             shared |= {"paths": ["-"], "max_pixels": run.max_pixels}
+        if issubclass(step.verb, SpeechVerb):
+            # a seed that is drawn at random would make every run another one
+            shared |= {"output": run.output, "name": run.name, "seed": values.get("seed", 0), "overwrite": run.overwrite}
+            shared |= {"resume": run.resume, "sidecar": run.sidecar, "strip_metadata": run.strip_metadata}
         outputs = None
         try:
             made = call.from_values(step.verb, {**values, **{key: value for key, value in shared.items() if value is not None}})

@@ -1,4 +1,4 @@
-"""A small picture that stands, while a plan is checked, for one that only a run makes (standard library only)."""
+"""A small picture and a text that stand, while a plan is checked, for those that only a run has (standard library only)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,20 @@ SIDE = 64
 
 
 class Placeholder:
-    """Its file is there for as long as this is."""
+    """Its files are there for as long as this is."""
+
+    @cached_property
+    def _folder(self) -> tempfile.TemporaryDirectory[str]:
+        return tempfile.TemporaryDirectory(prefix="genkit-")
+
+    @cached_property
+    def text(self) -> Path:
+        path = Path(self._folder.name, "text.txt")
+        path.write_text("A text.", encoding="utf-8")
+        return path
 
     @cached_property
     def path(self) -> Path:
-        self._folder = tempfile.TemporaryDirectory(prefix="genkit-")
         path = Path(self._folder.name, "picture-of-a-step.png")
         # colours and transparency both, since verbs look for them in what they are given
         rows = b"".join(

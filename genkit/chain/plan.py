@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+from genkit.chain import speech
 from genkit.chain.graph import Graph, Leaf, Node
 from genkit.errors import UsageError
 from genkit.media.pictures.formats import FORMATS, Probe, output_suffix
@@ -17,7 +18,7 @@ from genkit.run.inputs import Found
 from genkit.run.item import Choice, Item
 from genkit.run.recipe import flag_of
 from genkit.run.settings import Settings
-from genkit.run.verb import PictureVerb
+from genkit.run.verb import PictureVerb, SpeechVerb
 
 if TYPE_CHECKING:
     from genkit.run.drawn import Output
@@ -47,6 +48,7 @@ class ChainPlan(paths.Plan):
     sources: list[Source] = field(default_factory=list)
     choices: dict[tuple[Source, Node], Choice] = field(default_factory=dict)
     pairs: dict[Node, Sequence[Pairs]] = field(default_factory=dict)
+    scripts: dict[int, int] = field(default_factory=dict)  # of items that are spoken, by their index
     seconds: float | None = None
     unknown: str = ""  # a model whose pace is not known
 
@@ -71,7 +73,7 @@ def plan_chain(
     drawn = not any(leaf.node.takes_input for leaf in graph.leaves)
     output = run.output or ("." if drawn else None)
     folder = paths.output_folder(output)
-    count = sum(len(each) for each in sources.values())
+    count = sum(len(each) * speech.count_of(leaf) for leaf, each in sources.items())
     if output is not None and folder is None and count > 1:
         paths.refuse_several(count, output)
     seen: list[str] = []
@@ -85,6 +87,13 @@ def plan_chain(
         key=lambda one: one[:2],
     )
     for number, _, leaf, source in order:
+        if isinstance(leaf.node.verb, SpeechVerb):
+            for script, item in enumerate(speech.items_of(leaf, run, folder)):
+                result.scripts[len(result.items)] = script
+                result.items.append(replace(item, index=len(result.items)))
+                result.leaves.append(leaf)
+                result.sources.append(source)
+            continue
         naming = paths.Naming(mark_of(graph, leaf), output, settings.format, run.name, {"verb": graph.recipe.name or NAME})
         item, reason = _item(number, leaf, source, naming, folder, settings, result)
         if reason:
@@ -96,7 +105,9 @@ def plan_chain(
     reads = [
         (flag_of(name), path) for node in graph.nodes for name, path in node.context.files.items() if name not in node.pictures
     ]
+    reads += [("--from", path) for leaf in graph.leaves for path in speech.reads_of(leaf)]
     paths.checked(result, reads, overwrite=run.overwrite, resume=run.resume, number=run.number)
+    speech.refuse_unfinished(result.items, run)
     _estimate(graph, result, settings.device)
     return result
 
@@ -115,11 +126,13 @@ def _sources(
     found: dict[Leaf, list[Source]] = {}
     pictures = [leaf for leaf in graph.leaves if leaf.node.takes_input]
     given = list(inputs or ()) or graph.run.paths or ()
-    if pictures and not given:
-        raise UsageError("no picture to begin with", "name files or folders behind the recipe", code="no-input")
-    if given and not pictures:
+    if (pictures or graph.reads_texts) and not given:
+        raise UsageError("nothing to begin with", "name files or folders behind the recipe", code="no-input")
+    if given and not pictures and not graph.reads_texts:
         first = graph.leaves[0].node.chain[0].verb.name
         raise UsageError(f"the recipe begins with {first}, and takes no input", f"leave out {given[0]}")
+    if pictures and graph.reads_texts:
+        raise UsageError("the recipe takes its inputs for texts and for pictures", "make two recipes of it")
     if pictures:
         several = _find(graph, settings, reporter, result, inputs, data)
         found |= dict.fromkeys(pictures, several)
@@ -127,6 +140,8 @@ def _sources(
     for leaf in graph.leaves:
         root = next((node for node in leaf.node.chain if node.outputs is not None), None)
         if root is None:
+            if leaf not in found:  # nothing but speech
+                found[leaf] = [Source(Found(None, PurePath(leaf.node.verb.name)))]
             continue
         if leaf.node.takes_input:
             raise UsageError("a chain begins with its input or with what a verb draws, not with both", "make two recipes of it")
@@ -239,12 +254,13 @@ def _estimate(graph: Graph, result: ChainPlan, device: str) -> None:
     from genkit.run.estimate import estimate
 
     total, done = 0.0, set[tuple[Source, Node]]()
-    for leaf, source in zip(result.leaves, result.sources, strict=True):
+    for item, leaf, source in zip(result.items, result.leaves, result.sources, strict=True):
         for node in leaf.node.chain:
-            if (source, node) in done or source.facts is None:
+            speaks = isinstance(node.verb, SpeechVerb)
+            if ((source, node) in done and not speaks) or (source.facts is None and source.drawn is None and not speaks):
                 continue
             done.add((source, node))
-            unit, work = work_of(node, source, result)
+            unit, work = (speech.UNIT, item.effort) if speaks else work_of(node, source, result)
             seconds = estimate(work, pace_of(node.verb, node.context.card, unit), device)
             if seconds is None:
                 result.unknown = result.unknown or node.context.card.name

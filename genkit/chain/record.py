@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from genkit.chain.recipe import INPUT, Origin, Recipe, Step, with_names
 from genkit.errors import InputError, UsageError
+from genkit.run.verb import SpeechVerb
 
 if TYPE_CHECKING:
     from genkit.chain.graph import Node
@@ -121,7 +122,7 @@ def read_record(recipe: Mapping[str, Any], label: str, places: Mapping[str, Path
             if key in places:
                 own[option] = places[key]
         values = values_of(verb, {"genkit": recipe.get("genkit"), **record}, own)
-        kept = {"dtype", *(key for key in values)} - {"format", "quality", "strip_metadata", "paths"}
+        kept = values.keys() - {"strip_metadata", "paths"} - (set() if issubclass(verb, SpeechVerb) else {"format", "quality"})
         steps.append(
             Step("", verb, {key: value for key, value in values.items() if key in kept}, None, ("step", number - 1), origin)
         )

@@ -46,7 +46,8 @@ def run_chain(
     call.say_plan(plan, run.quality, reporter)
     models = ", ".join(dict.fromkeys(node.context.card.name for node in graph.nodes))
     call.say_begin(plan, models, plan.seconds, reporter)
-    work = ChainWork(verb, context, reporter, session, graph, plan, keep)
+    stop = stop or threading.Event()
+    work = ChainWork(verb, context, reporter, session, graph, plan, keep, stop)
     call.say_made_otherwise(work, plan, run, reporter)
     if run.dry_run:
         call.say_planned(plan, reporter)

@@ -11,6 +11,7 @@ from typing import Any
 from genkit.chain.recipe import RUN_OPTIONS, FromUser, Parameter, Recipe, Step, nearest
 from genkit.errors import UsageError
 from genkit.run import option
+from genkit.run.verb import SpeechVerb
 
 MOST = 10_000  # chains that one recipe may give
 
@@ -26,7 +27,8 @@ class Varied:
 
 def options_of(step: Step) -> dict[str, option.Declared]:
     """What a step may say, by name."""
-    shared = [each for each in option.declared(step.verb.run_type) if each.name in RUN_OPTIONS]
+    own = (*RUN_OPTIONS, "format", "quality") if issubclass(step.verb, SpeechVerb) else RUN_OPTIONS
+    shared = [each for each in option.declared(step.verb.run_type) if each.name in own]
     return {each.name: each for each in (*option.declared(step.verb), *shared)}
 
 

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genkit.chain import speech
 from genkit.chain.graph import Graph, Leaf, Node
 from genkit.chain.plan import ChainPlan, Source, partners_of, work_of
 from genkit.chain.record import recipe_of, step_record
 from genkit.errors import GenkitError, InputError, flag
 from genkit.run.threads import Threads
-from genkit.run.verb import Context, PictureVerb, Verb
+from genkit.run.verb import Context, PictureVerb, SpeechVerb, Verb
 from genkit.run.work import Work, load, naming
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class _Loaded:
     held: _Held
     recipe: dict[str, Any]
     picture: Picture | None = None
+    said: Any = None
 
 
 class ChainWork(Work):
@@ -58,6 +60,7 @@ class ChainWork(Work):
         graph: Graph,
         plan: ChainPlan,
         keep: Keep | None = None,
+        stop: threading.Event | None = None,
     ):
         super().__init__(verb, context, reporter, session)
         self._graph, self._plan, self._keep = graph, plan, keep
@@ -78,6 +81,13 @@ class ChainWork(Work):
         self._shared = {node for node, by in users.items() if len(by) > 1}
         self._paces: dict[Node, tuple[float, float]] = {}  # work done, and seconds for it
         self._workers = 1
+        stop = stop or threading.Event()
+        self._speakers = {
+            node: speech.SpeechWork(node.verb, speech.request_of(node), node.context, reporter, session, stop)  # type: ignore[arg-type]
+            for node in graph.nodes
+            if isinstance(node.verb, SpeechVerb)
+        }
+        self._speak: dict[Node, Process] = {}
         self.steps_run = 0  # counted for tests and -v
 
     # --- reading ------------------------------------------------------------------------------------------------------
@@ -91,7 +101,7 @@ class ChainWork(Work):
         try:
             self._check_partners(self._plan.leaves[item.index], source)
             with held.lock:
-                if source.drawn is None and not held.digest:
+                if (source.found.path is not None or source.data is not None) and not held.digest:
                     held.data = images.load(source.found.path or source.data or b"", source.found.name)
                     held.digest = hashlib.sha256(held.data).hexdigest()
                 recipe = self._recipe(item, held.digest)
@@ -133,7 +143,11 @@ class ChainWork(Work):
 
     def prepare(self) -> list[Process]:
         alone, place, heaviest = False, None, None
+        for node, speaker in self._speakers.items():
+            self._speak[node] = speaker.prepare()[0]
         for node in self._graph.nodes:
+            if node in self._speakers:
+                continue
             contexts = [
                 node.context,
                 *(replace(node.context, card=one.card) for (_, at), one in self._plan.choices.items() if at is node),
@@ -147,7 +161,8 @@ class ChainWork(Work):
             else:
                 assert node.outputs is not None
                 self._ready[node] = node.outputs.ready(model, self.session, self.reporter)
-        assert place is not None and heaviest is not None
+        if place is None or heaviest is None or self._speakers:
+            return [self._process]
         drawn = any(node.outputs is not None for node in self._graph.nodes)
         count = 1 if drawn else self._threads.workers(place, heaviest, len(self._held), alone=alone)
         self._workers = count
@@ -166,6 +181,10 @@ class ChainWork(Work):
         source, leaf = self._plan.sources[item.index], self._plan.leaves[item.index]
         try:
             with loaded.held.lock, naming(item):
+                if leaf.node in self._speakers:
+                    before = leaf.node.source
+                    cover = self._picture(before, source, loaded.held, item) if before is not None else None
+                    return replace(loaded, picture=cover, said=self._speak[leaf.node](self._as_script(item), loaded.recipe))
                 made = self._picture(leaf.node, source, loaded.held, item, last=True)
             assert made is not None
             return replace(loaded, picture=made)
@@ -280,6 +299,10 @@ class ChainWork(Work):
         from genkit.media.pictures.formats import LOSSY
 
         leaf, source = self._plan.leaves[item.index], self._plan.sources[item.index]
+        if (speaker := self._speakers.get(leaf.node)) is not None:
+            own = speaker.wanted_recipe(self._as_script(item))
+            before = [] if leaf.node.source is None else self._recipe_to(leaf.node.source, source, digest, {})["steps"]
+            return recipe_of(self._graph.recipe.name, [*before, own], {}, self._input_facts(source, digest))
         settings = self.context.settings
         options: dict[str, Any] = {"format": item.format.lower()} if settings.format else {}
         options |= {"quality": settings.quality} if settings.quality and item.format in LOSSY else {}
@@ -294,9 +317,12 @@ class ChainWork(Work):
             )
             for each in chain
         ]
-        name = source.found.path.name if source.found.path else "stdin"
-        given = {"name": name, "sha256": digest} if source.drawn is None else None
-        return recipe_of(self._graph.recipe.name, steps, options, given)
+        return recipe_of(self._graph.recipe.name, steps, options, self._input_facts(source, digest))
+
+    def _input_facts(self, source: Source, digest: str) -> dict[str, Any] | None:
+        if source.drawn is not None or (source.found.path is None and source.data is None):
+            return None
+        return {"name": source.found.path.name if source.found.path else "stdin", "sha256": digest}
 
     def _files(self, node: Node, source: Source) -> list[tuple[str, Path]]:
         files = node.context.files if node.outputs is None or source.drawn is None else source.drawn.files
@@ -304,12 +330,22 @@ class ChainWork(Work):
         partners = {name: path for name, path in partners_of(self._plan, node, source).items() if path}
         return list((own | partners).items())
 
+    def _as_script(self, item: Item) -> Item:
+        """An item as its own verb counts it."""
+        return replace(item, index=self._plan.scripts[item.index])
+
     def write(self, item: Item, result: _Loaded) -> dict[str, Any]:
+        speaker = self._speakers.get(self._plan.leaves[item.index].node)
+        if speaker is not None:
+            cover = None if result.picture is None else speech.cover_of(result.picture)
+            return speaker.write(self._as_script(item), result.said, cover)
         assert result.picture is not None
         return self.write_media(item, result.picture, result.recipe)
 
     def close(self) -> None:
         self._threads.give_back()
+        for speaker in self._speakers.values():
+            speaker.close()
         if self._keep is not None:
             self._keep.close()
 
