@@ -29,7 +29,8 @@ ALLOWED = {
     "models": {"text", "nets", "weights", "runtime", "cards", "files", "errors"},
     "run": {"media", "models", "weights", "runtime", "cards", "config", "files", "errors", "version"},
     "verbs": {"run", "pixels", "text", "media", "nets", "runtime", "cards", "files", "errors"},
-    "chain": {"verbs", "run", "media", "cards", "config", "files", "errors", "version"},
+    "view": {"evaluate", "run", "pixels", "media", "files", "errors"},
+    "chain": {"view", "verbs", "run", "media", "cards", "config", "files", "errors", "version"},
     "evaluate": {"verbs", "models", "data", "pixels", "text", "media", "nets", "weights", "runtime"} | BELOW - {"config"},
 }
 ALLOWED["train"] = ALLOWED["evaluate"] | {"evaluate", "files"}
@@ -50,6 +51,7 @@ LIGHT = (
     "__init__",
     "python",
     "verbs/__init__",
+    "view",
     "version",
     "weights",
 )

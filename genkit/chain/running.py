@@ -42,6 +42,10 @@ def run_chain(
 
     run = context.run
     graph.use(lambda node: _obtained(node, reporter))
+    if sheet is not None:
+        from genkit.chain.sheet import check_sheet
+
+        check_sheet(sheet, overwrite=run.overwrite or run.resume)
     plan = plan_chain(graph, context.settings, reporter, inputs, data)
     call.say_plan(plan, run.quality, reporter)
     models = ", ".join(dict.fromkeys(node.context.card.name for node in graph.nodes))
@@ -64,7 +68,7 @@ def run_chain(
     if sheet is not None and counts.done + counts.skipped:
         from genkit.chain.sheet import write_sheet
 
-        write_sheet(sheet, plan, reporter, overwrite=run.overwrite or run.resume)
+        write_sheet(sheet, plan, reporter)
     return Outcome(plan, counts, code)
 
 

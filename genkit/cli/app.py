@@ -25,6 +25,8 @@ CHAINS, MODELS, RESULTS, SETUP = "Chains", "Models", "Results", "Set-up"
 
 COMMANDS = VERBS | {
     "run": Entry("run", CHAINS, "Run several verbs after one another, as a recipe says."),
+    "compare": Entry("compare", RESULTS, "Look at pictures of the same thing together: slider, differences, scores."),
+    "sheet": Entry("sheet", RESULTS, "Lay pictures out with what made each of them."),
     "models": Entry("models", MODELS, "List, describe, fetch, check, remove and import models."),
     "train": Entry("train", MODELS, "Train a model on your own files."),
     "eval": Entry("eval", MODELS, "Measure a model on a data set, with the protocol."),

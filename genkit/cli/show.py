@@ -18,10 +18,27 @@ def show(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Outputs of genkit.", show_default=False)],
     json: Annotated[bool, typer.Option("--json", help="One JSON event a line: file, recipe, command.")] = False,
     toml: Annotated[bool, typer.Option("--toml", help="Print it as a recipe file, for genkit run.")] = False,
+    preview: Annotated[bool, typer.Option("--preview", help="Show the pictures themselves in the terminal.")] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FILE", show_default=False, help="Draw the sound: waveform and mel spectrogram (png)."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Let --plot replace a file that exists.")] = False,
 ) -> int:
     """Show how an output was made, and the command that makes it again."""
     from genkit.errors import GenkitError
 
+    if plot is not None:
+        from genkit.view.plots import write_plot
+
+        write_plot(files, plot, overwrite=overwrite)
+        print(plot)
+        return 0
+    if preview:
+        from genkit.view.terminal import print_pictures
+
+        print_pictures(files)
+        return 0
     if toml:
         return _as_toml(files, json=json)
 
