@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from genkit.chain.graph import Graph
     from genkit.chain.keep import Keep
     from genkit.chain.recipe import Recipe
-    from genkit.run.inputs import Found
     from genkit.run.report import Reporter
     from genkit.run.session import Session
 
@@ -132,14 +131,13 @@ class RunChain(SeveralVerbs):
         return recipe, paths
 
     def carry_out(self, context: Context, reporter: Reporter, session: Session, stop: threading.Event | None) -> Outcome:
-        from genkit.chain.graph import Graph
         from genkit.chain.running import run_chain
         from genkit.chain.telling import tell_checked
         from genkit.run.plan import Plan
 
         run = context.run
         assert isinstance(run, ChainRun)
-        graph = Graph(context.once("recipe", lambda: None), run)
+        graph = self.graph(context)
         if self.check_only or (self.save is not None and not run.paths):
             if self.save is not None:
                 reporter.say(f"saved: genkit run {self.save} PATH...")
@@ -148,27 +146,26 @@ class RunChain(SeveralVerbs):
             elif reporter.as_json:
                 reporter("done", done=0, failed=0, skipped=0, exit=0)
             return Outcome(Plan(), None, 0)
-        return run_chain(self, graph, context, reporter, session, stop=stop, keep=self._keep(), sheet=self.sheet)
+        return run_chain(self, graph, context, reporter, session, stop=stop, keep=self.kept(), sheet=self.sheet)
 
-    def _keep(self) -> Keep | None:
+    def graph(self, context: Context) -> Graph:
+        """The tree of the recipe, made once for a run.
+
+        Raises:
+            UsageError: something in it cannot be.
+        """
+        from genkit.chain.graph import Graph
+
+        assert isinstance(context.run, ChainRun)
+        run, recipe = context.run, context.once("recipe", lambda: None)
+        graph: Graph = context.once("graph", lambda: Graph(recipe, run))
+        return graph
+
+    def kept(self) -> Keep | None:
+        """Where pictures of steps are kept, if they are."""
         from genkit.cards import cache_folder
         from genkit.chain.keep import Keep, parse_size
 
         if self.cache is not None:
             return Keep(cache_folder() / "steps", parse_size(self.cache))
         return Keep(self.keep) if self.keep is not None else None
-
-
-def run_on(
-    verb: RunChain,
-    context: Context,
-    graph: Graph,
-    inputs: Sequence[Found],
-    reporter: Reporter,
-    session: Session,
-    stop: threading.Event,
-) -> Outcome:
-    """Run a chain on inputs that were found already, as a watched folder does."""
-    from genkit.chain.running import run_chain
-
-    return run_chain(verb, graph, context, reporter, session, stop=stop, keep=verb._keep(), inputs=inputs)

@@ -161,7 +161,7 @@ def carry_out(
 
     verb = call.verb
     context = context or verb.context(call.run)
-    session = session or sessions.DEFAULT
+    session = sessions.DEFAULT if session is None else session  # an empty one is false
     if isinstance(verb, SeveralVerbs):
         return verb.carry_out(context, reporter, session, stop)
     notes: Sequence[str] = ()
@@ -307,7 +307,7 @@ def drive(
         speed=round(speed, 4) if speed else None,
         exit=counts.exit_code,
     )
-    if counts.interrupted and not reporter.as_json:
+    if counts.interrupted and not reporter.as_json and reporter.says_how_to_go_on:
         print("interrupted; the same command with --resume goes on where it stopped", file=sys.stderr)
     return counts, counts.exit_code
 
