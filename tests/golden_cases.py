@@ -8,7 +8,25 @@ from __future__ import annotations
 from typing import NamedTuple
 
 PAGES = [
-    *("", "upscale", "colorize", "inpaint", "cutout", "style", "translate", "txt2img", "tts", "show", "replay", "doctor"),
+    *(
+        "",
+        "upscale",
+        "colorize",
+        "inpaint",
+        "cutout",
+        "style",
+        "translate",
+        "txt2img",
+        "tts",
+        "run",
+        "jobs",
+        "watch",
+        "compare",
+        "sheet",
+        "show",
+        "replay",
+        "doctor",
+    ),
     *("gan", "gan project", "gan edit", "gan directions"),
     *("models", *(f"models {one}" for one in ("list", "info", "pull", "verify", "rm", "import", "path"))),
     *("train", *(f"train {one}" for one in ("upscale", "colorize", "inpaint", "cutout", "style", "translate", "gan"))),

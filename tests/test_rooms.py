@@ -30,6 +30,8 @@ ALLOWED = {
     "models": {"text", "nets", "engine", "weights", "runtime", "cards", "files", "errors"},
     "run": {"media", "models", "engine", "weights", "runtime", "cards", "config", "files", "errors", "version"},
     "verbs": {"run", "pixels", "text", "media", "nets", "engine", "runtime", "cards", "files", "errors"},
+    "view": {"evaluate", "run", "pixels", "media", "files", "errors"},
+    "chain": {"view", "verbs", "run", "media", "cards", "config", "files", "errors", "version"},
     "evaluate": {"verbs", "models", "data", "pixels", "text", "media", "nets", "engine", "weights", "runtime"},
 }
 ALLOWED["evaluate"] |= BELOW - {"config"}
@@ -38,6 +40,7 @@ ANYTHING = {"cli", "__init__", "__main__", "python"}
 SHAPES = "genkit.models.shapes"  # types that these rooms may name, and nothing else of that room
 NAMES_SHAPES = {"pixels", "run", "verbs"}
 LIGHT = (
+    "chain",
     "cli",
     "cards",
     "errors",
@@ -50,6 +53,7 @@ LIGHT = (
     "__init__",
     "python",
     "verbs/__init__",
+    "view",
     "version",
     "weights",
 )

@@ -21,9 +21,14 @@ from typer.core import TyperCommand, TyperGroup
 
 from genkit.verbs import VERBS, Entry
 
-MODELS, RESULTS, SETUP = "Models", "Results", "Set-up"
+CHAINS, MODELS, RESULTS, SETUP = "Chains", "Models", "Results", "Set-up"
 
 COMMANDS = VERBS | {
+    "run": Entry("run", CHAINS, "Run several verbs after one another, as a recipe says."),
+    "jobs": Entry("jobs", CHAINS, "Run many calls of several verbs, a line each."),
+    "watch": Entry("watch", CHAINS, "Take pictures through a recipe as they arrive in a folder."),
+    "compare": Entry("compare", RESULTS, "Look at pictures of the same thing together: slider, differences, scores."),
+    "sheet": Entry("sheet", RESULTS, "Lay pictures out with what made each of them."),
     "models": Entry("models", MODELS, "List, describe, fetch, check, remove and import models."),
     "train": Entry("train", MODELS, "Train a model on your own files."),
     "eval": Entry("eval", MODELS, "Measure a model on a data set, with the protocol."),

@@ -61,14 +61,24 @@ def replay(
 ) -> Any:
     """Make an output again: the same verb, model, options and seed on the same input give the same pixels."""
     from genkit import config, verbs
-    from genkit.cli.show import recipe_in
+    from genkit.chain.reading import recipe_in
     from genkit.cli.verbs import run
     from genkit.errors import InputError
     from genkit.run.call import from_recipe
     from genkit.run.further_files import find_files, find_input
     from genkit.run.recipe import files_of, verb_of
 
-    recipe = _with_card(file, recipe_in(file), model)
+    recipe = recipe_in(file)
+    if recipe["verb"] == "run":
+        return _replay_chain(
+            file,
+            recipe,
+            source,
+            _given(files),
+            {"device": device, "max_pixels": max_pixels, "output": output}
+            | {"overwrite": overwrite, "resume": resume, "number": number, "json": json, "quiet": quiet},
+        )
+    recipe = _with_card(file, recipe, model)
     name = " ".join(verb_of(recipe))
     if name not in (*verbs.VERBS, *verbs.COMMANDS):  # a stranger's recipe must not remove models
         raise InputError(f"{file}: made by {recipe['verb']!r}, which this genkit does not have", "install the newest genkit")
@@ -84,6 +94,29 @@ def replay(
     call = from_recipe(verbs.find(name), recipe, found and found.absolute(), places, {"output": output, **chosen})
     with config.leaving_out("format", "quality", "dtype"):
         return run(call)
+
+
+def _replay_chain(file: Path, recipe: dict[str, Any], source: Path | None, files: dict[str, Path], run: dict[str, Any]) -> int:
+    """Make the output of a chain again, from the recipe that it carries."""
+    from genkit import config
+    from genkit.chain.declaration import RunChain
+    from genkit.chain.record import files_in
+    from genkit.cli.verbs import run as run_call
+    from genkit.run.call import Call
+    from genkit.run.further_files import find_files, find_input
+    from genkit.run.settings import ChainRun
+
+    found = find_input(file, recipe["input"], source, notify=_note) if isinstance(recipe.get("input"), dict) else None
+    places = find_files(file, files_in(recipe), found, files, notify=_note)
+    for step in recipe.get("steps") or ():
+        for note in _differences({"genkit": recipe.get("genkit"), **step}) if isinstance(step, dict) else ():
+            _note(note)
+    chosen = {name: value for name, value in run.items() if value}
+    chosen.setdefault("output", str(file.with_name(f"{file.stem}-replay{file.suffix}")))
+    paths = [str(file.absolute()), *([str(found.absolute())] if found else [])]
+    strip = isinstance(options := recipe.get("options"), dict) and options.get("strip_metadata") is True
+    with config.leaving_out("format", "quality", "dtype"):
+        return run_call(Call(RunChain(places=places), ChainRun(paths=paths, strip_metadata=strip, **chosen)))
 
 
 def _with_card(file: Path, recipe: dict[str, Any], given: Path | None) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+CHAIN = "run"  # the verb in recipes of chains
+
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
@@ -15,9 +17,30 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 def show(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Outputs of genkit.", show_default=False)],
     json: Annotated[bool, typer.Option("--json", help="One JSON event a line: file, recipe, command.")] = False,
+    toml: Annotated[bool, typer.Option("--toml", help="Print it as a recipe file, for genkit run.")] = False,
+    preview: Annotated[bool, typer.Option("--preview", help="Show the pictures themselves in the terminal.")] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FILE", show_default=False, help="Draw the sound: waveform and mel spectrogram (png)."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Let --plot replace a file that exists.")] = False,
 ) -> int:
     """Show how an output was made, and the command that makes it again."""
     from genkit.errors import GenkitError
+
+    if plot is not None:
+        from genkit.view.plots import write_plot
+
+        write_plot(files, plot, overwrite=overwrite)
+        print(plot)
+        return 0
+    if preview:
+        from genkit.view.terminal import print_pictures
+
+        print_pictures(files)
+        return 0
+    if toml:
+        return _as_toml(files, json=json)
 
     failed = 0
     for place, path in enumerate(files):
@@ -48,6 +71,7 @@ def _recipe_or_settings(path: Path) -> tuple[dict[str, Any], str]:
     import shlex
 
     from genkit import verbs
+    from genkit.chain.reading import recipe_in
     from genkit.errors import InputError
     from genkit.run.option import declared
     from genkit.run.recipe import as_meant, command_of, verb_of
@@ -65,31 +89,40 @@ def _recipe_or_settings(path: Path) -> tuple[dict[str, Any], str]:
         negative = {"Negative prompt": found.negative} if found.negative else {}
         recipe = {"program": found.program, "prompt": found.prompt, "options": {**negative, **found.settings}}
         return recipe, shlex.join(["genkit", "txt2img", "--like", str(path)])
+    if recipe["verb"] == CHAIN:
+        return recipe, _chain_command(path, recipe)
     name = " ".join(verb_of(recipe))
     known = name in (*verbs.VERBS, *verbs.COMMANDS)
     return recipe, shlex.join(command_of(as_meant(recipe, declared(verbs.find(name))) if known else recipe))
 
 
-def recipe_in(path: Path) -> dict[str, Any]:
-    """The recipe in a file, or in the journal of its folder.
+def _chain_command(path: Path, recipe: dict[str, Any]) -> str:
+    """What runs a chain again: its line, or else the output as a recipe."""
+    import shlex
 
-    Raises:
-        InputError: there is none, or the file cannot be opened.
-        UsageError: there is no such file.
-    """
-    from genkit.errors import InputError, UsageError
-    from genkit.media.recipe import read_recipe
-    from genkit.run.journal import look_up
+    from genkit.chain.one_line import line_of_recipe
+    from genkit.chain.record import files_in, read_record
 
-    if not path.exists():
-        raise UsageError(f"not found: {path}", code="missing-input")
-    try:
-        recipe = read_recipe(path) or look_up(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    if recipe is None:
-        raise InputError(f"{path}: no recipe in it", "it was not made by genkit, or with --strip-metadata", code="no-recipe")
-    return recipe
+    source = recipe.get("input") if isinstance(recipe.get("input"), dict) else {}
+    name = str(source.get("name", "")) if source else ""
+    names = [f"./{name}" if name.startswith(("-", "@")) else name] if name else []
+    places = {option: Path(one["name"]) for option, one in files_in(recipe).items()}
+    line = line_of_recipe(read_record(recipe, str(path), places))
+    return shlex.join(["genkit", "run", *(["-c", line] if line is not None else [str(path)]), *names])
+
+
+def _as_toml(files: list[Path], *, json: bool) -> int:
+    """Print the recipe of one output as a recipe file; its further files are named as they were, to be put beside it."""
+    from genkit.chain.reading import recipe_in
+    from genkit.chain.record import files_in, read_record, to_toml
+    from genkit.errors import UsageError
+
+    if len(files) > 1 or json:
+        raise UsageError("--toml prints one recipe", "give one FILE, and no --json")
+    recipe = recipe_in(files[0])
+    places = {option: Path(one["name"]) for option, one in files_in(recipe).items()}
+    typer.echo(to_toml(read_record(recipe, str(files[0]), places)), nl=False)
+    return 0
 
 
 def _text(path: Path, recipe: dict[str, Any], command: str) -> str:
@@ -97,6 +130,13 @@ def _text(path: Path, recipe: dict[str, Any], command: str) -> str:
 
     source = recipe.get("input") if isinstance(recipe.get("input"), dict) else None
     rows = [("made by", recipe.get("program") or f"genkit {recipe.get('genkit')} {recipe['verb']}")]
+    if recipe.get("verb") == CHAIN:
+        from genkit.chain.record import steps_in
+
+        rows += [("recipe", str(recipe["name"]))] if recipe.get("name") else []
+        rows += [
+            (f"step {number}", f"{step['verb']} with {step.get('model')}") for number, step in enumerate(steps_in(recipe), 1)
+        ]
     if recipe.get("model"):
         revision = recipe.get("revision")
         rows.append(("model", f"{recipe['model']}" + (f" ({revision})" if revision else "")))

@@ -18,18 +18,22 @@ from typing import TYPE_CHECKING, Any
 from genkit.errors import UsageError
 from genkit.run import option
 from genkit.run import recipe as recipes
-from genkit.run.settings import PictureRun, Run
-from genkit.run.verb import Context, DrawingVerb, Outcome, PictureVerb, Verb
+from genkit.run.settings import ChainRun, PictureRun, Run
+from genkit.run.verb import Context, DrawingVerb, Outcome, PictureVerb, SeveralVerbs, Verb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from genkit.cards import Card
+    from genkit.run.batch import Counts
     from genkit.run.plan import Plan
     from genkit.run.report import Reporter
     from genkit.run.session import Session
     from genkit.run.work import Work
+
+
+STOPPING = "finishing the file in hand; Ctrl-C again drops it"
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class Call:
     @property
     def pipes(self) -> bool:
         """Whether standard output carries the output itself."""
-        streamed = isinstance(self.run, PictureRun) and self.run.output is None and "-" in self.run.paths
+        streamed = isinstance(self.run, (PictureRun, ChainRun)) and self.run.output is None and "-" in (self.run.paths or ())
         return self.run.output == "-" or streamed
 
 
@@ -80,6 +84,19 @@ def from_recipe(
     Raises:
         UsageError: a name or a value that the verb does not take.
     """
+    values = values_of(verb, recipe, places)
+    for each in (*option.declared(verb), *option.declared(verb.run_type)):
+        if source is not None and (each.name == "paths" or (each.option.argument and each.kind is not str)):
+            values[each.name] = str(source)
+    return from_values(verb, {**values, **run})
+
+
+def values_of(verb: type[Verb], recipe: Mapping[str, Any], places: Mapping[str, Path]) -> dict[str, Any]:
+    """The options, texts, model and seed of a recipe by name, its further files where `places` has them.
+
+    Raises:
+        UsageError: a name or a value that the verb does not take.
+    """
     options = (*option.declared(verb), *option.declared(verb.run_type))
     by_flag = {spelling: each for each in options for spelling in each.flags if not each.option.argument}
     values: dict[str, Any] = {}
@@ -91,11 +108,9 @@ def from_recipe(
             value = each.parse(value)
         values[each.name] = [*values.get(each.name, []), value] if each.several and not isinstance(value, list) else value
     for each in options:
-        if each.option.argument:
-            given = recipes.texts_of(recipe) if each.kind is str and each.name != "paths" else source and str(source)
-            values |= {each.name: given} if given else {}
-    known = {name: recipe[name] for name in ("model", "seed") if recipe.get(name) is not None}
-    return from_values(verb, {**values, **known, **run})
+        if each.option.argument and each.kind is str and each.name != "paths" and (texts := recipes.texts_of(recipe)):
+            values[each.name] = texts
+    return values | {name: recipe[name] for name in ("model", "seed") if recipe.get(name) is not None}
 
 
 def _plain(value: Any) -> Any:
@@ -146,7 +161,9 @@ def carry_out(
 
     verb = call.verb
     context = context or verb.context(call.run)
-    session = session or sessions.DEFAULT
+    session = sessions.DEFAULT if session is None else session  # an empty one is false
+    if isinstance(verb, SeveralVerbs):
+        return verb.carry_out(context, reporter, session, stop)
     notes: Sequence[str] = ()
     if isinstance(verb, PictureVerb):
         from genkit.run.pictures import PictureWork, plan_pictures, settled
@@ -218,26 +235,58 @@ def run_plan(
     work_of: Callable[[], Work],
     *,
     stop: threading.Event | None = None,
-    stopping: str = "finishing the file in hand; Ctrl-C again drops it",
+    stopping: str = STOPPING,
 ) -> Outcome:
     """Show the plan, or run the batch with what `work_of` gives. The first Ctrl-C sets `stop`, and tells what is done then."""
-    from genkit.files import clean_leftovers
-    from genkit.run import batch
     from genkit.run.estimate import estimate, remember
     from genkit.run.report import hint_once
 
     card, settings, run = context.card, context.settings, context.run
-    # the further commands of a verb have paces of their own
-    pace = " ".join(filter(None, (card.name, verb.name.partition(" ")[2], plan.unit)))
+    pace = pace_of(verb, card, plan.unit)
     seconds = estimate(plan.work, pace, settings.device)
-    megapixels = round(plan.megapixels, 3)
-    reporter("plan", items=len(plan.items), model=card.name, megapixels=megapixels, bytes=plan.bytes, seconds=seconds)
+    say_begin(plan, card.name, seconds, reporter)
     work = work_of()
-    if run.resume and (count := work.made_otherwise(plan.items)):
-        reporter.say(f"{count} made with other options {'is' if count == 1 else 'are'} made anew")
+    say_made_otherwise(work, plan, run, reporter)
     if run.dry_run:
         show_plan(plan, card, seconds, reporter)
         return Outcome(plan, None, 0)
+
+    def settled(counts: Counts) -> None:
+        remember(counts, pace, settings.device)
+        if counts.done and not counts.interrupted and reporter.hints:
+            hint_once(verb.task, card, settings.device, reporter)
+
+    return Outcome(plan, *drive(plan, work, reporter, stop=stop, stopping=stopping, settled=settled))
+
+
+def pace_of(verb: Verb, card: Card, unit: str) -> str:
+    """What the speed of a verb with a model is kept under: the further commands of a verb have paces of their own."""
+    return " ".join(filter(None, (card.name, verb.name.partition(" ")[2], unit)))
+
+
+def say_begin(plan: Plan, model: str, seconds: float | None, reporter: Reporter) -> None:
+    megapixels = round(plan.megapixels, 3)
+    reporter("plan", items=len(plan.items), model=model, megapixels=megapixels, bytes=plan.bytes, seconds=seconds)
+
+
+def say_made_otherwise(work: Work, plan: Plan, run: Run, reporter: Reporter) -> None:
+    if run.resume and (count := work.made_otherwise(plan.items)):
+        reporter.say(f"{count} made with other options {'is' if count == 1 else 'are'} made anew")
+
+
+def drive(
+    plan: Plan,
+    work: Work,
+    reporter: Reporter,
+    *,
+    stop: threading.Event | None = None,
+    stopping: str = STOPPING,
+    settled: Callable[[Counts], None] = lambda counts: None,
+) -> tuple[Counts, int]:
+    """Run the batch, and tell how it ended; `settled` sees the counts before that."""
+    from genkit.files import clean_leftovers
+    from genkit.run import batch
+
     for folder in plan.folders:
         for leftover in clean_leftovers(folder):
             reporter.say(f"{leftover}: unfinished output of a killed run, deleted")
@@ -247,9 +296,7 @@ def run_plan(
             counts = batch.run(plan.items, read=work.read, prepare=work.prepare, write=work.write, emit=reporter, stop=stop)
         finally:
             work.close()
-    remember(counts, pace, settings.device)
-    if counts.done and not counts.interrupted and reporter.hints:
-        hint_once(verb.task, card, settings.device, reporter)
+    settled(counts)
     speed = counts.megapixels / counts.seconds if counts.done and counts.seconds else None
     reporter(
         "done",
@@ -261,16 +308,20 @@ def run_plan(
         speed=round(speed, 4) if speed else None,
         exit=counts.exit_code,
     )
-    if counts.interrupted and not reporter.as_json:
+    if counts.interrupted and not reporter.as_json and reporter.says_how_to_go_on:
         print("interrupted; the same command with --resume goes on where it stopped", file=sys.stderr)
-    return Outcome(plan, counts, counts.exit_code)
+    return counts, counts.exit_code
 
 
 def show_plan(plan: Plan, card: Card, seconds: float | None, reporter: Reporter) -> None:
     """Tell what would be made, in how many seconds, where that is known, and whether the model would be fetched first."""
-    from genkit.run.progress import duration
-    from genkit.run.report import size
+    say_planned(plan, reporter)
+    if missing := not_here(card):
+        reporter.say(missing)
+    say_nothing_done(plan, seconds, card.name, reporter)
 
+
+def say_planned(plan: Plan, reporter: Reporter) -> None:
     for item in plan.items:
         width, height = item.size or (None, None)
         reporter(
@@ -282,9 +333,14 @@ def show_plan(plan: Plan, card: Card, seconds: float | None, reporter: Reporter)
             format=item.format,
             bytes=item.bytes,
         )
-    if missing := not_here(card):
-        reporter.say(missing)
-    time = f"about {duration(seconds)}" if seconds is not None else f"not known, {card.name} has not run here yet"
+
+
+def say_nothing_done(plan: Plan, seconds: float | None, model: str, reporter: Reporter) -> None:
+    """The end of a plan that was only shown; `model` is one whose speed is not known yet, where `seconds` are not."""
+    from genkit.run.progress import duration
+    from genkit.run.report import size
+
+    time = f"about {duration(seconds)}" if seconds is not None else f"not known, {model} has not run here yet"
     reporter.say(f"{len(plan.items)} to make, about {size(plan.bytes)}; time: {time}; nothing was written")
     if reporter.as_json:
         reporter("done", done=0, failed=0, skipped=0, left=len(plan.items), seconds=0.0, speed=None, exit=0)

@@ -29,16 +29,16 @@ State = Literal["same", "other", "broken", "foreign"]
 
 def same_making(made: dict[str, Any], wanted: dict[str, Any]) -> bool:
     """Compare two recipes in all that decides the pixels; names and versions do not."""
-    return _essence(made) == _essence(wanted)
+    return essence(made) == essence(wanted)
 
 
 def same_options(made: dict[str, Any], wanted: dict[str, Any]) -> bool:
     """As `same_making`, whatever they are made from."""
-    return _essence(made)[0] == _essence(wanted)[0]
+    return essence(made)[0] == essence(wanted)[0]
 
 
-def _essence(recipe: dict[str, Any]) -> Any:
-    """(what was chosen, what it was done to), in a form that compares."""
+def essence(recipe: dict[str, Any]) -> Any:
+    """(what was chosen, what it was done to), in a form that compares: what decides the pixels, contents and no names."""
     source = recipe.get("input")
     digest = source.get("sha256") if isinstance(source, dict) else None
     parts = [recipe.get(key) for key in ("verb", "model", "revision", "options", "seed", "text", "prompt")]
@@ -48,6 +48,10 @@ def _essence(recipe: dict[str, Any]) -> Any:
         for option, one in (files.items() if isinstance(files, dict) else ())
         if isinstance(one, dict)
     }
+    steps = recipe.get("steps")  # of a chain, each with models and files of its own
+    if isinstance(steps, list):
+        places = [(step.get("from"), step.get("pictures")) for step in steps if isinstance(step, dict)]
+        parts.append([[essence(step) for step in steps if isinstance(step, dict)], places])
     texts = {option: digests.pop(option) for option in list(digests) if option.partition("_")[0] == "from"}
     return json.loads(json.dumps([[*parts, digests], [digest, texts]], sort_keys=True, default=str))
 

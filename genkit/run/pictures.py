@@ -17,6 +17,7 @@ from genkit.errors import InputError, UsageError, flag
 from genkit.run import callers
 from genkit.run.recipe import flag_of
 from genkit.run.settings import PictureRun
+from genkit.run.threads import Threads
 from genkit.run.verb import Context, PictureVerb
 from genkit.run.work import Work, load, naming
 
@@ -25,18 +26,12 @@ if TYPE_CHECKING:
 
     from genkit.media.pictures.headers import Probe
     from genkit.media.pictures.images import Picture
-    from genkit.models.shapes import PixelModel
     from genkit.run.batch import Process
     from genkit.run.inputs import Found
     from genkit.run.pairing import Pairs
     from genkit.run.plan import Item, Plan
     from genkit.run.report import Reporter
     from genkit.run.session import Session
-    from genkit.runtime import Runtime
-
-MOST_WORKERS = 4
-PICTURES_A_WORKER = 4  # with fewer, the last picture would run on a part of the cores for too large a part of the time
-LARGE_TILE = 320  # pixels a side, halo included: what a worker of a CPU holds in memory at once
 
 
 def plan_pictures(verb: PictureVerb, context: Context, reporter: Reporter, data: bytes | None = None) -> Plan:
@@ -54,9 +49,9 @@ def plan_pictures(verb: PictureVerb, context: Context, reporter: Reporter, data:
     folder = paths.output_folder(run.output)
     inputs = find_inputs(run.paths, suffixes=FORMATS.keys(), recursive=run.recursive, leave_out=folder, notice=reporter.say)
     if any(each.path is None for each in inputs):
-        data = data or _standard_input(verb)
+        data = data or standard_input(verb.name)
     elif run.output is None and not run.again:
-        inputs = _without_own(inputs, verb, reporter)
+        inputs = without_own(inputs, verb.name, verb.marks_of(), reporter)
     inputs, pairs = _find_partners(inputs, verb, context, reporter)
     plan = paths.plan(
         inputs,
@@ -67,7 +62,7 @@ def plan_pictures(verb: PictureVerb, context: Context, reporter: Reporter, data:
             template=run.name,
             fields={"verb": verb.name, "model": context.card.name, "seed": run.seed, **verb.fields(context)},
         ),
-        probe=lambda source: verb.facts_of(context, _probe(source, settings.max_pixels)),
+        probe=lambda source: verb.facts_of(context, probe(source, settings.max_pixels)),
         size_of=partial(verb.size_of, context),
         stdin=data,
         overwrite=run.overwrite,
@@ -107,16 +102,16 @@ def settled(context: Context, plan: Plan) -> Context:
     return replace(context, card=next(iter(cards.values()))) if len(cards) == 1 else context
 
 
-def _standard_input(verb: PictureVerb) -> bytes:
+def standard_input(verb: str) -> bytes:
     if sys.stdin.isatty():
-        raise UsageError("standard input is the terminal", f"pipe a picture in: genkit {verb.name} - < photo.jpg > out.jpg")
+        raise UsageError("standard input is the terminal", f"pipe a picture in: genkit {verb} - < photo.jpg > out.jpg")
     data = sys.stdin.buffer.read()
     if not data:
         raise UsageError("standard input is empty", "what is before the pipe wrote nothing", code="missing-input")
     return data
 
 
-def _probe(source: Path | bytes, max_pixels: int) -> Probe:
+def probe(source: Path | bytes, max_pixels: int) -> Probe:
     """Look at a header; what is too large to be read is left for its turn to fail, and claims no space in the plan."""
     from genkit.media.pictures import headers
 
@@ -126,7 +121,7 @@ def _probe(source: Path | bytes, max_pixels: int) -> Probe:
     return facts
 
 
-def _without_own(inputs: list[Found], verb: PictureVerb, reporter: Reporter) -> list[Found]:
+def without_own(inputs: list[Found], name: str, marks: str, reporter: Reporter) -> list[Found]:
     """Leave out what this verb has made: by the recipe inside, or by its name where the original lies beside it."""
     from genkit.media.recipe import read_recipe
 
@@ -138,13 +133,13 @@ def _without_own(inputs: list[Found], verb: PictureVerb, reporter: Reporter) -> 
         recipe = None
         with suppress(OSError):  # it fails, with its reason, when its turn to be read comes
             recipe = read_recipe(each.path)
-        original = re.sub(f"(?:{verb.marks_of()})$", "", each.path.stem)
+        original = re.sub(f"(?:{marks})$", "", each.path.stem)
         named = recipe is None and original != each.path.stem and (each.path.parent, original) in stems
-        mine = named or (recipe is not None and recipe["verb"] == verb.name)
+        mine = named or (recipe is not None and recipe["verb"] == name)
         (own if mine else kept).append(each)
     if own:
         more = f" and {len(own) - 1} more" if len(own) > 1 else ""
-        reporter.say(f"{own[0].name}{more} left out: made by genkit {verb.name} (--again takes them too)")
+        reporter.say(f"{own[0].name}{more} left out: made by genkit {name} (--again takes them too)")
     return kept
 
 
@@ -154,14 +149,14 @@ def _find_partners(
     """Leave out the inputs that are no pictures to work on but masks, hints and the like; pair the others with theirs."""
     from genkit.run.pairing import pair
 
-    inputs = _leave_out(inputs, {os.path.realpath(path) for path in context.files.values()}, reporter)
+    inputs = leave_out(inputs, {os.path.realpath(path) for path in context.files.values()}, reporter)
     for folder in context.folders.values():
         start = os.path.realpath(folder) + os.sep
         inside = {real for each in inputs if each.path and (real := _real(each)).startswith(start)}
         if len(inside) < len(inputs):
-            inputs = _leave_out(inputs, inside, reporter)
+            inputs = leave_out(inputs, inside, reporter)
     pairs = [pair(name, folder, inputs) for name, folder in context.folders.items()]
-    inputs = _leave_out(inputs, {os.path.realpath(path) for each in pairs for path in each.partners.values()}, reporter)
+    inputs = leave_out(inputs, {os.path.realpath(path) for each in pairs for path in each.partners.values()}, reporter)
     for each in pairs:
         alone = [one for one in each.missing if one in inputs]
         if alone:
@@ -171,7 +166,7 @@ def _find_partners(
     return inputs, pairs
 
 
-def _leave_out(inputs: list[Found], paths: set[str], reporter: Reporter) -> list[Found]:
+def leave_out(inputs: list[Found], paths: set[str], reporter: Reporter) -> list[Found]:
     kept = [each for each in inputs if each.path is None or _real(each) not in paths]
     if not kept or len(kept) == len(inputs):  # the only input is meant, even where it is its own mask
         return inputs
@@ -200,8 +195,7 @@ class PictureWork(Work):
 
     def __init__(self, verb: PictureVerb, context: Context, reporter: Reporter, session: Session, plan: Plan, memory: bool):
         super().__init__(verb, context, reporter, session)
-        self._items, self._memory = plan.items, memory
-        self._shared: list[Any] = []  # runners that several workers call at once
+        self._items, self._memory, self._threads = plan.items, memory, Threads()
         self._files = {name: self.facts(name, path) for name, path in context.files.items()}
 
     def read(self, item: Item) -> Any:
@@ -243,38 +237,10 @@ class PictureWork(Work):
                 made = self.verb.apply(model, loaded.picture, own)
             return _Loaded(made, loaded.recipe, steps.brought if steps is not None else {})
 
-        heaviest = max(models.values(), key=lambda one: (one.stochastic, one.pixel_bytes))
-        return [process] * self._workers(place, heaviest)
-
-    def _workers(self, place: Runtime, model: PixelModel) -> int:
-        """How many pictures to process at once: on a CPU several, each on threads of its own.
-
-        The threads of one convolution meet after each layer: one that shares its core with an encoder keeps all waiting.
-        """
-        runner = getattr(model, "runner", None)
-        if place.device.type != "cpu" or runner is None:
-            return 1
-        if self.verb.works:  # one optimisation alone takes as much memory as there is to be had
-            return 1
-        if model.stochastic:  # a pipeline that draws noise keeps the step it is at, for one picture
-            return 1
-        if place.dtype != "float32":  # one picture's fault turns the model to float32, which others must not meet half done
-            return 1
-
-        from genkit import runtime
-
-        tile_bytes = LARGE_TILE**2 * model.pixel_bytes or 1
-        room = int(0.8 * runtime.free_memory(place.device) // tile_bytes)
-        workers = min(runtime.cores(), MOST_WORKERS, len(self._items) // PICTURES_A_WORKER, room)
-        if workers > 1:
-            self._shared.append(runner)
-            runner.share(workers)
-        return max(1, workers)
+        return [process] * self._threads.workers(place, models.values(), len(self._items), alone=self.verb.works)
 
     def close(self) -> None:
-        """Give back what `prepare` took from the rest of the process."""
-        for runner in self._shared:
-            runner.share(1)
+        self._threads.give_back()
 
     def write(self, item: Item, result: _Loaded) -> dict[str, Any]:
         self.write_beside(item, result.brought)

@@ -29,6 +29,8 @@ __all__ = [
     "Naming",
     "Plan",
     "Wanted",
+    "checked",
+    "item_of",
     "names_format",
     "nearest_existing",
     "output_folder",
@@ -97,18 +99,35 @@ def plan(
     count = variants or 1
     pipe = naming.output == "-" or is_device(naming.output)
     if naming.output is not None and folder is None and (len(found) > 1 or (pipe and count > 1)):
-        _refuse_several(len(found) * count, naming.output)
+        refuse_several(len(found) * count, naming.output)
     reasons: dict[str, list[str]] = {}
     for index, one in enumerate(found):
-        item, reason = _item(index, one, naming, folder, wanted, probe, size_of, choose, stdin)
+        item, reason = item_of(index, one, naming, folder, wanted, probe, size_of, choose, stdin)
         if reason:
             reasons.setdefault(reason, []).append(item.name)
         item = replace(item, partners=(partners or {}).get(one, {}), beside=beside)
         result.items += [item] if count == 1 else [_variant(item, k, one, naming, folder) for k in range(1, count + 1)]
     for reason, names in reasons.items():
         result.notices.append(f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {reason}")
+    return checked(result, reads, overwrite=overwrite, resume=resume, number=number)
+
+
+def checked(
+    result: Plan,
+    reads: Iterable[tuple[str, Path]],
+    *,
+    overwrite: bool,
+    resume: bool,
+    number: bool,
+    taken: Callable[[Path], bool] = lambda target: False,
+) -> Plan:
+    """The plan once nothing would be lost by it, and there is room for it.
+
+    Raises:
+        UsageError: as for `plan`.
+    """
     _check_plugin(result.items)
-    result.items = guard.numbered(result.items) if number else result.items
+    result.items = guard.numbered(result.items, taken) if number else result.items
     result.items = guard.check(result.items, reads, overwrite=overwrite, resume=resume)
     _check_space(result)
     return result
@@ -149,17 +168,13 @@ def plan_drawn(
     naming = replace(naming, output=naming.output or os.curdir)
     folder = output_folder(naming.output)
     if folder is None and len(wanted) > 1:
-        _refuse_several(len(wanted), str(naming.output))
+        refuse_several(len(wanted), str(naming.output))
     drawn = [_drawn(index, one, naming, folder) for index, one in enumerate(wanted)]
     result = Plan([item for item, _ in drawn], list(dict.fromkeys(reason for _, reason in drawn if reason)))
-    _check_plugin(result.items)
-    result.items = guard.numbered(result.items, taken) if number else result.items
-    result.items = guard.check(result.items, reads, overwrite=overwrite, resume=resume)
-    _check_space(result)
-    return result
+    return checked(result, reads, overwrite=overwrite, resume=resume, number=number, taken=taken)
 
 
-def _refuse_several(count: int, output: str) -> None:
+def refuse_several(count: int, output: str) -> None:
     if not takes_all(output):
         where = "standard output" if output == "-" else output if is_device(output) else f"the file {output}"
         raise UsageError(f"{count} outputs cannot all go to {where}", "give -o a folder, ending in /")
@@ -185,7 +200,7 @@ def _drawn(index: int, one: Wanted, naming: Naming, folder: Path | None) -> tupl
     return item, reason
 
 
-def _item(
+def item_of(
     index: int,
     one: Found,
     naming: Naming,
@@ -196,6 +211,7 @@ def _item(
     choose: Callable[[Probe], Choice | None],
     stdin: bytes | None,
 ) -> tuple[Item, str | None]:
+    """The output of one input, and what is to be said where its format is not the obvious one."""
     source = stdin if one.path is None else one.path
     own = FORMATS.get(one.relative.suffix.lower())
     reason = input_size = size = choice = None

@@ -31,6 +31,7 @@ class Reporter:
     as_json = False
     quiet = True
     hints = False
+    says_how_to_go_on = True  # after an interrupt
 
     def __call__(self, event: str, /, **fields: Any) -> None:
         """Take an event."""

@@ -155,6 +155,56 @@ class DrawnRun:
 
 
 @dataclass(frozen=True)
+class ChainRun:
+    """What a chain of several verbs takes: models, seeds and number formats are its steps'."""
+
+    paths: list[str] | None = option(
+        None,
+        "The recipe, and what to run it on: files, folders, quoted globs, @list.txt, or - for standard input.",
+        argument=True,
+        metavar="[RECIPE] [PATH]...",
+        shown=False,
+        recorded=False,
+    )
+    output: str | None = option(None, _OUTPUT, shown="beside each input")
+    recursive: bool = option(
+        False,
+        "Go into sub-folders, and mirror their tree under -o.",
+        panel=OUTPUT,
+        flags=("-r", "--recursive"),
+        recorded=False,
+    )
+    format: str | None = option(None, _FORMAT, shown="as the recipe or the input")
+    quality: int | None = option(
+        None, _QUALITY, help="Quality of jpeg, webp, avif and heif.", shown="as the recipe or the input"
+    )
+    name: str | None = option(
+        None,
+        _NAME,
+        help="Output name, with {stem} {parent} {verb} {index} {ext}: '{stem}-{index:03}'.",
+        shown="the input's, marked",
+    )
+    overwrite: bool = option(False, _OVERWRITE)
+    resume: bool = option(False, _RESUME)
+    number: bool = option(False, _NUMBER)
+    again: bool = option(False, "Work on what chains have made, too, which is left out else.", panel=OUTPUT, recorded=False)
+    strip_metadata: bool = option(False, _STRIP)
+    sidecar: bool = option(False, _SIDECAR)
+    open: bool = option(False, _OPEN)
+    accept_licence: bool = option(False, _ACCEPT_LICENCE)
+    device: str | None = option(None, _DEVICE)
+    dtype: str | None = option(None, _DTYPE)
+    max_pixels: str | None = option(
+        None, "Refuse inputs of more pixels than this; M is a million.", metavar="N", shown="100M", recorded=False
+    )
+    dry_run: bool = option(False, _DRY_RUN)
+    json: bool = option(False, _JSON)
+    quiet: bool = option(False, _QUIET)
+    verbose: bool = option(False, _VERBOSE)
+    debug: bool = option(False, _DEBUG)
+
+
+@dataclass(frozen=True)
 class SpeechRun(DrawnRun):
     """The same, in words that fit sound."""
 
@@ -165,7 +215,7 @@ class SpeechRun(DrawnRun):
     )
 
 
-Run = PictureRun | DrawnRun
+Run = PictureRun | DrawnRun | ChainRun
 
 
 @dataclass(frozen=True)
@@ -181,7 +231,7 @@ class Settings:
 
 
 def settings_of(run: Run, verb: str) -> Settings:
-    """The settings of a call of a verb (`gan`, `gan project`).
+    """The settings of a call of a verb (`gan`, `gan project`), or of a chain of several (no name).
 
     Raises:
         UsageError: a value that cannot be, here or in the configuration.
@@ -191,7 +241,7 @@ def settings_of(run: Run, verb: str) -> Settings:
     from genkit.run.naming import names_format
 
     def pick(value: Any, key: str, fallback: Any = None) -> Any:
-        return value if value is not None else (config.get(f"{task}.{key}") or fallback)
+        return value if value is not None else (config.get(f"{task}.{key}" if task else key) or fallback)
 
     task = verb.partition(" ")[0]
     if run.output in STDOUT:

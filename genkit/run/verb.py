@@ -343,6 +343,10 @@ class DrawingVerb(Verb):
         raise NotImplementedError
 
 
+class SeveralVerbs(Verb):
+    """Calls of several verbs, each with a model of its own, which they find, check and load (`carry_out`)."""
+
+
 class SpeechVerb(Verb):
     """Sounds out of texts. How they are planned and said is the verb's own (`carry_out`)."""
 

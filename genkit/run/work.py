@@ -246,7 +246,8 @@ def load_beside(context: Context, card: Card, device: Any) -> Any:
     from genkit.run.session import DEFAULT
     from genkit.runtime import Device, Runtime
 
-    session, accept = context.session or DEFAULT, context.run.accept_licence
+    session = DEFAULT if context.session is None else context.session  # an empty one is false
+    accept = context.run.accept_licence
     return session.model(card, Runtime(Device(str(device)), "float32"), accept_licence=accept, report=context.notify)
 
 

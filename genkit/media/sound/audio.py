@@ -80,9 +80,10 @@ def write_sound(
     recipe: Mapping[str, Any] | None = None,
     chapters: Sequence[Chapter] = (),
     title: str | None = None,
+    cover: bytes | None = None,
     before_naming: Callable[[Path], None] = lambda temporary: None,
 ) -> int:
-    """Write a sound whole or not at all, with its recipe and chapters in the file's tags, and return its bytes.
+    """Write a sound whole or not at all and return its bytes; recipe, chapters and cover (JPEG or PNG) go into the file's tags.
 
     Raises:
         OutputError: the place or the format refuses it.
@@ -95,7 +96,7 @@ def write_sound(
     with temporary_beside(target) as temporary:
         try:
             _encode(temporary, resampled(blocks, rate, encoding.rate), encoding.rate or rate, encoding, gain)
-            write_tags(temporary, encoding.format, recipe=text, chapters=chapters, title=title)
+            write_tags(temporary, encoding.format, recipe=text, chapters=chapters, title=title, cover=cover)
         except OSError as error:
             raise output_error(target, error) from error
         before_naming(temporary)

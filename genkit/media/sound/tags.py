@@ -1,4 +1,4 @@
-"""Tags of sound files through mutagen: the recipe, a title, chapters.
+"""Tags of sound files through mutagen: the recipe, a title, chapters, a cover.
 
 WAV and MP3 carry ID3v2.4 (the recipe in `TXXX:genkit`, chapters in `CHAP` under a `CTOC`); FLAC and OGG carry Vorbis comments
 (`GENKIT`, and `CHAPTER001` with `CHAPTER001NAME`, as players read them).
@@ -6,6 +6,7 @@ WAV and MP3 carry ID3v2.4 (the recipe in `TXXX:genkit`, chapters in `CHAP` under
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 from genkit.errors import OutputError
 
 KEY = "genkit"
+FRONT_COVER = 3  # the kind of picture, in ID3 and FLAC alike
 
 
 @dataclass(frozen=True)
@@ -32,24 +34,27 @@ def write_tags(
     recipe: str | None = None,
     chapters: Sequence[Chapter] = (),
     title: str | None = None,
+    cover: bytes | None = None,
 ) -> None:
     """Put tags into a file that has none; `recipe` is its text.
 
     Raises:
         OutputError: the file takes none.
     """
-    if recipe is None and not chapters and title is None:
+    if recipe is None and not chapters and title is None and cover is None:
         return
     from mutagen import MutagenError
 
     try:
-        (_write_id3 if format in ("WAV", "MP3") else _write_comments)(path, format, recipe, chapters, title)
+        (_write_id3 if format in ("WAV", "MP3") else _write_comments)(path, format, recipe, chapters, title, cover)
     except MutagenError as error:
         raise OutputError(f"{path}: takes no tags: {error}", "--strip-metadata writes none") from error
 
 
-def _write_id3(path: Path, format: str, text: str | None, chapters: Sequence[Chapter], title: str | None) -> None:
-    from mutagen.id3 import CHAP, CTOC, TIT2, TXXX, CTOCFlags, Encoding
+def _write_id3(
+    path: Path, format: str, text: str | None, chapters: Sequence[Chapter], title: str | None, cover: bytes | None
+) -> None:
+    from mutagen.id3 import APIC, CHAP, CTOC, TIT2, TXXX, CTOCFlags, Encoding
     from mutagen.mp3 import MP3
     from mutagen.wave import WAVE
 
@@ -60,6 +65,8 @@ def _write_id3(path: Path, format: str, text: str | None, chapters: Sequence[Cha
         file.tags.add(TXXX(encoding=Encoding.UTF8, desc=KEY, text=[text]))
     if title is not None:
         file.tags.add(TIT2(encoding=Encoding.UTF8, text=[title]))
+    if cover is not None:
+        file.tags.add(APIC(encoding=Encoding.UTF8, mime=_mime(cover), type=FRONT_COVER, desc="", data=cover))
     names = [f"chp{number}" for number in range(len(chapters))]
     if chapters:
         flags = CTOCFlags.TOP_LEVEL | CTOCFlags.ORDERED
@@ -72,8 +79,10 @@ def _write_id3(path: Path, format: str, text: str | None, chapters: Sequence[Cha
     file.save()
 
 
-def _write_comments(path: Path, format: str, text: str | None, chapters: Sequence[Chapter], title: str | None) -> None:
-    from mutagen.flac import FLAC
+def _write_comments(
+    path: Path, format: str, text: str | None, chapters: Sequence[Chapter], title: str | None, cover: bytes | None
+) -> None:
+    from mutagen.flac import FLAC, Picture
     from mutagen.oggvorbis import OggVorbis
 
     file: Any = FLAC(path) if format == "FLAC" else OggVorbis(path)
@@ -83,10 +92,21 @@ def _write_comments(path: Path, format: str, text: str | None, chapters: Sequenc
         file[KEY] = text
     if title is not None:
         file["title"] = title
+    if cover is not None:
+        picture = Picture()
+        picture.type, picture.mime, picture.data = FRONT_COVER, _mime(cover), cover
+        if format == "FLAC":
+            file.add_picture(picture)
+        else:
+            file["metadata_block_picture"] = [base64.b64encode(picture.write()).decode("ascii")]
     for number, one in enumerate(chapters, 1):
         file[f"CHAPTER{number:03}"] = _clock(one.start_s)
         file[f"CHAPTER{number:03}NAME"] = one.title
     file.save()
+
+
+def _mime(cover: bytes) -> str:
+    return "image/png" if cover.startswith(b"\x89PNG") else "image/jpeg"
 
 
 def read_text(path: Path, format: str) -> str | None:

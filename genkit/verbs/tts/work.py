@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from genkit.verbs.tts.declaration import TtsDeclaration
     from genkit.verbs.tts.request import SpeechRequest
 
+UNIT = "letters"  # what the work of a plan is counted in
 LETTERS_A_SECOND = 15.0  # of English read aloud
 SHARES = {"FLAC": 0.6, "OGG": 0.2, "MP3": 0.2}  # of the bytes of bare samples
 
@@ -50,7 +51,7 @@ def run_speech(
         GenkitError: the plan cannot start, or the model cannot be had.
     """
     plan = plan_speech(verb, request, context)
-    _refuse_unfinished(plan.items, context.run)
+    refuse_unfinished(plan.items, context.run)
     for notice in request.notices:
         reporter.say(notice)
     if request.drawn and not context.run.dry_run and reporter.hints:  # a caller from Python would get it as a warning
@@ -87,18 +88,23 @@ def plan_speech(verb: TtsDeclaration, request: SpeechRequest, context: Context) 
         ],
         taken=lambda target: Unfinished(target).head() is not None,
     )
-    rate = (encoding.rate or int(card.params.get("sample_rate", 22_050))) * encoding.bits // 8
-    share = SHARES.get(encoding.format, 1.0)
-    seconds = [script.letters / LETTERS_A_SECOND / verb.speed for script in request.scripts]
-    plan.unit = "letters"
+    plan.unit = UNIT
     plan.items = [
-        replace(item, bytes=int(seconds[item.index] * rate * share), effort=request.scripts[item.index].letters)
+        replace(item, bytes=size_of(verb, request, context, item.index), effort=request.scripts[item.index].letters)
         for item in plan.items
     ]
     return plan
 
 
-def _refuse_unfinished(items: Sequence[Item], run: Run) -> None:
+def size_of(verb: TtsDeclaration, request: SpeechRequest, context: Context, script: int) -> int:
+    """About how many bytes an output will have."""
+    encoding = request.encoding
+    rate = (encoding.rate or int(context.card.params.get("sample_rate", 22_050))) * encoding.bits // 8
+    seconds = request.scripts[script].letters / LETTERS_A_SECOND / verb.speed
+    return int(seconds * rate * SHARES.get(encoding.format, 1.0))
+
+
+def refuse_unfinished(items: Sequence[Item], run: Run) -> None:
     """Refuse to lose, or to take up unasked, what a killed run has said already.
 
     Raises:
@@ -223,7 +229,7 @@ class SpeechWork(Work):
             self.notify(item, [f"goes on after {hidden.count} utterances"])
         return hidden
 
-    def write(self, item: Item, result: _Speech) -> dict[str, Any]:
+    def write(self, item: Item, result: _Speech, cover: bytes | None = None) -> dict[str, Any]:
         """What lies beside the output first, then the output itself; then the hidden files go."""
         from genkit.media.sound.audio import write_sound
 
@@ -240,6 +246,7 @@ class SpeechWork(Work):
             gain=gain,
             recipe=None if self.context.run.strip_metadata else result.recipe,
             chapters=self._chapters(item, hidden, rate),
+            cover=cover,
             before_naming=self.keep_recipe(item, item.target, result.recipe),
         )
         hidden.discard()

@@ -1,0 +1,1 @@
+"""Looking at results: pages and sheets that lie on the disk and need nothing else."""
