@@ -47,6 +47,7 @@ def upscale(
     accept_licence: bool = False,
     device: str | None = None,
     dtype: str | None = None,
+    engine: str | None = None,
     seed: int = 0,
     max_pixels: str | None = None,
     events: Events | None = None,
@@ -78,6 +79,7 @@ def upscale(
     accept_licence: Fetch a model whose licence is not commercial or must be accepted.
     device: auto (CUDA if there is one, else CPU), cpu, cuda, cuda:N or mps.
     dtype: auto (the model's best on the device), float32, float16 or bfloat16.
+    engine: What runs the network: auto (the quickest that gives torch's numbers), torch or openvino (the CPU).
     seed: Seed, where the model draws noise.
     max_pixels: Refuse inputs of more pixels than this; M is a million.
 
@@ -107,6 +109,7 @@ def colorize(
     accept_licence: bool = False,
     device: str | None = None,
     dtype: str | None = None,
+    engine: str | None = None,
     seed: int = 0,
     max_pixels: str | None = None,
     events: Events | None = None,
@@ -134,6 +137,7 @@ def colorize(
     accept_licence: Fetch a model whose licence is not commercial or must be accepted.
     device: auto (CUDA if there is one, else CPU), cpu, cuda, cuda:N or mps.
     dtype: auto (the model's best on the device), float32, float16 or bfloat16.
+    engine: What runs the network: auto (the quickest that gives torch's numbers), torch or openvino (the CPU).
     seed: Seed, where the model draws noise.
     max_pixels: Refuse inputs of more pixels than this; M is a million.
 
@@ -178,6 +182,7 @@ def inpaint(
     accept_licence: bool = False,
     device: str | None = None,
     dtype: str | None = None,
+    engine: str | None = None,
     seed: int = 0,
     max_pixels: str | None = None,
     events: Events | None = None,
@@ -222,6 +227,7 @@ def inpaint(
     accept_licence: Fetch a model whose licence is not commercial or must be accepted.
     device: auto (CUDA if there is one, else CPU), cpu, cuda, cuda:N or mps.
     dtype: auto (the model's best on the device), float32, float16 or bfloat16.
+    engine: What runs the network: auto (the quickest that gives torch's numbers), torch or openvino (the CPU).
     seed: Seed, where the model draws noise.
     max_pixels: Refuse inputs of more pixels than this; M is a million.
 
@@ -252,6 +258,7 @@ def cutout(
     accept_licence: bool = False,
     device: str | None = None,
     dtype: str | None = None,
+    engine: str | None = None,
     seed: int = 0,
     max_pixels: str | None = None,
     events: Events | None = None,
@@ -281,6 +288,7 @@ def cutout(
     accept_licence: Fetch a model whose licence is not commercial or must be accepted.
     device: auto (CUDA if there is one, else CPU), cpu, cuda, cuda:N or mps.
     dtype: auto (the model's best on the device), float32, float16 or bfloat16.
+    engine: What runs the network: auto (the quickest that gives torch's numbers), torch or openvino (the CPU).
     seed: Seed, where the model draws noise.
     max_pixels: Refuse inputs of more pixels than this; M is a million.
 
@@ -326,6 +334,7 @@ def style(
     accept_licence: bool = False,
     device: str | None = None,
     dtype: str | None = None,
+    engine: str | None = None,
     seed: int = 0,
     max_pixels: str | None = None,
     events: Events | None = None,
@@ -369,6 +378,7 @@ def style(
     accept_licence: Fetch a model whose licence is not commercial or must be accepted.
     device: auto (CUDA if there is one, else CPU), cpu, cuda, cuda:N or mps.
     dtype: auto (the model's best on the device), float32, float16 or bfloat16.
+    engine: What runs the network: auto (the quickest that gives torch's numbers), torch or openvino (the CPU).
     seed: Seed, where the model draws noise.
     max_pixels: Refuse inputs of more pixels than this; M is a million.
 
@@ -405,6 +415,7 @@ def translate(
     accept_licence: bool = False,
     device: str | None = None,
     dtype: str | None = None,
+    engine: str | None = None,
     seed: int = 0,
     max_pixels: str | None = None,
     events: Events | None = None,
@@ -439,6 +450,7 @@ def translate(
     accept_licence: Fetch a model whose licence is not commercial or must be accepted.
     device: auto (CUDA if there is one, else CPU), cpu, cuda, cuda:N or mps.
     dtype: auto (the model's best on the device), float32, float16 or bfloat16.
+    engine: What runs the network: auto (the quickest that gives torch's numbers), torch or openvino (the CPU).
     seed: Seed, where the model draws noise.
     max_pixels: Refuse inputs of more pixels than this; M is a million.
 
@@ -477,6 +489,7 @@ def gan(
     accept_licence: bool = False,
     device: str | None = None,
     dtype: str | None = None,
+    engine: str | None = None,
     events: Events | None = None,
 ) -> Any:
     """Draw pictures from a latent space. A seed gives the same picture alone, in a batch and in a grid.
@@ -508,6 +521,7 @@ def gan(
     accept_licence: Fetch a model whose licence is not commercial or must be accepted.
     device: auto (CUDA if there is one, else CPU), cpu, cuda, cuda:N or mps.
     dtype: auto (the model's best on the device), float32, float16 or bfloat16.
+    engine: What runs the network: auto (the quickest that gives torch's numbers), torch or openvino (the CPU).
 
     Raises:
         GenkitError: its kind says what failed (`genkit.UsageError`, ...).
@@ -556,6 +570,7 @@ def txt2img(
     accept_licence: bool = False,
     device: str | None = None,
     dtype: str | None = None,
+    engine: str | None = None,
     events: Events | None = None,
 ) -> Any:
     """Draw pictures from words. A prompt and a seed give the same picture, whatever is drawn with them.
@@ -602,6 +617,7 @@ def txt2img(
     accept_licence: Fetch a model whose licence is not commercial or must be accepted.
     device: auto (CUDA if there is one, else CPU), cpu, cuda, cuda:N or mps.
     dtype: auto (the model's best on the device), float32, float16 or bfloat16.
+    engine: What runs the network: auto (the quickest that gives torch's numbers), torch or openvino (the CPU).
 
     Raises:
         GenkitError: its kind says what failed (`genkit.UsageError`, ...).
@@ -640,6 +656,7 @@ def tts(
     accept_licence: bool = False,
     device: str | None = None,
     dtype: str | None = None,
+    engine: str | None = None,
     seed: int | None = None,
     events: Events | None = None,
 ) -> Any:
@@ -674,6 +691,7 @@ def tts(
     accept_licence: Fetch a model whose licence is not commercial or must be accepted.
     device: auto (CUDA if there is one, else CPU), cpu, cuda, cuda:N or mps.
     dtype: auto (the model's best on the device), float32, float16 or bfloat16.
+    engine: What runs the network: auto (the quickest that gives torch's numbers), torch or openvino (the CPU).
     seed: Seed.
 
     Raises:
