@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from measure import genkit, in_turn, table
 
+from benchmarks.measure import genkit, in_turn, table
 from genkit.verbs.gan.latents import walk
 from genkit.verbs.gan.task import draw, render
 

@@ -10,8 +10,9 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from measure import genkit, in_turn, table
 from PIL import Image
+
+from benchmarks.measure import genkit, in_turn, table
 
 WIDTH, HEIGHT, CUT = 4000, 3000, 320
 HOLE = (1900, 1400, 80, 60)  # x, y, width, height

@@ -8,8 +8,9 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from measure import genkit, run
 from PIL import Image
+
+from benchmarks.measure import genkit, run
 
 
 def main() -> None:

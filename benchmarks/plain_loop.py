@@ -1,4 +1,7 @@
-"""The yardstick: what a person writes in five minutes with spandrel and Pillow. `plain_loop.py WEIGHTS IN OUT`"""
+"""The yardstick: what a person writes in five minutes with Pillow and a network. `plain_loop.py VERB MODEL ENGINE IN OUT`
+
+The engine is torch (eager), openvino, or spandrel (torch, with spandrel's own loading).
+"""
 
 from __future__ import annotations
 
@@ -6,23 +9,62 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
-from spandrel import ModelLoader
+
+STYLE = Path(__file__).resolve().parent.parent / "samples" / "styles" / "swirls.jpg"
 
 
-def main(weights: str, source: str, target: str) -> None:
-    model = ModelLoader("cpu").load_from_file(weights).eval()
+def main(verb: str, name: str, engine: str, source: str, target: str) -> None:
+    call = spandrel_call(name) if engine == "spandrel" else genkit_call(verb, name, engine)
     out = Path(target)
     out.mkdir(parents=True, exist_ok=True)
     for path in sorted(Path(source).iterdir()):
         pixels = np.asarray(Image.open(path).convert("RGB"))
-        images = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255
-        with torch.no_grad():
-            result = model(images)
-        result = (result[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+        images = np.ascontiguousarray(pixels.transpose(2, 0, 1)[None].astype(np.float32) / 255)
+        result = call(images)
+        result = (result[0].clip(0, 1) * 255).round().astype(np.uint8).transpose(1, 2, 0)
         Image.fromarray(result).save(out / path.name)
 
 
+def genkit_call(verb: str, name: str, engine: str):
+    from genkit.cards import find
+    from genkit.models import load_model
+    from genkit.weights import resolve
+
+    card = find(name, verb)
+    model = load_model(card, resolve(card, announce=print), "cpu", "float32", engine=engine)
+    if verb == "style":
+        picture = np.asarray(Image.open(STYLE).convert("RGB")).transpose(2, 0, 1)[None].astype(np.float32) / 255
+        code = model.style(picture)
+        return lambda images: model(images, code)
+    if verb == "inpaint":
+        return lambda images: model(images, mask_of(images))
+    return model
+
+
+def mask_of(images: np.ndarray) -> np.ndarray:
+    """A hole in the middle, a quarter of each side."""
+    height, width = images.shape[2:]
+    mask = np.zeros((1, 1, height, width), np.float32)
+    mask[..., 3 * height // 8 : 5 * height // 8, 3 * width // 8 : 5 * width // 8] = 1
+    return mask
+
+
+def spandrel_call(name: str):
+    import torch
+    from spandrel import ModelLoader
+
+    from genkit.cards import find
+    from genkit.weights import resolve
+
+    model = ModelLoader("cpu").load_from_file(resolve(find(name, "upscale"), announce=print)["weights"]).eval()
+
+    def call(images: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            return model(torch.from_numpy(images)).numpy()
+
+    return call
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    main(*sys.argv[1:6])

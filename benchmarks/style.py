@@ -16,8 +16,9 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from measure import genkit, in_turn, table
 from PIL import Image
+
+from benchmarks.measure import genkit, in_turn, table
 
 WIDTH, HEIGHT = 1152, 868  # one megapixel
 

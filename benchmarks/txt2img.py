@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measure import genkit, in_turn, table
 from PIL import Image
+
+from benchmarks.measure import genkit, in_turn, table
 
 PROMPTS = ("red heart", "a cat", "green dragon", "pizza", "a blue car", "snowman", "rocket", "guitar")
 
