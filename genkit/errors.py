@@ -25,6 +25,7 @@ CODES = {
     "direction": "no such direction of the latent space",
     "directions": "a file of directions that does not fit",
     "empty-box": "nothing of the box lies in the picture",
+    "engine": "a network does not run on the engine that was asked for",
     "error": "a failure without a word of its own",
     "exists": "something beside an output is there already",
     "file-as-text": "a file was given where a text belongs",

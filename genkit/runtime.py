@@ -66,9 +66,7 @@ def _engine(name: str, device: Device, dtype: str) -> str:
         if device.type != "cpu" or dtype != "float32":
             raise UsageError(f"the engine openvino runs on the CPU in float32, not on {device} in {dtype}", "--engine auto")
         if not has_openvino():
-            raise UsageError(
-                "the engine openvino is not installed", "pip install openvino, or --engine auto", code="missing-extra"
-            )
+            raise UsageError("the engine openvino is not installed", "pip install openvino, or --engine auto", code="requires")
     if name == "auto" and not (device.type == "cpu" and dtype == "float32" and has_openvino()):
         return "torch"
     return name

@@ -168,11 +168,14 @@ class ChainWork(Work):
         self._workers = count
         return [self._process] * count
 
+    def _pixels(self) -> int:
+        return sum(one.facts.width * one.facts.height for one in self._plan.sources if one.facts is not None)
+
     def _load(self, context: Context) -> tuple[Any, Any]:
         """A model, and where it runs: loaded once, however many steps and pictures want it."""
         key = (str(context.card.toml), context.card.name, context.settings.device, context.settings.dtype)
         if key not in self._models:
-            self._models[key] = load(replace(context, session=self.session), self.session, self.reporter)
+            self._models[key] = load(replace(context, session=self.session), self.session, self.reporter, self._pixels())
         return self._models[key]
 
     # --- making -------------------------------------------------------------------------------------------------------

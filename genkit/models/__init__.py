@@ -81,11 +81,12 @@ def load_model(
     fallback: bool = False,
     engine: str = "torch",
     report: Report = lambda message: None,
+    pixels: int | None = None,
 ) -> Any:
     """Load what a card describes from its local files, as a model of its verb's shape (see `models.shapes`), which the caller
     names.
 
-    `fallback` and `engine` are as of `runtime.Runtime`; the first lets a task go on on the CPU when a GPU runs out of memory.
+    `fallback` and `engine` are as of `runtime.Runtime`, `pixels` as of `Session.model`.
 
     Raises:
         UsageError: an unknown family, or an engine that does not run it.
@@ -102,7 +103,7 @@ def load_model(
     else:
         from genkit.models.engines import load_on_engine
 
-        model = load_on_engine(card, files, engine, in_torch, report)
+        model = load_on_engine(card, files, engine, in_torch, report, pixels)
     model.card, model.fallback = card, fallback
     return model
 

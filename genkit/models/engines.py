@@ -31,13 +31,21 @@ CONVERTIBLE = frozenset(
         *("pix2pix", "sketcher", "spandrel", "stargan", "stylizer", "u2net", "unet", "zhang"),
     )
 )
+# Bytes of weights times pixels from which on it pays: about ten seconds of torch on two cores, as long as a conversion takes.
+WORTH = 10**12
 MOST_BYTES = 300 << 20  # of weights: what is larger takes minutes to convert, and twice its memory
 
 
 def load_on_engine(
-    card: Card, files: Mapping[str, Path], engine: str, load: Callable[[], Any], report: Report = lambda message: None
+    card: Card,
+    files: Mapping[str, Path],
+    engine: str,
+    load: Callable[[], Any],
+    report: Report = lambda message: None,
+    pixels: int | None = None,
 ) -> Any:
-    """The model of a card, on OpenVINO where that gives torch's numbers; `load` loads it in torch.
+    """The model of a card, on OpenVINO where that gives torch's numbers; `load` loads it in torch. What has no graph yet gets
+    one where `pixels`, or any amount for None, are worth it.
 
     Raises:
         UsageError: `engine` is openvino, and the network does not run on it.
@@ -53,6 +61,9 @@ def load_on_engine(
     refused = kept(identity).with_suffix(".refused")
     if refused.is_file():
         return _in_torch(card, engine, refused.read_text(encoding="utf-8"), load)
+    weight = sum(path.stat().st_size for path in files.values())
+    if engine == "auto" and pixels is not None and weight * pixels < WORTH:
+        return _in_torch(card, engine, "too little work to make it ready for OpenVINO", load)
     report(f"{card.name}: made ready for the CPU, once ...")
     model = load()
     try:

@@ -218,11 +218,12 @@ class PictureWork(Work):
         return _Loaded(picture, recipe)
 
     def prepare(self) -> list[Process]:
-        place, first = self.load()
+        pixels = sum(width * height for width, height in (item.input_size or (0, 0) for item in self._items))
+        place, first = self.load(pixels)
         models = {self.context.card.name: first}
         for card in {item.choice.card.name: item.choice.card for item in self._items if item.choice is not None}.values():
             if card.name not in models:
-                models[card.name] = load(replace(self.context, card=card), self.session, self.reporter)[1]
+                models[card.name] = load(replace(self.context, card=card), self.session, self.reporter, pixels)[1]
 
         def process(item: Item, loaded: _Loaded) -> _Loaded:
             from genkit.run.steps import Steps

@@ -54,9 +54,13 @@ class Session:
         accept_licence: bool = False,
         report: Callable[[str], None] = lambda message: None,
         progress: Callable[[str, int, int | None], None] | None = None,
+        pixels: int | None = None,
     ) -> Any:
         """The model that a card describes on a device, loaded and if need be fetched (its publisher's other release, where
         that alone is to be had), unless it is here already.
+
+        `pixels` is how much it is loaded for, None for any amount: little work is not worth making a network ready for
+        another engine.
 
         Raises:
             WeightsError: it cannot be had.
@@ -71,7 +75,14 @@ class Session:
                 had, files = obtain(card, announce=report, progress=progress, accept_licence=accept_licence)
                 self._make_room(card.size or UNKNOWN_BYTES, place)
                 model = load_model(
-                    had, files, place.device, place.dtype, fallback=place.fallback, engine=place.engine, report=report
+                    had,
+                    files,
+                    place.device,
+                    place.dtype,
+                    fallback=place.fallback,
+                    engine=place.engine,
+                    report=report,
+                    pixels=pixels,
                 )
                 entry = self._entries[key] = _Entry(model, weight_of(model, card))
                 self._make_room(0, place, but=key)

@@ -50,9 +50,9 @@ class Work:
     def close(self) -> None:
         """Nothing was taken that others wait for."""
 
-    def load(self) -> tuple[Runtime, Any]:
-        """The model and where it runs."""
-        return load(self.context, self.session, self.reporter)
+    def load(self, pixels: int = 0) -> tuple[Runtime, Any]:
+        """The model and where it runs; `pixels` as for `Session.model`."""
+        return load(self.context, self.session, self.reporter, pixels)
 
     def notify(self, item: Item, notices: Iterable[str]) -> None:
         for notice in notices:
@@ -219,8 +219,8 @@ class Work:
         return {"width": made.width, "height": made.height, "format": item.format, "bytes": size}
 
 
-def load(context: Context, session: Session, reporter: Reporter) -> tuple[Runtime, Any]:
-    """A call's model, which may have to be fetched, and where it runs.
+def load(context: Context, session: Session, reporter: Reporter, pixels: int = 0) -> tuple[Runtime, Any]:
+    """A call's model, which may have to be fetched, and where it runs; `pixels` as for `Session.model`.
 
     Raises:
         UsageError: a device that is not here. WeightsError: the model cannot be had.
@@ -231,7 +231,12 @@ def load(context: Context, session: Session, reporter: Reporter) -> tuple[Runtim
     card, settings = context.card, context.settings
     place = runtime.choose(settings.device, settings.dtype, card.dtypes, settings.engine)  # before anything is fetched for it
     model = session.model(
-        card, place, accept_licence=context.run.accept_licence, report=reporter.say, progress=fetching(reporter)
+        card,
+        place,
+        accept_licence=context.run.accept_licence,
+        report=reporter.say,
+        progress=fetching(reporter),
+        pixels=pixels,
     )
     model.progress = reporter.steps()
     return place, model
