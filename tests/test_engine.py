@@ -88,7 +88,7 @@ def saved_network(folder: Path, name: str = "own.safetensors") -> Path:
 
 def test_a_network_of_ones_own_is_converted_once_and_kept(genkit, tmp_path: Path, monkeypatch) -> None:
     path = saved_network(tmp_path)
-    genkit("models", "import", str(path), "--name", "own")
+    genkit("models", "import", str(path), "--as", "own", "--task", "upscale")
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (30, 44, 3), dtype=np.uint8)).save(tmp_path / "a.png")
     first = genkit("upscale", str(tmp_path / "a.png"), "--model", "own", "--engine", "openvino", "-o", str(tmp_path / "b.png"))
     assert "made ready for the CPU, once" in first.err
@@ -103,7 +103,7 @@ def test_a_network_of_ones_own_is_converted_once_and_kept(genkit, tmp_path: Path
 
 
 def test_little_work_is_not_worth_a_conversion(genkit, tmp_path: Path) -> None:
-    genkit("models", "import", str(saved_network(tmp_path)), "--name", "own")
+    genkit("models", "import", str(saved_network(tmp_path)), "--as", "own", "--task", "upscale")
     Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(tmp_path / "a.png")
     done = genkit("upscale", str(tmp_path / "a.png"), "--model", "own", "-o", str(tmp_path / "b.png"))
     card = find("own")
