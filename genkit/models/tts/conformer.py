@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
@@ -36,7 +36,8 @@ class Side:
 
 @dataclass(frozen=True)
 class Sizes:
-    """Those settings of a checkpoint that shape the network, with the published defaults; the others are of training."""
+    """Those settings of a checkpoint that shape the network, with the published defaults; the others are of training.
+    `rounded` is the format that positions pass through: transformers makes them in that of the file."""
 
     hidden_size: int = 384
     vocab_size: int = 78
@@ -61,9 +62,10 @@ class Sizes:
     num_speakers: int | None = None
     encoder: Side = Side()
     decoder: Side = Side(kernel_size=31)
+    rounded: torch.dtype | None = None
 
     @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> Sizes:
+    def of(cls, settings: Mapping[str, Any], rounded: torch.dtype | None = None) -> Sizes:
         """From settings in the published spelling, `encoder_layers` and so on.
 
         Raises:
@@ -79,9 +81,8 @@ class Sizes:
             for side in ("encoder", "decoder")
         }
         own = {each.name: settings[each.name] for each in fields(cls) if each.name in settings and each.name not in sides}
-        return cls(
-            **own, encoder=Side(**sides["encoder"]), decoder=Side(**{"kernel_size": cls.decoder.kernel_size} | sides["decoder"])
-        )
+        encoder, decoder = replace(cls.encoder, **sides["encoder"]), replace(cls.decoder, **sides["decoder"])
+        return cls(**own | {"encoder": encoder, "decoder": decoder, "rounded": rounded})
 
 
 class Attention(nn.Module):
@@ -185,7 +186,7 @@ class Stack(nn.Module):
 
     def __init__(self, sizes: Sizes, side: Side, vocabulary: int = 0):
         super().__init__()
-        self.width = sizes.hidden_size
+        self.width, self.rounded = sizes.hidden_size, sizes.rounded
         if vocabulary:
             self.embed = nn.Embedding(vocabulary, self.width, padding_idx=0)
         self.conformer_layers = nn.ModuleList(Block(sizes, side) for _ in range(side.layers))
@@ -203,7 +204,7 @@ class Stack(nn.Module):
         places = torch.arange(1 - length, length, device=x.device).neg().float()[:, None]
         rates = torch.exp(torch.arange(0, self.width, 2, device=x.device).float() * -(math.log(10000.0) / self.width))
         angles = places * rates
-        return torch.stack([angles.sin(), angles.cos()], -1).flatten(1)[None].to(x.dtype)
+        return torch.stack([angles.sin(), angles.cos()], -1).flatten(1)[None].to(self.rounded or x.dtype).to(x.dtype)
 
 
 class PredictorLayer(nn.Module):
