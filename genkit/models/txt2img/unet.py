@@ -76,7 +76,9 @@ class Unet(nn.Module):
         if self.pooled:
             self.add_embedding = WordsEmbedding(words, width, settings["addition_embed_type_num_heads"])
         self.down_blocks = nn.ModuleList(
-            Block([channels[max(place - 1, 0)], *[each] * (layers - 1)], each, looks[place], down=place < last, **shared)
+            Block(
+                [channels[max(place - 1, 0)], *[each] * (layers - 1)], each, layers * looks[place], down=place < last, **shared
+            )
             for place, each in enumerate(channels)
         )
         self.mid_block = Block([channels[-1]] * (1 + looks[-1]), channels[-1], looks[-1], **shared)
@@ -87,7 +89,7 @@ class Unet(nn.Module):
         before = channels[-1]
         for place in range(last, -1, -1):
             wide = [before + kept.pop(), *[channels[place] + kept.pop() for _ in range(layers)]]
-            self.up_blocks.append(Block(wide, channels[place], looks[place], up=place > 0, **shared))
+            self.up_blocks.append(Block(wide, channels[place], len(wide) * looks[place], up=place > 0, **shared))
             before = channels[place]
         self.conv_norm_out = nn.GroupNorm(groups, first, 1e-5)
         self.conv_out = nn.Conv2d(first, settings["out_channels"], 3, padding=1)
@@ -116,16 +118,16 @@ class Unet(nn.Module):
 
 
 class Block(nn.Module):
-    """The layers of one size: each a residual block and, where it looks at words, a transformer."""
+    """The layers of one size: each a residual block and, where it looks at words, a transformer; `looks` of these in all."""
 
     def __init__(
-        self, wide: Sequence[int], width: int, looks: bool, *, times: int, groups: int, words: int, heads: int,
+        self, wide: Sequence[int], width: int, looks: int, *, times: int, groups: int, words: int, heads: int,
         down: bool = False, up: bool = False,
     ):  # fmt: skip
         super().__init__()
         self.resnets = nn.ModuleList(Residual(each, width, groups, 1e-5, times) for each in wide)
         if looks:
-            self.attentions = nn.ModuleList(Transformer(width, words, heads, groups) for _ in wide)
+            self.attentions = nn.ModuleList(Transformer(width, words, heads, groups) for _ in range(looks))
         if down:
             self.downsamplers = nn.ModuleList([Downsampler(width)])
         if up:
