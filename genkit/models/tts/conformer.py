@@ -90,7 +90,7 @@ class Attention(nn.Module):
 
     def __init__(self, width: int, heads: int):
         super().__init__()
-        self.heads = heads
+        self.heads, self.root = heads, math.sqrt(width // heads)
         self.linear_q, self.linear_k, self.linear_v, self.linear_out = (nn.Linear(width, width) for _ in range(4))
         self.linear_pos = nn.Linear(width, width, bias=False)
         self.pos_bias_u = nn.Parameter(torch.zeros(heads, width // heads))
@@ -101,7 +101,7 @@ class Attention(nn.Module):
         far = self._split(self.linear_pos(distances))  # (1, heads, 2T - 1, D / heads)
         by_content = (query + self.pos_bias_u[:, None]) @ key.transpose(2, 3)  # (N, heads, T, T)
         by_distance = nearest_last((query + self.pos_bias_v[:, None]) @ far.transpose(2, 3))
-        weights = torch.softmax((by_content + by_distance) / math.sqrt(query.shape[-1]), -1)
+        weights = torch.softmax((by_content + by_distance) / self.root, -1)
         return self.linear_out((weights @ value).transpose(1, 2).flatten(2))
 
     def _split(self, x: Tensor) -> Tensor:

@@ -2,8 +2,8 @@
 diffusers nor transformers is imported for it.
 
 Four functions of arrays (`Stages`): `text`, tokens (N, L) int64 to states (N, L, D); `denoise`, latents (N, C, h, w), times
-(N,) int64 and states to velocities (N, C, h, w); `decode`, latents to pictures (N, 4, H, W), -1 to 1; `encode`, the way back. All
-between them is numpy, and the numbers are the library's.
+(N,) int64 and states to velocities (N, C, h, w); `decode`, latents to pictures (N, 4, H, W), -1 to 1; `encode`, the way back.
+All between them is numpy, and the numbers are the library's.
 
 What only the library does (another scheduler, adapters, guiding networks, half formats, pictures while they are drawn, sizes
 that are decoded in tiles) it goes on doing: the folder is opened once more, by it.
