@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from genkit.models.diffusers.draw import Draw
     from genkit.models.diffusers.edit import Editor
     from genkit.models.diffusers.fill import Painter
+    from genkit.models.diffusers.pipelines import Kind
+    from genkit.models.txt2img.latent_draw import LatentDraw
 
 
 def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -33,7 +35,9 @@ def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> Painter | Editor | Draw:
+def load(
+    card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype
+) -> Painter | Editor | Draw | LatentDraw:
     """Open the folder `files["root"]` with the pipeline that the card names.
 
     Raises:
@@ -57,19 +61,39 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
         raise WeightsError(f"{card.name}: the card names no repository", "a diffusers card has a [hub] table", code="card")
     # read when diffusers is imported; no code from a repository is run here in any case, this is a second lock
     os.environ.setdefault("DIFFUSERS_DISABLE_REMOTE_CODE", "1")
-    from genkit.models.diffusers.edit import Editor
-    from genkit.models.diffusers.fill import Painter
-    from genkit.models.diffusers.loading import file_bytes, open_pipeline, open_single, read_index, weight_bytes
-    from genkit.models.diffusers.offload import refuse_what_does_not_fit
-    from genkit.models.diffusers.runner import Runner
+    from genkit.models.diffusers.loading import read_index
     from genkit.models.diffusers.uncarded import settle
 
     settled = settle(card, files)
     card, folder = settled.card, settled.folder
     for note in settled.notes:  # of a model that nobody asked about before
         warnings.warn(note, stacklevel=2)
-    kind, variant = kind_of(card), card.params.get("variant")
+    kind = kind_of(card)
     read_index(folder, kind)
+    if _is_own(card, kind, files, dtype):
+        from genkit.models.txt2img.latent_draw import LatentDraw, is_own
+
+        if is_own(folder):
+            return LatentDraw(card, kind, folder, device, lambda: _by_library(card, kind, files, folder, device, dtype))
+    return _by_library(card, kind, files, folder, device, dtype)
+
+
+def _is_own(card: Card, kind: Kind, files: Mapping[str, Path], dtype: torch.dtype) -> bool:
+    """Whether it may be a folder that genkit trained, in the format in which its networks are our own."""
+    plain = not {"variant", "prediction", "scheduler"} & set(card.params) and "weights" not in files
+    return plain and kind.name == "StableDiffusionPipeline" and kind.shape == "draw" and dtype.itemsize == 4
+
+
+def _by_library(
+    card: Card, kind: Kind, files: Mapping[str, Path], folder: Path, device: torch.device, dtype: torch.dtype
+) -> Any:
+    from genkit.models.diffusers.edit import Editor
+    from genkit.models.diffusers.fill import Painter
+    from genkit.models.diffusers.loading import file_bytes, open_pipeline, open_single, weight_bytes
+    from genkit.models.diffusers.offload import refuse_what_does_not_fit
+    from genkit.models.diffusers.runner import Runner
+
+    single, variant = files.get("weights"), card.params.get("variant")
     if single is not None:
         refuse_what_does_not_fit(card.name, [file_bytes(single, dtype)], dtype)
         pipeline = open_single(single, folder, kind, dtype)

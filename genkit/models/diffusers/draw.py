@@ -15,7 +15,7 @@ from genkit.errors import UsageError
 from genkit.models.diffusers import parts, schedulers, speed
 from genkit.models.diffusers.img2img import start_with_alpha
 from genkit.models.diffusers.offload import most_at_once
-from genkit.models.diffusers.pipelines import GUIDANCE, NEGATIVE, SAFETY, STEPS, models_with
+from genkit.models.diffusers.pipelines import GUIDANCE, SAFETY, STEPS, models_with
 from genkit.models.diffusers.previews import Preview
 from genkit.models.diffusers.progress import Steps
 from genkit.models.diffusers.prompts import (
@@ -29,7 +29,7 @@ from genkit.models.diffusers.prompts import (
 )
 from genkit.models.diffusers.runner import Runner, resize
 from genkit.models.shapes import DrawModel
-from genkit.models.shapes.draw import DENOISE, OFFLOADS, Fetch, Prompt
+from genkit.models.shapes.draw import OFFLOADS, Fetch, Prompt
 from genkit.nets.mirror import reflect
 
 
@@ -183,8 +183,8 @@ class Draw(DrawModel):
             raise UsageError(f"{len(prompts)} prompts and {len(seeds)} seeds: one of each is one picture")
         if not prompts:
             return torch.zeros(0, self.channels, height or self.native_size[1], width or self.native_size[0])
-        negatives = self._negatives(negative, len(prompts))
-        values = self._values(options, init, denoise, negatives)
+        negatives = self.runner.settings.negatives(negative, len(prompts))
+        values = self.runner.settings.drawing(options, init is not None, denoise, negatives)
         strengths = self._strengths(control, control_strength)
         sides = (height, width)
         if init is not None:
@@ -213,42 +213,6 @@ class Draw(DrawModel):
             )
             outputs |= dict(zip(group, self._outer(images, wanted), strict=True))
         return torch.stack([outputs[one] for one in range(len(prompts))])
-
-    def _negatives(self, negative: Prompt | Sequence[Prompt] | None, count: int) -> list[Prompt | None]:
-        if negative is None or isinstance(negative, str) or (negative and isinstance(negative[0], tuple)):
-            return [negative or self.defaults.get(NEGATIVE)] * count  # type: ignore[list-item]
-        if len(negative) != count:
-            raise UsageError(f"{len(negative)} negative prompts for {count} pictures", "one for all, or one for each")
-        return [one or None for one in negative]  # type: ignore[misc]
-
-    def _values(
-        self, options: dict[str, Any], init: Tensor | None, denoise: float | None, negatives: Sequence[Prompt | None]
-    ) -> dict[str, Any]:
-        """The card's options, complete and checked with what else was given."""
-        if any(negatives) and NEGATIVE not in self.kind.arguments:
-            raise UsageError(f"{self.name} takes no negative prompt", models_with(NEGATIVE))
-        values = self.runner.settings.complete(options)
-        values |= {NEGATIVE: next((text_of(one) for one in negatives if one), None)}
-        self.runner.settings.check_negative(values)
-        if init is None:
-            if denoise is not None:
-                raise UsageError("--denoise says how much of --init is drawn anew", "--init IMG with it")
-            return values
-        if self.kind.image is None:
-            raise UsageError(
-                f"--init: {self.name} cannot start from a picture",
-                f"{models_with('init')}; or genkit translate, {models_with('prompt', verb='translate')}",
-                code="model-option",
-            )
-        values["strength"] = DENOISE if denoise is None else denoise
-        if not 0 < values["strength"] <= 1:
-            raise UsageError(f"--denoise is above 0 and at most 1, not {values['strength']:g}")
-        steps = values.get(STEPS)
-        if steps and int(steps * values["strength"]) < 1:
-            raise UsageError(
-                f"{steps} steps at denoise {values['strength']:g} are less than one step", "more --steps or more --denoise"
-            )
-        return values
 
     def _strengths(self, control: Sequence[tuple[str | Path, Tensor]], strength: float | Sequence[float]) -> list[float]:
         if unknown := [str(name) for name, _ in control if str(name) not in self._networks]:

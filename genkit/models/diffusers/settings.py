@@ -6,9 +6,7 @@ Prompts that do not fit the text encoder are refused: the pipelines would cut th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from genkit.cards import Card
 from genkit.errors import UsageError, WeightsError
@@ -22,7 +20,14 @@ from genkit.models.diffusers.pipelines import (
     SAFETY,
     STEPS,
     Kind,
+    models_with,
 )
+from genkit.models.diffusers.prompts import text_of
+from genkit.models.shapes.draw import DENOISE as DENOISED
+from genkit.models.shapes.draw import Prompt
+
+if TYPE_CHECKING:
+    import torch
 
 
 def kind_of(card: Card) -> Kind:
@@ -64,6 +69,51 @@ class Settings:
         steps, denoise = values.get(STEPS), values.get(DENOISE)
         if steps and denoise is not None and int(steps * denoise) < 1:
             raise UsageError(f"{steps} steps at denoise {denoise:g} are less than one step", "more --steps or more --denoise")
+        return values
+
+    def negatives(self, negative: Prompt | Sequence[Prompt] | None, count: int) -> list[Prompt | None]:
+        """What each of `count` pictures is led away from: one for all, or one each.
+
+        Raises:
+            UsageError: neither one nor as many as there are pictures.
+        """
+        if negative is None or isinstance(negative, str) or (negative and isinstance(negative[0], tuple)):
+            return [negative or self.defaults.get(NEGATIVE)] * count  # type: ignore[list-item]
+        if len(negative) != count:
+            raise UsageError(f"{len(negative)} negative prompts for {count} pictures", "one for all, or one for each")
+        return [one or None for one in negative]  # type: ignore[misc]
+
+    def drawing(
+        self, options: dict[str, Any], starts: bool, denoise: float | None, negatives: Sequence[Prompt | None]
+    ) -> dict[str, Any]:
+        """What a picture is drawn with: all options, checked with what else was given, and `strength` if it `starts` from one.
+
+        Raises:
+            UsageError: what does not go together.
+        """
+        if any(negatives) and NEGATIVE not in self.kind.arguments:
+            raise UsageError(f"{self.name} takes no negative prompt", models_with(NEGATIVE))
+        values = self.complete(options)
+        values |= {NEGATIVE: next((text_of(one) for one in negatives if one), None)}
+        self.check_negative(values)
+        if not starts:
+            if denoise is not None:
+                raise UsageError("--denoise says how much of --init is drawn anew", "--init IMG with it")
+            return values
+        if self.kind.image is None:
+            raise UsageError(
+                f"--init: {self.name} cannot start from a picture",
+                f"{models_with('init')}; or genkit translate, {models_with('prompt', verb='translate')}",
+                code="model-option",
+            )
+        values["strength"] = DENOISED if denoise is None else denoise
+        if not 0 < values["strength"] <= 1:
+            raise UsageError(f"--denoise is above 0 and at most 1, not {values['strength']:g}")
+        steps = values.get(STEPS)
+        if steps and int(steps * values["strength"]) < 1:
+            raise UsageError(
+                f"{steps} steps at denoise {values['strength']:g} are less than one step", "more --steps or more --denoise"
+            )
         return values
 
     def check_negative(self, values: Mapping[str, Any]) -> None:
@@ -111,4 +161,6 @@ class Settings:
 
 def generators(seeds: Sequence[int]) -> list[torch.Generator]:
     """One source of noise for each picture, on the CPU: its noise does not depend on the device nor on its neighbours."""
+    import torch
+
     return [torch.Generator("cpu").manual_seed(seed) for seed in seeds]

@@ -8,29 +8,32 @@ durations, pitch is added to its own pitches; durations give the times of phonem
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from genkit.errors import WeightsError
+from genkit.errors import UsageError, WeightsError
+from genkit.models.bounds import bounded_parts, check_network
+from genkit.models.checkpoints import fit
 from genkit.models.settings import read_settings
 from genkit.models.shapes import Chunk, Mark
-from genkit.models.tts.folders import build_strictly, read_weights, root_of
+from genkit.models.stages import Stages
+from genkit.models.tts import vocos
+from genkit.models.tts.conformer import Conformer, Sizes
+from genkit.models.tts.folders import COMPUTED, build_strictly, read_weights, root_of
 from genkit.models.tts.griffin_lim import check_mel, sound_of
 from genkit.models.tts.speaking import Speak, rate_of
 from genkit.weights import read_state_dict
 
 if TYPE_CHECKING:
-    from transformers import FastSpeech2ConformerModel
+    import torch
+    from torch import Tensor
 
     from genkit.cards import Card
     from genkit.text.sentence import Sentence, Word
 
-Vocoder = Callable[[Tensor], Tensor]
 # how a mark is read where the voice has not got it, or never heard it
 ALIKE = {";": ",", ":": ",", "—": ",", "…": ".", "!": ".", "?": "."}
 STRESSES = "102"  # in the order in which one stands in for another
@@ -60,7 +63,7 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
 
 
 def _published(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> FastSpeech2:
-    from transformers import FastSpeech2ConformerHifiGan, FastSpeech2ConformerModel
+    from transformers import FastSpeech2ConformerHifiGan
 
     root = root_of(files, card.name)
     settings = read_settings(root / "config.json")
@@ -71,19 +74,17 @@ def _published(card: Card, files: Mapping[str, Path], device: torch.device, dtyp
     states = {key: {k.removeprefix(f"{key}."): v for k, v in state.items() if k.startswith(f"{key}.")} for key in parts}
     if strange := [key for key in state if not key.startswith(("model.", "vocoder."))]:
         raise WeightsError(f"{root}: its weights hold an unknown {min(strange)}", "fetch it again", code="damaged")
-    model = build_strictly(FastSpeech2ConformerModel, parts["model"] or {}, states["model"], root, device, dtype)
+    model = _network(parts["model"] or {}, states["model"], root)
     vocoder = build_strictly(FastSpeech2ConformerHifiGan, parts["vocoder"] or {}, states["vocoder"], root, device, dtype)
     hop = 1
     for rate in vocoder.config.upsample_rates:
         hop *= rate
+    network = Stages({"symbols": model.symbols(), "frames": model.frames(), "sound": vocoder}, device, dtype)
     symbols = read_settings(files.get("vocab", root / "vocab.json"))
-    return FastSpeech2(card, model, vocoder, symbols, hop, rate_of(card))
+    return FastSpeech2(card, network, model.sizes, symbols, hop, rate_of(card))
 
 
 def _own(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> FastSpeech2:
-    from transformers import FastSpeech2ConformerModel
-
-    from genkit.models.tts import vocos
     from genkit.nets.mel import MelScale
 
     if "vocoder" not in files:
@@ -96,37 +97,55 @@ def _own(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
         if not card.params.get(needed):
             raise WeightsError(f"{card.toml}: params.{needed} is missing", code="card")
     path = files["acoustic"]
-    model = build_strictly(FastSpeech2ConformerModel, card.params["acoustic"], read_state_dict(path), path, device, dtype)
-    network = vocos.read(files["vocoder"], card.params["vocoder"]).to(device, dtype)
+    model = _network(card.params["acoustic"], read_state_dict(path), path)
+    spectrum = vocos.Spectrum(vocos.read(files["vocoder"], card.params["vocoder"]))
+    network = Stages({"symbols": model.symbols(), "frames": model.frames(), "spectrum": spectrum}, device, dtype)
     symbols = {str(one): number for number, one in enumerate(card.params["symbols"])}
     scale = MelScale.of(card.params["mel"])
+    return FastSpeech2(card, network, model.sizes, symbols, scale.hop, rate_of(card, scale.rate_hz), scale)
 
-    def vocoder(features: Tensor) -> Tensor:
-        return network(features.transpose(1, 2))  # (N, F, bands) to (N, T)
 
-    return FastSpeech2(card, model, vocoder, symbols, scale.hop, rate_of(card, scale.rate_hz), scale)
+def _network(settings: Mapping[str, Any], state: Mapping[str, Tensor], path: Path) -> Conformer:
+    """The acoustic network with exactly these weights.
+
+    Raises:
+        WeightsError: settings that build nothing, or weights that do not fit.
+    """
+    check_network(settings, len(state), path)
+    # transformers, by which voices were made and judged, brings all of a file to the format of its first tensor
+    rounded = next((one.dtype for one in state.values() if one.is_floating_point()), None)
+    tensors = {key: one.to(rounded) for key, one in state.items() if one.is_floating_point() and not COMPUTED.search(key)}
+    try:
+        with bounded_parts(len(state), path):
+            network = Conformer(Sizes.of(settings, rounded))
+    except (
+        TypeError,
+        ValueError,
+        RuntimeError,
+        ArithmeticError,
+        StopIteration,
+        UsageError,
+    ) as error:  # numbers that are no sizes
+        reason = " ".join(str(error).split())[:200]
+        raise WeightsError(f"{path}: damaged or no FastSpeech2 ({reason})", "fetch it again", code="damaged") from error
+    fit(network, tensors, path, "FastSpeech2")
+    return network
 
 
 class FastSpeech2(Speak):
-    """`vocoder` takes mel features (N, F, bands) to a sound (N, T), `hop` samples a frame."""
+    """`network` has the stages `symbols` and `frames` of `conformer.py`, and either `spectrum` (`vocos.Spectrum`) or `sound`,
+    mel features (1, F, bands) to a sound (1, T), `hop` samples a frame."""
 
     takes = "phonemes"
 
     def __init__(
-        self,
-        card: Card,
-        model: FastSpeech2ConformerModel,
-        vocoder: Vocoder,
-        symbols: Mapping[str, int],
-        hop: int,
-        rate: int,
-        scale: Any = None,
+        self, card: Card, network: Stages, sizes: Sizes, symbols: Mapping[str, int], hop: int, rate: int, scale: Any = None
     ):
-        count = model.config.num_speakers or 1
+        count = sizes.num_speakers or 1
         super().__init__(card, sample_rate=rate, voices=[str(one) for one in range(count)] if count > 1 else ())
-        if max(symbols.values(), default=0) >= model.config.vocab_size:
-            raise WeightsError(f"{card.name}: it has {model.config.vocab_size} symbols, and the list has more", code="damaged")
-        self.model, self.vocoder, self.symbols, self.hop, self.scale = model, vocoder, dict(symbols), hop, scale
+        if max(symbols.values(), default=0) >= sizes.vocab_size:
+            raise WeightsError(f"{card.name}: it has {sizes.vocab_size} symbols, and the list has more", code="damaged")
+        self.network, self.symbols, self.hop, self.scale = network, dict(symbols), hop, scale
         self._semitone = float(card.params.get("pitch_per_semitone", 0.0))  # of the unit that the network's pitches have
         self._end = card.params.get("end", END)
         # lengths are learned as logarithms, whose means are short: what the voice's own recordings last longer by
@@ -139,16 +158,18 @@ class FastSpeech2(Speak):
         tokens, words = self.tokens(sentence, options.get("lexicon"))
         if not words:
             return
-        ids = [self.symbols.get(one, self.symbols.get(UNKNOWN, 0)) for one in tokens]
-        device = next(self.model.parameters()).device
-        with torch.inference_mode(), self._shaped(speed * self._pace, pitch):
-            speaker = torch.tensor([int(voice or 0)], device=device) if self.voices else None
-            output = self.model(torch.tensor([ids], device=device), speaker_ids=speaker, return_dict=True)
-            frames = output.duration_outputs[0].long().cpu()  # (L,)
-            if options.get("vocoder") == "griffin-lim":
-                sound = self._griffin_lim(output.spectrogram[0].float(), seed)
-            else:
-                sound = self.vocoder(output.spectrogram)[0].float().clamp(-1, 1).cpu().numpy()
+        ids = np.array([[self.symbols.get(one, self.symbols.get(UNKNOWN, 0)) for one in tokens]], np.int64)
+        speaker = [np.array([int(voice or 0)], np.int64)] if self.voices else []
+        rows, logarithms = self.network.run("symbols", ids, np.array([pitch * self._semitone], np.float32), *speaker)
+        frames = durations(logarithms[0], speed * self._pace)
+        features = self.network.run("frames", np.repeat(rows, frames, axis=1))[0]  # (1, F, bands)
+        if options.get("vocoder") == "griffin-lim":
+            sound = self._griffin_lim(features[0], seed)
+        elif "spectrum" in self.network.modules:
+            real, imaginary = self.network.run("spectrum", features)
+            sound = np.clip(vocos.inverse(real[0], imaginary[0], self.hop), -1, 1)
+        else:
+            sound = np.clip(self.network.run("sound", features)[0][0], -1, 1)
         yield sound[: max(int(frames.sum()), 1) * self.hop], self._marks(tokens, words, frames)
 
     def tokens(self, sentence: Sentence, lexicon: Any = None) -> tuple[list[str], list[tuple[Word, int, int]]]:
@@ -179,36 +200,26 @@ class FastSpeech2(Speak):
         known = (one for one in (symbol, *others) if one in self.symbols and one not in self._unheard)
         return next(known, symbol)
 
-    @contextmanager
-    def _shaped(self, speed: float, pitch: float) -> Iterator[None]:
-        """Let the network's own durations and pitches come out faster and higher."""
-
-        def last(module: Any, inputs: Any, frames: Tensor) -> Tensor:
-            ends = (frames.cumsum(-1).float() / speed).round().long()  # what is rounded off one sound is given to the next
-            return torch.diff(ends, dim=-1, prepend=torch.zeros_like(ends[..., :1]))
-
-        def raised(module: Any, inputs: Any, pitches: Tensor) -> Tensor:
-            return pitches + pitch * self._semitone
-
-        hooks = [self.model.duration_predictor.register_forward_hook(last)] if speed != 1 else []
-        hooks += [self.model.pitch_predictor.register_forward_hook(raised)] if pitch else []
-        try:
-            yield
-        finally:
-            for hook in hooks:
-                hook.remove()
-
-    def _griffin_lim(self, features: Tensor, seed: int) -> Any:
+    def _griffin_lim(self, features: np.ndarray, seed: int) -> np.ndarray:
         if self.scale is not None:
             mel = self.scale.params() | {"logarithm": "e"}
-            return sound_of(self.scale.logarithms(features).T.cpu().numpy(), mel, seed)
-        return sound_of(features.T.cpu().numpy(), check_mel(self.card.name, self.card.params.get("mel")), seed)
+            return sound_of(self.scale.logarithms(features).T, mel, seed)
+        return sound_of(features.T, check_mel(self.card.name, self.card.params.get("mel")), seed)
 
-    def _marks(self, tokens: Sequence[str], words: Sequence[tuple[Word, int, int]], frames: Tensor) -> list[Mark]:
-        ends = (frames.cumsum(0) * self.hop / self.sample_rate).tolist()
+    def _marks(self, tokens: Sequence[str], words: Sequence[tuple[Word, int, int]], frames: np.ndarray) -> list[Mark]:
+        ends = (frames.cumsum() * self.hop / self.sample_rate).tolist()
         starts = [0.0, *ends[:-1]]
         marks = []
         for word, first, behind in words:
             marks.append(Mark("word", word.text, starts[first], ends[behind - 1], (word.start, word.end)))
             marks += [Mark("phoneme", tokens[place], starts[place], ends[place]) for place in range(first, behind)]
         return marks
+
+
+def durations(logarithms: np.ndarray, speed: float) -> np.ndarray:
+    """Frames (L,) of each symbol, of logarithms of one more; at least one in all. What is rounded off goes to the next."""
+    frames = np.rint(np.exp(logarithms) - 1).clip(0).astype(np.int64)
+    if speed != 1:
+        ends = np.rint(frames.cumsum().astype(np.float32) / np.float32(speed)).astype(np.int64)
+        frames = np.diff(ends, prepend=0)
+    return frames if frames.any() else np.ones_like(frames)

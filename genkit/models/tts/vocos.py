@@ -21,6 +21,8 @@ from genkit.models.bounds import bounded_parts
 from genkit.weights import read_state_dict
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from genkit.cards import Card
 
 LOUDEST = 100.0  # of a magnitude: the paper's guard against an exponential that runs away
@@ -76,10 +78,14 @@ class Head(nn.Module):
         self.out = nn.Linear(width, window + 2)
         self.register_buffer("window", torch.hann_window(window), persistent=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        log_magnitude, angle = self.out(x).float().transpose(1, 2).chunk(2, dim=1)  # (N, window / 2 + 1, F) each
+    def spectrum(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Real and imaginary parts, (N, window / 2 + 1, F) each."""
+        log_magnitude, angle = self.out(x).float().transpose(1, 2).chunk(2, dim=1)
         magnitude = log_magnitude.exp().clamp_max(LOUDEST)
-        spectrum = torch.complex(magnitude * angle.cos(), magnitude * angle.sin())
+        return magnitude * angle.cos(), magnitude * angle.sin()
+
+    def forward(self, x: Tensor) -> Tensor:
+        spectrum = torch.complex(*self.spectrum(x))
         return torch.istft(spectrum, self.length, self.hop, window=self.window.float(), center=True)
 
 
@@ -93,6 +99,34 @@ class Vocos(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         return self.head(self.backbone(features.to(self.head.out.weight.dtype)))
+
+
+class Spectrum(nn.Module):
+    """Features (N, F, bands), as an acoustic model makes them, to a spectrum's real and imaginary parts (N, window / 2 + 1,
+    F) each: the network without the inverse transform, which `inverse` is for arrays."""
+
+    def __init__(self, whole: Vocos):
+        super().__init__()
+        self.whole = whole
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        return self.whole.head.spectrum(self.whole.backbone(features.transpose(1, 2)))
+
+
+def inverse(real: np.ndarray, imaginary: np.ndarray, hop: int) -> np.ndarray:
+    """The sound ((F - 1) * hop,) float32 whose transform, under Hann's window, is nearest to (window / 2 + 1, F)."""
+    import numpy as np
+
+    bins, frames = real.shape
+    length = 2 * (bins - 1)
+    hann = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
+    parts = np.fft.irfft((real + 1j * imaginary).T, length, axis=1).astype(np.float32) * hann
+    sound, weight = np.zeros((2, (frames - 1) * hop + length), np.float32)
+    for place, part in enumerate(parts):
+        sound[place * hop : place * hop + length] += part
+        weight[place * hop : place * hop + length] += hann**2
+    within = slice(length // 2, length // 2 + (frames - 1) * hop)
+    return sound[within] / weight[within]
 
 
 def build(
