@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -386,7 +387,10 @@ def test_killed_at_any_moment_and_resumed_every_output_is_there_once(picture: Sa
     assert not list(Path("out").glob("*.part")) and not list(Path("kept").glob(".genkit-*"))
 
 
-def test_mutated_recipes_are_refused_by_line_or_run(genkit: Run, recipe: Callable[..., Path], picture: Save, inside: Path):
+@pytest.mark.parametrize("count", [30, pytest.param(300, marks=pytest.mark.slow)])
+def test_mutated_recipes_are_refused_by_line_or_run(
+    count: int, genkit: Run, recipe: Callable[..., Path], picture: Save, inside: Path
+):
     """What a stranger's file may hold: no traceback, a line named, nothing read or written outside."""
     import random
 
@@ -417,7 +421,7 @@ def test_mutated_recipes_are_refused_by_line_or_run(genkit: Run, recipe: Callabl
         "1e400",
     ]
     before = set(inside.rglob("*"))
-    for number in range(40):
+    for number in range(count):
         changed = text
         for _ in range(rng.randint(1, 3)):
             at = rng.randrange(len(changed))
@@ -454,3 +458,39 @@ def test_speech_ends_a_chain_with_its_picture_as_cover(genkit: Run, recipe: Call
     assert Path("again.mp3").read_bytes() == Path("out/book.mp3").read_bytes()
     refused = genkit("run", "-c", "tts hello | upscale", "-o", "x.mp3")
     assert refused.code == 2 and "ends a chain" in refused.err
+
+
+@pytest.mark.slow
+def test_killed_at_twenty_moments(picture: Save, start_echo: Callable):
+    for number in range(20):
+        picture(Path(f"in/{number}.png"), seed=number)
+    words = ("run", "-c", "upscale | upscale", "in", "-o", "out", "--keep", "kept", "--resume", "--json")
+    for moment in range(20):
+        process = start_echo(*words, seconds=0.02)
+        time.sleep(0.3 + 0.07 * moment)
+        process.kill()
+        process.wait()
+    last = start_echo(*words)
+    out, err = last.communicate(timeout=120)
+    assert last.returncode == 0, err
+    done = json.loads(out.splitlines()[-1])
+    assert done["done"] + done["skipped"] == 20
+    assert sorted(path.name for path in Path("out").glob("*.png")) == sorted(f"{number}.png" for number in range(20))
+    assert all(Image.open(path).size == (320, 256) for path in Path("out").glob("*.png"))
+
+
+@pytest.mark.slow
+def test_memory_is_flat_over_a_thousand_pictures(genkit: Run, tiny: str, picture: Save):
+    """Each third of a run may hold as much as the one before."""
+    import resource
+
+    for number in range(8):
+        picture(Path(f"some/{number}.png"), 128, 128, seed=number)
+    Path("in").mkdir()
+    for number in range(1000):
+        Path(f"in/{number:04}.png").hardlink_to(f"some/{number % 8}.png")
+    line = f"upscale -m {tiny} | upscale -m {tiny} -s 0.5"
+    assert genkit("run", "-c", line, "some", "-o", "warm").code == 0
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert genkit("run", "-c", line, "in", "-o", "out").code == 0
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 60_000  # kB, of which the plan has its share

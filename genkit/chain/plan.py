@@ -76,6 +76,8 @@ def plan_chain(
     count = sum(len(each) * speech.count_of(leaf) for leaf, each in sources.items())
     if output is not None and folder is None and count > 1:
         paths.refuse_several(count, output)
+    drawn_stems = [one.found.relative.stem for leaf in graph.leaves for one in sources[leaf] if one.drawn is not None]
+    told_apart = len(set(drawn_stems)) == len(drawn_stems)  # by what is drawn: labels would only say it again
     seen: list[str] = []
     # by source, so that what chains have in common is at hand when the next one wants it
     order = sorted(
@@ -95,7 +97,8 @@ def plan_chain(
                 result.sources.append(source)
             continue
         naming = paths.Naming(mark_of(graph, leaf), output, settings.format, run.name, {"verb": graph.recipe.name or NAME})
-        item, reason = _item(number, leaf, source, naming, folder, settings, result)
+        named = replace(leaf, label="") if source.drawn is not None and told_apart else leaf
+        item, reason = _item(number, named, source, naming, folder, settings, result)
         if reason:
             seen.append(f"{item.name}: {reason}")
         result.items.append(replace(item, index=len(result.items), beside=paths.Beside(sidecar=run.sidecar)))

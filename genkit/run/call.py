@@ -210,7 +210,7 @@ def obtained(verb: Verb, context: Context, reporter: Reporter) -> Context:
         had, _ = weights.obtain(card, announce=reporter.say, progress=fetching(reporter), accept_licence=run.accept_licence)
     if had is card:
         return context
-    checked = verb.context(dataclasses.replace(run, model=had.name), had)  # its options may be others
+    checked = verb.context(dataclasses.replace(run, model=had.name), had)  # type: ignore[arg-type] # its options may be others
     return dataclasses.replace(checked, session=context.session, notify=context.notify, steps=context.steps)
 
 

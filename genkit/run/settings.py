@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from genkit.errors import UsageError
 from genkit.run.option import DRAWING, MODEL, OUTPUT, REPORT, REQUIRED, Option, option
@@ -156,7 +156,10 @@ class DrawnRun:
 
 @dataclass(frozen=True)
 class ChainRun:
-    """What a chain of several verbs takes: models, seeds and number formats are its steps'."""
+    """What a chain of several verbs takes: models and seeds are its steps'."""
+
+    model: ClassVar[None] = None
+    model_options: ClassVar[None] = None
 
     paths: list[str] | None = option(
         None,

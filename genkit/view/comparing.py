@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -189,7 +190,6 @@ def write_animation(groups: Sequence[tuple[str, Sequence[Path]]], target: Path) 
         pen, font = ImageDraw.Draw(frame), ImageFont.load_default(14)
         pen.rectangle((0, 0, pen.textlength(path.name, font) + 10, 20), fill=(0, 0, 0))
         pen.text((5, 2), path.name, (255, 255, 255), font)
-    write_atomic(
-        target,
-        lambda stream: frames[0].save(stream, "GIF", save_all=True, append_images=frames[1:], duration=FRAME_MS, loop=0),
-    )
+    stream = io.BytesIO()
+    frames[0].save(stream, "GIF", save_all=True, append_images=frames[1:], duration=FRAME_MS, loop=0)
+    write_atomic(target, lambda out: out.write(stream.getvalue()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,4 +29,6 @@ def write_plot(files: Sequence[Path], target: Path, *, overwrite: bool) -> None:
     check_target(target, "--plot", (), overwrite=overwrite)
     samples, rate = read_sound(files[0])
     drawn = draw_plot([samples], rate, [])
-    write_atomic(target, lambda stream: drawn.save(stream, "PNG"))
+    stream = io.BytesIO()
+    drawn.save(stream, "PNG")
+    write_atomic(target, lambda out: out.write(stream.getvalue()))
