@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from genkit import runtime
 from genkit.cards import Card
+from genkit.engine.noise import noise
 from genkit.errors import UsageError
 from genkit.models.bounds import bounded_parts, check_network, window_of
 from genkit.models.checkpoints import fit
@@ -177,7 +177,7 @@ class LatentDraw(DrawModel):
         steps, guidance = int(values[STEPS]), np.float32(values[GUIDANCE])
         begin = 0 if starts is None else max(steps - min(int(steps * values["strength"]), steps), 0)
         solver, shape = dpm_solver.DpmSolver(steps, begin), (self._latents, *(side // self.multiple for side in inner))
-        latents = np.stack([np.asarray(runtime.noise(seed, shape)) for seed in seeds])
+        latents = np.stack([noise(seed, shape) for seed in seeds])
         if starts is not None:
             clean = [self.network.run("encode", one[None] * 2 - 1)[0][0] for one in starts]
             latents = solver.noisy(np.stack(clean), latents)
@@ -225,12 +225,11 @@ class LatentDraw(DrawModel):
 
     def _prepared(self, init: Tensor, wanted: tuple[int, int], inner: tuple[int, int], count: int) -> np.ndarray:
         """A picture (4, H, W) for each item at the inner size, opaque where it has no alpha."""
-        import torch
 
         height, width = self._scaled(wanted)
         resized = resize(init.cpu().float().clamp(0, 1), (height, width))
-        images = reflect(resized, inner[0] - height, inner[1] - width).expand(count, -1, -1, -1)
-        return torch.cat([images, torch.ones_like(images[:, :1])], 1)[:, :4].numpy()
+        images = reflect(resized.numpy(), inner[0] - height, inner[1] - width).repeat(count, 0)
+        return np.concatenate([images, np.ones_like(images[:, :1])], 1)[:, :4]
 
 
 class Words:
