@@ -156,7 +156,7 @@ def test_optimisations_go_one_after_another(works: bool, wanted: int, monkeypatc
     monkeypatch.setattr(runtime, "free_memory", lambda device: 1 << 36)
     work: Any = pictures.PictureWork.__new__(pictures.PictureWork)
     work.verb, work._items = SimpleNamespace(works=works), range(40)
-    place: Any = SimpleNamespace(device=torch.device("cpu"), dtype=torch.float32)
+    place = runtime.Runtime(runtime.CPU, "float32")
     assert work._workers(place, SimpleNamespace(pixel_bytes=3200, stochastic=False)) == wanted
 
 
