@@ -1,4 +1,4 @@
-"""OpenVINO beside torch: graphs of the shipped networks are theirs and give torch's numbers; what does not convert runs in torch."""
+"""OpenVINO beside torch: shipped graphs are their networks' and give torch's numbers; what does not convert runs in torch."""
 
 from __future__ import annotations
 

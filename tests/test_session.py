@@ -27,7 +27,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     names: list[str] = []
 
-    def load(card: Any, files: Any, device: Any, dtype: Any, *, fallback: bool = False) -> Any:
+    def load(card: Any, files: Any, device: Any, dtype: Any, **options: Any) -> Any:
         names.append(card.name)
         return SimpleNamespace(card=card)
 
