@@ -135,9 +135,7 @@ def growth(folder: Path) -> None:
             pixels = np.random.default_rng(number).integers(0, 256, (24, 24, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(source / f"{number:04}.png")
         peaks.append(run(words("translate", source, folder / f"grown{count}/")).peak_mb)
-    print(
-        f"\n20 and 2,000 files of 24 x 24, translate: peak {peaks[0]:.0f} and {peaks[1]:.0f} MB, {peaks[1] / peaks[0]:.2f}"
-    )
+    print(f"\n20 and 2,000 files of 24 x 24, translate: peak {peaks[0]:.0f} and {peaks[1]:.0f} MB, {peaks[1] / peaks[0]:.2f}")
 
 
 if __name__ == "__main__":

@@ -128,7 +128,7 @@ def test_every_architecture_loads_and_keeps_its_promise(architecture: str, tmp_p
 
 @pytest.mark.parametrize("architecture", ["Compact", "SPAN", "DnCNN", "ESRGAN", "SAFMN"])
 def test_tiles_of_convolutional_networks_are_the_whole(architecture: str, tmp_path: Path) -> None:
-    model = OnTensors(models.load_model(card(), {"weights": saved(tmp_path, tiny(architecture))}, CPU, torch.float32))
+    model = models.load_model(card(), {"weights": saved(tmp_path, tiny(architecture))}, CPU, torch.float32)
     assert (model.receptive is not None) == (architecture in spandrel.LOCAL)
     pixels = picture(70, 90)
     whole = run_tiled(model, pixels, tile=0).astype(int)
@@ -139,9 +139,9 @@ def test_tiles_of_convolutional_networks_are_the_whole(architecture: str, tmp_pa
 @pytest.mark.parametrize("architecture", ["Compact", "SPAN", "DnCNN"])
 def test_the_receptive_field_covers_what_a_pixel_looks_at(architecture: str, tmp_path: Path) -> None:
     network = tiny(architecture)
-    model = OnTensors(models.load_model(card(), {"weights": saved(tmp_path, network)}, CPU, torch.float32))
+    model = models.load_model(card(), {"weights": saved(tmp_path, network)}, CPU, torch.float32)
     model.network.requires_grad_(True)
-    images = torch.rand(1, 3, 61, 61, requires_grad=True)
+    images = torch.rand(1, model.channels, 61, 61, requires_grad=True)
     model.runner.stages["run"](model.network, images)[0, :, 30 * model.scale, 30 * model.scale].sum().backward()
     assert images.grad is not None
     reach = int((images.grad.abs().sum((0, 1)).nonzero() - 30).abs().max())
@@ -163,7 +163,7 @@ def test_a_format_that_the_network_does_not_run_in_is_refused(tmp_path: Path) ->
 
 def test_a_noise_map_network_takes_grey_and_colour(tmp_path: Path) -> None:
     network = spandrel.build("DnCNN", in_nc=2, out_nc=1, nc=8, nb=9, act_mode="R", mode="FDnCNN")
-    model = OnTensors(models.load_model(card(), {"weights": saved(tmp_path, network)}, CPU, torch.float32))
+    model = models.load_model(card(), {"weights": saved(tmp_path, network)}, CPU, torch.float32)
     assert model.channels == 1
     assert run_tiled(model, picture(20, 30)).shape == (20, 30, 3)
     assert run_tiled(model, picture(20, 30)[..., :1]).shape == (20, 30, 1)

@@ -144,20 +144,19 @@ def test_a_seed_is_for_what_begins_with_noise(shallow: str, files: tuple[Path, P
     assert done.code == 2 and "--seed" in done.err and "--start noise" in done.err
 
 
-@pytest.mark.parametrize(("works", "wanted"), [(True, 1), (False, 4)])
-def test_optimisations_go_one_after_another(works: bool, wanted: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
+@pytest.mark.parametrize(("alone", "wanted"), [(True, 1), (False, 4)])
+def test_optimisations_go_one_after_another(alone: bool, wanted: int, monkeypatch: pytest.MonkeyPatch) -> None:
     from genkit import runtime
-    from genkit.run import pictures
+    from genkit.run.threads import Threads
 
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
-    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
+    monkeypatch.setattr(runtime, "cores", lambda: 8)
     monkeypatch.setattr(runtime, "free_memory", lambda device: 1 << 36)
-    work: Any = pictures.PictureWork.__new__(pictures.PictureWork)
-    work.verb, work._items = SimpleNamespace(works=works), range(40)
-    place: Any = SimpleNamespace(device=torch.device("cpu"), dtype=torch.float32)
-    assert work._workers(place, SimpleNamespace(pixel_bytes=3200, stochastic=False)) == wanted
+    shared: list[int] = []
+    model: Any = SimpleNamespace(pixel_bytes=3200, stochastic=False, runner=SimpleNamespace(share=shared.append))
+    threads = Threads()
+    assert threads.workers(runtime.Runtime(runtime.CPU, "float32"), [model], 40, alone=alone) == wanted
+    threads.give_back()
+    assert shared == ([] if alone else [4, 1])
 
 
 def test_regions_have_gram_matrices_of_their_own() -> None:

@@ -257,13 +257,8 @@ def test_numbers_that_are_none_are_said() -> None:
 def test_recolouring_a_strip_looks_at_no_more_than_a_strip() -> None:
     from genkit.models.translate import unet
 
-    model = unet.Recolour(
-        unet.build((2, 2, 2, 2), 1, ("red", "blue"), kept=True),
-        device=torch.device("cpu"),
-        dtype=torch.float32,
-        domains=("red", "blue"),
-        size=32,
-    )
+    network = unet.build((2, 2, 2, 2), 1, ("red", "blue"), kept=True)
+    model = unet.transform(network, CPU, torch.float32, ("red", "blue"), side=32)
     seen: list[tuple[int, ...]] = []
     model.network.register_forward_pre_hook(lambda network, inputs: seen.append(tuple(inputs[0].shape[2:])))
     made = model(to_images(photo(2, 600)), domain=1)

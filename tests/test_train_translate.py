@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import Run, save_picture
+from on_tensors import OnTensors
 
 from genkit.data import colours
 from genkit.data.pairs import folder_pairs, made_pairs, sketch
@@ -147,7 +148,7 @@ def test_unets_are_recognised_and_say_where_they_leave_a_picture(tmp_path: Path)
     with torch.no_grad():
         network.leave.weight.zero_()
         network.leave.bias.zero_()  # type: ignore[union-attr]
-    model = unet.Recolour(network, device=torch.device("cpu"), dtype=torch.float32, domains=["one", "two"], size=32)
+    model = OnTensors(unet.transform(network, torch.device("cpu"), torch.float32, ["one", "two"], side=32))
     images = torch.rand(1, 3, 70, 90)
     assert torch.allclose(model(images, domain=1), images, atol=1e-4)
 
@@ -158,7 +159,7 @@ def test_recolouring_a_large_picture_keeps_its_detail() -> None:
     with torch.no_grad():
         network.leave.weight.zero_()
         network.leave.bias.copy_(torch.tensor([0.2] * 4 + [0.0] * 8 + [9.0] * 4))  # type: ignore[union-attr]
-    model = unet.Recolour(network, device=torch.device("cpu"), dtype=torch.float32, domains=["one", "two"], size=32)
+    model = OnTensors(unet.transform(network, torch.device("cpu"), torch.float32, ["one", "two"], side=32))
     images = torch.rand(1, 3, 80, 100) * 0.5
     change = model(images, domain=0) - images
     assert float((change[:, 0] - 0.2).abs().amax()) < 0.01 and float(change[:, 1:].abs().amax()) < 0.01

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 SCALE = "|scale"  # see eight_bits.py
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """All tensors of a file, those in eight bits multiplied out."""
+    import numpy as np
     from safetensors.numpy import load_file
 
     stored = load_file(path)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from genkit.verbs.colorize.palette import Palette
 
 STRONGEST = 2.0
-STRIP_PIXELS = 1 << 19  # worked on at once at full size: some 50 MB of float planes
+STRIP_PIXELS = 1 << 19  # worked on at once at full size: some 65 MB of float planes
 
 
 @dataclass(frozen=True)
