@@ -42,12 +42,13 @@ class Source:
 @dataclass
 class ChainPlan(paths.Plan):
     """`leaves` and `sources` are those of each item, by its index. `choices` are models that a verb took for an input, `pairs`
-    the further files that go with one input each."""
+    the further files that go with one input each, `facts` what a picture is behind a step."""
 
     leaves: list[Leaf] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
     choices: dict[tuple[Source, Node], Choice] = field(default_factory=dict)
     pairs: dict[Node, Sequence[Pairs]] = field(default_factory=dict)
+    facts: dict[tuple[Source, Node], Probe] = field(default_factory=dict)
     scripts: dict[int, int] = field(default_factory=dict)  # of items that are spoken, by their index
     seconds: float | None = None
     unknown: str = ""  # a model whose pace is not known
@@ -236,19 +237,22 @@ def _item(
 def facts_after(end: Node, source: Source, result: ChainPlan) -> Probe:
     """What a picture is after a chain: size, channels, transparency."""
     assert source.facts is not None
-    known: dict[Node | None, Probe] = {None: source.facts}
+    if (source, end) in result.facts:
+        return result.facts[source, end]
     for node in end.chain:
-        if not isinstance(node.verb, PictureVerb):
-            known[node] = source.facts
+        if (source, node) in result.facts:
             continue
-        before = known[node.source]
+        if not isinstance(node.verb, PictureVerb):
+            result.facts[source, node] = source.facts
+            continue
+        before = source.facts if node.source is None else result.facts[source, node.source]
         choice = node.verb.choose(node.context, before)
         if choice is not None:
             result.choices[source, node] = choice
         width, height = node.verb.size_of(node.context, before.width, before.height)
         after = replace(node.verb.facts_of(node.context, before), width=width, height=height, quality=None)
-        known[node] = replace(after, turned=False)
-    return known[end]
+        result.facts[source, node] = replace(after, turned=False)
+    return result.facts[source, end]
 
 
 def _estimate(graph: Graph, result: ChainPlan, device: str) -> None:
