@@ -10,13 +10,15 @@ Tensors in and out: RGB, float, [0, 1], (N, 3, H, W) to (N, 3, scale*H, scale*W)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
+from genkit.errors import UsageError
 from genkit.models.checkpoints import open_checkpoint
 from genkit.models.upscale.transform import Transform
 
@@ -29,7 +31,7 @@ class Compact(nn.Module):
 
     def __init__(self, num_feat: int = 48, num_conv: int = 8, scale: int = 4):
         super().__init__()
-        self.num_feat, self.scale = num_feat, scale
+        self.num_feat, self.num_conv, self.scale = num_feat, num_conv, scale
         layers: list[nn.Module] = [nn.Conv2d(3, num_feat, 3, 1, 1), nn.PReLU(num_feat)]
         for _ in range(num_conv):
             layers += [nn.Conv2d(num_feat, num_feat, 3, 1, 1), nn.PReLU(num_feat)]
@@ -68,33 +70,58 @@ def build(num_feat: int = 48, num_conv: int = 8, scale: int = 4) -> Compact:
     return network
 
 
-def grow(state: Mapping[str, Tensor], num_conv: int) -> dict[str, Tensor]:
-    """Make a trained network deeper: hidden layers that start almost as the identity are spread among its own.
+def grow(state: Mapping[str, Tensor], num_conv: int, num_feat: int = 0) -> dict[str, Tensor]:
+    """Make a trained network deeper and wider, so that it gives the same at first, or almost: hidden layers that start as the
+    identity are spread among its own, and nothing listens to the new channels yet.
 
-    After Chen et al. 2016, "Net2Net" (arXiv 1511.05641), section 2.3. Where the shallow network has learnt what it can, the
-    deep one goes on from there. Tensors of a network that is deep enough come back as they are.
+    After Chen et al. 2016, "Net2Net" (arXiv 1511.05641), section 2. Where the small network has learnt what it can, the large
+    one goes on from there. Tensors of a network that is deep and wide enough come back as they are.
     """
     params = recognise(state)
-    if params is None or params["num_conv"] >= num_conv:
+    if params is None:
         return dict(state)
-    old, width = params["num_conv"], params["num_feat"]
+    old, width = params["num_conv"], max(num_feat, params["num_feat"])
+    if (old, params["num_feat"]) == (max(old, num_conv), width):
+        return dict(state)
     layers = [
-        (state[f"body.{2 * i}.weight"], state[f"body.{2 * i}.bias"], state[f"body.{2 * i + 1}.weight"]) for i in range(old + 1)
+        _wider(
+            state[f"body.{2 * i}.weight"], state[f"body.{2 * i}.bias"], state[f"body.{2 * i + 1}.weight"], width, first=i == 0
+        )
+        for i in range(old + 1)
     ]
     added = [round((i + 1) * old / (num_conv - old)) for i in range(num_conv - old)]  # new layers follow these
     grown = layers[:1]
     for number, layer in enumerate(layers[1:], 1):
         grown.append(layer)
-        for _ in range(added.count(number)):
-            identity = torch.zeros(width, width, 3, 3)
-            nn.init.dirac_(identity)
-            # a little noise tells the new channels apart; a slope below one lets them bend
-            grown.append((identity + 0.003 * torch.randn_like(identity), torch.zeros(width), torch.full((width,), 0.9)))
+        # a slope below one lets the new layers bend
+        grown += [(_near_identity(width), torch.zeros(width), torch.full((width,), 0.9)) for _ in range(added.count(number))]
     result: dict[str, Tensor] = {}
     for place, (weight, bias, slope) in enumerate(grown):
         result |= {f"body.{2 * place}.weight": weight, f"body.{2 * place}.bias": bias, f"body.{2 * place + 1}.weight": slope}
-    last = 2 * (old + 1)
-    return result | {f"body.{2 * len(grown)}.{key}": state[f"body.{last}.{key}"] for key in ("weight", "bias")}
+    last, end = 2 * (old + 1), 2 * len(grown)
+    final = state[f"body.{last}.weight"]
+    silent = final.new_zeros(final.shape[0], width - final.shape[1], 3, 3)
+    return result | {f"body.{end}.weight": torch.cat([final, silent], 1), f"body.{end}.bias": state[f"body.{last}.bias"]}
+
+
+def _near_identity(width: int) -> Tensor:
+    """A convolution that passes its input on; a little noise tells the channels apart."""
+    identity = torch.zeros(width, width, 3, 3)
+    nn.init.dirac_(identity)
+    return identity + 0.003 * torch.randn_like(identity)
+
+
+def _wider(weight: Tensor, bias: Tensor, slope: Tensor, width: int, *, first: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """A layer with channels up to `width`, of which the old ones hear nothing."""
+    more = width - weight.shape[0]
+    if not more:
+        return weight, bias, slope
+    if first:
+        new = 0.2 * torch.randn(more, weight.shape[1], 3, 3).to(weight)
+    else:
+        new = _near_identity(width)[-more:].to(weight)
+        weight = torch.cat([weight, weight.new_zeros(weight.shape[0], more, 3, 3)], 1)
+    return torch.cat([weight, new]), torch.cat([bias, bias.new_zeros(more)]), torch.cat([slope, slope.new_full((more,), 0.5)])
 
 
 def recognise(state: Mapping[str, Any]) -> dict[str, int] | None:
@@ -112,20 +139,61 @@ def recognise(state: Mapping[str, Any]) -> dict[str, int] | None:
     return {"num_feat": int(first.shape[0]), "num_conv": (last - 2) // 2, "scale": scale}
 
 
+class Blended(nn.Module):
+    """Two networks of one scale, of which the second alone keeps to what is there: their results, mixed by `strength`. At 1 the
+    second is not run."""
+
+    strength = 1.0
+
+    def __init__(self, strong: Compact, faithful: Compact):
+        super().__init__()
+        self.strong, self.faithful = strong, faithful
+
+    def forward(self, images: Tensor) -> Tensor:
+        strong = self.strong(images)
+        return strong if self.strength == 1 else torch.lerp(self.faithful(images), strong, self.strength)
+
+
 def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> Transform:
-    """Load a checkpoint of this layout, kept in any float format.
+    """Load a checkpoint of this layout, kept in any float format, and its faithful twin where the card has one.
 
     Raises:
-        WeightsError: unreadable, not of this layout, or not of the sizes that the card gives.
+        WeightsError: unreadable, not of this layout, or not of the sizes that the card gives; a twin of another scale.
     """
     network = open_checkpoint(card, files["weights"], "the compact network", recognise).into(Compact)
-    return transform(network, device, dtype)
+    if "faithful" not in files:
+        return transform(network, device, dtype)
+    twin = replace(card, params={"scale": network.scale})  # its depth and width are its own
+    faithful = open_checkpoint(twin, files["faithful"], "the compact network", recognise).into(Compact)
+    blended = Blended(network, faithful)
+    default = next((option.default for option in card.options if option.name == "strength"), 1.0)
+
+    def configure(strength: float = default) -> None:
+        if not 0 <= strength <= 1:
+            raise UsageError(f"strength {strength} is outside 0 to 1")
+        blended.strength = strength
+
+    return transform(network, device, dtype, blended, configure)
 
 
-def transform(network: Compact, device: torch.device, dtype: torch.dtype) -> Transform:
-    """The network as the upscale task calls it."""
+def transform(
+    network: Compact,
+    device: torch.device,
+    dtype: torch.dtype,
+    whole: nn.Module | None = None,
+    configure: Callable[..., None] | None = None,
+) -> Transform:
+    """The network as the upscale task calls it, or the `whole` that it is the greater part of."""
     features, scale = network.num_feat, network.scale
     # two layers of features at a time, the last convolution, the shuffled result and the enlarged input
     pixel_bytes = 4 * (3 * features + 4 * 3 * scale * scale)
     receptive = network.receptive_radius
-    return Transform(network, scale=scale, device=device, dtype=dtype, receptive=receptive, pixel_bytes=pixel_bytes)
+    return Transform(
+        whole or network,
+        scale=scale,
+        device=device,
+        dtype=dtype,
+        receptive=receptive,
+        pixel_bytes=pixel_bytes,
+        configure=configure,
+    )
