@@ -12,7 +12,6 @@ import torch
 from PIL import Image
 
 from genkit.data.second_order import random_web_photo_twice
-from genkit.errors import UsageError, WeightsError
 from genkit.evaluate import lpips
 from genkit.models.measure.lpips import Lpips
 from genkit.models.upscale import compact
@@ -139,32 +138,3 @@ def test_a_network_grows_in_width_too_and_hardly_changes() -> None:
     wide = compact.build(num_feat=12, num_conv=3, scale=2)
     wide.load_state_dict(alone)
     assert torch.allclose(wide(images), small(images), atol=1e-5)
-
-
-def test_strength_blends_towards_the_faithful_twin(tmp_path: Path) -> None:
-    from safetensors.torch import save_file
-
-    from genkit.cards import Card
-
-    torch.manual_seed(0)
-    strong, faithful = compact.build(12, 2, 2), compact.build(8, 1, 2)
-    files = {}
-    for name, network in (("weights", strong), ("faithful", faithful)):
-        files[name] = tmp_path / f"{name}.safetensors"
-        save_file(network.state_dict(), files[name])
-    card = Card(
-        "pair", ("upscale",), "compact", tmp_path / "pair.toml", "user", params={"num_feat": 12, "num_conv": 2, "scale": 2}
-    )
-    model = compact.load(card, files, torch.device("cpu"), torch.float32)
-    images = torch.rand(1, 3, 9, 7)
-    with torch.inference_mode():
-        assert torch.allclose(model(images), strong(images), atol=1e-6), "the default"
-        assert torch.equal(model(images, strength=1.0), model(images))
-        assert torch.allclose(model(images, strength=0.0), faithful(images), atol=1e-6)
-        half = (strong(images) + faithful(images)) / 2
-        assert torch.allclose(model(images, strength=0.5), half, atol=1e-6)
-    with pytest.raises(UsageError, match="strength 2 is outside 0 to 1"):
-        model(images, strength=2)
-    save_file(compact.build(8, 1, 4).state_dict(), files["faithful"])
-    with pytest.raises(WeightsError, match="scale 4, not 2"):
-        compact.load(card, files, torch.device("cpu"), torch.float32)

@@ -10,15 +10,13 @@ Tensors in and out: RGB, float, [0, 1], (N, 3, H, W) to (N, 3, scale*H, scale*W)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from genkit.errors import UsageError
 from genkit.models.checkpoints import open_checkpoint
 from genkit.models.upscale.transform import Transform
 
@@ -139,61 +137,20 @@ def recognise(state: Mapping[str, Any]) -> dict[str, int] | None:
     return {"num_feat": int(first.shape[0]), "num_conv": (last - 2) // 2, "scale": scale}
 
 
-class Blended(nn.Module):
-    """Two networks of one scale, of which the second alone keeps to what is there: their results, mixed by `strength`. At 1 the
-    second is not run."""
-
-    strength = 1.0
-
-    def __init__(self, strong: Compact, faithful: Compact):
-        super().__init__()
-        self.strong, self.faithful = strong, faithful
-
-    def forward(self, images: Tensor) -> Tensor:
-        strong = self.strong(images)
-        return strong if self.strength == 1 else torch.lerp(self.faithful(images), strong, self.strength)
-
-
 def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> Transform:
-    """Load a checkpoint of this layout, kept in any float format, and its faithful twin where the card has one.
+    """Load a checkpoint of this layout, kept in any float format.
 
     Raises:
-        WeightsError: unreadable, not of this layout, or not of the sizes that the card gives; a twin of another scale.
+        WeightsError: unreadable, not of this layout, or not of the sizes that the card gives.
     """
     network = open_checkpoint(card, files["weights"], "the compact network", recognise).into(Compact)
-    if "faithful" not in files:
-        return transform(network, device, dtype)
-    twin = replace(card, params={"scale": network.scale})  # its depth and width are its own
-    faithful = open_checkpoint(twin, files["faithful"], "the compact network", recognise).into(Compact)
-    blended = Blended(network, faithful)
-    default = next((option.default for option in card.options if option.name == "strength"), 1.0)
-
-    def configure(strength: float = default) -> None:
-        if not 0 <= strength <= 1:
-            raise UsageError(f"strength {strength} is outside 0 to 1")
-        blended.strength = strength
-
-    return transform(network, device, dtype, blended, configure)
+    return transform(network, device, dtype)
 
 
-def transform(
-    network: Compact,
-    device: torch.device,
-    dtype: torch.dtype,
-    whole: nn.Module | None = None,
-    configure: Callable[..., None] | None = None,
-) -> Transform:
-    """The network as the upscale task calls it, or the `whole` that it is the greater part of."""
+def transform(network: Compact, device: torch.device, dtype: torch.dtype) -> Transform:
+    """The network as the upscale task calls it."""
     features, scale = network.num_feat, network.scale
     # two layers of features at a time, the last convolution, the shuffled result and the enlarged input
     pixel_bytes = 4 * (3 * features + 4 * 3 * scale * scale)
     receptive = network.receptive_radius
-    return Transform(
-        whole or network,
-        scale=scale,
-        device=device,
-        dtype=dtype,
-        receptive=receptive,
-        pixel_bytes=pixel_bytes,
-        configure=configure,
-    )
+    return Transform(network, scale=scale, device=device, dtype=dtype, receptive=receptive, pixel_bytes=pixel_bytes)

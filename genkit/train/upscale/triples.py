@@ -18,8 +18,8 @@ import torch
 from genkit.data.degradation import random_web_photo
 from genkit.data.pictures import Source
 from genkit.data.second_order import random_web_photo_twice
-from genkit.data.tensors import to_pixels, to_tensor
 from genkit.errors import UsageError
+from genkit.evaluate.upscale import Enlarge, of_model
 from genkit.media.atomic import temporary_beside
 
 SHARD = 20
@@ -82,7 +82,7 @@ def prepare(folder: Path, sources: Sequence[Source], teacher: str, scale: int, c
         raise UsageError(f"{teacher} enlarges x{model.scale}, the network of this configuration x{scale}")
     folder.mkdir(parents=True, exist_ok=True)
     for path in missing:
-        _make(path, pictures, model, scale, crop)
+        _make(path, pictures, of_model(model, scale, lambda message: None), scale, crop)
         print(f"the teacher's results: {int(path.stem) + 1} of {-(-count // SHARD)} files", file=sys.stderr)
 
 
@@ -98,15 +98,13 @@ def load_teacher(name: str) -> Any:
     return load_model(card, files, device, torch.float32)
 
 
-def _make(path: Path, pictures: Sequence[np.ndarray], model: Any, scale: int, crop: int) -> None:
+def _make(path: Path, pictures: Sequence[np.ndarray], enlarge: Enlarge, scale: int, crop: int) -> None:
     rng = np.random.default_rng(SEED + int(path.stem))
     made: dict[str, list[np.ndarray]] = {key: [] for key in KEYS}
     for _ in range(SHARD):
         sharp = _cut(pictures, scale * crop, rng)
         worn = (random_web_photo if rng.random() < ONCE else random_web_photo_twice)(sharp, scale, rng)
-        with torch.inference_mode():
-            taught = to_pixels(model(to_tensor(worn, model.device)))
-        for key, pixels in zip(KEYS, (worn, taught, sharp), strict=True):
+        for key, pixels in zip(KEYS, (worn, enlarge(worn), sharp), strict=True):
             made[key].append(pixels)
     with temporary_beside(path) as partial, partial.open("wb") as out:
         np.savez(out, **{key: np.stack(pixels) for key, pixels in made.items()})
