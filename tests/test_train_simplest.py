@@ -98,10 +98,10 @@ def test_the_simplest_line_trains_and_what_comes_out_is_used(
 
 def test_a_shipped_configuration_goes_by_its_name_and_its_model_by_the_users(genkit: Run, here: Path) -> None:
     shared = ("--data", "../photos", *SHORT, *smaller("upscale"))
-    done = genkit("train", "upscale", "--config", "genkit-x4-photo", *shared)
+    done = genkit("train", "upscale", "--config", "genkit-x4-photo-first", *shared)
     assert done.code == 0, done.err
     card = read_card(Path("runs/my-upscale/my-upscale.toml"))
-    assert card.data == "the user's own files: photos" and "genkit-x4-photo" in card.summary
+    assert card.data == "the user's own files: photos" and "genkit-x4-photo-first" in card.summary
     assert card.trained_by is not None and "--name my-upscale --steps 1" in card.trained_by
     first = genkit("train", "upscale", "--config", "genkit-x4", "--name", "second", *shared)
     assert first.code == 2 and "--config genkit-x4-first --name genkit-x4-first" in first.err

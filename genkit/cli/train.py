@@ -48,9 +48,13 @@ def choose() -> None:
 @spread
 def upscale(options: TrainOptions) -> None:
     """Train a super-resolution network on sharp pictures; they are made small and worse on the fly."""
-    from genkit.train.upscale.job import UpscaleJob
+    from genkit.train.run import run
+    from genkit.train.upscale.distill import make_job
 
-    carry_out(Training("upscale", make_job=UpscaleJob, former="genkit-x4"), options)
+    def perform(request: Any, say: Any) -> dict[str, Any]:
+        return run(request, partial(make_job, folder=request.out), say)
+
+    carry_out(Training("upscale", perform=perform, former="genkit-x4"), options)
 
 
 @app.command()

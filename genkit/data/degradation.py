@@ -2,7 +2,8 @@
 
 `clean` is the bicubic reduction with anti-aliasing of the benchmarks (Pillow's, which agrees with MATLAB's imresize but for
 rounding). `web_photo` is what pictures from the web have been through, with fixed strengths; `random_web_photo` draws them: the
-first order of the model of Wang et al. 2021 ("Real-ESRGAN", arXiv 2107.10833, section 3.1), with milder ranges.
+first order of the model of Wang et al. 2021 ("Real-ESRGAN", arXiv 2107.10833, section 3.1), with milder ranges. All of that
+model, for pictures that were passed on more than once, is in `second_order.py`.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ Checkpoints have AlexNet's five convolutions under `trunk.N` and the weights of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,10 +41,14 @@ class Lpips(nn.Module):
         self.register_buffer("spread", torch.tensor(SPREAD).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, first: Tensor, second: Tensor, spatial: bool = False) -> Tensor:
-        places, size = [], first.shape[-2:]
-        for one, other, weight in zip(self.features(first), self.features(second), self.lin, strict=True):
+        return self.between(self.features(first), self.features(second), first.shape[-2:] if spatial else None)
+
+    def between(self, ones: Sequence[Tensor], others: Sequence[Tensor], spatial: Sequence[int] | None = None) -> Tensor:
+        """The same of `features`, for pictures that are compared more than once; `spatial` is the height and width of a map."""
+        places = []
+        for one, other, weight in zip(ones, others, self.lin, strict=True):
             layer = ((one - other).square() * weight).sum(1, keepdim=True)
-            whole = interpolate(layer, size, mode="bilinear", align_corners=False) if spatial else layer.mean((2, 3))
+            whole = interpolate(layer, tuple(spatial), mode="bilinear", align_corners=False) if spatial else layer.mean((2, 3))
             places.append(whole)
         total = torch.stack(places).sum(0)
         return total if spatial else total[:, 0]

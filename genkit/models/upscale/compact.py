@@ -29,7 +29,7 @@ class Compact(nn.Module):
 
     def __init__(self, num_feat: int = 48, num_conv: int = 8, scale: int = 4):
         super().__init__()
-        self.num_feat, self.scale = num_feat, scale
+        self.num_feat, self.num_conv, self.scale = num_feat, num_conv, scale
         layers: list[nn.Module] = [nn.Conv2d(3, num_feat, 3, 1, 1), nn.PReLU(num_feat)]
         for _ in range(num_conv):
             layers += [nn.Conv2d(num_feat, num_feat, 3, 1, 1), nn.PReLU(num_feat)]
@@ -68,33 +68,58 @@ def build(num_feat: int = 48, num_conv: int = 8, scale: int = 4) -> Compact:
     return network
 
 
-def grow(state: Mapping[str, Tensor], num_conv: int) -> dict[str, Tensor]:
-    """Make a trained network deeper: hidden layers that start almost as the identity are spread among its own.
+def grow(state: Mapping[str, Tensor], num_conv: int, num_feat: int = 0) -> dict[str, Tensor]:
+    """Make a trained network deeper and wider, so that it gives the same at first, or almost: hidden layers that start as the
+    identity are spread among its own, and nothing listens to the new channels yet.
 
-    After Chen et al. 2016, "Net2Net" (arXiv 1511.05641), section 2.3. Where the shallow network has learnt what it can, the
-    deep one goes on from there. Tensors of a network that is deep enough come back as they are.
+    After Chen et al. 2016, "Net2Net" (arXiv 1511.05641), section 2. Where the small network has learnt what it can, the large
+    one goes on from there. Tensors of a network that is deep and wide enough come back as they are.
     """
     params = recognise(state)
-    if params is None or params["num_conv"] >= num_conv:
+    if params is None:
         return dict(state)
-    old, width = params["num_conv"], params["num_feat"]
+    old, width = params["num_conv"], max(num_feat, params["num_feat"])
+    if (old, params["num_feat"]) == (max(old, num_conv), width):
+        return dict(state)
     layers = [
-        (state[f"body.{2 * i}.weight"], state[f"body.{2 * i}.bias"], state[f"body.{2 * i + 1}.weight"]) for i in range(old + 1)
+        _wider(
+            state[f"body.{2 * i}.weight"], state[f"body.{2 * i}.bias"], state[f"body.{2 * i + 1}.weight"], width, first=i == 0
+        )
+        for i in range(old + 1)
     ]
     added = [round((i + 1) * old / (num_conv - old)) for i in range(num_conv - old)]  # new layers follow these
     grown = layers[:1]
     for number, layer in enumerate(layers[1:], 1):
         grown.append(layer)
-        for _ in range(added.count(number)):
-            identity = torch.zeros(width, width, 3, 3)
-            nn.init.dirac_(identity)
-            # a little noise tells the new channels apart; a slope below one lets them bend
-            grown.append((identity + 0.003 * torch.randn_like(identity), torch.zeros(width), torch.full((width,), 0.9)))
+        # a slope below one lets the new layers bend
+        grown += [(_near_identity(width), torch.zeros(width), torch.full((width,), 0.9)) for _ in range(added.count(number))]
     result: dict[str, Tensor] = {}
     for place, (weight, bias, slope) in enumerate(grown):
         result |= {f"body.{2 * place}.weight": weight, f"body.{2 * place}.bias": bias, f"body.{2 * place + 1}.weight": slope}
-    last = 2 * (old + 1)
-    return result | {f"body.{2 * len(grown)}.{key}": state[f"body.{last}.{key}"] for key in ("weight", "bias")}
+    last, end = 2 * (old + 1), 2 * len(grown)
+    final = state[f"body.{last}.weight"]
+    silent = final.new_zeros(final.shape[0], width - final.shape[1], 3, 3)
+    return result | {f"body.{end}.weight": torch.cat([final, silent], 1), f"body.{end}.bias": state[f"body.{last}.bias"]}
+
+
+def _near_identity(width: int) -> Tensor:
+    """A convolution that passes its input on; a little noise tells the channels apart."""
+    identity = torch.zeros(width, width, 3, 3)
+    nn.init.dirac_(identity)
+    return identity + 0.003 * torch.randn_like(identity)
+
+
+def _wider(weight: Tensor, bias: Tensor, slope: Tensor, width: int, *, first: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """A layer with channels up to `width`, of which the old ones hear nothing."""
+    more = width - weight.shape[0]
+    if not more:
+        return weight, bias, slope
+    if first:
+        new = 0.2 * torch.randn(more, weight.shape[1], 3, 3).to(weight)
+    else:
+        new = _near_identity(width)[-more:].to(weight)
+        weight = torch.cat([weight, weight.new_zeros(weight.shape[0], more, 3, 3)], 1)
+    return torch.cat([weight, new]), torch.cat([bias, bias.new_zeros(more)]), torch.cat([slope, slope.new_full((more,), 0.5)])
 
 
 def recognise(state: Mapping[str, Any]) -> dict[str, int] | None:

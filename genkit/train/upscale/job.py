@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from genkit.data.degradation import clean, random_web_photo, web_photo
-from genkit.data.pictures import split_sources
+from genkit.data.pictures import Source, split_sources
 from genkit.data.tensors import to_pixels, to_tensor
 from genkit.errors import UsageError
 from genkit.evaluate.fidelity import crop_border, luma, psnr
@@ -45,9 +45,10 @@ class DataOptions:
 
 class UpscaleJob(Job):
     averaged = ("network",)
+    kind: type[DataOptions] = DataOptions
 
     def __init__(self, config: TrainConfig, data: Sequence[Path], holdout: Path | None):
-        self.options = options_of(DataOptions, config.data)
+        self.options = options_of(self.kind, config.data)
         self.scale = int(config.network.get("scale", 4))
         self.network_params = dict(config.network)
         self.modules: Modules = {"network": built(compact.build, config.network)}
@@ -56,13 +57,7 @@ class UpscaleJob(Job):
             "Pillow bicubic reduction" if self.options.degradation == "clean" else "the web-photo degradation"
         )
         sources = split_sources(data, holdout)
-        self._pairs = [pair for source in sources for sharp in source.training_pictures() for pair in self._prepare(sharp)]
-        if not self._pairs:
-            least = (self.options.patch + 2) * self.scale
-            raise UsageError(
-                f"{', '.join(map(str, data))}: no picture to train on has {least} pixels on its shorter side",
-                "lower the patch: --set data.patch=16",
-            )
+        self._read(sources)
         rng = np.random.default_rng(0)
         self._held: list[tuple[np.ndarray, np.ndarray]] = []
         for sharp in [pixels for source in sources for pixels in source.held_pictures(self.options.validate)]:
@@ -73,6 +68,17 @@ class UpscaleJob(Job):
                 self._held.append((crop, web_photo(crop, self.scale, rng)))
             else:
                 self._held.append((crop, clean(crop, self.scale)))
+
+    def _read(self, sources: Sequence[Source]) -> None:
+        """What is trained on."""
+        self._pairs = [pair for source in sources for sharp in source.training_pictures() for pair in self._prepare(sharp)]
+        if not self._pairs:
+            least = (self.options.patch + 2) * self.scale
+            raise UsageError(
+                f"{', '.join(str(source.path) for source in sources)}: no picture to train on has {least} pixels on its "
+                "shorter side",
+                "lower the patch: --set data.patch=16",
+            )
 
     def _prepare(self, sharp: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
         from PIL import Image
@@ -97,8 +103,8 @@ class UpscaleJob(Job):
         return truth, None if small is None else small[top : top + patch, left : left + patch]
 
     def adapt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """A shallower network is grown."""
-        return compact.grow(state, int(self.network_params.get("num_conv", 8)))
+        """A smaller network is grown."""
+        return compact.grow(state, self.modules["network"].num_conv, self.modules["network"].num_feat)
 
     def matrices(self) -> list[Tensor]:
         return hidden_convolutions(self.modules["network"])
