@@ -8,7 +8,10 @@ import typer
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
-PACKAGES = ("torch", "torchvision", "spandrel", "numpy", "pillow", "imagecodecs", "tifffile", "safetensors", "huggingface_hub")
+PACKAGES = (
+    *("torch", "torchvision", "openvino", "spandrel", "numpy", "pillow", "imagecodecs", "tifffile", "safetensors"),
+    "huggingface_hub",
+)
 # Extra: the distribution that it brings, and what it is good for.
 EXTRAS = {"heif": ("pillow-heif", "HEIC and HEIF pictures"), "cluster": ("ray", "batches over several machines")}
 LITTLE_DISK = 5 * 10**9
@@ -54,6 +57,7 @@ def gather() -> dict[str, Any]:
         "packages": {name: _version(name) for name in PACKAGES},
         "extras": {name: _version(package) for name, (package, _) in EXTRAS.items()},
         "devices": runtime.list_devices(),
+        "engine": runtime.choose("auto", "auto", engine=config.get("engine") or "auto").engine,
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "threads": torch.get_num_threads(),
         "waiting": os.environ.get("OMP_WAIT_POLICY", "active").lower(),
@@ -83,6 +87,10 @@ def advise(facts: dict[str, Any]) -> list[str]:
             advice.append("there is an NVIDIA driver, but torch sees no GPU: check nvidia-smi and CUDA_VISIBLE_DEVICES")
     elif kinds == {"cpu"}:
         advice.append("no GPU: the shipped models are made for that; published models may take minutes a picture")
+    if facts["packages"]["openvino"] is None:
+        advice.append("openvino is not installed: on the CPU networks run in torch, at about half the speed")
+    elif facts["engine"] == "torch" and "engine" in facts["settings"]:
+        advice.append("the CPU runs networks in torch, at about half the speed: genkit config unset engine")
     if facts["threads"] < facts["cores"]:
         advice.append(f"torch uses {facts['threads']} of {facts['cores']} cores: unset OMP_NUM_THREADS")
     if facts["waiting"] != "passive":
@@ -118,6 +126,12 @@ def _text(facts: dict[str, Any]) -> str:
         free, total = device["free_bytes"], device["total_bytes"]
         memory = f", {_size(free)} free" + (f" of {_size(total)}" if total else "") if free is not None else ""
         lines.append(f"{'devices' if number == 0 else '':8}  {device['name']}: {device['description']}{memory}")
+    engines = {
+        "auto": "openvino for networks that gave torch's numbers when they were converted, torch for all others",
+        "openvino": "openvino, and no other",
+        "torch": "torch",
+    }
+    lines.append(f"engine    {engines[facts['engine']]}")
     load = "" if facts["load"] is None else f", load {facts['load']}"
     lines.append(
         f"threads   {facts['threads']} on {facts['cores']} cores, waiting {facts['waiting']}, {facts['instructions']}{load}"
