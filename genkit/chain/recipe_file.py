@@ -69,7 +69,7 @@ class _Reader:
         parameters = self._parameters(self._table(data, "parameters"))
         named = self._collect_names(data)
         steps = self._steps(data.get("step", []), ("step",), named)
-        branches = []
+        branches: list[Branch] = []
         for number, each in enumerate(self._tables(data, "branch", ("branch",))):
             place: Place = ("branch", number)
             self._known(each, place, ("name", "from", "step"), "key of a branch")

@@ -6,6 +6,7 @@ import io
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -178,6 +179,7 @@ def write_animation(groups: Sequence[tuple[str, Sequence[Path]]], target: Path) 
 
     from genkit.media.atomic import write_atomic
     from genkit.media.pictures import images
+    from genkit.run.outputs import put
 
     if len(groups) > 1:
         raise UsageError("an animation shows one picture", "compare two files, or write a page: -o page.html")
@@ -192,4 +194,4 @@ def write_animation(groups: Sequence[tuple[str, Sequence[Path]]], target: Path) 
         pen.text((5, 2), path.name, (255, 255, 255), font)
     stream = io.BytesIO()
     frames[0].save(stream, "GIF", save_all=True, append_images=frames[1:], duration=FRAME_MS, loop=0)
-    write_atomic(target, lambda out: out.write(stream.getvalue()))
+    write_atomic(target, partial(put, stream.getvalue()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from genkit.errors import UsageError
@@ -19,6 +20,7 @@ def write_plot(files: Sequence[Path], target: Path, *, overwrite: bool) -> None:
     from genkit.media.atomic import write_atomic
     from genkit.media.sound.audio import read_sound
     from genkit.media.sound.plot import draw_plot
+    from genkit.run.outputs import put
 
     if len(files) > 1:
         raise UsageError("--plot draws one sound", "give one FILE")
@@ -31,4 +33,4 @@ def write_plot(files: Sequence[Path], target: Path, *, overwrite: bool) -> None:
     drawn = draw_plot([samples], rate, [])
     stream = io.BytesIO()
     drawn.save(stream, "PNG")
-    write_atomic(target, lambda out: out.write(stream.getvalue()))
+    write_atomic(target, partial(put, stream.getvalue()))
