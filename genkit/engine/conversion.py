@@ -9,7 +9,9 @@ from __future__ import annotations
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,21 +29,33 @@ class NotConvertedError(Exception):
 
 
 def convert(
-    runner: TorchRunner, examples: Mapping[str, Sequence[Sequence[np.ndarray]]], numbers: Mapping[str, float]
+    runner: TorchRunner,
+    examples: Mapping[str, Sequence[Sequence[np.ndarray]]],
+    numbers: Mapping[str, float],
+    fixed: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
 ) -> dict[str, Graph]:
-    """The functions of a network that examples are given for, each as a graph.
+    """The functions of a network that examples are given for, each as a graph; `fixed` are options of a function that hold in
+    every call.
 
     Raises:
         NotConvertedError: an operation that the engine does not have, or numbers that are not torch's.
     """
-    return {stage: _converted(runner, stage, given, dict(numbers)) for stage, given in examples.items()}
+    return {
+        stage: _converted(runner, stage, given, dict(numbers), dict(fixed.get(stage, {}))) for stage, given in examples.items()
+    }
 
 
-def _converted(runner: TorchRunner, stage: str, examples: Sequence[Sequence[np.ndarray]], numbers: dict[str, float]) -> Graph:
+def _converted(
+    runner: TorchRunner,
+    stage: str,
+    examples: Sequence[Sequence[np.ndarray]],
+    numbers: dict[str, float],
+    fixed: dict[str, int],
+) -> Graph:
     import openvino
     import torch
 
-    function = runner.stages[stage]
+    function = partial(runner.stages[stage], **fixed)
     module = _function_module(runner.network, function, list(numbers))
     tensors = [torch.from_numpy(np.ascontiguousarray(each)) for each in examples[0]]
     tensors += [torch.tensor(float(value)) for value in numbers.values()]
@@ -64,13 +78,13 @@ def _converted(runner: TorchRunner, stage: str, examples: Sequence[Sequence[np.n
             found = list(compiled([*given, *(np.float32(each) for each in numbers.values())]).values())
         except RuntimeError as error:
             raise NotConvertedError(f"{stage}: {' '.join(str(error).split())[:200]}") from error
-        for one, wanted in zip(found, runner.run(stage, *given, **numbers), strict=True):
+        for one, wanted in zip(found, runner.run(stage, *given, **numbers, **fixed), strict=True):
             if one.shape != wanted.shape:
                 raise NotConvertedError(f"{stage}: {one.shape} instead of {wanted.shape}")
             largest = max(largest, float(np.abs(one - wanted).max()) / max(1.0, float(np.abs(wanted).max())))
     if not largest <= TOLERANCE:  # not a number is no proof either
         raise NotConvertedError(f"{stage}: differs from torch by {largest:.2g}")
-    return Graph(xml, constants, numbers, largest)
+    return Graph(xml, constants, numbers, fixed, largest)
 
 
 def _read(traced: Any, shapes: list[Any]) -> Any:

@@ -22,11 +22,12 @@ PRECISE = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
 @dataclass(frozen=True)
 class Graph:
     """One converted function: `xml` as the engine reads it, and its constants; `numbers` are the names of the options that come
-    after the arrays, each with what it is where a call does not say."""
+    after the arrays, each with what it is where a call does not say, `fixed` the options that it was converted with."""
 
     xml: bytes
     constants: bytes
     numbers: Mapping[str, float] = field(default_factory=dict)
+    fixed: Mapping[str, int] = field(default_factory=dict)
     difference: float = 0.0
 
 
@@ -78,7 +79,9 @@ class OpenVinoRunner:
 
     def run(self, stage: str, *arrays: np.ndarray, **options: Any) -> list[np.ndarray]:
         graph = self._graphs.get(stage)
-        if graph is None or not set(options) <= set(graph.numbers):
+        if graph is None or any(
+            name not in graph.numbers and graph.fixed.get(name) != value for name, value in options.items()
+        ):
             return self.reference.run(stage, *arrays, **options)
         numbers = [np.float32(options.get(name, usual)).reshape(()) for name, usual in graph.numbers.items()]
         request = self._request(stage)

@@ -50,6 +50,7 @@ def save(path: Path, converted: Converted, state: Mapping[str, np.ndarray]) -> N
                     "pieces": pieces,
                     "bytes": len(graph.constants),
                     "numbers": dict(graph.numbers),
+                    "fixed": dict(graph.fixed),
                     "difference": graph.difference,
                 }
                 _add(archive, f"{stage}.xml", graph.xml)
@@ -74,7 +75,9 @@ def load(path: Path, identity: str, state: Any = dict) -> Converted | None:
             graphs = {}
             for stage, each in told["stages"].items():
                 constants = _joined(each["pieces"], archive.read(f"{stage}.bin"), each["bytes"], tensors)
-                graphs[stage] = Graph(archive.read(f"{stage}.xml"), constants, each["numbers"], each["difference"])
+                graphs[stage] = Graph(
+                    archive.read(f"{stage}.xml"), constants, each["numbers"], each.get("fixed", {}), each["difference"]
+                )
     except (OSError, KeyError, ValueError, zipfile.BadZipFile):
         return None
     return Converted(told["identity"], told["shape"], told["facts"], graphs)

@@ -91,7 +91,7 @@ def convert_model(model: Any, identity: str) -> Any:
     if not examples:
         raise UsageError("its shape is not of those that convert")
     try:
-        graphs = convert(model.runner, examples, getattr(model, "numbers", {}))
+        graphs = convert(model.runner, examples, getattr(model, "numbers", {}), getattr(model, "fixed", {}))
     except NotConvertedError as error:
         raise UsageError(str(error)) from error
     kind = type(model)

@@ -85,7 +85,19 @@ class Stylize(Running, StyleModel):
         code = [] if self.own_style else self.style(pictures[0])
         found: dict[str, list[list[np.ndarray]]] = {} if self.own_style else {"style": [[each] for each in pictures]}
         found["whole"] = [[each, *code] for each in pictures]
+        known: list[Statistics] = []
+        for index in range(self.rounds):
+            found[f"round{index}"] = [[each, *code, *_flat(known)] for each in pictures]
+            maps = self.measure(index, pictures[0], code, known)
+            known += [(each.mean((2, 3), keepdims=True), each.std((2, 3), keepdims=True) + 1e-2) for each in maps]
+        found["render"] = [[each, *code, *_flat(known)] for each in pictures]
         return found
+
+    @property
+    def fixed(self) -> dict[str, dict[str, int]]:
+        """The options that every call of a function has."""
+        parts = {"parts": 0 if self.own_style else len(self.style(example_picture(*self.extended(64, 64))))}
+        return dict.fromkeys(("render", *(f"round{index}" for index in range(self.rounds))), parts)
 
     def _extended(self, images: np.ndarray) -> np.ndarray:
         height, width = images.shape[-2:]
