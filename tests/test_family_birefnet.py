@@ -11,6 +11,7 @@ import onnx_files as onnx
 import pytest
 import torch
 from conftest import Run
+from on_tensors import OnTensors
 from PIL import Image
 from red_subject import red_picture, red_truth
 
@@ -52,7 +53,7 @@ def card(folder: Path, raw: bytes, params: str = "") -> Any:
 
 def loaded(folder: Path, raw: bytes, params: str = "") -> Any:
     found = card(folder, raw, params)
-    return load_model(found, {"weights": found.beside(found.files["weights"])}, CPU, FULL)
+    return OnTensors(load_model(found, {"weights": found.beside(found.files["weights"])}, CPU, FULL))
 
 
 def test_the_command_line_cuts_out_by_it(own_folders: Path, genkit: Run, tmp_path: Path) -> None:

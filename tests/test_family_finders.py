@@ -12,6 +12,7 @@ import tiny_finders
 import torch
 from conftest import Run
 from hub import COMMIT, FakeHub, serving
+from on_tensors import OnTensors
 from PIL import Image
 from red_subject import red_card, red_picture
 from test_cli_inpaint import filler, inpaint_weights  # noqa: F401 - fixtures
@@ -54,7 +55,7 @@ def card(home: Path, hub: FakeHub, like: str, folder: Path) -> str:
 
 def loaded(name: str) -> Any:
     found = cards.find(name, "mask")
-    return load_model(found, weights.resolve(found, announce=lambda text: None), CPU, FULL)
+    return OnTensors(load_model(found, weights.resolve(found, announce=lambda text: None), CPU, FULL))
 
 
 def test_clipseg_is_what_transformers_makes(hub: FakeHub, own_folders: Path, tmp_path: Path) -> None:
@@ -131,7 +132,7 @@ def test_a_word_repaints_what_it_names(
     from genkit.pixels.subject import find_subject
 
     model = loaded(name)
-    found = find_subject(lambda images: model(images, "sky"), before, None).alpha > 127  # type: ignore[arg-type]
+    found = find_subject(lambda images: model.model(images, "sky"), before, None).alpha > 127  # type: ignore[arg-type]
     assert 0 < found.mean() < 1 and not changed[~found].any() and changed[found].mean() > 0.9
     recipe = read_recipe(Path("out.png"))
     assert recipe is not None and recipe["options"]["mask"] == "sky" and recipe["options"]["mask_model"] == name

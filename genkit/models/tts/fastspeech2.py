@@ -1,5 +1,6 @@
 """FastSpeech 2 with conformer blocks (Ren and others 2021, arXiv 2006.04558; ESPnet's, arXiv 2010.13956): phonemes to a mel
-spectrogram, with a duration and a pitch for each, and a vocoder behind it; transformers' `FastSpeech2ConformerModel`.
+spectrogram, with a duration and a pitch for each, and a vocoder behind it. `conformer` is the network; it is trained as
+transformers' `FastSpeech2ConformerModel`, whose numbers it gives.
 
 Reads ESPnet's published folders (network and HiFi-GAN in one) and genkit's own voices, whose card holds the settings and whose
 vocoder is `vocos`. Phonemes are ours (`text/english/phonemes.py`), so no front end is fetched. Speed divides the network's own
@@ -41,7 +42,7 @@ UNKNOWN, END, SILENCE = "<unk>", "<sos/eos>", "SIL"
 
 
 def build(**params: Any) -> Any:
-    """Random weights in any size; `params` are those of transformers' FastSpeech2ConformerConfig."""
+    """Random weights in any size, to be trained; `params` are those of transformers' FastSpeech2ConformerConfig."""
     from transformers import FastSpeech2ConformerConfig, FastSpeech2ConformerModel
 
     return FastSpeech2ConformerModel(FastSpeech2ConformerConfig(**params)).eval()

@@ -81,8 +81,8 @@ class Level(nn.Module):
         for layer in self.resnets:
             x = layer(x)
         if hasattr(self, "downsamplers"):
-            x = self.downsamplers[0](pad(x, (0, 1, 0, 1)))  # to the right and below alone
-        return self.upsamplers[0](x) if hasattr(self, "upsamplers") else x
+            x = self.get_submodule("downsamplers.0")(pad(x, (0, 1, 0, 1)))  # to the right and below alone
+        return self.get_submodule("upsamplers.0")(x) if hasattr(self, "upsamplers") else x
 
 
 class Encoder(nn.Module):

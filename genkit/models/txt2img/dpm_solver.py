@@ -13,12 +13,13 @@ import numpy as np
 
 from genkit.models.settings import settles
 
+TIMES = 1000  # that it was trained at
 FIXED = {
     "algorithm_type": "dpmsolver++",
     "beta_schedule": "squaredcos_cap_v2",
     "final_sigmas_type": "zero",
     "lower_order_final": True,
-    "num_train_timesteps": 1000,
+    "num_train_timesteps": TIMES,
     "prediction_type": "v_prediction",
     "solver_order": 2,
     "solver_type": "midpoint",
@@ -40,7 +41,7 @@ class DpmSolver:
     """Samples in `steps` steps, of which those from `begin` on are taken; `times` are when the network is asked."""
 
     def __init__(self, steps: int, begin: int = 0):
-        total = FIXED["num_train_timesteps"]
+        total = TIMES
         self.times = np.arange(total, 0, -total / steps).round().astype(np.int64) - 1
         kept = _kept(total)
         levels = np.interp(self.times, np.arange(total), ((1 - kept) / kept) ** 0.5)

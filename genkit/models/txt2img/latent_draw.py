@@ -19,7 +19,7 @@ import numpy as np
 
 from genkit.cards import Card
 from genkit.engine.noise import noise
-from genkit.errors import UsageError
+from genkit.errors import UsageError, WeightsError
 from genkit.models.bounds import bounded_parts, check_network, window_of
 from genkit.models.checkpoints import fit
 from genkit.models.diffusers.offload import most_at_once
@@ -82,7 +82,8 @@ class LatentDraw(DrawModel):
         self._words = Words(folder, settings[0])
         self._latents = int(settings[1]["in_channels"])
         self.window = int(card.limits.get("window") or self._words.window)
-        self._open, self._library = library, None
+        self._open = library
+        self._library: Draw | None = None
 
     # --- what only the library does -----------------------------------------------------------------------------------
 
@@ -145,7 +146,7 @@ class LatentDraw(DrawModel):
         inner = self._inner(wanted)
         controls = {key: options.pop(key) for key in ("control", "control_strength") if key in options}
         if self._library is not None or self.watch is not None or controls.get("control") or inner[0] * inner[1] > TILED_ABOVE:
-            given = {"width": width, "height": height, "negative": negative, "init": init, "denoise": denoise}
+            given: dict[str, Any] = {"width": width, "height": height, "negative": negative, "init": init, "denoise": denoise}
             return self._by_library()(prompts, seeds, **given, **controls, **options)
         if not prompts:
             return torch.zeros(0, self.channels, *wanted)
@@ -233,19 +234,26 @@ class LatentDraw(DrawModel):
 
 
 class Words:
-    """A folder's tokenizer, by the library that it is written for, and windows of tokens as CLIP reads them."""
+    """A folder's tokenizer, by the library that it is written for, and windows of tokens as CLIP reads them.
+
+    Raises:
+        WeightsError: a file that is damaged, or lacks the marks of beginning and end.
+    """
 
     def __init__(self, folder: Path, settings: Mapping[str, Any]):
         from tokenizers import Tokenizer
 
         own = read_settings(folder / "tokenizer/tokenizer_config.json")
-        self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+        try:
+            self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+            tokens = self._tokenizer.get_vocab()
+            self._begin, self._end, self._fill = (tokens[own[f"{what}_token"]] for what in ("bos", "eos", "pad"))
+        except Exception as error:  # the library knows no kind of its own
+            reason = " ".join(str(error).split())[:160]
+            raise WeightsError(f"{folder / TOKENIZER}: damaged ({reason})", "fetch it again", code="damaged") from error
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self.window = window_of(own.get("model_max_length"), settings["max_position_embeddings"], folder / "tokenizer")
-        self._begin, self._end, self._fill = (
-            self._tokenizer.token_to_id(str(own[f"{what}_token"])) for what in ("bos", "eos", "pad")
-        )
 
     def tokens(self, text: str) -> list[int]:
         return self._tokenizer.encode(text, add_special_tokens=False).ids if text.strip() else []

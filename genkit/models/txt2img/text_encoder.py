@@ -30,15 +30,11 @@ class TextEncoder(nn.Module):
         super().__init__()
         width, heads, hidden = (settings[key] for key in ("hidden_size", "num_attention_heads", "intermediate_size"))
         self.embeddings = Embeddings(settings["vocab_size"], settings["max_position_embeddings"], width)
-        layers = nn.ModuleList(Layer(width, heads, hidden) for _ in range(settings["num_hidden_layers"]))
-        self.encoder = nn.ModuleDict({"layers": layers})
+        self.encoder = Layers(width, heads, hidden, settings["num_hidden_layers"])
         self.final_layer_norm = nn.LayerNorm(width)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        x = self.embeddings(tokens)
-        for layer in self.encoder["layers"]:
-            x = layer(x)
-        return self.final_layer_norm(x)
+        return self.final_layer_norm(self.encoder(self.embeddings(tokens)))
 
 
 class Embeddings(nn.Module):
@@ -48,6 +44,15 @@ class Embeddings(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         return self.token_embedding(tokens) + self.position_embedding.weight[: tokens.shape[1]]
+
+
+class Layers(nn.Module):
+    def __init__(self, width: int, heads: int, hidden: int, count: int):
+        super().__init__()
+        self.layers = nn.Sequential(*(Layer(width, heads, hidden) for _ in range(count)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)
 
 
 class Layer(nn.Module):

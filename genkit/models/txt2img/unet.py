@@ -75,7 +75,7 @@ class Unet(nn.Module):
         self.pooled = settings.get("addition_embed_type") == "text"
         if self.pooled:
             self.add_embedding = WordsEmbedding(words, width, settings["addition_embed_type_num_heads"])
-        self.down_blocks = nn.ModuleList(
+        self.down_blocks: Sequence[Block] = nn.ModuleList(  # type: ignore[assignment]
             Block(
                 [channels[max(place - 1, 0)], *[each] * (layers - 1)], each, layers * looks[place], down=place < last, **shared
             )
@@ -85,12 +85,13 @@ class Unet(nn.Module):
         kept = [first]  # channels of what goes past the middle
         for place, each in enumerate(channels):
             kept += [each] * (layers + (place < last))
-        self.up_blocks = nn.ModuleList()
+        ups: list[Block] = []
         before = channels[-1]
         for place in range(last, -1, -1):
             wide = [before + kept.pop(), *[channels[place] + kept.pop() for _ in range(layers)]]
-            self.up_blocks.append(Block(wide, channels[place], len(wide) * looks[place], up=place > 0, **shared))
+            ups.append(Block(wide, channels[place], len(wide) * looks[place], up=place > 0, **shared))
             before = channels[place]
+        self.up_blocks: Sequence[Block] = nn.ModuleList(ups)  # type: ignore[assignment]
         self.conv_norm_out = nn.GroupNorm(groups, first, 1e-5)
         self.conv_out = nn.Conv2d(first, settings["out_channels"], 3, padding=1)
 
@@ -205,14 +206,23 @@ class TransformerBlock(nn.Module):
         super().__init__()
         self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(width) for _ in range(3))
         self.attn1, self.attn2 = Attention(width, width, heads), Attention(width, words, heads)
-        self.ff = nn.ModuleDict({"net": nn.ModuleList([Gate(width, 4 * width), nn.Identity(), nn.Linear(4 * width, width)])})
+        self.ff = Feed(width)
 
     def forward(self, x: Tensor, words: Tensor) -> Tensor:
         seen = self.norm1(x)
         x = x + self.attn1(seen, seen)
         x = x + self.attn2(self.norm2(x), words)
-        gate, _, last = self.ff["net"]
-        return x + last(gate(self.norm3(x)))
+        return x + self.ff(self.norm3(x))
+
+
+class Feed(nn.Module):
+    def __init__(self, width: int):
+        super().__init__()
+        # in the middle, a dropout where it is trained
+        self.net = nn.Sequential(Gate(width, 4 * width), nn.Identity(), nn.Linear(4 * width, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net(x)
 
 
 class Gate(nn.Module):
@@ -247,11 +257,12 @@ class TimeEmbedding(nn.Module):
 
     def __init__(self, waves: int, width: int):
         super().__init__()
-        self.half = waves // 2
+        self.waves = waves
         self.linear_1, self.linear_2 = nn.Linear(waves, width), nn.Linear(width, width)
 
     def forward(self, times: Tensor, dtype: torch.dtype) -> Tensor:
-        rates = torch.exp(-math.log(SLOWEST) * torch.arange(self.half, dtype=torch.float32, device=times.device) / self.half)
+        places = torch.arange(self.waves // 2, dtype=torch.float32, device=times.device)
+        rates = torch.exp(-math.log(SLOWEST) * places / (self.waves // 2))
         angles = times[:, None].float() * rates
         waves = torch.cat([angles.cos(), angles.sin()], -1).to(dtype)
         return self.linear_2(silu(self.linear_1(waves)))
