@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -81,10 +82,10 @@ def test_spectral_norms_are_divided_out(tmp_path: Path) -> None:
     state = published_state(network)
     wanted = biggan_deep.sample(network, CPU, torch.float32)([1, 2])
     made = load(state, tmp_path)([1, 2])
-    assert made.shape == (2, 3, 16, 16) and torch.allclose(made, wanted, atol=1e-3)
+    assert made.shape == (2, 3, 16, 16) and np.allclose(made, wanted, atol=1e-3)
     without = {key: one for key, one in state.items() if not key.endswith("_v")}
-    assert torch.equal(load(without, tmp_path)([1, 2]), made), "the second vector is not needed"
-    assert torch.allclose(load(network.state_dict(), tmp_path)([1, 2]), wanted), "our own export"
+    assert np.array_equal(load(without, tmp_path)([1, 2]), made), "the second vector is not needed"
+    assert np.allclose(load(network.state_dict(), tmp_path)([1, 2]), wanted), "our own export"
 
 
 def test_statistics_are_those_of_the_truncation() -> None:
@@ -99,12 +100,12 @@ def test_statistics_are_those_of_the_truncation() -> None:
 def test_truncation_and_classes(tmp_path: Path) -> None:
     model = load(random().state_dict(), tmp_path, labels=["tench", "goldfish", "crane", "hen", "crane"])
     z = model.latents(range(400))
-    assert z.abs().max() <= 2 and 0.8 < z.std() < 0.95, "a normal distribution cut off at 2"
+    assert np.abs(z).max() <= 2 and 0.8 < z.std() < 0.95, "a normal distribution cut off at 2"
     w = model.mapping(z[:3], [0, 1, 2], 0.5)
-    assert w.shape == (3, 1, 12) and torch.allclose(w[:, 0, :6], z[:3] / 2)
-    assert torch.allclose(model([6], truncation=0.4), model([6])) and not torch.allclose(model([6], truncation=1.0), model([6]))
-    assert not torch.allclose(model([6], label="tench"), model([6], label="hen"))
-    assert torch.allclose(model([1, 6], label=[0, 3])[1], model([6], label="hen")[0], atol=1e-5)
+    assert w.shape == (3, 1, 12) and np.allclose(w[:, 0, :6], z[:3] / 2)
+    assert np.allclose(model([6], truncation=0.4), model([6])) and not np.allclose(model([6], truncation=1.0), model([6]))
+    assert not np.allclose(model([6], label="tench"), model([6], label="hen"))
+    assert np.allclose(model([1, 6], label=[0, 3])[1], model([6], label="hen")[0], atol=1e-5)
     with pytest.raises(UsageError, match="'crane' is 2 and 4"):
         model([1], label="crane")
     with pytest.raises(UsageError, match=r"truncation is 0.02 to 1"):

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -44,16 +45,16 @@ def test_transposed_convolutions_are_read_under_any_word(norm: str, bias: bool, 
     family, params = models.recognise(state) or ("", {})
     assert family == "dcgan" and {key: params[key] for key in TRANSPOSED} == TRANSPOSED and params["norm"] == norm
     made = load(state, tmp_path)([1, 2])
-    assert made.shape == (2, 3, 28, 28) and made[:, 0].equal(made[:, 2]) and 0 <= made.min() < made.max() <= 1
+    assert made.shape == (2, 3, 28, 28) and np.array_equal(made[:, 0], made[:, 2]) and 0 <= made.min() < made.max() <= 1
     for word, first in (("layer_stack", 1), ("net.layers", 3)):
         other = {}
         for key, one in state.items():
             _, place, rest = key.split(".")
             other[f"{word}.{int(place) + first}.{rest}"] = one
         assert dcgan.recognise(other) == params
-        assert torch.equal(load(other, tmp_path)([1, 2]), made)
+        assert np.array_equal(load(other, tmp_path)([1, 2]), made)
     without = {key: one for key, one in state.items() if not key.endswith("num_batches_tracked")}
-    assert torch.equal(load(without, tmp_path)([1, 2]), made), "old files lack the counters"
+    assert np.array_equal(load(without, tmp_path)([1, 2]), made), "old files lack the counters"
 
 
 def test_the_classic_layout_is_that_of_the_paper() -> None:
@@ -77,7 +78,7 @@ def test_what_tensors_cannot_tell_is_said_by_the_card(tmp_path: Path) -> None:
     assert usual.shape == (1, 3, 28, 28)
     for name, value in (("activation", "relu"), ("epsilon", 1e-5), ("order", "noise-label"), ("output", "sigmoid")):
         other = load(state, tmp_path, **{name: value})
-        assert not torch.allclose(other([3], label=2), usual, atol=1e-4), name
+        assert not np.allclose(other([3], label=2), usual, atol=1e-4), name
     w = load(state, tmp_path, order="noise-label").mapping(torch.ones(1, 6), [3])
     assert (
         w.shape == (1, 1, 10)
@@ -93,7 +94,7 @@ def test_what_tensors_cannot_tell_is_said_by_the_card(tmp_path: Path) -> None:
 def test_seeds_classes_and_refusals(tmp_path: Path) -> None:
     model = load(settled(dcgan.build(**UPSAMPLED)).state_dict(), tmp_path, labels=list("vwxyz"))
     made = model([4, 9, 3])
-    assert torch.allclose(made[2], model([3], label="y")[0], atol=1e-5) and not torch.allclose(made[0], made[1], atol=1e-4)
+    assert np.allclose(made[2], model([3], label="y")[0], atol=1e-5) and not np.allclose(made[0], made[1], atol=1e-4)
     assert model.modulation_weights() is None and model.layers == 1
     with pytest.raises(UsageError, match="no truncation"):
         model([1], truncation=0.5)
@@ -102,7 +103,7 @@ def test_seeds_classes_and_refusals(tmp_path: Path) -> None:
     plain = load(dcgan.build(**TRANSPOSED).state_dict(), tmp_path)
     with pytest.raises(UsageError, match="no classes"):
         plain([1], label=1)
-    assert torch.equal(plain.mean_latent, torch.zeros(10))
+    assert np.array_equal(plain.mean_latent, np.zeros(10))
 
 
 def test_what_is_no_such_network_is_refused(tmp_path: Path) -> None:
@@ -129,8 +130,7 @@ def test_published_digits(genkit: Any, file: str, given: list[str]) -> None:
     assert made.code == 0, made.err
     card = cards.find("digits", "gan")
     model = models.load_model(card, weights.resolve(card, announce=lambda text: None), CPU, torch.float32)
-    with torch.inference_mode():
-        digits = model(range(100))[:, 0]
+    digits = torch.from_numpy(model(range(100))[:, 0])
     assert digits.shape == (100, 28, 28)
     # white strokes on black: clear of the edge, all of one kind of size, and no two alike
     ink = (digits > 0.5).float()

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -80,10 +81,10 @@ def test_the_authors_whole_file_is_read(settings: Any, legacy: bool, tmp_path: P
     card: Any = SimpleNamespace(name="test", params={})
     made = pgan.load(card, {"weights": path}, CPU, torch.float32)([1, 2])
     assert made.shape == (2, 3, 16, 16)
-    assert torch.equal(made, pgan.sample(network, CPU, torch.float32)([1, 2])), "the average is taken"
+    assert np.array_equal(made, pgan.sample(network, CPU, torch.float32)([1, 2])), "the average is taken"
     older = {key.replace(".module", ""): one for key, one in network.state_dict().items()}
-    assert torch.equal(load(older, tmp_path)([1, 2]), made), "older names"
-    assert torch.equal(load({"netG": network.state_dict()}, tmp_path)([1, 2]), made), "without an average"
+    assert np.array_equal(load(older, tmp_path)([1, 2]), made), "older names"
+    assert np.array_equal(load({"netG": network.state_dict()}, tmp_path)([1, 2]), made), "without an average"
 
 
 def test_settings_do_not_open_the_door_to_others(settings: Any, tmp_path: Path) -> None:
@@ -114,8 +115,8 @@ def test_seeds_output_and_refusals(tmp_path: Path) -> None:
     state = random().state_dict()
     model = load(state, tmp_path)
     made = model([1, 2, 3])
-    assert torch.allclose(made[1], model([2])[0], atol=1e-4) and not model.labels
-    assert not torch.allclose(load(state, tmp_path, output="tanh")([1]), made[:1])
+    assert np.allclose(made[1], model([2])[0], atol=1e-4) and not model.labels
+    assert not np.allclose(load(state, tmp_path, output="tanh")([1]), made[:1])
     with pytest.raises(UsageError, match="no truncation"):
         model([1], truncation=0.5)
     with pytest.raises(WeightsError, match="output 'relu' is not one of none, tanh"):

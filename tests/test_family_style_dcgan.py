@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
@@ -50,7 +51,7 @@ def test_a_network_comes_back_as_it_went(sizes: dict[str, Any], tmp_path: Path) 
     side = sizes["side"]
     made = model([1, 2, 3])
     assert made.shape == (3, sizes["channels"], side, side) and made.min() >= 0 and made.max() <= 1
-    assert torch.allclose(made, style_dcgan.sample(network, CPU, torch.float32)([1, 2, 3]), atol=1e-6)
+    assert np.allclose(made, style_dcgan.sample(network, CPU, torch.float32)([1, 2, 3]), atol=1e-6)
 
 
 def test_what_is_not_of_this_layout_is_refused(tmp_path: Path) -> None:
@@ -65,7 +66,7 @@ def test_what_is_not_of_this_layout_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError):
         load({key: one for key, one in state.items() if key != "main.1.affine.bias"}, tmp_path)
     counted = {key: one for key, one in state.items() if not key.endswith("num_batches_tracked")}
-    assert torch.equal(load(counted, tmp_path)([1]), load(state, tmp_path)([1])), "the counters are not needed"
+    assert np.array_equal(load(counted, tmp_path)([1]), load(state, tmp_path)([1])), "the counters are not needed"
     with pytest.raises(ValueError, match="a side of 64"):
         style_dcgan.build(widths=[8])
 
@@ -107,11 +108,11 @@ def test_seeds_truncation_and_layers_act_as_they_do_in_stylegan2() -> None:
     network = random(CLASSES)
     model = style_dcgan.sample(network, CPU, torch.float32, ("shirt", "shoe", "dress"))
     together = model([5, 6, 7, 5])
-    assert torch.allclose(together[1], model([6])[0], atol=1e-6) and torch.equal(together[0], together[3])
-    assert not torch.allclose(model([5], label="shoe"), model([5], label="dress"), atol=1e-2)
+    assert np.allclose(together[1], model([6])[0], atol=1e-6) and np.array_equal(together[0], together[3])
+    assert not np.allclose(model([5], label="shoe"), model([5], label="dress"), atol=1e-2)
     z = model.latents([1, 2])
     full, none = model.mapping(z, [0, 1], 1.0), model.mapping(z, [0, 1], 0)
-    assert full.shape == (2, model.layers, 13) and torch.allclose(none, model.mean_latent.expand_as(none))
+    assert full.shape == (2, model.layers, 13) and torch.allclose(none, torch.from_numpy(model.mean_latent).expand_as(none))
     own = style_dcgan.sample(network, CPU, torch.float32, 3, "class").mapping(z, [0, 1], 0)
     assert not torch.allclose(own[0], own[1]), "each class has its mean"
     for layer in range(model.layers):
@@ -130,4 +131,4 @@ def test_gradients_reach_every_layers_latent_and_bfloat16_stays_near() -> None:
     assert w.grad is not None and bool((w.grad.abs().sum(2) > 0).all())
     whole = model([1, 2])
     half = style_dcgan.sample(network, CPU, torch.bfloat16)([1, 2])
-    assert (whole - half).abs().mean() < 0.02
+    assert np.abs(whole - half).mean() < 0.02

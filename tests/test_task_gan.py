@@ -48,7 +48,7 @@ def test_what_is_no_grid_is_refused(text: str):
 
 def test_a_batch_is_halved_where_memory_runs_out(monkeypatch: pytest.MonkeyPatch):
     network = styled()
-    whole = network.synthesis
+    whole = network.draw
     told: list[str] = []
 
     def narrow(w, **options):
@@ -57,18 +57,18 @@ def test_a_batch_is_halved_where_memory_runs_out(monkeypatch: pytest.MonkeyPatch
         return whole(w, **options)
 
     expected = [one.pixels for one in gan.draw(network, range(7))]
-    monkeypatch.setattr(network, "synthesis", narrow)
+    monkeypatch.setattr(network, "draw", narrow)
     found = [one.pixels for one in gan.draw(network, range(7), batch=7, notify=told.append)]
     assert all(np.abs(a.astype(int) - b).max() <= 1 for a, b in zip(found, expected, strict=True)) and len(found) == 7
     assert any("at once" in one for one in told)
-    monkeypatch.setattr(network, "synthesis", lambda w, **options: narrow(torch.cat([w] * 3), **options))
+    monkeypatch.setattr(network, "draw", lambda w, **options: narrow(np.concatenate([w] * 3), **options))
     with pytest.raises(RunError, match="out of memory"):
         next(gan.draw(network, [0]))
 
 
 def test_numbers_that_are_none_are_told(monkeypatch: pytest.MonkeyPatch):
     network = styled()
-    monkeypatch.setattr(network, "synthesis", lambda w, **options: torch.full((len(w), 3, 16, 16), float("nan")))
+    monkeypatch.setattr(network, "draw", lambda w, **options: np.full((len(w), 3, 16, 16), np.nan, np.float32))
     with pytest.raises(RunError, match="none"):
         next(gan.draw(network, [0]))
 

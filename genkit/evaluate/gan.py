@@ -22,7 +22,6 @@ from genkit.errors import UsageError
 from genkit.evaluate.distribution import Features, distances, frechet, kernel_distance, precision_recall
 from genkit.evaluate.fid import WORDS
 from genkit.evaluate.sheets import grid
-from genkit.runtime import inference
 
 if TYPE_CHECKING:
     from genkit.models.shapes import SampleModel
@@ -130,9 +129,8 @@ def drawing(network: SampleModel, classes: Sequence[str], truncation: float) -> 
 
     def draw(seeds: Sequence[int], labels: Sequence[int] | None) -> np.ndarray:
         settings = options | ({} if labels is None else {"label": list(labels)})
-        with inference():
-            images = network(list(seeds), **settings)
-        return np.round(images.permute(0, 2, 3, 1).cpu().numpy() * 255).astype(np.uint8)
+        images = network(list(seeds), **settings)
+        return np.round(images.transpose(0, 2, 3, 1) * 255).astype(np.uint8)
 
     return draw, labels
 

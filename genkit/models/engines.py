@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 CONVERTIBLE = frozenset(
     (
         *("animegan2", "colorizer", "compact", "cutter", "cyclegan", "ddcolor", "inpainter", "johnson", "magenta", "microast"),
+        *("dcgan", "pgan", "style_dcgan", "stylegan2"),
         *("pix2pix", "sketcher", "spandrel", "stargan", "stylizer", "u2net", "unet", "zhang"),
     )
 )

@@ -114,7 +114,7 @@ class Upsampled(nn.Module):
 
     def forward(self, joined: Tensor) -> Tensor:
         projected = self.l1(joined)
-        return self.conv_blocks(projected.view(len(projected), -1, self.start, self.start))
+        return self.conv_blocks(projected.view(projected.shape[0], -1, self.start, self.start))
 
 
 Network = Transposed | Upsampled

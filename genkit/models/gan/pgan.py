@@ -77,7 +77,7 @@ class Pgan(nn.Module):
 
     def forward(self, latents: Tensor) -> Tensor:
         features = leaky_relu(self.formatLayer(unit(latents)), SLOPE)
-        features = unit(features.view(len(latents), -1, START, START))
+        features = unit(features.view(latents.shape[0], -1, START, START))
         for layer in self.groupScale0:
             features = unit(leaky_relu(layer(features), SLOPE))
         for pair in self.scaleLayers:

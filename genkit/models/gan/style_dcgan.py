@@ -58,7 +58,7 @@ class Dense(nn.Module):
 
     def forward(self, w: Tensor) -> Tensor:
         projected: Tensor = self.linear(w.to(self.linear.weight.dtype))
-        return projected.view(len(w), -1, START, START)
+        return projected.view(w.shape[0], -1, START, START)
 
 
 class Convolution(nn.Module):
@@ -72,7 +72,13 @@ class Convolution(nn.Module):
 
     def forward(self, features: Tensor, w: Tensor) -> Tensor:
         gain, shift = self.affine(w.to(self.affine.weight.dtype))[:, :, None, None].chunk(2, 1)
-        result: Tensor = self.convolution(F.relu(self.norm(features) * (1 + gain) + shift))
+        if self.training:
+            styled = self.norm(features) * (1 + gain) + shift
+        else:  # the same in one step; and weights that statistics are not folded into are still the checkpoint's
+            mean, spread = (self.norm.get_buffer(f"running_{name}").float()[:, None, None] for name in ("mean", "var"))
+            scale = (1 + gain.float()) * (spread + self.norm.eps).rsqrt()
+            styled = features * scale.to(features.dtype) + (shift.float() - mean * scale).to(features.dtype)
+        result: Tensor = self.convolution(F.relu(styled))
         return result
 
 

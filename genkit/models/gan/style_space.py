@@ -102,7 +102,7 @@ def classes_of(card: Card, c_dim: int, path: Path) -> tuple[Sequence[str] | int,
     return names, centre
 
 
-def embedding(network: Any, centre: str) -> Callable[[Any, Tensor, Tensor | None, float], Tensor]:
+def embedding(network: Any, centre: str) -> Callable[[Any, Tensor, Tensor | None, Any], Tensor]:
     """How `Sample` makes w: by `network.styles` and `network.mapping`, truncated towards the mean that `centre` names. The
     network is on the CPU, in float32."""
     means: Tensor | None = None
@@ -114,9 +114,7 @@ def embedding(network: Any, centre: str) -> Callable[[Any, Tensor, Tensor | None
 
     def embed(network: Any, z: Tensor, labels: Tensor | None, truncation: float) -> Tensor:
         w: Tensor = network.styles(z, labels)
-        if truncation == 1:
-            return w
         middle = network.mapping.w_avg.float() if means is None else means.to(w.device)[labels][:, None]
-        return middle + truncation * (w - middle)
+        return w + (1 - truncation) * (middle - w)  # w itself at 1
 
     return embed

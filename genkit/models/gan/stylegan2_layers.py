@@ -162,7 +162,7 @@ class SynthesisBlock(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """`w` (N, convolutions + 1, w_dim): one for each convolution, the last for the picture."""
         if features is None:
-            features = self.const.expand(len(w), -1, -1, -1)
+            features = self.const.expand(w.shape[0], -1, -1, -1)
         for place, layer in enumerate(self.convolutions):
             features = layer(features, w[:, place], noise[place])
         colours = self.torgb(features, w[:, len(self.convolutions)])

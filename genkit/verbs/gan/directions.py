@@ -79,11 +79,10 @@ class Directions:
             raise UsageError("two directions would have one name", "give each its own")
         return replace(self, names=tuple(names))
 
-    def moved(self, w: Tensor, index: int, amount: float) -> Tensor:
+    def moved(self, w: np.ndarray, index: int, amount: float) -> np.ndarray:
         """w (N, L, D) with a step along a direction, in the layers that it is for."""
-        step = w.new_tensor(self.vectors[index] * (self.scales[index] * amount))
-        result = w.clone()
-        result[:, list(self.layers)] += step
+        result = w.copy()
+        result[:, list(self.layers)] += (self.vectors[index] * (self.scales[index] * amount)).astype(np.float32)
         return result
 
     def dump(self) -> bytes:
@@ -138,7 +137,7 @@ def find_directions(
     w = _samples(model, samples)
     w = w - w.mean(0)
     if method == "sefa":
-        rows = torch.cat([modulation[layer] for layer in chosen]).double().cpu()
+        rows = torch.from_numpy(np.concatenate([modulation[layer] for layer in chosen])).double()
         rows = rows / rows.norm(dim=1, keepdim=True).clamp_min(1e-12)
         matrix = rows.T @ rows
     else:
@@ -163,5 +162,5 @@ def _samples(model: SampleModel, count: int) -> Tensor:
     parts = []
     for start in range(0, count, CHUNK):
         seeds = range(start, min(start + CHUNK, count))
-        parts.append(model.mapping(model.latents(seeds), model.labels_for(seeds), 1.0)[:, 0].double().cpu())
+        parts.append(torch.from_numpy(model.embed(model.latents(seeds), model.labels_for(seeds), 1.0))[:, 0].double())
     return torch.cat(parts)

@@ -161,7 +161,7 @@ class Edit(DrawingVerb):
             w, truncation, noise = w_of(model, self.saved, str(self.latent)), self.saved.truncation, self.saved.noise_seed
         else:
             seeds = [self.seed or 0]
-            w = model.mapping(model.latents(seeds), model.labels_for(seeds, options.get("class")), truncation)
+            w = model.embed(model.latents(seeds), model.labels_for(seeds, options.get("class")), truncation)
         if found.vectors.shape[1] != w.shape[2]:
             raise UsageError(f"{file}: directions of another network", "genkit gan directions", code="directions")
         made = []

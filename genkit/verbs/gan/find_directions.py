@@ -207,15 +207,15 @@ def _save(path: Path, found: Directions) -> None:
 
 def _draw_sheet(model: SampleModel, found: Directions, seed: int, path: Path) -> None:
     """A row for each direction, from the one end to the other."""
-    import torch
+    import numpy as np
 
     from genkit.media.pictures import images
     from genkit.media.pictures.picture import Picture
     from genkit.verbs.gan.task import grid, render
 
-    w = model.mapping(model.latents([seed]), model.labels_for([seed]), None)
+    w = model.embed(model.latents([seed]), model.labels_for([seed]), None)
     rows = [found.moved(w, index, amount) for index in range(len(found.vectors)) for amount in SHEET_AMOUNTS]
-    pictures = list(render(model, torch.cat(rows), [seed] * len(rows)))
+    pictures = list(render(model, np.concatenate(rows), [seed] * len(rows)))
     images.write(Picture(*grid(pictures, len(SHEET_AMOUNTS), len(found.vectors))), path)
 
 

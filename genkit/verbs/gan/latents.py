@@ -10,6 +10,7 @@ A file is an uncompressed `.npz` of plain arrays, read without unpickling: `w` (
 from __future__ import annotations
 
 import io
+import math
 import re
 import zipfile
 from collections.abc import Sequence
@@ -24,8 +25,6 @@ from genkit.run.lists import LARGEST_SEED, parse_seeds
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from torch import Tensor
 
     from genkit.cards import Card
     from genkit.models.shapes import SampleModel
@@ -68,17 +67,19 @@ def positions(points: int, frames: int, loop: bool) -> list[tuple[int, float]]:
     return places
 
 
-def spherical(first: Tensor, second: Tensor, share: float) -> Tensor:
+def spherical(first: np.ndarray, second: np.ndarray, share: float) -> np.ndarray:
     """The point of the great circle between z (D,) and z (D,); lengths in between go from one to the other."""
-    import torch
-
-    lengths = first.norm(), second.norm()
-    cosine = torch.dot(first / lengths[0], second / lengths[1]).clamp(-1, 1)
-    angle = torch.arccos(cosine)
-    if angle.sin() < 1e-4:  # the same, or opposite: every way is as good
-        return torch.lerp(first, second, share)
-    weights = torch.sin((1 - share) * angle) / angle.sin(), torch.sin(share * angle) / angle.sin()
+    lengths = np.linalg.norm(first), np.linalg.norm(second)
+    angle = math.acos(min(1.0, max(-1.0, float(np.dot(first / lengths[0], second / lengths[1])))))
+    if math.sin(angle) < 1e-4:  # the same, or opposite: every way is as good
+        return straight(first, second, share)
+    weights = math.sin((1 - share) * angle) / math.sin(angle), math.sin(share * angle) / math.sin(angle)
     return weights[0] * first + weights[1] * second
+
+
+def straight(first: np.ndarray, second: np.ndarray, share: float) -> np.ndarray:
+    """The point of the straight line between two arrays."""
+    return first + share * (second - first)
 
 
 def walk(
@@ -90,14 +91,12 @@ def walk(
     loop: bool = False,
     label: str | int | None = None,
     truncation: float | None = None,
-) -> Tensor:
+) -> np.ndarray:
     """w (frames, L, D) from seed to seed. Classes that differ are blended, whichever the space.
 
     Raises:
         UsageError: fewer than two seeds, or impossible numbers of frames.
     """
-    import torch
-
     if len(seeds) < 2:
         raise UsageError("--walk: a walk leads from one seed to another", "name two or more: --walk 3,7,9")
     if not len(seeds) <= frames <= MOST_FRAMES:
@@ -106,24 +105,24 @@ def walk(
         )
     z = model.latents(seeds)
     labels = model.labels_for(seeds, label)
-    points = model.mapping(z, labels, truncation)
+    points = model.embed(z, labels, truncation)
     path = []
     for leg, share in positions(len(seeds), frames, loop):
         ends = leg, (leg + 1) % len(seeds)
         if share in (0, 1):
             path.append(points[ends[int(share)]])
         elif space == "w":
-            path.append(torch.lerp(points[ends[0]], points[ends[1]], share))
+            path.append(straight(points[ends[0]], points[ends[1]], share))
         else:
-            between = spherical(z[ends[0]], z[ends[1]], share)[None].expand(2, -1)
-            both = model.mapping(between, None if labels is None else labels[list(ends)], truncation)
-            path.append(torch.lerp(both[0], both[1], share))
-    return torch.stack(path)
+            between = spherical(z[ends[0]], z[ends[1]], share)[None].repeat(2, 0)
+            both = model.embed(between, None if labels is None else labels[list(ends)], truncation)
+            path.append(straight(both[0], both[1], share))
+    return np.stack(path)
 
 
-def mix(w: Tensor, layers: Sequence[int]) -> Tensor:
+def mix(w: np.ndarray, layers: Sequence[int]) -> np.ndarray:
     """w (1, L, D) of the first of two (2, L, D), with the second's in some layers."""
-    mixed = w[:1].clone()
+    mixed = w[:1].copy()
     mixed[:, list(layers)] = w[1:2, list(layers)]
     return mixed
 
@@ -212,21 +211,19 @@ def refuse_other_model(card: Card, latent: Latent, path: Path) -> None:
         raise UsageError(f"{path} is a latent of {latent.model}, not of {card.name}", f"--model {latent.model}", code="latent")
 
 
-def w_of(model: SampleModel, latent: Latent, name: str) -> Tensor:
-    """The latent's w (1, L, D) on the model's device.
+def w_of(model: SampleModel, latent: Latent, name: str) -> np.ndarray:
+    """The latent's w (1, L, D).
 
     Raises:
         UsageError: it does not fit the model.
     """
-    import torch
-
-    one = model.mapping(model.latents([0]), model.labels_for([0]), 1.0)
+    one = model.embed(model.latents([0]), model.labels_for([0]), 1.0)
     if latent.w.shape != one.shape[1:]:
         shapes = " and ".join("x".join(map(str, shape)) for shape in (latent.w.shape, one.shape[1:]))
         raise UsageError(
             f"{name}: a latent of another network ({shapes})", "give the --model that it was made with", code="latent"
         )
-    return torch.from_numpy(latent.w)[None].to(model.device)
+    return latent.w[None]
 
 
 def dump_arrays(arrays: dict[str, Any]) -> bytes:

@@ -22,7 +22,6 @@ from genkit.verbs.gan.task import GAP, LatentPicture, grid, render
 
 if TYPE_CHECKING:
     import numpy as np
-    from torch import Tensor
 
     from genkit.cards import Card
     from genkit.media.film.video import Film
@@ -41,7 +40,7 @@ class Job:
     """What one output is drawn from. `w(model)` gives (N, L, D), `noise` a seed for each (None: the model's constant noise);
     `finish` makes the output of the pictures, which come one by one."""
 
-    w: Callable[[SampleModel], Tensor]
+    w: Callable[[SampleModel], np.ndarray]
     noise: Sequence[int | None]
     finish: Callable[[Iterator[LatentPicture]], Picture | Film]
     truncation: float | None = None
@@ -77,8 +76,8 @@ class Drawings:
     def _stem(self, what: str) -> str:
         return "-".join([self.card.name, *([named(str(self.label))] if self.label is not None else []), what])
 
-    def _mapped(self, model: SampleModel, seeds: Sequence[int]) -> Tensor:
-        return model.mapping(model.latents(seeds), model.labels_for(seeds, self.label), self.truncation)
+    def _mapped(self, model: SampleModel, seeds: Sequence[int]) -> np.ndarray:
+        return model.embed(model.latents(seeds), model.labels_for(seeds, self.label), self.truncation)
 
     def _seed(self, seed: int) -> Output:
         job = Job(lambda model: self._mapped(model, [seed]), [seed], single, self.truncation)
@@ -113,7 +112,7 @@ class Drawings:
         seeds = [one[0] for one in pair]
         parse_layers(layers, style_layers(self.card) or MOST_LAYERS, "--mix")
 
-        def mixed(model: SampleModel) -> Tensor:
+        def mixed(model: SampleModel) -> np.ndarray:
             return mix(self._mapped(model, seeds), parse_layers(layers, model.layers, "--mix"))
 
         job = Job(mixed, seeds[:1], single, self.truncation)
@@ -146,9 +145,9 @@ class Drawings:
         if frames < len(seeds):
             raise UsageError(f"--walk {text}: {frames} pictures for {len(seeds)} seeds", "more --seconds, or more --fps")
 
-        def path(model: SampleModel) -> Tensor:
+        def path(model: SampleModel) -> np.ndarray:
             ends: dict[str, Any] = {"space": space, "loop": verb.loop, "label": self.label, "truncation": self.truncation}
-            found: Tensor = self.context.once("walk", lambda: walk(model, seeds, frames, **ends))
+            found: np.ndarray = self.context.once("walk", lambda: walk(model, seeds, frames, **ends))
             return found
 
         options = self.options | {"walk": ",".join(map(str, seeds)), "interpolate": space, "seconds": seconds, "fps": fps}
@@ -195,11 +194,11 @@ class Drawings:
 
     def draw(self, model: SampleModel, jobs: Sequence[Job], notify: Notify, steps: Steps | None) -> list[Sample]:
         """Draw outputs in one batch, or one that is drawn alone."""
-        import torch
+        import numpy as np
 
         if len({job.truncation for job in jobs}) > 1:  # saved latents may each have their own
             return [made for job in jobs for made in self.draw(model, [job], notify, steps)]
-        w = torch.cat([job.w(model) for job in jobs])
+        w = np.concatenate([job.w(model) for job in jobs])
         noise = [seed for job in jobs for seed in job.noise]
         pictures = render(model, w, noise, truncation=jobs[0].truncation, batch=self.verb.batch_size, notify=notify)
         if steps is not None:

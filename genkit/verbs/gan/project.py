@@ -87,8 +87,6 @@ class Project(PictureVerb):
         return options | ({"space": self.space} if self.space is not None else {})
 
     def apply(self, model: SampleModel, picture: Picture, context: Context) -> Picture:
-        import torch
-
         from genkit.media.pictures.colour import to_srgb
         from genkit.verbs.gan import projection
         from genkit.verbs.gan.latents import Latent
@@ -114,8 +112,7 @@ class Project(PictureVerb):
         context.notify(
             f"distance {found.loss:.3g}, where 0 is the same and 2 the mean picture ({found.start:.3g} at the start)"
         )
-        w = torch.from_numpy(found.w)[None].to(model.device)
-        drawn = next(render(model, w, [None], notify=context.notify))
+        drawn = next(render(model, found.w[None], [None], notify=context.notify))
         steps.brought[".npz"] = Latent(found.w, card.name, card.revision or "").dump()
         return picture.with_pixels(drawn.pixels, drawn.alpha)
 

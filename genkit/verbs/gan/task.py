@@ -14,8 +14,6 @@ import numpy as np
 from genkit.errors import RunError
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from genkit.models.shapes import SampleModel
     from genkit.run.verb import Notify
 
@@ -58,13 +56,13 @@ def draw(
     Raises:
         UsageError: a class or a truncation that this model has not got. RunError: out of memory, or numbers that are none.
     """
-    w = model.mapping(model.latents(seeds), model.labels_for(seeds, label), truncation)
+    w = model.embed(model.latents(seeds), model.labels_for(seeds, label), truncation)
     return render(model, w, list(seeds), truncation=truncation, batch=batch, notify=notify)
 
 
 def render(
     model: SampleModel,
-    w: Tensor,
+    w: np.ndarray,
     noise_seeds: Sequence[int | None],
     *,
     truncation: float | None = None,
@@ -88,25 +86,22 @@ def render(
             stop += 1
         images, count = _fitting(model, w[start:stop], list(noise_seeds[start:stop]), truncation, count, notify)
         for index, image in enumerate(images):
-            pixels = image.permute(1, 2, 0).mul(255).round_().clamp_(0, 255).byte().cpu().numpy()
+            pixels = np.rint(image.transpose(1, 2, 0) * 255).astype(np.uint8)
             alpha = np.ascontiguousarray(pixels[..., 3]) if pixels.shape[2] == 4 else None
-            yield LatentPicture(np.ascontiguousarray(pixels[..., :3]), alpha, w[start + index].float().cpu().numpy())
+            yield LatentPicture(np.ascontiguousarray(pixels[..., :3]), alpha, w[start + index])
         start += len(images)
 
 
 def _fitting(
-    model: SampleModel, w: Tensor, seeds: Sequence[int | None], truncation: float | None, count: int, notify: Notify
-) -> tuple[Tensor, int]:
+    model: SampleModel, w: np.ndarray, seeds: Sequence[int | None], truncation: float | None, count: int, notify: Notify
+) -> tuple[np.ndarray, int]:
     """The pictures of the first of w that fit into memory, and how many may be tried next."""
-    import torch
-
     from genkit import runtime
 
     while True:
         try:
-            with runtime.inference():
-                noise = [one for one in seeds[: len(w)] if one is not None] or None  # all have a seed, or none has
-                images = model.synthesis(w, noise_seed=noise, truncation=truncation)
+            noise = [one for one in seeds[: len(w)] if one is not None] or None  # all have a seed, or none has
+            images = model.draw(w, noise_seed=noise, truncation=truncation)
         except (RuntimeError, MemoryError) as error:
             if not runtime.is_out_of_memory(error):
                 raise
@@ -119,14 +114,14 @@ def _fitting(
             if not (model.fallback and model.device.type != "cpu"):
                 raise RunError(f"out of memory on {model.device}, with one picture at a time", "--device cpu") from error
             notify(f"out of memory on {model.device}, with one picture at a time: going on on the CPU")
-            model.to(torch.device("cpu"), torch.float32)
+            model.to("cpu", "float32")
             continue
-        if torch.isfinite(images).all():
+        if np.isfinite(images).all():
             return images, count
-        if model.dtype == torch.float32:
+        if not runtime.is_half(model.dtype):
             raise RunError("the model gave numbers that are none", "is it a model that was trained to its end?")
-        notify(f"numbers out of range in {str(model.dtype).removeprefix('torch.')}: float32 from here on")
-        model.to(model.device, torch.float32)
+        notify(f"numbers out of range in {model.dtype}: float32 from here on")
+        model.to(model.device, "float32")
 
 
 def grid(pictures: Sequence[LatentPicture], columns: int, rows: int) -> tuple[np.ndarray, np.ndarray | None]:
