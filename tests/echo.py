@@ -27,7 +27,9 @@ def echo(model: Any, pixels: Any, alpha: Any, options: Any, notify: Any) -> Any:
 
 
 if __name__ == "__main__":
-    genkit.runtime.choose = lambda *_: SimpleNamespace(device=SimpleNamespace(type="echo"), dtype="float32", fallback=False)  # type: ignore[assignment]
+    genkit.runtime.choose = lambda *_: SimpleNamespace(
+        device=SimpleNamespace(type="echo"), dtype="float32", fallback=False, engine="torch"
+    )  # type: ignore[assignment]
     genkit.models.load_model = lambda *_, **__: SimpleNamespace(stochastic=False, pixel_bytes=0)  # type: ignore[assignment]
     genkit.runtime.free_memory = lambda *_: 1 << 30  # JPEGs and others may be of two models
     task.upscale = echo

@@ -274,7 +274,8 @@ class Graph:
             UsageError: it cannot be.
         """
         run = self.run
-        shared = {"accept_licence": run.accept_licence, "device": run.device, "dtype": values.get("dtype") or run.dtype}
+        shared = {"accept_licence": run.accept_licence, "device": run.device, "engine": run.engine}
+        shared["dtype"] = values.get("dtype") or run.dtype
         if issubclass(step.verb, PictureVerb):
             shared |= {"paths": ["-"], "max_pixels": run.max_pixels}
         if issubclass(step.verb, SpeechVerb):

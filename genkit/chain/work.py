@@ -173,7 +173,8 @@ class ChainWork(Work):
 
     def _load(self, context: Context) -> tuple[Any, Any]:
         """A model, and where it runs: loaded once, however many steps and pictures want it."""
-        key = (str(context.card.toml), context.card.name, context.settings.device, context.settings.dtype)
+        settings = context.settings
+        key = (str(context.card.toml), context.card.name, settings.device, settings.dtype, settings.engine)
         if key not in self._models:
             self._models[key] = load(replace(context, session=self.session), self.session, self.reporter, self._pixels())
         return self._models[key]

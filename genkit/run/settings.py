@@ -197,6 +197,7 @@ class ChainRun:
     accept_licence: bool = option(False, _ACCEPT_LICENCE)
     device: str | None = option(None, _DEVICE)
     dtype: str | None = option(None, _DTYPE)
+    engine: str | None = option(None, _ENGINE)
     max_pixels: str | None = option(
         None, "Refuse inputs of more pixels than this; M is a million.", metavar="N", shown="100M", recorded=False
     )

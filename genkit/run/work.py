@@ -52,7 +52,7 @@ class Work:
 
     def load(self, pixels: int = 0) -> tuple[Runtime, Any]:
         """The model and where it runs; `pixels` as for `Session.model`."""
-        return load(self.context, self.session, self.reporter, pixels)
+        return load(self.context, self.session, self.reporter, pixels, in_torch=getattr(self.verb, "works", False))
 
     def notify(self, item: Item, notices: Iterable[str]) -> None:
         for notice in notices:
@@ -219,8 +219,11 @@ class Work:
         return {"width": made.width, "height": made.height, "format": item.format, "bytes": size}
 
 
-def load(context: Context, session: Session, reporter: Reporter, pixels: int = 0) -> tuple[Runtime, Any]:
-    """A call's model, which may have to be fetched, and where it runs; `pixels` as for `Session.model`.
+def load(
+    context: Context, session: Session, reporter: Reporter, pixels: int = 0, *, in_torch: bool = False
+) -> tuple[Runtime, Any]:
+    """A call's model, which may have to be fetched, and where it runs; `pixels` as for `Session.model`. What follows
+    gradients is `in_torch`.
 
     Raises:
         UsageError: a device that is not here. WeightsError: the model cannot be had.
@@ -229,7 +232,8 @@ def load(context: Context, session: Session, reporter: Reporter, pixels: int = 0
     from genkit.run.report import fetching
 
     card, settings = context.card, context.settings
-    place = runtime.choose(settings.device, settings.dtype, card.dtypes, settings.engine)  # before anything is fetched for it
+    engine = "torch" if in_torch else settings.engine
+    place = runtime.choose(settings.device, settings.dtype, card.dtypes, engine)  # before anything is fetched for it
     model = session.model(
         card,
         place,

@@ -22,10 +22,10 @@ from genkit.nets.pyramid import fill_smoothly
 class Fill(Running, FillModel):
     """`reach` is half of `size` where it is not given. `run(network, images, masks, **options)` gets the `seeds` of stochastic
     networks as a keyword. With `smooth` it gets the picture with its holes filled smoothly already (`nets/pyramid.py`), and
-    not with zeros."""
+    not with zeros. `mirrored`: the result is the mean of the picture's and its mirror image's."""
 
     FACTS: ClassVar[tuple[str, ...]] = (
-        *("size", "multiple", "minimum", "stochastic", "reach", "options", "pixel_bytes", "smooth"),
+        *("size", "multiple", "minimum", "stochastic", "reach", "options", "pixel_bytes", "smooth", "mirrored"),
     )
 
     def __init__(
@@ -43,10 +43,12 @@ class Fill(Running, FillModel):
         options: tuple[str, ...] = (),
         pixel_bytes: int = 16384,
         smooth: bool = False,
+        mirrored: bool = False,
     ):
         self.size, self.multiple, self.minimum, self.stochastic = size, multiple, minimum, stochastic
         self.reach = reach or (size or 512) // 2
-        self.options, self.pixel_bytes, self.smooth = tuple(options), pixel_bytes, smooth
+        self.options, self.pixel_bytes = tuple(options), pixel_bytes
+        self.smooth, self.mirrored = smooth, mirrored
         self._put(network, device, dtype, {"run": run or (lambda network, images, masks: network(images, masks))})
 
     def __call__(
@@ -60,12 +62,18 @@ class Fill(Running, FillModel):
         margins = self._margins(height), self._margins(width)
         # a hole at the edge goes on in the mirror, where nothing is known either
         images, masks = reflect(images, *margins), reflect(masks, *margins)
-        if self.smooth:
-            images = fill_smoothly(images, masks)
         if self.stochastic:
             options["seeds"] = list(seeds) if seeds is not None else list(range(len(images)))
-        (result,) = self.runner.run("run", images, masks, **options)
+        result = self._filled(images, masks, options)
+        if self.mirrored:
+            other = self._filled(images[..., ::-1], masks[..., ::-1], options)[..., ::-1]
+            result = (result + other) / 2
         return result[:, :3, :height, :width]
+
+    def _filled(self, images: np.ndarray, masks: np.ndarray, options: dict[str, Any]) -> np.ndarray:
+        if self.smooth:
+            images = fill_smoothly(images, masks)
+        return self.runner.run("run", images, masks, **options)[0]
 
     def examples(self) -> dict[str, list[list[np.ndarray]]]:
         if self.stochastic:

@@ -115,7 +115,6 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
 def transform(network: Inpainter, device: torch.device, dtype: torch.dtype, *, size: int = SIZE, views: int = 1) -> Fill:
     """The network as the inpaint task calls it; with 2 `views` the filling is the mean of the picture's and its mirror image's,
     which is nearer to the truth and takes twice the time."""
-    run = _both if views == 2 else _once
     return Fill(
         network,
         device=device,
@@ -123,15 +122,8 @@ def transform(network: Inpainter, device: torch.device, dtype: torch.dtype, *, s
         size=size,
         multiple=STRIDE,
         minimum=2 * STRIDE,
-        run=run,
+        run=lambda network, smooth, masks: network.corrected(smooth, masks),
         pixel_bytes=2048,
         smooth=True,
+        mirrored=views == 2,
     )
-
-
-def _once(network: Inpainter, smooth: Tensor, masks: Tensor) -> Tensor:
-    return network.corrected(smooth, masks)
-
-
-def _both(network: Inpainter, smooth: Tensor, masks: Tensor) -> Tensor:
-    return (network.corrected(smooth, masks) + network.corrected(smooth.flip(3), masks.flip(3)).flip(3)) / 2
