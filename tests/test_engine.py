@@ -49,7 +49,7 @@ def test_the_graph_of_a_shipped_network_is_of_its_weights_and_gives_torchs_numbe
     theirs = load_model(card, files, "cpu", "float32")
     assert ours.runner.engine == "openvino" and theirs.runner.engine == "torch"
     for stage, examples in theirs.examples().items():
-        numbers = dict(made.graphs[stage].numbers)
+        numbers = {**made.graphs[stage].numbers, **made.graphs[stage].fixed}
         for given in examples:
             for one, other in zip(
                 ours.runner.run(stage, *given, **numbers), theirs.runner.run(stage, *given, **numbers), strict=True
