@@ -95,7 +95,7 @@ class RunChain(SeveralVerbs):
         """What concerns the whole run; its steps have contexts of their own."""
         assert isinstance(run, ChainRun)
         recipe, paths = self.read(run)
-        run = replace(run, paths=paths)
+        run = replace(run, paths=list(paths))
         output = recipe.output
         from genkit.run.naming import names_format
 

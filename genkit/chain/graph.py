@@ -120,7 +120,9 @@ class Graph:
                 made[node] = dataclasses.replace(node, context=changed[node], source=remade(node.source), pictures=pictures)
             return None if node is None else made[node]
 
-        self.leaves = [dataclasses.replace(leaf, node=remade(leaf.node)) for leaf in self.leaves]
+        for leaf in self.leaves:
+            remade(leaf.node)
+        self.leaves = [dataclasses.replace(leaf, node=made[leaf.node]) for leaf in self.leaves]
 
     def _expand(self) -> list[Leaf]:
         varied = list(self._varied())
@@ -274,7 +276,7 @@ class Graph:
             UsageError: it cannot be.
         """
         run = self.run
-        shared = {"accept_licence": run.accept_licence, "device": run.device, "engine": run.engine}
+        shared: dict[str, Any] = {"accept_licence": run.accept_licence, "device": run.device, "engine": run.engine}
         shared["dtype"] = values.get("dtype") or run.dtype
         if issubclass(step.verb, PictureVerb):
             shared |= {"paths": ["-"], "max_pixels": run.max_pixels}

@@ -29,15 +29,15 @@ def rgb_to_lab(images: A) -> A:
     return array_namespace(images).stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
 
 
-def to_linear(values: A) -> A:
+def to_linear(values: Any) -> Any:
     """sRGB values in [0, 1], of any shape, as amounts of light."""
     xp = array_namespace(values)
     return xp.where(values <= 0.04045, values / 12.92, ((xp.clip(values, 0, None) + 0.055) / 1.055) ** 2.4)
 
 
-def luminance_to_lightness(luminance: A) -> A:
+def luminance_to_lightness(luminance: Any) -> Any:
     """Y in [0, 1], of any shape, as L, 0 to 100."""
-    return 116 * _root(luminance) - 16  # type: ignore[operator]
+    return 116 * _root(luminance) - 16
 
 
 def _root(amounts: Any) -> Any:

@@ -109,7 +109,7 @@ class DistillJob(UpscaleJob):
     def evaluate(self, modules: Modules) -> Figures:
         """PSNR on luma and LPIPS over the held-out pictures' centres."""
         distances = [lpips(self._enlarge(modules["network"], small), sharp) for sharp, small in self._held]
-        return {**super().evaluate(modules), "lpips": float(np.mean(distances))}
+        return {**super().evaluate(modules), "lpips": float(np.mean([np.mean(each) for each in distances]))}
 
 
 def make_job(config: TrainConfig, data: Sequence[Path], holdout: Path | None, folder: Path) -> UpscaleJob:

@@ -104,7 +104,9 @@ class UpscaleJob(Job):
 
     def adapt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """A smaller network is grown."""
-        return compact.grow(state, self.modules["network"].num_conv, self.modules["network"].num_feat)
+        network = self.modules["network"]
+        assert isinstance(network, compact.Compact)
+        return compact.grow(state, network.num_conv, network.num_feat)
 
     def matrices(self) -> list[Tensor]:
         return hidden_convolutions(self.modules["network"])

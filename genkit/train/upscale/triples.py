@@ -107,7 +107,7 @@ def _make(path: Path, pictures: Sequence[np.ndarray], enlarge: Enlarge, scale: i
         for key, pixels in zip(KEYS, (worn, enlarge(worn), sharp), strict=True):
             made[key].append(pixels)
     with temporary_beside(path) as partial, partial.open("wb") as out:
-        np.savez(out, **{key: np.stack(pixels) for key, pixels in made.items()})
+        np.savez(out, **{key: np.stack(pixels) for key, pixels in made.items()})  # type: ignore[arg-type]
 
 
 def _cut(pictures: Sequence[np.ndarray], side: int, rng: np.random.Generator) -> np.ndarray:
