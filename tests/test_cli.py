@@ -493,6 +493,9 @@ def test_doctor_advises():
         "cache": "/nowhere",
         "offline": True,
         "extras": {"heif": None, "cluster": "2"},
+        "packages": {"openvino": None},
+        "engine": "torch",
+        "settings": {},
     }
     advice = "\n".join(advise(facts))
     for words in (
@@ -502,6 +505,7 @@ def test_doctor_advises():
         "load 9.5 on 8 cores",
         "AVX2",
         "little memory",
+        "openvino is not installed",
         "GENKIT_CACHE",
         "network is off",
         "genkit-media[heif]",
