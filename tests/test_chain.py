@@ -172,6 +172,31 @@ def test_sweeps_name_outputs_by_what_differs(genkit: Run, tiny: str, picture: Sa
     assert refused.code == 2 and "--sweep upscale2.scale" in refused.err
 
 
+def test_a_verb_sweeps_as_a_chain_of_it_does(genkit: Run, tiny: str, picture: Save):
+    picture(Path("a.png"))
+    sweep = ("--sweep", "scale=1,2", "--sweep", "sharpen=0,0.5")
+    assert genkit("run", "-c", f"upscale -m {tiny}", "a.png", "-o", "chain/", *sweep).code == 0
+    outcome = genkit("upscale", "a.png", "-m", tiny, "-o", "verb/", *sweep, "--sheet", "sheet.png")
+    assert outcome.code == 0 and Path("sheet.png").is_file()
+    names = sorted(path.name for path in Path("chain").iterdir())
+    assert len(names) == 4 and names == sorted(path.name for path in Path("verb").iterdir())
+    for name in names:
+        assert Path("chain", name).read_bytes() == Path("verb", name).read_bytes()
+    Path("jobs.jsonl").write_text(
+        json.dumps({"verb": "upscale", "paths": ["a.png"], "model": tiny, "output": "job/", "sweep": ["scale=1,2"]})
+    )
+    assert genkit("jobs", "jobs.jsonl").code == 0 and len(list(Path("job").iterdir())) == 2
+    assert genkit("gan", "--seed", 3, "--sweep", "truncation=0.5,1", "-o", "drawn/").code == 0
+    assert len(list(Path("drawn").iterdir())) == 2
+    for words, expected in (
+        (("upscale", "a.png", "--sheet", "s.png"), "--sheet lays out what --sweep varies"),
+        (("upscale", "a.png", "--sweep", "skale=1,2"), "did you mean scale"),
+        (("upscale", "-", "--sweep", "scale=1,2"), "2 outputs cannot all go to standard output"),
+    ):
+        refused = genkit(*words, stdin=Path("a.png").read_bytes())
+        assert refused.code == 2 and expected in refused.err, (words, refused.err)
+
+
 # --- one-liners, saved recipes, outputs as recipes -------------------------------------------------------------------------
 
 
@@ -352,7 +377,8 @@ def test_a_changed_last_step_runs_nothing_else_again(
     for path in Path("kept").iterdir():
         path.write_bytes(path.read_bytes()[:200])  # damaged: made again
     run.clear()
-    assert genkit(*changed, "--keep", "kept").code == 0 and len(run) == 4
+    told = genkit(*changed, "--keep", "kept", "--sheet", "sheet.png", "--overwrite", "--json").events
+    assert len(run) == 4 and told[-1]["event"] == "done"
 
 
 def test_the_cache_is_bounded(genkit: Run, recipe: Callable[..., Path], picture: Save, own_folders: Path):

@@ -25,7 +25,20 @@ from genkit.run.verb import PictureVerb
 ROOT = Path(__file__).parent.parent
 NAMES = [*verbs.VERBS, *verbs.COMMANDS]
 # Options of commands that Python has not: what is on standard output, on a terminal, or heard.
-TERMINAL = {"dry_run", "json", "quiet", "verbose", "debug", "open", "list_classes", "list_voices", "play", "listing"}
+TERMINAL = {
+    "dry_run",
+    "json",
+    "quiet",
+    "verbose",
+    "debug",
+    "open",
+    "sweep",
+    "sheet",
+    "list_classes",
+    "list_voices",
+    "play",
+    "listing",
+}
 
 Run = Callable[..., Any]
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from genkit.chain.recipe import Recipe
 from genkit.errors import UsageError
 from genkit.run.option import OUTPUT, option
-from genkit.run.settings import ChainRun, Run, settings_of
+from genkit.run.settings import SHEET, SWEEP, ChainRun, Run, settings_of
 from genkit.run.verb import Context, Outcome, SeveralVerbs
 
 if TYPE_CHECKING:
     from genkit.chain.graph import Graph
     from genkit.chain.keep import Keep
-    from genkit.chain.recipe import Recipe
     from genkit.run.report import Reporter
     from genkit.run.session import Session
 
@@ -50,20 +50,8 @@ class RunChain(SeveralVerbs):
         metavar="NAME=VALUE",
         shown=False,
     )
-    sweep: list[str] | None = option(
-        None,
-        "Try each of several values of one; repeated, each with each. Outputs are named by what differs.",
-        panel=RECIPE,
-        metavar="NAME=V,V",
-        shown=False,
-    )
-    sheet: str | None = option(
-        None,
-        "Lay the outputs out in one picture or page, with what differs beside them.",
-        panel=OUTPUT,
-        metavar="FILE",
-        shown=False,
-    )
+    sweep: list[str] | None = option(None, SWEEP, panel=RECIPE)
+    sheet: str | None = option(None, SHEET)
     save: str | None = option(
         None, "Keep the recipe, with the files that it names, among your own.", panel=RECIPE, metavar="NAME", shown=False
     )
@@ -82,6 +70,7 @@ class RunChain(SeveralVerbs):
     cache: str | None = option(None, "The same in genkit's cache, up to so much.", panel=OUTPUT, metavar="SIZE", shown=False)
 
     places: Mapping[str, Path] | None = None  # of further files of an output's recipe, where they are known; no option
+    recipe: Recipe | None = None  # that of a caller who has it as data; no option
 
     name = "run"
     run_type = ChainRun
@@ -122,7 +111,9 @@ class RunChain(SeveralVerbs):
 
         if self.keep is not None and self.cache is not None:
             raise UsageError("--keep and --cache say the same thing", "give one of them")
-        recipe, paths = read(self.command, run.paths or (), closed=not self.allow_outside, places=self.places)
+        recipe, paths = self.recipe, list(run.paths or ())
+        if recipe is None:
+            recipe, paths = read(self.command, paths, closed=not self.allow_outside, places=self.places)
         recipe = swept(with_settings(recipe, self.settings or ()), self.sweep or ())
         if self.save is not None:
             from genkit.chain import saved

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from genkit import verbs
 from genkit.chain.declaration import RunChain
 from genkit.chain.recipe import nearest
+from genkit.chain.sweeping import swept_call
 from genkit.errors import GenkitError, UsageError
 from genkit.files import LARGEST_TEXT, parse_json, read_input
 from genkit.run import option
@@ -86,7 +87,7 @@ def _call(line: str, run: Mapping[str, Any]) -> Call:
         if key in values:
             raise UsageError(f"{key} belongs to the whole command", f"genkit jobs FILE --{key.replace('_', '-')}")
     taken = {each.name for each in option.declared(verb.run_type)}
-    call = from_values(verb, {**values, **{key: value for key, value in run.items() if value and key in taken}})
+    call = swept_call(from_values(verb, {**values, **{key: value for key, value in run.items() if value and key in taken}}))
     if call.pipes or "-" in (getattr(call.run, "paths", None) or ()):
         raise UsageError("a job neither reads standard input nor writes standard output", "name files")
     return call

@@ -61,14 +61,14 @@ def run_chain(
 
     def settled(counts: Counts) -> None:
         work.remember()
+        if keep is not None and keep.found and not reporter.quiet:
+            reporter.say(f"{keep.found} picture{'s' if keep.found > 1 else ''} of steps taken from {keep.folder}")
+        if sheet is not None and counts.done + counts.skipped:
+            from genkit.chain.sheet import write_sheet
+
+            write_sheet(sheet, plan, reporter)
 
     counts, code = call.drive(plan, work, reporter, stop=stop, settled=settled)
-    if keep is not None and keep.found and not reporter.quiet:
-        reporter.say(f"{keep.found} picture{'s' if keep.found > 1 else ''} of steps taken from {keep.folder}")
-    if sheet is not None and counts.done + counts.skipped:
-        from genkit.chain.sheet import write_sheet
-
-        write_sheet(sheet, plan, reporter)
     return Outcome(plan, counts, code)
 
 

@@ -48,7 +48,12 @@ def command_of(verb: type[Verb], *, grouped: bool = False) -> Callable[..., Any]
 
         of_verb = {name: value for name, value in values.items() if name in names}
         of_run = {name: value for name, value in values.items() if name not in names}
-        return run(Call(verb(**of_verb), verb.run_type(**of_run)))
+        call = Call(verb(**of_verb), verb.run_type(**of_run))
+        if of_run.get("sweep") or of_run.get("sheet"):
+            from genkit.chain.sweeping import swept_call
+
+            call = swept_call(call)
+        return run(call)
 
     command.__name__ = verb.name.replace(" ", "_")
     command.__doc__ = inspect.cleandoc(verb.__doc__ or "")

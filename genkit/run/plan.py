@@ -126,6 +126,8 @@ def checked(
     Raises:
         UsageError: as for `plan`.
     """
+    if len(result.items) > 1 and any(item.target is None for item in result.items):
+        refuse_several(len(result.items), "-")
     _check_plugin(result.items)
     result.items = guard.numbered(result.items, taken) if number else result.items
     result.items = guard.check(result.items, reads, overwrite=overwrite, resume=resume)
@@ -238,7 +240,7 @@ def _variant(item: Item, number: int, one: Found, naming: Naming, folder: Path |
     if is_device(item.target):
         return replace(item, variant=number)
     if item.target is None:
-        raise UsageError("several outputs cannot all go to standard output", "give -o a folder, ending in /")
+        return item  # refused with the others that have no name
     if naming.template is None or "{seed" not in naming.template:
         return replace(item, variant=number, target=item.target.with_stem(f"{item.target.stem}_{number}"))
     fields = dict(naming.fields) | {"seed": int(naming.fields.get("seed", 0)) + number - 1}

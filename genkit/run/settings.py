@@ -55,6 +55,19 @@ _ENGINE = Option(
     shown="auto",
     recorded=False,
 )
+SWEEP = Option(
+    "Try each of several values of one; repeated, each with each. Outputs are named by what differs.",
+    metavar="NAME=V,V",
+    shown=False,
+    recorded=False,
+)
+SHEET = Option(
+    "Lay the outputs out in one picture or page, with what differs beside them.",
+    panel=OUTPUT,
+    metavar="FILE",
+    shown=False,
+    recorded=False,
+)
 _OPEN = Option("Open the result when it is made, in the program for such files.", panel=OUTPUT, recorded=False, terminal=True)
 _DRY_RUN = Option("Show the plan, with sizes and time, and do nothing.", panel=REPORT, recorded=False, terminal=True)
 _JSON = Option("One JSON event a line on standard output.", panel=REPORT, recorded=False, terminal=True)
@@ -117,6 +130,8 @@ class PictureRun:
     dtype: str | None = option(None, _DTYPE)
     engine: str | None = option(None, _ENGINE)
     seed: int = option(0, "Seed, where the model draws noise.", metavar="N", least=0, recorded=False)
+    sweep: list[str] | None = option(None, SWEEP, panel=OUTPUT, terminal=True)
+    sheet: str | None = option(None, SHEET, terminal=True)
     max_pixels: str | None = option(
         None, "Refuse inputs of more pixels than this; M is a million.", metavar="N", shown="100M", recorded=False
     )
@@ -147,6 +162,7 @@ class DrawnRun:
     device: str | None = option(None, _DEVICE)
     dtype: str | None = option(None, _DTYPE)
     engine: str | None = option(None, _ENGINE)
+    sweep: list[str] | None = option(None, SWEEP, panel=OUTPUT, terminal=True)
     dry_run: bool = option(False, _DRY_RUN)
     json: bool = option(False, _JSON)
     quiet: bool = option(False, _QUIET)

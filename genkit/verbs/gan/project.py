@@ -61,7 +61,9 @@ class Project(PictureVerb):
         chosen(self, context)
         ability.need(self._features_card(), "features", "--features", verb="style")
         if Call(self, context.run).pipes:
-            raise UsageError("standard output has no place for the latent beside it", "write to a file: -o FILE")
+            raise UsageError(
+                "neither standard output nor a chain has a place for the latent beside it", "write to a file: -o FILE"
+            )
 
     def _features_card(self) -> Card:
         """The card of the model whose features are compared."""
