@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -159,3 +162,45 @@ def test_an_option_that_was_not_converted_is_run_in_torch() -> None:
         assert np.abs(ours.chroma(light, temperature=temperature) - theirs.chroma(light, temperature=temperature)).max() < 0.05
     with pytest.raises(UsageError):
         load_model(card, files, "cpu", "float32", engine="openvino").chroma(light, light, light)
+
+
+def test_workers_are_measured_once_and_the_clearly_quickest_taken(own_folders: Path, monkeypatch: pytest.MonkeyPatch):
+    from genkit import runtime
+    from genkit.engine import throughput
+    from genkit.run.threads import Threads
+
+    class Runner:
+        engine = "openvino"
+
+        def __init__(self, slower: float):
+            self.workers, self.calls, self.slower = 0, 0, slower
+
+        def share(self, count: int) -> None:
+            self.workers = count
+
+        def run(self, stage: str, *arrays: np.ndarray) -> list[np.ndarray]:
+            self.calls += 1
+            time.sleep(0.01 * self.slower ** (self.workers - 1))
+            return [arrays[0]]
+
+    monkeypatch.setattr(runtime, "cores", lambda: 2)
+    monkeypatch.setattr(throughput, "SECONDS", 0.05)
+    small, other = np.zeros((1, 3, 8, 8), np.float32), np.zeros((1, 3, 16, 8), np.float32)
+    # two at once take as long as one, so that two workers are twice as quick; or eight times as long
+    for name, slower, wanted in (("even", 1.0, 2), ("choking", 8.0, 1)):
+        runner = Runner(slower)
+        model: Any = SimpleNamespace(
+            pixel_bytes=3200, stochastic=False, runner=runner, examples=lambda: {"run": [[small], [other]]}
+        )
+        place = runtime.Runtime(runtime.CPU, "float32")
+        assert Threads().workers(place, {name: model}, 99, alone=False) == 2 and not runner.calls
+        assert Threads().workers(place, {name: model}, 100, alone=False) == wanted and runner.workers == wanted
+        calls = runner.calls
+        assert calls and Threads().workers(place, {name: model}, 100, alone=False) == wanted and runner.calls == calls
+
+    def fails(stage: str, *arrays: np.ndarray) -> list[np.ndarray]:
+        raise RuntimeError("no such network")
+
+    runner.run = fails  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError, match="no such network"):
+        throughput.seconds_a_pass(runner, model.examples(), 2)  # type: ignore[arg-type]

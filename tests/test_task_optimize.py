@@ -154,7 +154,7 @@ def test_optimisations_go_one_after_another(alone: bool, wanted: int, monkeypatc
     shared: list[int] = []
     model: Any = SimpleNamespace(pixel_bytes=3200, stochastic=False, runner=SimpleNamespace(share=shared.append))
     threads = Threads()
-    assert threads.workers(runtime.Runtime(runtime.CPU, "float32"), [model], 40, alone=alone) == wanted
+    assert threads.workers(runtime.Runtime(runtime.CPU, "float32"), {"one": model}, 99, alone=alone) == wanted
     threads.give_back()
     assert shared == ([] if alone else [4, 1])
 

@@ -143,7 +143,7 @@ class ChainWork(Work):
 
     def prepare(self) -> list[Process]:
         alone, place = False, None
-        used: dict[int, Any] = {}
+        used: dict[str, Any] = {}
         for node, speaker in self._speakers.items():
             self._speak[node] = speaker.prepare()[0]
         for node in self._graph.nodes:
@@ -155,7 +155,7 @@ class ChainWork(Work):
             ]
             for context in contexts:
                 place, model = self._load(context)
-                used[id(model)] = model
+                used[context.card.name] = model
             if isinstance(node.verb, PictureVerb):
                 alone = alone or node.verb.works
             else:
@@ -164,7 +164,7 @@ class ChainWork(Work):
         if place is None or not used or self._speakers:
             return [self._process]
         drawn = any(node.outputs is not None for node in self._graph.nodes)
-        count = 1 if drawn else self._threads.workers(place, used.values(), len(self._held), alone=alone)
+        count = 1 if drawn else self._threads.workers(place, used, len(self._held), alone=alone)
         self._workers = count
         return [self._process] * count
 

@@ -238,7 +238,7 @@ class PictureWork(Work):
                 made = self.verb.apply(model, loaded.picture, own)
             return _Loaded(made, loaded.recipe, steps.brought if steps is not None else {})
 
-        return [process] * self._threads.workers(place, models.values(), len(self._items), alone=self.verb.works)
+        return [process] * self._threads.workers(place, models, len(self._items), alone=self.verb.works)
 
     def close(self) -> None:
         self._threads.give_back()

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from genkit.pixels import exemplar
 from genkit.pixels.holes import Box, box_of, depth_of
 from genkit.pixels.resample import resize
 from genkit.pixels.transparency import bleed
@@ -69,6 +68,8 @@ def _fill(pixels: np.ndarray, unknown: np.ndarray, hole: np.ndarray, thick: int,
     share = np.full(hole.shape, strength, np.float32) if strength is not None else lacking(guided, unknown, hole)
     if not (share[hole] > 0).any():
         return
+    from genkit.pixels import exemplar  # numba is slow to import
+
     painted = exemplar.synthesise(guided, unknown, hole, thick, seed, cores())
     if painted is None:
         return
@@ -78,6 +79,8 @@ def _fill(pixels: np.ndarray, unknown: np.ndarray, hole: np.ndarray, thick: int,
 
 def lacking(guided: np.ndarray, unknown: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """How much of the texture that each place of a hole should have is missing: (H, W) float32, 0 to 1, smooth."""
+    from genkit.pixels import exemplar
+
     strong = np.abs(exemplar.gradients(guided)).sum(2)
     known = ~exemplar.widened(unknown, 1)
     if not known.any():
