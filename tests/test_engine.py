@@ -204,3 +204,31 @@ def test_workers_are_measured_once_and_the_clearly_quickest_taken(own_folders: P
     runner.run = fails  # type: ignore[method-assign]
     with pytest.raises(RuntimeError, match="no such network"):
         throughput.seconds_a_pass(runner, model.examples(), 2)  # type: ignore[arg-type]
+
+
+FIRST_TOGETHER = """
+import sys, threading
+sys.setswitchinterval(1e-6)
+from genkit.cards import find
+from genkit.models import load_model
+from genkit.weights import resolve
+
+card = find("genkit-photo2sketch", "translate")
+model = load_model(card, resolve(card, announce=print), "cpu", "float32", engine="openvino")
+model.runner.share(4)
+arrays, together = model.examples()["run"][0], threading.Barrier(4)
+
+def work():
+    together.wait()
+    model.runner.run("run", *arrays)
+
+threads = [threading.Thread(target=work) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_the_first_calls_of_several_threads_do_not_wait_for_each_other_for_ever():
+    subprocess.run([sys.executable, "-c", FIRST_TOGETHER], check=True, timeout=60)

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 # exact numbers: some processors would else compute in bfloat16
 PRECISE = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
 
+# What the engine's binding sets up when a function of it is first called, it sets up without Python's lock, which another thread
+# may hold that waits for the same: both would wait for ever. So whatever is first is done by one thread at a time.
+ALONE = threading.RLock()
+
 
 @dataclass(frozen=True)
 class Graph:
@@ -54,6 +58,7 @@ class OpenVinoRunner:
         self._lock = threading.Lock()
         self._reference: Runner | None = None
         self._streams = 1
+        self._begun: set[str] = set()  # functions that have been run once
 
     @property
     def reference(self) -> Runner:
@@ -84,8 +89,16 @@ class OpenVinoRunner:
         ):
             return self.reference.run(stage, *arrays, **options)
         numbers = [np.float32(options.get(name, usual)).reshape(()) for name, usual in graph.numbers.items()]
-        request = self._request(stage)
-        found = request.infer([*(np.ascontiguousarray(each, np.float32) for each in arrays), *numbers], share_inputs=True)
+        entering = [*(np.ascontiguousarray(each, np.float32) for each in arrays), *numbers]
+        if stage in self._begun:
+            return self._infer(stage, entering)
+        with ALONE:
+            found = self._infer(stage, entering)
+            self._begun.add(stage)
+            return found
+
+    def _infer(self, stage: str, arrays: list[Any]) -> list[np.ndarray]:
+        found = self._request(stage).infer(arrays, share_inputs=True)
         return [np.array(each) for each in found.values()]
 
     def _request(self, stage: str) -> Any:
