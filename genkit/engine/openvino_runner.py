@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 # exact numbers: some processors would else compute in bfloat16
 PRECISE = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
 
-# What the engine's binding sets up when a function of it is first called, it sets up without Python's lock, which another thread
-# may hold that waits for the same: both would wait for ever. So whatever is first is done by one thread at a time.
+# What the engine's binding sets up when a function of it is first called, it sets up without Python's lock, which another
+# thread may hold that waits for the same: both would wait for ever. So whatever is first is done by one thread at a time.
 ALONE = threading.RLock()
 
 
