@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from genkit.errors import UsageError
+from genkit.run.film_options import FilmOptions
 from genkit.run.option import DRAWING, MODEL, OUTPUT, REPORT, REQUIRED, Option, option
 
 if TYPE_CHECKING:
@@ -125,6 +126,11 @@ class PictureRun:
     quiet: bool = option(False, _QUIET)
     verbose: bool = option(False, _VERBOSE)
     debug: bool = option(False, _DEBUG)
+
+
+@dataclass(frozen=True)
+class FilmRun(FilmOptions, PictureRun):
+    """The same, of verbs that take films, too."""
 
 
 @dataclass(frozen=True)

@@ -155,7 +155,7 @@ class Work:
         options = dict(options)
         options |= {"dtype": settings.dtype} if settings.dtype != "auto" else {}
         options |= {"format": item.format.lower()} if settings.format else {}
-        lossy = item.format in (*LOSSY, *LOSSY_SOUNDS, "MP4")
+        lossy = item.format in (*LOSSY, *LOSSY_SOUNDS, "MP4") or item.film is not None
         options |= {"quality": settings.quality} if settings.quality and lossy else {}
         options |= {"strip_metadata": True} if run.strip_metadata else {}
         return {
