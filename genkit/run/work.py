@@ -177,7 +177,8 @@ class Work:
         run = self.context.run
 
         def keep(written: Path) -> None:
-            if run.strip_metadata or item.format in journal.WITHOUT_RECIPE:
+            moving = item.film is not None and item.format == "AVIF"  # whose animations have no place for it
+            if run.strip_metadata or item.format in journal.WITHOUT_RECIPE or moving:
                 journal.note_down(target, written, recipe)
             if run.sidecar:
                 journal.write_sidecar(target, recipe)

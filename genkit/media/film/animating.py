@@ -57,6 +57,8 @@ class Animation:
         self._made.close()
         if self._encoding.kind == "WEBP":
             tags.last_webp_duration(self._path, self._last)
+        elif self._encoding.kind == "PNG":
+            tags.last_png_duration(self._path, round(self._last * self._encoding.time_base * 1000))
 
     def drop(self) -> None:
         """Give up: close the file as it is."""

@@ -52,6 +52,7 @@ _CRF: Mapping[str, tuple[int, int]] = {"h264": (18, 51), "hevc": (20, 51), "av1"
 _SPEEDS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
 _SVT = dict(zip(_SPEEDS, (12, 11, 10, 9, 8, 7, 5, 4, 2), strict=True))
 _VPX = dict(zip(_SPEEDS, (8, 8, 7, 6, 5, 4, 2, 1, 0), strict=True))
+_ROTATES = ("MP4", "MOV", "MKV")  # which say how they are to be turned; the others hold upright pictures
 WHITE = "holds no transparency: the film is laid on white"
 
 
@@ -102,7 +103,9 @@ def choose(
     """
     notices: list[str] = []
     codec = _codec(kind, video, wish)
-    width, height = size[::-1] if video.turned else size
+    rotation = video.rotation if kind in _ROTATES else 0
+    width, height = size[::-1] if rotation % 180 else size
+    aspect = video.sample_aspect if rotation or not video.turned else 1 / video.sample_aspect
     alpha = video.alpha and any(_has_alpha(one) for one in _FORMATS[codec])
     if codec == "gif":
         alpha = video.alpha
@@ -133,8 +136,8 @@ def choose(
         time_base,
         rate or video.rate,
         colour,
-        video.sample_aspect,
-        video.rotation if kind in ("MP4", "MOV", "MKV") else 0,
+        aspect,
+        rotation,
         alpha,
         0 if loop is None else loop,
         options,

@@ -56,6 +56,7 @@ class Converter:
                 src_color_range=colour.range or LIMITED,
                 dst_color_range=FULL,
                 interpolation=self._way,
+                threads=1,
             )
         pixels = frame.to_ndarray()
         pixels = np.ascontiguousarray(np.rot90(pixels, -(turn // 90) % 4)) if turn else pixels
@@ -87,6 +88,7 @@ class Converter:
                 src_color_range=FULL,
                 dst_color_range=FULL if "rgb" in pix_fmt or "gbr" in pix_fmt else colour.range or LIMITED,
                 interpolation=self._way,
+                threads=1,
             )
         frame.color_primaries, frame.color_trc = colour.primaries, colour.transfer
         frame.colorspace = colour.matrix if colour.matrix not in (0,) else UNSPECIFIED

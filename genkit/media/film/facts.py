@@ -114,9 +114,7 @@ def library() -> Any:
         import av
     except ImportError as error:
         raise OutputError("films need PyAV", "pip install av", code="requires") from error
-    import av.logging
-
-    av.logging.set_level(av.logging.PANIC)
+    # PyAV logs nothing unless told, and must not be: a decoder's thread that logs into Python waits for whoever waits for it
     return av
 
 

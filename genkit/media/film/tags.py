@@ -8,6 +8,7 @@ INFO list. GIF: a comment. APNG: a text chunk. WebP: an XMP chunk. MPEG-TS and a
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,17 @@ def last_webp_duration(path: Path, duration: int) -> None:
     frames = [start for kind, start, _ in containers.riff_chunks(data) if kind == b"ANMF"]
     if frames:
         data[frames[-1] + 12 : frames[-1] + 15] = min(duration, (1 << 24) - 1).to_bytes(3, "little")
+        path.write_bytes(data)
+
+
+def last_png_duration(path: Path, milliseconds: int) -> None:
+    """Set how long the last frame of an APNG is shown, which its writer takes for as long as the one before."""
+    data = bytearray(path.read_bytes())
+    frames = [start for kind, start, _ in containers.png_chunks(data) if kind == b"fcTL"]
+    if frames:
+        struct.pack_into(">HH", data, frames[-1] + 20, min(milliseconds, 65535), 1000)
+        body = bytes(data[frames[-1] : frames[-1] + 26])
+        struct.pack_into(">I", data, frames[-1] + 26, zlib.crc32(body, zlib.crc32(b"fcTL")))
         path.write_bytes(data)
 
 
