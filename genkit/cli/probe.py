@@ -37,7 +37,15 @@ def probe(
         except GenkitError as error:
             failed += 1
             if json:
-                write_event("failed", input=str(path), output="", megapixels=0.0, code=error.code, message=error.message, hint=error.hint)
+                write_event(
+                    "failed",
+                    input=str(path),
+                    output="",
+                    megapixels=0.0,
+                    code=error.code,
+                    message=error.message,
+                    hint=error.hint,
+                )
             else:
                 typer.echo(f"failed: {error.message}" + (f"\n  hint: {error.hint}" if error.hint else ""), err=True)
             continue
@@ -110,7 +118,9 @@ def _text(film: FilmFacts, told: dict[str, Any]) -> str:
 
 def _stream(one: StreamFacts) -> str:
     details = ", ".join(f"{key} {value}" for key, value in one.details.items() if value)
-    return f"{one.index}: {one.kind} {one.codec}{f' ({one.language})' if one.language else ''}{f', {details}' if details else ''}"
+    return (
+        f"{one.index}: {one.kind} {one.codec}{f' ({one.language})' if one.language else ''}{f', {details}' if details else ''}"
+    )
 
 
 def _printable(text: str) -> str:

@@ -39,9 +39,7 @@ class FilmOptions:
         None, "Begin at this time of the film: 12.5 or 1:02:03.5.", panel=FILM, metavar="TIME", shown="its first frame"
     )
     end: str | None = option(None, "End before this time.", panel=FILM, metavar="TIME", shown="its last frame")
-    frames: str | None = option(
-        None, "Take these frames alone, counted from 1.", panel=FILM, metavar="A-B", shown="all"
-    )
+    frames: str | None = option(None, "Take these frames alone, counted from 1.", panel=FILM, metavar="A-B", shown="all")
     fps: str | None = option(
         None,
         "Frames a second, by dropping and repeating: 25 or 30000/1001; of numbered pictures the rate they are for.",
@@ -147,5 +145,5 @@ def rate_of(run: FilmOptions) -> Fraction | None:
 
 def recorded(run: Any) -> Mapping[str, Any]:
     """What of these goes into a film's recipe."""
-    names = {one for one in FilmOptions.__dataclass_fields__}
+    names = set(FilmOptions.__dataclass_fields__)
     return {each.key: value for each, value in given(run) if each.name in names and each.option.recorded}

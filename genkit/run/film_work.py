@@ -58,7 +58,7 @@ class FilmMaker:
         self._first: Fraction | None = None
         self._end: Fraction | None = None
         self._begun = time.monotonic()
-        self._said = 0
+        self._said = 0.0
 
     def make(self) -> MadeFilm:
         """Raises:
@@ -177,7 +177,9 @@ class FilmMaker:
                 error.message = f"{self.item.name}: frame {shot.number}: {error.message.removeprefix(f'{self.item.name}: ')}"
             raise
         if (made.width, made.height) != self.item.size:
-            raise RunError(f"{self.item.name}: frame {shot.number} became {made.width} x {made.height}, and not {self.item.size}")
+            raise RunError(
+                f"{self.item.name}: frame {shot.number} became {made.width} x {made.height}, and not {self.item.size}"
+            )
         return made
 
     def _take(self, shot: Shot, made: Picture) -> None:
@@ -200,7 +202,11 @@ class FilmMaker:
             frame = to_palette(joined(narrow(pixels), narrow(alpha) if alpha is not None else None))
         else:
             frame = self._converter.to_frame(
-                pixels, alpha, encoding.pix_fmt, encoding.colour, turn=self.plan.facts.video.rotation if encoding.rotation else 0
+                pixels,
+                alpha,
+                encoding.pix_fmt,
+                encoding.colour,
+                turn=self.plan.facts.video.rotation if encoding.rotation else 0,
             )
         unit = 1 / self.plan.rate if self.plan.rate is not None else self.plan.facts.video.time_base
         shift = self._shift()
@@ -261,7 +267,7 @@ class FilmMaker:
         )
 
     def _tell(self) -> None:
-        show = self._reporter.steps()
+        show: Any = self._reporter.steps()
         now = time.monotonic()
         if show is None or now - self._said < 0.2:
             return

@@ -80,7 +80,9 @@ class FilmPlanner:
                 code="unsupported",
             )
         if video.width * video.height > self.max_pixels:
-            raise InputError(f"{film.path}: {video.width} x {video.height} is above --max-pixels", "raise the limit: --max-pixels N")
+            raise InputError(
+                f"{film.path}: {video.width} x {video.height} is above --max-pixels", "raise the limit: --max-pixels N"
+            )
 
     def _planned(self, film: FilmFacts, kind: str) -> tuple[FilmPlan, tuple[int, int], list[str]]:
         from genkit.media.film import codecs, streams

@@ -106,9 +106,7 @@ class _Search:
             self._add(Found(path, PurePath(path.resolve().name)))
         elif path.is_dir():
             self._walk(path, path, named=True)
-        elif path.exists():
-            self._add(Found(path, PurePath(path.name)))
-        elif self._films and "%" in path.name and numbered(path):
+        elif path.exists() or (self._films and "%" in path.name and numbered(path)):
             self._add(Found(path, PurePath(path.name)))
         elif not glob.has_magic(argument):
             self.missing.append(argument + origin)

@@ -156,9 +156,9 @@ def _index(folder: Path) -> tuple[dict[PurePath, Path], dict[PurePath, list[Path
     """All pictures below a folder: by relative path, and by relative path without the suffix."""
     exact: dict[PurePath, Path] = {}
     stems: dict[PurePath, list[Path]] = {}
-    for top, folders, names in os.walk(folder):
+    for top, folders, inside in os.walk(folder):
         folders[:] = sorted(name for name in folders if not is_junk(name))
-        for name in sorted(names):
+        for name in sorted(inside):
             path = Path(top, name)
             if path.suffix.lower() in FORMATS and not is_junk(name):
                 relative = path.relative_to(folder)

@@ -88,7 +88,8 @@ def plan(
 ) -> Plan:
     """Give every input its output, and check the whole before any of it starts.
 
-    `film` plans those that are films. `probe` reads a header and may raise GenkitError: such an input stays in the plan, and fails when its turn comes. With
+    `probe` reads a header and may raise GenkitError: such an input stays in the plan, and fails when its turn comes; `film`
+    plans those that are films. With
     `variants` above 1 each input has so many outputs. `partners` go with one input each, `reads` (option, path) with all, and
     each output brings along what is `beside` it. With `number` outputs whose names are taken get others.
 

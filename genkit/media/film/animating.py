@@ -8,7 +8,7 @@ from typing import Any
 from genkit.errors import OutputError
 from genkit.media.film import names, tags
 from genkit.media.film.codecs import Encoding
-from genkit.media.film.facts import library
+from genkit.media.film.library import library
 from genkit.media.film.segments import encoder_of
 
 _LOOPS = {"GIF": "loop", "PNG": "plays", "WEBP": "loop"}  # what their writers call it

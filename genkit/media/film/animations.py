@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from genkit.errors import InputError
+from genkit.media.film.library import HINT, library
 
 UNIT = Fraction(1, 1000)  # what Pillow counts
 MOST_FRAMES = 100_000
@@ -25,8 +26,6 @@ def _open(path: Path) -> Any:
 
 
 def _damaged(path: Path, error: Exception, number: int | None = None) -> InputError:
-    from genkit.media.film.facts import HINT
-
     place = "" if number is None else f" at frame {number}"
     return InputError(f"{path}: damaged animation{place}: {' '.join(str(error).split())[:120] or 'it cannot be decoded'}", HINT)
 
@@ -79,8 +78,6 @@ def frames(path: Path, alpha: bool) -> Iterator[tuple[np.ndarray, int, int]]:
 def to_palette(pixels: np.ndarray) -> Any:
     """Pixels (H, W, 3 or 4) uint8 as a frame of 256 colours, one of them for what is more than half transparent."""
     from PIL import Image
-
-    from genkit.media.film.facts import library
 
     opaque = pixels[..., 3] >= 128 if pixels.shape[2] == 4 else None
     drawn = Image.fromarray(np.ascontiguousarray(pixels[..., :3])).quantize(255, Image.Quantize.MEDIANCUT)

@@ -11,7 +11,8 @@ from fractions import Fraction
 
 from genkit.errors import UsageError
 from genkit.media.film import names
-from genkit.media.film.facts import Colour, VideoFacts, library
+from genkit.media.film.facts import Colour, VideoFacts
+from genkit.media.film.library import library
 
 LIKE = "copy-like"  # the source's own codec
 CODECS = ("h264", "hevc", "av1", "vp9", "prores", "ffv1", LIKE)
@@ -115,7 +116,9 @@ def choose(
     pix_fmt = _format(codec, video, wish, alpha, width, height, notices)
     colour = video.colour
     if colour.hdr and not _is_deep(pix_fmt):
-        raise UsageError(f"{colour.hdr} pictures need 10 bits, and {pix_fmt} has 8", "leave out --pix-fmt, or take --codec hevc")
+        raise UsageError(
+            f"{colour.hdr} pictures need 10 bits, and {pix_fmt} has 8", "leave out --pix-fmt, or take --codec hevc"
+        )
     if codec in ("gif", "png", "webp"):
         colour = Colour()
     encoder = _ANIMATED.get(kind) or ENCODERS[codec]
@@ -183,9 +186,7 @@ def _codec(kind: str, video: VideoFacts, wish: Wish) -> str:
     return "hevc" if video.bits > 8 and "hevc" in _HELD[kind] else "h264"
 
 
-def _format(
-    codec: str, video: VideoFacts, wish: Wish, alpha: bool, width: int, height: int, notices: list[str]
-) -> str:
+def _format(codec: str, video: VideoFacts, wish: Wish, alpha: bool, width: int, height: int, notices: list[str]) -> str:
     """The pixel format that keeps most of the source's: its transparency, then its depth, then its chroma."""
     known = _FORMATS[codec]
     if wish.pix_fmt is not None:

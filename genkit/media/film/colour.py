@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from genkit.media.film.facts import UNSPECIFIED, Colour, library
+from genkit.media.film.facts import UNSPECIFIED, Colour
+from genkit.media.film.library import library
 
 STANDARD = 1280, 576  # width and height from which nobody means BT.601 (as mpv and others take it)
 # AVColorSpace -> SWS_CS, which the scaler counts otherwise
@@ -44,7 +45,9 @@ class Converter:
         self._reformatter = VideoReformatter()
         self._way = _flags()
 
-    def to_pixels(self, frame: Any, colour: Colour, *, deep: bool, alpha: bool, turn: int) -> tuple[np.ndarray, np.ndarray | None]:
+    def to_pixels(
+        self, frame: Any, colour: Colour, *, deep: bool, alpha: bool, turn: int
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         """Pixels (H, W, 3) uint8 or, where `deep`, uint16, turned clockwise by `turn` degrees, and alpha (H, W) or None."""
         format = ("rgba64le" if deep else "rgba") if alpha else ("rgb48le" if deep else "rgb24")
         if frame.format.name != format:
@@ -67,9 +70,7 @@ class Converter:
             cover[cover >= OPAQUE] = 65535
         return np.ascontiguousarray(pixels[..., :3]), cover
 
-    def to_frame(
-        self, pixels: np.ndarray, alpha: np.ndarray | None, pix_fmt: str, colour: Colour, *, turn: int
-    ) -> Any:
+    def to_frame(self, pixels: np.ndarray, alpha: np.ndarray | None, pix_fmt: str, colour: Colour, *, turn: int) -> Any:
         """A frame of `pix_fmt` out of pixels (H, W, 1 or 3) and alpha, turned back by `turn` degrees."""
         from genkit.media.pictures.picture import joined
 

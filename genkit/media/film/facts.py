@@ -12,12 +12,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from genkit.errors import InputError, OutputError
+from genkit.errors import InputError
 from genkit.media.film import names
+from genkit.media.film.library import HINT, library
 
 PQ, HLG = 16, 18  # transfer characteristics (ITU-T H.273) of pictures brighter than white
 UNSPECIFIED = 2
-HINT = "play it in a media player: if that fails too, take another copy of the file"
+UNKNOWN = "unknown"  # a codec that this build has no word for
 _NAMES: Mapping[str, Mapping[int, str]] = {
     "primaries": {1: "bt709", 5: "bt470bg", 6: "smpte170m", 9: "bt2020", 11: "dci-p3", 12: "display-p3"},
     "transfer": {1: "bt709", 6: "smpte170m", 8: "linear", 13: "srgb", 14: "bt2020-10", 15: "bt2020-12", 16: "pq", 18: "hlg"},
@@ -101,23 +102,6 @@ class FilmFacts:
     loop: int | None = None  # of an animation: how often it plays, 0 for ever
 
 
-def library() -> Any:
-    """PyAV, with its libraries quiet.
-
-    Raises:
-        OutputError: it is not installed.
-    """
-    import os
-
-    os.environ.setdefault("SVT_LOG", "1")  # the AV1 encoder talks on stderr else
-    try:
-        import av
-    except ImportError as error:
-        raise OutputError("films need PyAV", "pip install av", code="requires") from error
-    # PyAV logs nothing unless told, and must not be: a decoder's thread that logs into Python waits for whoever waits for it
-    return av
-
-
 @contextmanager
 def opened(path: Path) -> Iterator[Any]:
     """An open container.
@@ -199,9 +183,7 @@ def _of_container(path: Path, kind: str, container: Any) -> FilmFacts:
     parts = frame.format.components
     colour = Colour(int(context.color_primaries), int(context.color_trc), int(context.colorspace), int(context.color_range))
     if colour == Colour():
-        colour = Colour(
-            int(frame.color_primaries), int(frame.color_trc), int(frame.colorspace), int(frame.color_range)
-        )
+        colour = Colour(int(frame.color_primaries), int(frame.color_trc), int(frame.colorspace), int(frame.color_range))
     name = frame.format.name
     if colour.range == 0 and name.startswith("yuvj"):
         colour = Colour(colour.primaries, colour.transfer, colour.matrix, 2)
@@ -251,7 +233,7 @@ def codec_of(stream: Any) -> str:
     """The codec of a stream by the name of what it holds, whatever decodes it."""
     context = stream.codec_context
     if context is None:
-        return "unknown"
+        return UNKNOWN
     return str(getattr(context.codec, "canonical_name", None) or context.name)
 
 
@@ -264,7 +246,16 @@ def _animation(path: Path) -> FilmFacts:
     frames, seconds, unit, loop, alpha = facts_of(path)
     rate = Fraction(frames / seconds).limit_denominator(1001) if seconds else Fraction(10)
     video = VideoFacts(
-        0, header.format.lower(), header.width, header.height, "rgba" if alpha else "rgb24", header.bits, alpha, unit, rate, frames
+        0,
+        header.format.lower(),
+        header.width,
+        header.height,
+        "rgba" if alpha else "rgb24",
+        header.bits,
+        alpha,
+        unit,
+        rate,
+        frames,
     )
     streams = (StreamFacts(0, "video", video.codec, None, {"width": video.width, "height": video.height}),)
     return FilmFacts(path, header.format, header.format.lower(), seconds, 0.0, streams, video, loop=loop)
@@ -275,7 +266,9 @@ def _numbered(path: Path) -> FilmFacts:
 
     files = names.numbered(path)
     if not files:
-        raise InputError(f"{path}: no such numbered pictures", "the first of frames/%04d.png is frames/0001.png", code="missing-input")
+        raise InputError(
+            f"{path}: no such numbered pictures", "the first of frames/%04d.png is frames/0001.png", code="missing-input"
+        )
     header = headers.probe(files[0])
     rate = Fraction(25)
     video = VideoFacts(

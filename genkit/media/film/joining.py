@@ -12,7 +12,8 @@ from typing import Any
 from genkit.errors import InputError, OutputError
 from genkit.media.film import names
 from genkit.media.film.codecs import Encoding
-from genkit.media.film.facts import FilmFacts, library, opened, unreadable
+from genkit.media.film.facts import FilmFacts, opened, unreadable
+from genkit.media.film.library import library
 from genkit.media.film.segments import Unfinished, decoding_times, encoder_of
 from genkit.media.film.streams import COPY, DROP, Beside, Encoder, add_copy
 
@@ -50,6 +51,8 @@ def join(
     options = {"movflags": "faststart+use_metadata_tags"} if encoding.kind in ("MP4", "MOV") else {}
     if encoding.kind in ("MP4", "MOV"):
         options["video_track_timescale"] = str(encoding.time_base.denominator)
+    elif encoding.kind in ("MKV", "WEBM") and (film.kind in ("MKV", "WEBM") or not beside):
+        options["avoid_negative_ts"] = "disabled"  # times to decode at are none of the file's: nothing is to be moved for them
     kept = {one.stream.index: one.way for one in beside if one.way != DROP}
     alone = film.kind == names.FRAMES or names.is_animation(film.kind)
     try:
@@ -122,11 +125,11 @@ def _pictures(pieces: Unfinished, encoding: Encoding, stream: Any) -> Iterator[t
     av = library()
     shown, lasts = pieces.times()
     header = bytes(stream.codec_context.extradata or b"")
-    for at, until, decoded, (data, side, key, own) in zip(
-        shown, lasts, decoding_times(shown), pieces.packets(), strict=True
-    ):
+    for at, until, decoded, (data, side, key, own) in zip(shown, lasts, decoding_times(shown), pieces.packets(), strict=True):
         if own and header and own != header:
-            raise OutputError(f"{pieces.target}: the pieces were made by another encoder", "begin anew: --overwrite without --resume")
+            raise OutputError(
+                f"{pieces.target}: the pieces were made by another encoder", "begin anew: --overwrite without --resume"
+            )
         packet = av.Packet(data)
         packet.pts, packet.dts, packet.duration, packet.time_base = at, decoded, until, encoding.time_base
         packet.is_keyframe = key
@@ -158,7 +161,9 @@ def _others(
             if packet.pts is None and packet.dts is None:  # the end, which a decoder wants to know of
                 continue
             at = (packet.pts if packet.pts is not None else packet.dts) * unit
-            if window is not None and (at + (packet.duration or 0) * unit <= window.start or (window.end is not None and at >= window.end)):
+            if window is not None and (
+                at + (packet.duration or 0) * unit <= window.start or (window.end is not None and at >= window.end)
+            ):
                 continue
             shift = window.shift if window is not None else Fraction(0)
             if index in copies:
@@ -175,7 +180,9 @@ def _others(
                 yield _time(one), one
     except av.FFmpegError as error:
         if isinstance(error, av.error.InvalidDataError):
-            raise InputError(f"{film.path}: its sound or another stream is damaged", "--audio none leaves the sound out") from error
+            raise InputError(
+                f"{film.path}: its sound or another stream is damaged", "--audio none leaves the sound out"
+            ) from error
         raise unreadable(film.path, error) from error
 
 

@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -70,10 +71,8 @@ def read_ahead(shots: Iterator[Shot]) -> Iterator[Shot]:
         except _Over:
             pass
         except BaseException as error:  # it is the reader's to hear of
-            try:
+            with suppress(_Over):
                 row.put((_END, error))
-            except _Over:
-                pass
 
     thread = threading.Thread(target=run, name="genkit-decode", daemon=True)
     thread.start()
@@ -117,10 +116,8 @@ class Behind:
             raise self._error or RuntimeError("the encoder has stopped") from None
 
     def close(self) -> None:
-        try:
+        with suppress(_Over):
             self._row.put(_END)
-        except _Over:
-            pass
         self._thread.join()
         if self._error is not None:
             raise self._error

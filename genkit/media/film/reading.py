@@ -16,7 +16,8 @@ import numpy as np
 from genkit.errors import InputError
 from genkit.media.film import animations, names
 from genkit.media.film.colour import Converter
-from genkit.media.film.facts import HINT, FilmFacts, library, main_stream, opened, unreadable
+from genkit.media.film.facts import FilmFacts, main_stream, opened, unreadable
+from genkit.media.film.library import HINT, library
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,9 @@ def raw_frames(film: FilmFacts, *, part: Part = Part(), deinterlace: bool = Fals
             found = True
             yield raw
     if not found:
-        raise InputError(f"{film.path}: no frame lies between --start, --end and --frames", "genkit probe FILE says how long it is")
+        raise InputError(
+            f"{film.path}: no frame lies between --begin, --end and --frames", "genkit probe FILE says how long it is"
+        )
 
 
 def at_rate(source: Iterator[Raw], time_base: Fraction, rate: Fraction) -> Iterator[Raw]:
@@ -118,9 +121,7 @@ def shot_of(raw: Raw, film: FilmFacts, converter: Converter) -> Shot:
         pixels = raw.frame
         cover = np.ascontiguousarray(pixels[..., 3]) if pixels.shape[2] == 4 else None
         return Shot(np.ascontiguousarray(pixels[..., :3]), cover, raw.at, raw.lasts, raw.number)
-    pixels, alpha = converter.to_pixels(
-        raw.frame, video.colour, deep=video.bits > 8, alpha=video.alpha, turn=video.rotation
-    )
+    pixels, alpha = converter.to_pixels(raw.frame, video.colour, deep=video.bits > 8, alpha=video.alpha, turn=video.rotation)
     return Shot(pixels, alpha, raw.at, raw.lasts, raw.number)
 
 
@@ -173,7 +174,9 @@ def _decoded(film: FilmFacts, deinterlace: bool) -> Iterator[Raw]:
                 raise _broken(film, number, "it is shown before the one before it")
             shape = (frame.height, frame.width) if film.video.turned else (frame.width, frame.height)
             if shape != (film.video.width, film.video.height):
-                raise _broken(film, number, f"it is {shape[0]} x {shape[1]}, and the film {film.video.width} x {film.video.height}")
+                raise _broken(
+                    film, number, f"it is {shape[0]} x {shape[1]}, and the film {film.video.width} x {film.video.height}"
+                )
             before = at
             yield Raw(frame, at, lasts, number)
     if not number:
@@ -193,7 +196,7 @@ def _frames(container: Any, stream: Any, decoder: Any) -> Iterator[Any]:
 def _broken(film: FilmFacts, number: int, reason: str) -> InputError:
     return InputError(
         f"{film.path}: frame {number} is damaged: {reason}",
-        "--frames or --start and --end leave it out; a repaired copy is better",
+        "--frames, or --begin and --end, leave it out; a repaired copy is better",
         code="damaged-frame",
     )
 

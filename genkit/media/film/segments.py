@@ -1,8 +1,8 @@
 """A film that is still being made: closed pieces of a few seconds, each with an encoder of its own, in a hidden folder beside
 the output, so that a run that was killed goes on behind the last whole one and the result is the same.
 
-A piece is one file: a line of JSON (times, sizes and marks of its packets) and the packets' bytes. It is written whole or not at
-all. `film.json` says what is being made; pieces of anything else are thrown away.
+A piece is one file: a line of JSON (times, sizes and marks of its packets) and the packets' bytes. It is written whole or not
+at all. `film.json` says what is being made; pieces of anything else are thrown away.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from genkit.errors import OutputError
 from genkit.files import read_json, replace_text, replacing
 from genkit.media.atomic import output_error
 from genkit.media.film.codecs import Encoding
-from genkit.media.film.facts import library
+from genkit.media.film.library import library
 
 FRAMES = 100  # in a piece
 _SIDE = "matroska_block_additional"  # where VP9 has its transparency
@@ -45,7 +45,7 @@ def encoder_of(encoding: Encoding, context: Any) -> None:
     context.color_primaries, context.color_trc = colour.primaries, colour.transfer
     context.colorspace, context.color_range = colour.matrix or 2, colour.range
     context.options = dict(encoding.options)
-    if encoding.kind == "AVI":  # which has no presentation times of its own
+    if encoding.kind in ("AVI", "TS"):  # one has no presentation times of its own, the other no time before 0
         context.max_b_frames = 0
 
 
@@ -163,7 +163,7 @@ class Unfinished:
         Raises:
             OutputError: the place refuses it.
         """
-        head = {
+        head: dict[str, Any] = {
             "frames": len(packets.data),
             "shown": packets.shown,
             "lasts": packets.lasts,
@@ -209,7 +209,12 @@ class Unfinished:
         """Take the folder away with all that is genkit's in it."""
         if not self.folder.is_dir():
             return
-        for path in [*self._paths(), *self.folder.glob("*.piece"), *self.folder.glob(".genkit-*.part"), self.folder / "film.json"]:
+        for path in [
+            *self._paths(),
+            *self.folder.glob("*.piece"),
+            *self.folder.glob(".genkit-*.part"),
+            self.folder / "film.json",
+        ]:
             path.unlink(missing_ok=True)
         try:
             self.folder.rmdir()

@@ -12,7 +12,8 @@ from typing import Any
 
 from genkit.errors import UsageError
 from genkit.media.film import names
-from genkit.media.film.facts import FilmFacts, StreamFacts, library, opened
+from genkit.media.film.facts import UNKNOWN, FilmFacts, StreamFacts, opened
+from genkit.media.film.library import library
 
 AUDIO = ("copy", "aac", "opus", "none")
 COPY, DROP = "copy", "drop"
@@ -44,12 +45,13 @@ def plan(film: FilmFacts, kind: str, audio: str | None) -> tuple[list[Beside], l
         called = f"{one.kind} stream {one.index} ({one.codec})"
         if one.kind == "audio" and audio == "none":
             found.append(Beside(one, DROP))
-        elif one.kind == "audio" and not names.is_animation(kind):
+        elif one.kind == "audio" and one.codec != UNKNOWN and not names.is_animation(kind):
             codec = audio if audio in _ENCODERS else None
             if codec is None and one.index not in takes:
                 if audio == COPY:
                     raise UsageError(
-                        f"{film.path}: {kind} takes no {one.codec} sound (stream {one.index})", "--audio aac or opus, or -o FILE.mkv"
+                        f"{film.path}: {kind} takes no {one.codec} sound (stream {one.index})",
+                        "--audio aac or opus, or -o FILE.mkv",
                     )
                 codec = "opus" if kind == "WEBM" else "aac"
                 notices.append(f"{called} is encoded anew as {codec}: {kind} does not take it")
@@ -60,7 +62,8 @@ def plan(film: FilmFacts, kind: str, audio: str | None) -> tuple[list[Beside], l
             found.append(Beside(one, COPY))
         else:
             found.append(Beside(one, DROP))
-            notices.append(f"{called} is left out: {kind} does not take it")
+            if not (film.chapters and one.kind == "data" and kind in ("MP4", "MOV")):  # in which chapters are such a stream
+                notices.append(f"{called} is left out: {kind} does not take it")
     if film.chapters and kind not in ("MP4", "MOV", "MKV", "WEBM"):
         notices.append(f"{film.chapters} chapters are left out: {kind} has none")
     return found, notices
@@ -98,11 +101,15 @@ def add_copy(target: Any, stream: Any) -> Any:
     """A stream of the output that takes another's packets as they are."""
     if stream.type == "attachment":
         return target.add_attachment(
-            stream.metadata.get("filename", "attachment"), stream.metadata.get("mimetype", "application/octet-stream"), stream.data
+            stream.metadata.get("filename", "attachment"),
+            stream.metadata.get("mimetype", "application/octet-stream"),
+            stream.data,
         )
     made = target.add_stream_from_template(stream)
     made.time_base = stream.time_base
-    made.metadata.update({key: value for key, value in stream.metadata.items() if key not in ("DURATION", "ENCODER", "encoder")})
+    made.metadata.update(
+        {key: value for key, value in stream.metadata.items() if key not in ("DURATION", "ENCODER", "encoder")}
+    )
     made.disposition = stream.disposition
     return made
 

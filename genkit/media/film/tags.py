@@ -44,9 +44,10 @@ def put(path: Path, kind: str, text: str) -> None:
     elif kind == "WEBP":
         packet = xmp.with_recipe(None, text).encode()
         chunk = b"XMP " + struct.pack("<I", len(packet)) + packet + b"\0" * (len(packet) % 2)
-        data = bytearray(data + chunk)
-        data[20] |= 0x04  # of VP8X: there is XMP
-        struct.pack_into("<I", data, 4, len(data) - 8)
+        grown = bytearray(data + chunk)
+        grown[20] |= 0x04  # of VP8X: there is XMP
+        struct.pack_into("<I", grown, 4, len(grown) - 8)
+        data = bytes(grown)
     path.write_bytes(data)
 
 
