@@ -319,3 +319,34 @@ def test_the_clips_of_others(echo: list[Any], genkit: Run, tmp_path: Path):
         assert after.duration_s == pytest.approx(before.duration_s, abs=0.01), name
         assert (after.video.colour.range or 1) == (before.video.colour.range or 1), name
         assert after.video.alpha == before.video.alpha and after.video.bits == before.video.bits, name
+
+
+def test_a_chain_takes_each_frame_through_all_steps(echo: list[np.ndarray], genkit: Run):
+    source = films.clip(Path("a.mp4"), times=VARIABLE, sounds=2)
+    done = genkit("run", "-c", "upscale -m tiny | upscale -m tiny -s 2", "a.mp4", "-o", "b.mp4")
+    assert done.code == 0, done.err
+    assert films.shown(Path("b.mp4")) == films.shown(source) and films.beside(Path("b.mp4")) == films.beside(source)
+    film = facts.probe(Path("b.mp4"))
+    assert (film.video.width, film.video.height) == (48 * 4, 32 * 4) and len(echo) == 2 * len(VARIABLE)
+    assert "step 2" in genkit("show", "b.mp4").out
+    again = genkit("run", "-c", "upscale -m tiny | upscale -m tiny -s 2", "a.mp4", "-o", "b.mp4", "--resume", "--json")
+    assert "already made" in again.out
+
+
+def test_python_takes_a_path_and_gives_a_path(echo: list[np.ndarray]):
+    import genkit
+
+    films.clip(Path("a.mp4"), times=[0, 40, 80])
+    assert genkit.upscale("a.mp4", "b.mp4", model="tiny", crf=30) == Path("b.mp4")
+    assert len(films.shown(Path("b.mp4"))) == 3
+    with pytest.raises(genkit.UsageError, match="is a film"):
+        genkit.upscale("a.mp4", model="tiny")
+
+
+def test_an_output_is_made_again_by_what_it_says(echo: list[np.ndarray], genkit: Run):
+    films.clip(Path("a.mp4"), sounds=1)
+    assert enlarge(genkit, "a.mp4", "-o", "b.mkv", "--frames", "3-7", "--crf", "30", "--audio", "none").code == 0
+    assert "--frames 3-7" in genkit("show", "b.mkv").out
+    done = genkit("replay", "b.mkv", "--input", "a.mp4", "-o", "c.mkv")
+    assert done.code == 0, done.err
+    assert films.decoded(Path("c.mkv")) == films.decoded(Path("b.mkv"))

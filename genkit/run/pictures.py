@@ -303,19 +303,14 @@ class PictureWork(Work):
         from genkit.run.film_work import FilmMaker
 
         assert item.film is not None
-        said: set[str] = set()
-
-        def notify(text: str) -> None:
-            if text not in said:
-                said.add(text)
-                self.notify(item, [text])
-
         seed = loaded.recipe["seed"]
         alone = {name: path for name, path in item.partners.items() if path is None or not path.is_dir()}
 
         def apply(picture: Picture, files: Mapping[str, Path]) -> Picture:
             steps = Steps(item, loaded.recipe, context.run, context.settings, self.reporter) if self.verb.works else None
-            return self.verb.apply(model, picture, context.of_input({**alone, **files}, seed, notify, steps))
+            return self.verb.apply(
+                model, picture, context.of_input({**alone, **files}, seed, lambda text: self.notify(item, [text]), steps)
+            )
 
         from genkit.run.steps import Steps
 
@@ -336,16 +331,8 @@ class PictureWork(Work):
     def write(self, item: Item, result: _Loaded) -> dict[str, Any]:
         self.write_beside(item, result.brought)
         if result.film is not None:
-            return self._write_film(item, result)
+            return self.write_film(item, result.film, result.recipe)
         return self.write_media(item, _of(result), result.recipe)
-
-    def _write_film(self, item: Item, result: _Loaded) -> dict[str, Any]:
-        from genkit.run import film_work
-
-        assert result.film is not None and item.target is not None
-        run = self.context.run
-        keep = self.keep_recipe(item, item.target, result.recipe)
-        return film_work.write(item, result.film, result.recipe, strip=run.strip_metadata, before_naming=keep)
 
     def wanted_recipe(self, item: Item) -> dict[str, Any]:
         return self._recipe(item, "")

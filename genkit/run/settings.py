@@ -161,7 +161,7 @@ class DrawnRun:
 
 
 @dataclass(frozen=True)
-class ChainRun:
+class ChainRun(FilmOptions):
     """What a chain of several verbs takes: models and seeds are its steps'."""
 
     model: ClassVar[None] = None
