@@ -50,6 +50,17 @@ def upscale(
     engine: str | None = None,
     seed: int = 0,
     max_pixels: str | None = None,
+    only: Literal['pictures', 'films'] | None = None,
+    begin: str | None = None,
+    end: str | None = None,
+    frames: str | None = None,
+    fps: str | None = None,
+    codec: Literal['h264', 'hevc', 'av1', 'vp9', 'prores', 'ffv1', 'copy-like'] | None = None,
+    crf: int | None = None,
+    preset: str | None = None,
+    pix_fmt: str | None = None,
+    audio: Literal['copy', 'aac', 'opus', 'none'] | None = None,
+    deinterlace: bool = False,
     events: Events | None = None,
 ) -> Any:
     """Enlarge pictures: files, folders, whole trees. Metadata, transparency, 16 bits and the format are kept.
@@ -82,6 +93,17 @@ def upscale(
     engine: What runs the network: auto (the quickest that gives torch's numbers), torch or openvino (the CPU).
     seed: Seed, where the model draws noise.
     max_pixels: Refuse inputs of more pixels than this; M is a million.
+    only: Take of what is named the pictures alone, or the films alone.
+    begin: Begin at this time of the film: 12.5 or 1:02:03.5.
+    end: End before this time.
+    frames: Take these frames alone, counted from 1.
+    fps: Frames a second, by dropping and repeating: 25 or 30000/1001; of numbered pictures the rate they are for.
+    codec: h264, hevc, av1, vp9, prores, ffv1, or copy-like for the source's own.
+    crf: Constant quality of the codec: less is better.
+    preset: How long to look for a smaller file: ultrafast to veryslow.
+    pix_fmt: Pixel format, such as yuv420p10le.
+    audio: copy, aac, opus or none.
+    deinterlace: Make whole pictures of interlaced fields first.
 
     Raises:
         GenkitError: its kind says what failed (`genkit.UsageError`, ...).
@@ -112,6 +134,17 @@ def colorize(
     engine: str | None = None,
     seed: int = 0,
     max_pixels: str | None = None,
+    only: Literal['pictures', 'films'] | None = None,
+    begin: str | None = None,
+    end: str | None = None,
+    frames: str | None = None,
+    fps: str | None = None,
+    codec: Literal['h264', 'hevc', 'av1', 'vp9', 'prores', 'ffv1', 'copy-like'] | None = None,
+    crf: int | None = None,
+    preset: str | None = None,
+    pix_fmt: str | None = None,
+    audio: Literal['copy', 'aac', 'opus', 'none'] | None = None,
+    deinterlace: bool = False,
     events: Events | None = None,
 ) -> Any:
     """Colour black-and-white pictures: files, folders, whole trees. Lightness, transparency, 16 bits and metadata are kept.
@@ -140,6 +173,17 @@ def colorize(
     engine: What runs the network: auto (the quickest that gives torch's numbers), torch or openvino (the CPU).
     seed: Seed, where the model draws noise.
     max_pixels: Refuse inputs of more pixels than this; M is a million.
+    only: Take of what is named the pictures alone, or the films alone.
+    begin: Begin at this time of the film: 12.5 or 1:02:03.5.
+    end: End before this time.
+    frames: Take these frames alone, counted from 1.
+    fps: Frames a second, by dropping and repeating: 25 or 30000/1001; of numbered pictures the rate they are for.
+    codec: h264, hevc, av1, vp9, prores, ffv1, or copy-like for the source's own.
+    crf: Constant quality of the codec: less is better.
+    preset: How long to look for a smaller file: ultrafast to veryslow.
+    pix_fmt: Pixel format, such as yuv420p10le.
+    audio: copy, aac, opus or none.
+    deinterlace: Make whole pictures of interlaced fields first.
 
     Raises:
         GenkitError: its kind says what failed (`genkit.UsageError`, ...).
@@ -185,6 +229,17 @@ def inpaint(
     engine: str | None = None,
     seed: int = 0,
     max_pixels: str | None = None,
+    only: Literal['pictures', 'films'] | None = None,
+    begin: str | None = None,
+    end: str | None = None,
+    frames: str | None = None,
+    fps: str | None = None,
+    codec: Literal['h264', 'hevc', 'av1', 'vp9', 'prores', 'ffv1', 'copy-like'] | None = None,
+    crf: int | None = None,
+    preset: str | None = None,
+    pix_fmt: str | None = None,
+    audio: Literal['copy', 'aac', 'opus', 'none'] | None = None,
+    deinterlace: bool = False,
     events: Events | None = None,
 ) -> Any:
     """Repaint a part of pictures: remove things, fill holes, extend the canvas.
@@ -230,6 +285,17 @@ def inpaint(
     engine: What runs the network: auto (the quickest that gives torch's numbers), torch or openvino (the CPU).
     seed: Seed, where the model draws noise.
     max_pixels: Refuse inputs of more pixels than this; M is a million.
+    only: Take of what is named the pictures alone, or the films alone.
+    begin: Begin at this time of the film: 12.5 or 1:02:03.5.
+    end: End before this time.
+    frames: Take these frames alone, counted from 1.
+    fps: Frames a second, by dropping and repeating: 25 or 30000/1001; of numbered pictures the rate they are for.
+    codec: h264, hevc, av1, vp9, prores, ffv1, or copy-like for the source's own.
+    crf: Constant quality of the codec: less is better.
+    preset: How long to look for a smaller file: ultrafast to veryslow.
+    pix_fmt: Pixel format, such as yuv420p10le.
+    audio: copy, aac, opus or none.
+    deinterlace: Make whole pictures of interlaced fields first.
 
     Raises:
         GenkitError: its kind says what failed (`genkit.UsageError`, ...).
@@ -337,6 +403,17 @@ def style(
     engine: str | None = None,
     seed: int = 0,
     max_pixels: str | None = None,
+    only: Literal['pictures', 'films'] | None = None,
+    begin: str | None = None,
+    end: str | None = None,
+    frames: str | None = None,
+    fps: str | None = None,
+    codec: Literal['h264', 'hevc', 'av1', 'vp9', 'prores', 'ffv1', 'copy-like'] | None = None,
+    crf: int | None = None,
+    preset: str | None = None,
+    pix_fmt: str | None = None,
+    audio: Literal['copy', 'aac', 'opus', 'none'] | None = None,
+    deinterlace: bool = False,
     events: Events | None = None,
 ) -> Any:
     """Put pictures into the style of a painting: files, folders, whole trees, at their full resolution.
@@ -381,6 +458,17 @@ def style(
     engine: What runs the network: auto (the quickest that gives torch's numbers), torch or openvino (the CPU).
     seed: Seed, where the model draws noise.
     max_pixels: Refuse inputs of more pixels than this; M is a million.
+    only: Take of what is named the pictures alone, or the films alone.
+    begin: Begin at this time of the film: 12.5 or 1:02:03.5.
+    end: End before this time.
+    frames: Take these frames alone, counted from 1.
+    fps: Frames a second, by dropping and repeating: 25 or 30000/1001; of numbered pictures the rate they are for.
+    codec: h264, hevc, av1, vp9, prores, ffv1, or copy-like for the source's own.
+    crf: Constant quality of the codec: less is better.
+    preset: How long to look for a smaller file: ultrafast to veryslow.
+    pix_fmt: Pixel format, such as yuv420p10le.
+    audio: copy, aac, opus or none.
+    deinterlace: Make whole pictures of interlaced fields first.
 
     Raises:
         GenkitError: its kind says what failed (`genkit.UsageError`, ...).
@@ -418,6 +506,17 @@ def translate(
     engine: str | None = None,
     seed: int = 0,
     max_pixels: str | None = None,
+    only: Literal['pictures', 'films'] | None = None,
+    begin: str | None = None,
+    end: str | None = None,
+    frames: str | None = None,
+    fps: str | None = None,
+    codec: Literal['h264', 'hevc', 'av1', 'vp9', 'prores', 'ffv1', 'copy-like'] | None = None,
+    crf: int | None = None,
+    preset: str | None = None,
+    pix_fmt: str | None = None,
+    audio: Literal['copy', 'aac', 'opus', 'none'] | None = None,
+    deinterlace: bool = False,
     events: Events | None = None,
 ) -> Any:
     """Turn pictures into another kind of picture: photographs into drawings, edges into photographs, what a prompt asks for.
@@ -453,6 +552,17 @@ def translate(
     engine: What runs the network: auto (the quickest that gives torch's numbers), torch or openvino (the CPU).
     seed: Seed, where the model draws noise.
     max_pixels: Refuse inputs of more pixels than this; M is a million.
+    only: Take of what is named the pictures alone, or the films alone.
+    begin: Begin at this time of the film: 12.5 or 1:02:03.5.
+    end: End before this time.
+    frames: Take these frames alone, counted from 1.
+    fps: Frames a second, by dropping and repeating: 25 or 30000/1001; of numbered pictures the rate they are for.
+    codec: h264, hevc, av1, vp9, prores, ffv1, or copy-like for the source's own.
+    crf: Constant quality of the codec: less is better.
+    preset: How long to look for a smaller file: ultrafast to veryslow.
+    pix_fmt: Pixel format, such as yuv420p10le.
+    audio: copy, aac, opus or none.
+    deinterlace: Make whole pictures of interlaced fields first.
 
     Raises:
         GenkitError: its kind says what failed (`genkit.UsageError`, ...).

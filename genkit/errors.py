@@ -21,6 +21,7 @@ CODES = {
     "bug": "a fault of genkit's own",
     "card": "a model's card is malformed",
     "collision": "two outputs would have one name",
+    "damaged-frame": "a frame of a film cannot be decoded whole",
     "damaged": "a checkpoint or a download is damaged",
     "direction": "no such direction of the latent space",
     "directions": "a file of directions that does not fit",

@@ -86,13 +86,18 @@ def replacing(target: Path) -> Iterator[Path]:
     Raises:
         OSError: the place refuses the file.
     """
-    temporary = target.parent / f".genkit-{os.getpid()}-{secrets.token_hex(6)}-{_host()}.part"
+    temporary = target.parent / temporary_name()
     try:
         yield temporary
         os.replace(temporary, target)
     except BaseException:  # Ctrl-C too: nothing half done may stay
         temporary.unlink(missing_ok=True)
         raise
+
+
+def temporary_name() -> str:
+    """A new name that tells whose it is, and that it is unfinished."""
+    return f".genkit-{os.getpid()}-{secrets.token_hex(6)}-{_host()}.part"
 
 
 def replace_text(target: Path, text: str) -> None:

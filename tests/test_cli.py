@@ -518,7 +518,7 @@ def test_doctor_advises():
 def test_a_film_is_refused_without_being_read(genkit: Run, picture: Save, monkeypatch: pytest.MonkeyPatch):
     Path("film.mp4").write_bytes(b"\0\0\0\x18ftypisom" + bytes(100))
     monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path} was read whole"))
-    outcome = genkit("upscale", "film.mp4")
+    outcome = genkit("cutout", "film.mp4")
     assert outcome.code == 1 and "a video" in outcome.err
 
 

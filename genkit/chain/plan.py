@@ -9,18 +9,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from genkit.chain import speech
+from genkit.chain import films, speech
 from genkit.chain.graph import Graph, Leaf, Node
 from genkit.errors import UsageError
+from genkit.media.film.names import FILM_SUFFIXES, MUXED, kind_of_name
 from genkit.media.pictures.formats import FORMATS, Probe, output_suffix
 from genkit.run import plan as paths
+from genkit.run.films import only, probe_of
 from genkit.run.inputs import Found
 from genkit.run.item import Choice, Item
 from genkit.run.recipe import flag_of
-from genkit.run.settings import Settings
+from genkit.run.settings import ChainRun, Settings
 from genkit.run.verb import PictureVerb, SpeechVerb
 
 if TYPE_CHECKING:
+    from genkit.media.film.facts import FilmFacts
     from genkit.run.drawn import Output
     from genkit.run.pairing import Pairs
     from genkit.run.report import Reporter
@@ -37,6 +40,7 @@ class Source:
     drawn: Output | None = None
     number: int = 0
     facts: Probe | None = None
+    film: FilmFacts | None = None
 
 
 @dataclass
@@ -99,7 +103,7 @@ def plan_chain(
             continue
         naming = paths.Naming(mark_of(graph, leaf), output, settings.format, run.name, {"verb": graph.recipe.name or NAME})
         named = replace(leaf, label="") if source.drawn is not None and told_apart else leaf
-        item, reason = _item(number, named, source, naming, folder, settings, result)
+        item, reason = _item(number, named, source, naming, folder, run, settings, result)
         if reason:
             seen.append(f"{item.name}: {reason}")
         result.items.append(replace(item, index=len(result.items), beside=paths.Beside(sidecar=run.sidecar)))
@@ -176,11 +180,19 @@ def _find(
     from genkit.run.pictures import leave_out, probe, standard_input, without_own
 
     run, folder = graph.run, paths.output_folder(graph.run.output)
+    moving = films.takes_films(graph)
     found = list(inputs or ())
     if not found:
         found = find_inputs(
-            run.paths or (), suffixes=FORMATS.keys(), recursive=run.recursive, leave_out=folder, notice=reporter.say
+            run.paths or (),
+            suffixes=FORMATS.keys() | (FILM_SUFFIXES if moving else ()),
+            recursive=run.recursive,
+            leave_out=folder,
+            films=moving,
+            rows=moving and run.output is not None and folder is None and kind_of_name(Path(run.output)) in MUXED,
+            notice=reporter.say,
         )
+        found = only(found, run.only)
     if any(each.path is None for each in found):
         data = data or standard_input(NAME)
     elif run.output is None and not run.again and not inputs:
@@ -193,10 +205,15 @@ def _find(
             result.pairs[node] = [pair(name, place, found) for name, place in node.context.folders.items()]
     sources = []
     for one in found:
-        facts = None
+        facts = film = None
         with suppress(GenkitError):  # it fails, with its reason, when its turn comes
-            facts = probe(data or b"" if one.path is None else one.path, settings.max_pixels)
-        sources.append(Source(one, data if one.path is None else None, facts=facts))
+            film = films.facts_of(one) if moving else None
+            facts = (
+                probe_of(film)
+                if film is not None
+                else probe(data or b"" if one.path is None else one.path, settings.max_pixels)
+            )
+        sources.append(Source(one, data if one.path is None else None, facts=facts, film=film))
     return sources
 
 
@@ -204,7 +221,14 @@ def _find(
 
 
 def _item(
-    number: int, leaf: Leaf, source: Source, naming: paths.Naming, folder: Path | None, settings: Settings, result: ChainPlan
+    number: int,
+    leaf: Leaf,
+    source: Source,
+    naming: paths.Naming,
+    folder: Path | None,
+    run: ChainRun,
+    settings: Settings,
+    result: ChainPlan,
 ) -> tuple[Item, str | None]:
     def probe(_: Path | bytes) -> Probe:
         if source.facts is None:
@@ -213,11 +237,16 @@ def _item(
             raise InputError(f"{source.found.name}: cannot be read")
         return facts_after(leaf.node, source, result)
 
-    wanted = paths.wanted_format(naming)
     relative = source.found.relative
     if leaf.label:
         relative = relative.with_name(f"{relative.stem}_{leaf.label}{relative.suffix}")
     found = Found(source.found.path, relative)
+    if source.film is not None:
+        planner = films.planner(leaf, run, settings, lambda: facts_after(leaf.node, source, result))
+        item, said = planner.plan(number, found, naming, folder)
+        result.notices += [f"{item.name}: {one}" for one in said]
+        return replace(item, choice=None, effort=0.0), None
+    wanted = paths.wanted_format(naming)
     data = source.data
     if source.drawn is not None:
         found, data = Found(None, relative), b""
@@ -285,9 +314,10 @@ def work_of(node: Node, source: Source, result: ChainPlan) -> tuple[str, float]:
     before = facts_after(node.source, source, result) if known and node.source else source.facts
     if before is None:
         return node.verb.unit, 0.0
+    frames = source.film.video.frames if source.film is not None else 1
     if node.verb.unit:
-        return node.verb.unit, node.verb.effort(node.context, before.width, before.height)
-    return "", before.width * before.height / 1e6
+        return node.verb.unit, node.verb.effort(node.context, before.width, before.height) * frames
+    return "", before.width * before.height * frames / 1e6
 
 
 def partners_of(result: ChainPlan, node: Node, source: Source) -> Mapping[str, Path | None]:

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genkit.chain import speech
+from genkit.chain import film_frames, speech
 from genkit.chain.graph import Graph, Leaf, Node
 from genkit.chain.plan import ChainPlan, Source, partners_of, work_of
 from genkit.chain.record import recipe_of, step_record
 from genkit.errors import GenkitError, InputError, flag
+from genkit.run import film_options
 from genkit.run.threads import Threads
 from genkit.run.verb import Context, PictureVerb, SpeechVerb, Verb
 from genkit.run.work import Work, load, naming
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from genkit.chain.keep import Keep
     from genkit.media.pictures.images import Picture
     from genkit.run.batch import Process
+    from genkit.run.film_work import MadeFilm
     from genkit.run.item import Item
     from genkit.run.report import Reporter
     from genkit.run.session import Session
@@ -38,6 +40,7 @@ class _Held:
     picture: Picture | None = None
     made: dict[Node, Picture | GenkitError] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
+    moving: bool = False  # a frame of a film, of which no step is kept
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class _Loaded:
     recipe: dict[str, Any]
     picture: Picture | None = None
     said: Any = None
+    film: MadeFilm | None = None
 
 
 class ChainWork(Work):
@@ -81,7 +85,8 @@ class ChainWork(Work):
         self._shared = {node for node, by in users.items() if len(by) > 1}
         self._paces: dict[Node, tuple[float, float]] = {}  # work done, and seconds for it
         self._workers = 1
-        stop = stop or threading.Event()
+        stop = self._stop = stop or threading.Event()
+        self._used: tuple[Any, list[Any], bool] = None, [], False
         self._speakers = {
             node: speech.SpeechWork(node.verb, speech.request_of(node), node.context, reporter, session, stop)  # type: ignore[arg-type]
             for node in graph.nodes
@@ -101,7 +106,10 @@ class ChainWork(Work):
         try:
             self._check_partners(self._plan.leaves[item.index], source)
             with held.lock:
-                if (source.found.path is not None or source.data is not None) and not held.digest:
+                if source.film is not None and not held.digest:
+                    leaf, run = self._plan.leaves[item.index], self._graph.run
+                    held.digest = film_frames.check(item, leaf, source, self._plan, run, self.context.settings)
+                elif (source.found.path is not None or source.data is not None) and not held.digest:
                     held.data = images.load(source.found.path or source.data or b"", source.found.name)
                     held.digest = hashlib.sha256(held.data).hexdigest()
                 recipe = self._recipe(item, held.digest)
@@ -163,6 +171,9 @@ class ChainWork(Work):
                 self._ready[node] = node.outputs.ready(model, self.session, self.reporter)
         if place is None or not used or self._speakers:
             return [self._process]
+        if any(item.film is not None for item in self._plan.items):  # whose frames are worked on at once
+            self._used = place, list(used.values()), alone
+            return [self._process]
         drawn = any(node.outputs is not None for node in self._graph.nodes)
         count = 1 if drawn else self._threads.workers(place, used, len(self._held), alone=alone)
         self._workers = count
@@ -189,11 +200,30 @@ class ChainWork(Work):
                     before = leaf.node.source
                     cover = self._picture(before, source, loaded.held, item) if before is not None else None
                     return replace(loaded, picture=cover, said=self._speak[leaf.node](self._as_script(item), loaded.recipe))
+                if item.film is not None:
+                    return replace(loaded, film=self._film(item, loaded, leaf, source))
                 made = self._picture(leaf.node, source, loaded.held, item, last=True)
             assert made is not None
             return replace(loaded, picture=made)
         finally:
             self._let_go(source)
+
+    def _film(self, item: Item, loaded: _Loaded, leaf: Leaf, source: Source) -> MadeFilm:
+        def frame(picture: Picture) -> Picture:
+            made = self._picture(leaf.node, source, _Held(1, loaded.held.digest, None, picture, moving=True), item, last=True)
+            assert made is not None
+            return made
+
+        return film_frames.make(
+            item,
+            loaded.recipe,
+            frame,
+            self.reporter,
+            resume=self.context.run.resume,
+            stopped=self._stop.is_set,
+            threads=self._threads,
+            models=self._used,
+        )
 
     def _picture(self, node: Node | None, source: Source, held: _Held, item: Item, *, last: bool = False) -> Picture | None:
         """The picture of a step, None for the input; what others need too is kept, and so is why it could not be made."""
@@ -214,7 +244,7 @@ class ChainWork(Work):
         return found
 
     def _kept(self, node: Node, source: Source, held: _Held, item: Item, last: bool) -> Picture:
-        if self._keep is None or last:
+        if self._keep is None or last or held.moving:
             return self._made(node, source, held, item)
         record = self._recipe_to(node, source, held.digest, {"format": "png"})
         found = self._keep.find(node, record, held.picture)
@@ -311,6 +341,7 @@ class ChainWork(Work):
         options: dict[str, Any] = {"format": item.format.lower()} if settings.format else {}
         options |= {"quality": settings.quality} if settings.quality and item.format in LOSSY else {}
         options |= {"strip_metadata": True} if self.context.run.strip_metadata else {}
+        options |= film_options.recorded(self.context.run) if item.film is not None else {}
         return self._recipe_to(leaf.node, source, digest, options)
 
     def _recipe_to(self, node: Node, source: Source, digest: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -343,6 +374,8 @@ class ChainWork(Work):
         if speaker is not None:
             cover = None if result.picture is None else speech.cover_of(result.picture)
             return speaker.write(self._as_script(item), result.said, cover)
+        if result.film is not None:
+            return self.write_film(item, result.film, result.recipe)
         assert result.picture is not None
         return self.write_media(item, result.picture, result.recipe)
 

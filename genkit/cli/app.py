@@ -28,6 +28,7 @@ COMMANDS = VERBS | {
     "jobs": Entry("jobs", CHAINS, "Run many calls of several verbs, a line each."),
     "watch": Entry("watch", CHAINS, "Take pictures through a recipe as they arrive in a folder."),
     "compare": Entry("compare", RESULTS, "Look at pictures of the same thing together: slider, differences, scores."),
+    "probe": Entry("probe", RESULTS, "Say what is in films: streams, times, colours."),
     "sheet": Entry("sheet", RESULTS, "Lay pictures out with what made each of them."),
     "models": Entry("models", MODELS, "List, describe, fetch, check, remove and import models."),
     "train": Entry("train", MODELS, "Train a model on your own files."),

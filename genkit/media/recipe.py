@@ -7,7 +7,8 @@ where further files took part (a mask, a reference) "files": {option: {"name", "
 option are `style_2` and `style_3`, and what their options say beside the file is "before" and "after" it. What was drawn from
 words has them as "prompt" (or a list of them).
 It is JSON in a PNG text chunk `genkit`, else in EXIF's UserComment, or, where the user's own comment stands there, in XMP
-(`genkit:recipe`), which is where an MP4 has it; in a GIF it is a comment, in sound a tag (`sound/tags.py`). BMP holds none.
+(`genkit:recipe`), which is where an MP4 has it; in other films `film/tags.py` says where, in sound it is a tag
+(`sound/tags.py`). BMP holds none.
 Files are hostile until read: a recipe that is no JSON object of that kind is none.
 """
 
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from genkit.files import is_pipe, parse_json, read_input
+from genkit.media.film import tags as films
 from genkit.media.pictures import containers, exif, formats, xmp
 from genkit.media.sound.formats import sniff_sound
 
@@ -78,8 +80,7 @@ def read_recipe(path: Path) -> dict[str, Any] | None:
     with path.open("rb") as stream:
         head = stream.read(32)
         format = formats.sniff(head)
-        if format is None and head[4:8] == b"ftyp":
-            format = "MP4"
+        format = format or films.kind_of(head)
         if format is None and (sound := sniff_sound(head)) is not None:
             from genkit.media.sound.tags import read_text
 
@@ -94,7 +95,7 @@ def read_recipe(path: Path) -> dict[str, Any] | None:
 def recipe_of(data: Any, format: str | None) -> dict[str, Any] | None:
     """Read the recipe from a file's bytes (or a map of them)."""
     reader = {"PNG": _of_png, "JPEG": _of_jpeg, "WEBP": _of_webp, "TIFF": _of_tiff, "AVIF": _of_items, "HEIF": _of_items}
-    reader |= {"GIF": _of_gif, "MP4": _of_film}
+    reader |= {"GIF": _of_gif, "MP4": _of_film, "MKV": _of_matroska, "AVI": _of_avi}
     if format not in reader:
         return None
     try:
@@ -152,6 +153,16 @@ def _of_film(data: Any) -> dict[str, Any] | None:
         if kind == b"uuid" and data[start : start + 16] == containers.XMP_BOX and end - start < containers.BLOCK_LIMIT:
             return _of_packet(bytes(data[start + 16 : end]))
     return None
+
+
+def _of_matroska(data: Any) -> dict[str, Any] | None:
+    text = films.in_matroska(data)
+    return load(text) if text else None
+
+
+def _of_avi(data: Any) -> dict[str, Any] | None:
+    text = films.in_avi(data)
+    return load(text) if text else None
 
 
 def _of_tiff(data: Any) -> dict[str, Any] | None:

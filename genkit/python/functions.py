@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genkit.errors import UsageError
+from genkit.media.film.names import is_film_input
 from genkit.python.listener import Listener
 from genkit.python.models import Model
 from genkit.run import call as calls
 from genkit.run import callers, option, session
+from genkit.run.film_options import FilmOptions
 from genkit.run.verb import Context, DrawingVerb, PictureVerb, SpeechVerb, Verb
 
 if TYPE_CHECKING:
@@ -175,6 +177,10 @@ class Request:
         from genkit.run.work import load, naming
 
         source: Any = Path(self.first) if self.data is None else self.data
+        if self.data is None and isinstance(context.run, FilmOptions) and is_film_input(source):
+            raise UsageError(
+                f"{source}: is a film, and its result a file", f'give an output: genkit.{verb.name}("{source}", "out.mp4")'
+            )
         name = str(self.first) if self.data is None else callers.NO_FILE
         facts = headers.probe(source) if self.data is None else headers.read_header(source, name)
         if (choice := verb.choose(context, facts)) is not None:

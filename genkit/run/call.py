@@ -168,9 +168,10 @@ def carry_out(
     if isinstance(verb, PictureVerb):
         from genkit.run.pictures import PictureWork, plan_pictures, settled
 
+        stop = stop or threading.Event()
         plan = plan_pictures(verb, context, reporter, data)
         context = obtained(verb, settled(context, plan), reporter)
-        work: Callable[[], Work] = partial(PictureWork, verb, context, reporter, session, plan, data is not None)
+        work: Callable[[], Work] = partial(PictureWork, verb, context, reporter, session, plan, data is not None, stop)
     elif isinstance(verb, DrawingVerb):
         from genkit.run.outputs import DrawingWork, plan_outputs
 

@@ -37,7 +37,7 @@ EVENTS: Mapping[str, Event] = {
     ),
     "saved": Event("a picture on the way was written beside the output", _ITEM),
     "done-item": Event(
-        "an output was written; a sound has sound_s and rate in place of width and height",
+        "an output was written; a sound has sound_s and rate in place of width and height, a film frames",
         _ITEM
         | {
             "megapixels": NUMBER,
@@ -48,6 +48,7 @@ EVENTS: Mapping[str, Event] = {
             "rate": f"{WHOLE}?",
             "format": TEXT,
             "bytes": WHOLE,
+            "frames": f"{WHOLE}?",
         },
     ),
     "skipped": Event(

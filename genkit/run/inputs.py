@@ -15,6 +15,7 @@ from pathlib import Path, PurePath
 
 from genkit.errors import UsageError
 from genkit.files import LARGEST_TEXT, read_input
+from genkit.media.film.names import numbered
 
 JUNK = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db", "ehthumbs_vista.db", "icon\r", "__macosx", "@eadir"})
 SHOWN = 3  # names in one message; the rest is counted
@@ -41,16 +42,19 @@ def find_inputs(
     suffixes: Container[str],
     recursive: bool = False,
     leave_out: Path | None = None,
+    films: bool = False,
+    rows: bool = False,
     notice: Notice = lambda message: None,
 ) -> list[Found]:
     """List the inputs in the order they were named, each folder in natural order, each file once.
 
-    `leave_out` is a folder (where outputs go) that a walk does not enter.
+    `leave_out` is a folder (where outputs go) that a walk does not enter. Where `films` are taken, a name with a number's place
+    (`frames/%04d.png`) is one, and with `rows` a folder is, too.
 
     Raises:
         UsageError: something named is missing, or there is nothing to do.
     """
-    search = _Search(suffixes, recursive, leave_out.resolve() if leave_out else None)
+    search = _Search(suffixes, recursive, leave_out.resolve() if leave_out else None, films=films, rows=rows)
     for argument, origin in _expand_lists(arguments):
         search.take(argument, origin)
     if search.missing or search.unmatched:
@@ -79,7 +83,10 @@ def is_junk(name: str) -> bool:
 
 
 class _Search:
-    def __init__(self, suffixes: Container[str], recursive: bool, leave_out: Path | None):
+    def __init__(
+        self, suffixes: Container[str], recursive: bool, leave_out: Path | None, *, films: bool = False, rows: bool = False
+    ):
+        self._films, self._rows = films, rows
         self.suffixes, self.recursive, self.leave_out = suffixes, recursive, leave_out
         self.found: list[Found] = []
         self.missing: list[str] = []
@@ -95,9 +102,11 @@ class _Search:
             self._add(Found(None, PurePath("stdin")))
             return
         path = Path(argument)
-        if path.is_dir():
+        if path.is_dir() and self._rows and numbered(path):
+            self._add(Found(path, PurePath(path.resolve().name)))
+        elif path.is_dir():
             self._walk(path, path, named=True)
-        elif path.exists():
+        elif path.exists() or (self._films and "%" in path.name and numbered(path)):
             self._add(Found(path, PurePath(path.name)))
         elif not glob.has_magic(argument):
             self.missing.append(argument + origin)

@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from genkit.files import parse_json, read_json, read_regular
+from genkit.media.film import tags as films
 from genkit.media.sound.formats import sniff_sound
 from genkit.run.beside import sidecar_of
 
 NAME = ".genkit-journal.jsonl"
-WITHOUT_RECIPE = frozenset({"BMP"})
+WITHOUT_RECIPE = frozenset({"BMP", "TS"})
 LARGEST = 1 << 30  # bytes of a journal: a million outputs and more
 
 State = Literal["same", "other", "broken", "foreign"]
@@ -202,8 +203,9 @@ def is_whole(path: Path) -> bool:
             from genkit.media.sound.audio import is_whole as is_whole_sound
 
             return is_whole_sound(path)
-        if format is None and head[4:8] != b"ftyp":
-            return False
+        film = films.kind_of(head) if format is None else None
+        if format is None and film is None:
+            return head[:1] == b"G" and path.stat().st_size % 188 == 0  # MPEG-TS, which says no more
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
             try:
                 if format == "PNG":
@@ -215,8 +217,8 @@ def is_whole(path: Path) -> bool:
                     return size <= len(data) and any(True for _ in containers.riff_chunks(data))
                 if format == "GIF":
                     return data[-1:] == b";"
-                if format is None:
-                    return {b"moov", b"mdat"} <= {kind for kind, _, _ in containers.boxes(data, 0, len(data))}
+                if film is not None:
+                    return films.is_whole(data, film)
                 if format in ("AVIF", "HEIF"):
                     return {b"meta", b"mdat"} <= {kind for kind, _, _ in containers.boxes(data, 0, len(data))}
                 if format == "BMP":

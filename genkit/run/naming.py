@@ -115,19 +115,29 @@ def target_of(index: int, one: Found, naming: Naming, folder: Path | None, forma
     place = (one.path.parent if one.path else Path()) if folder is None else folder / one.relative.parent
     if naming.template is None:
         return place / f"{one.relative.stem}{naming.mark if beside else ''}{suffix}"
-    values = {"model": "", "verb": "", "scale": "", "seed": 0} | dict(naming.fields)
-    parent = PurePath(os.path.abspath(one.path)).parent.name if one.path else ""  # noqa: PTH100 - `..` is no name
-    values |= {"stem": one.relative.stem, "parent": parent, "index": index + 1, "ext": suffix.lstrip(".")}
-    try:
-        name = naming.template.format(**values)
-    except (ValueError, IndexError, KeyError) as error:
-        raise UsageError(f"--name {naming.template}: {error}", "a width is written {index:03}") from error
+    name = named_by_template(naming, index, one, suffix)
     written = FORMATS.get(PurePath(name).suffix.lower())
     if written is None:
         name += suffix
     elif written != format:
         name = str(PurePath(name).with_suffix(output_suffix(format)))
     return place / name
+
+
+def named_by_template(naming: Naming, index: int, one: Found, suffix: str) -> str:
+    """The name that --name gives the output of an input.
+
+    Raises:
+        UsageError: it gives none.
+    """
+    assert naming.template is not None
+    values = {"model": "", "verb": "", "scale": "", "seed": 0} | dict(naming.fields)
+    parent = PurePath(os.path.abspath(one.path)).parent.name if one.path else ""  # noqa: PTH100 - `..` is no name
+    values |= {"stem": one.relative.stem, "parent": parent, "index": index + 1, "ext": suffix.lstrip(".")}
+    try:
+        return naming.template.format(**values)
+    except (ValueError, IndexError, KeyError) as error:
+        raise UsageError(f"--name {naming.template}: {error}", "a width is written {index:03}") from error
 
 
 def _formats() -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from genkit.errors import UsageError, flag
 from genkit.files import is_input, is_pipe, read_input
+from genkit.media.film import names
 from genkit.media.pictures.formats import FORMATS
 from genkit.run.inputs import SHOWN, Found, is_junk
 
@@ -87,6 +88,9 @@ def pair(option: str, folder: Path, found: Sequence[Found]) -> Pairs:
                 f"{flag(option)} {folder}: standard input has no name to pair by", f"give it a file: {flag(option)} FILE"
             )
         itself = os.path.realpath(one.path)
+        if (row := _row(folder, one, alone=len(found) == 1)) is not None:
+            partners[one] = row
+            continue
         for places in _places(one.relative, word, exact, stems):
             # among its own inputs a picture's namesake is another picture, not its partner
             others = [path for path in places if os.path.realpath(path) != itself and not _is_input(path, word, taken)]
@@ -110,12 +114,29 @@ def pair(option: str, folder: Path, found: Sequence[Found]) -> Pairs:
     return Pairs(option, folder, partners, missing)
 
 
+def _row(folder: Path, one: Found, *, alone: bool) -> Path | None:
+    """The folder with a picture for each frame of a film: of its name, or, of a film alone, the folder itself."""
+    assert one.path is not None
+    own = folder / one.relative.stem
+    if one.path.suffix.lower() in FORMATS and not own.is_dir() and not names.is_film(one.path):
+        return None
+    if not names.is_film_input(one.path):
+        return None
+    if own.is_dir() and names.numbered(own):
+        return own
+    files = names.numbered(folder)
+    return folder if alone and files and all(path.stem != one.relative.stem for path in files) else None
+
+
 def digest(path: Path) -> str:
-    """The sha256 of a file's content, in hexadecimal.
+    """The sha256 of a file's content, in hexadecimal; of a row of numbered pictures that of theirs.
 
     Raises:
         OSError: it cannot be read.
     """
+    if names.is_row(path):
+        parts = "".join(digest(each) for each in names.numbered(path))
+        return hashlib.sha256(parts.encode()).hexdigest()
     if is_pipe(path):
         return hashlib.sha256(read_input(path)).hexdigest()
     with path.open("rb") as stream:
@@ -135,9 +156,9 @@ def _index(folder: Path) -> tuple[dict[PurePath, Path], dict[PurePath, list[Path
     """All pictures below a folder: by relative path, and by relative path without the suffix."""
     exact: dict[PurePath, Path] = {}
     stems: dict[PurePath, list[Path]] = {}
-    for top, folders, names in os.walk(folder):
+    for top, folders, inside in os.walk(folder):
         folders[:] = sorted(name for name in folders if not is_junk(name))
-        for name in sorted(names):
+        for name in sorted(inside):
             path = Path(top, name)
             if path.suffix.lower() in FORMATS and not is_junk(name):
                 relative = path.relative_to(folder)

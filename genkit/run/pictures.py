@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import sys
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genkit.errors import InputError, UsageError, flag
-from genkit.run import callers
+from genkit.media.film.names import FILM_SUFFIXES, MUXED, is_film_input, kind_of_name
+from genkit.run import callers, film_options
+from genkit.run.films import film_planner, only
 from genkit.run.recipe import flag_of
 from genkit.run.settings import PictureRun
 from genkit.run.threads import Threads
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from genkit.media.pictures.headers import Probe
     from genkit.media.pictures.images import Picture
     from genkit.run.batch import Process
+    from genkit.run.film_work import MadeFilm
     from genkit.run.inputs import Found
     from genkit.run.pairing import Pairs
     from genkit.run.plan import Item, Plan
@@ -47,7 +51,17 @@ def plan_pictures(verb: PictureVerb, context: Context, reporter: Reporter, data:
     run, settings = context.run, context.settings
     assert isinstance(run, PictureRun)
     folder = paths.output_folder(run.output)
-    inputs = find_inputs(run.paths, suffixes=FORMATS.keys(), recursive=run.recursive, leave_out=folder, notice=reporter.say)
+    films = film_planner(verb, context)
+    inputs = find_inputs(
+        run.paths,
+        suffixes=FORMATS.keys() | (FILM_SUFFIXES if films else ()),
+        recursive=run.recursive,
+        leave_out=folder,
+        films=films is not None,
+        rows=films is not None and run.output is not None and folder is None and kind_of_name(Path(run.output)) in MUXED,
+        notice=reporter.say,
+    )
+    inputs = only(inputs, getattr(run, "only", None))
     if any(each.path is None for each in inputs):
         data = data or standard_input(verb.name)
     elif run.output is None and not run.again:
@@ -73,12 +87,18 @@ def plan_pictures(verb: PictureVerb, context: Context, reporter: Reporter, data:
         partners={each: {pair.option: pair.partners.get(each) for pair in pairs} for each in inputs} if pairs else {},
         reads=[(flag_of(name), path) for name, path in context.files.items()],
         choose=partial(verb.choose, context),
+        film=films.plan if films is not None else None,
     )
     plan.notices += _choices(plan.items)
     if verb.unit:
         plan.unit = verb.unit
-        plan.items = [replace(each, effort=verb.effort(context, *each.input_size or (0, 0))) for each in plan.items]
+        plan.items = [replace(each, effort=_effort(verb, context, each)) for each in plan.items]
     return plan
+
+
+def _effort(verb: PictureVerb, context: Context, item: Item) -> float:
+    frames = item.film.frames if item.film is not None else 1
+    return verb.effort(context, *item.input_size or (0, 0)) * frames
 
 
 def _choices(items: Sequence[Item]) -> list[str]:
@@ -182,9 +202,15 @@ def _real(each: Found) -> str:
 
 @dataclass(frozen=True)
 class _Loaded:
-    picture: Picture
+    picture: Picture | None
     recipe: dict[str, Any]
     brought: Mapping[str, bytes] = field(default_factory=dict)
+    film: MadeFilm | None = None
+
+
+def _of(loaded: _Loaded) -> Picture:
+    assert loaded.picture is not None
+    return loaded.picture
 
 
 class PictureWork(Work):
@@ -193,7 +219,17 @@ class PictureWork(Work):
 
     verb: PictureVerb
 
-    def __init__(self, verb: PictureVerb, context: Context, reporter: Reporter, session: Session, plan: Plan, memory: bool):
+    def __init__(
+        self,
+        verb: PictureVerb,
+        context: Context,
+        reporter: Reporter,
+        session: Session,
+        plan: Plan,
+        memory: bool,
+        stop: threading.Event | None = None,
+    ):
+        self._films, self._stop = film_planner(verb, context), stop or threading.Event()
         super().__init__(verb, context, reporter, session)
         self._items, self._memory, self._threads = plan.items, memory, Threads()
         self._files = {name: self.facts(name, path) for name, path in context.files.items()}
@@ -209,6 +245,8 @@ class PictureWork(Work):
                     "add it, or leave the picture out",
                     code="no-partner",
                 )
+        if item.film is not None or (item.source is not None and self._films and is_film_input(item.source)):
+            return self._read_film(item)
         data = images.load(item.source if item.source is not None else item.data or b"", item.name)
         recipe = self._recipe(item, hashlib.sha256(data).hexdigest())
         if self.is_made(item, recipe):
@@ -216,6 +254,23 @@ class PictureWork(Work):
         picture = images.read(data, max_pixels=self.context.settings.max_pixels, name=item.name)
         self.notify(item, picture.metadata.notices)
         return _Loaded(picture, recipe)
+
+    def _read_film(self, item: Item) -> Any:
+        """Nothing is decoded ahead: a film's frames are read while they are worked on."""
+        from genkit.media.film import facts
+        from genkit.run.batch import Skip
+        from genkit.run.pairing import digest
+
+        assert item.source is not None
+        if item.film is None:  # the plan could not read it: say why
+            assert self._films is not None
+            self._films.check(facts.probe(item.source))
+            raise InputError(f"{item.name}: cannot be read")
+        try:
+            recipe = self._recipe(item, digest(item.source))
+        except OSError as error:
+            raise InputError(f"{item.name}: cannot be read: {error.strerror}") from error
+        return Skip("already made") if self.is_made(item, recipe) else _Loaded(None, recipe)
 
     def prepare(self) -> list[Process]:
         pixels = sum(width * height for width, height in (item.input_size or (0, 0) for item in self._items))
@@ -230,31 +285,64 @@ class PictureWork(Work):
 
             context = self.context if item.choice is None else replace(self.context, card=item.choice.card)
             model = models[context.card.name]
+            if item.film is not None:
+                return self._film(item, loaded, context, model, place)
             steps = None
             if self.verb.works:
                 steps = Steps(item, loaded.recipe, context.run, context.settings, self.reporter)
             own = context.of_input(item.partners, loaded.recipe["seed"], lambda text: self.notify(item, [text]), steps)
             with naming(item):
-                made = self.verb.apply(model, loaded.picture, own)
+                made = self.verb.apply(model, _of(loaded), own)
             return _Loaded(made, loaded.recipe, steps.brought if steps is not None else {})
 
+        if any(item.film is not None for item in self._items):  # whose frames are worked on at once, and one film at a time
+            return [process]
         return [process] * self._threads.workers(place, models, len(self._items), alone=self.verb.works)
+
+    def _film(self, item: Item, loaded: _Loaded, context: Context, model: Any, place: Any) -> _Loaded:
+        from genkit.run.film_work import FilmMaker
+
+        assert item.film is not None
+        seed = loaded.recipe["seed"]
+        alone = {name: path for name, path in item.partners.items() if path is None or not path.is_dir()}
+
+        def apply(picture: Picture, files: Mapping[str, Path]) -> Picture:
+            steps = Steps(item, loaded.recipe, context.run, context.settings, self.reporter) if self.verb.works else None
+            return self.verb.apply(
+                model, picture, context.of_input({**alone, **files}, seed, lambda text: self.notify(item, [text]), steps)
+            )
+
+        from genkit.run.steps import Steps
+
+        told, model.progress = model.progress, None
+        workers = self._threads.workers(place, {context.card.name: model}, item.film.frames, alone=self.verb.works)
+        maker = FilmMaker(
+            item, loaded.recipe, apply, self.reporter, resume=context.run.resume, workers=workers, stopped=self._stop.is_set
+        )
+        try:
+            return replace(loaded, film=maker.make())
+        finally:
+            model.progress = told
+            self._threads.give_back()
 
     def close(self) -> None:
         self._threads.give_back()
 
     def write(self, item: Item, result: _Loaded) -> dict[str, Any]:
         self.write_beside(item, result.brought)
-        return self.write_media(item, result.picture, result.recipe)
+        if result.film is not None:
+            return self.write_film(item, result.film, result.recipe)
+        return self.write_media(item, _of(result), result.recipe)
 
     def wanted_recipe(self, item: Item) -> dict[str, Any]:
         return self._recipe(item, "")
 
     def _recipe(self, item: Item, digest: str) -> dict[str, Any]:
         name = item.source.name if item.source else callers.name_of(item.data or b"") if self._memory else "stdin"
+        films = film_options.recorded(self.context.run) if item.film is not None else {}
         return self.recipe(
             item,
-            self.verb.recorded(self.context),
+            {**self.verb.recorded(self.context), **films},
             seed=self.context.seed + max(item.variant - 1, 0),
             source={"name": name, "sha256": digest},
             files=self._files | {name: self.facts(name, path) for name, path in item.partners.items() if path},

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from genkit.errors import GenkitError, UsageError
 from genkit.files import size_text
+from genkit.media.film.names import is_film_input
 from genkit.media.pictures.formats import FORMATS, WRITABLE, format_of, output_suffix, plan_format
 from genkit.media.pictures.headers import Probe
 from genkit.run import guard
@@ -83,10 +84,12 @@ def plan(
     partners: Mapping[Found, Mapping[str, Path | None]] | None = None,
     reads: Iterable[tuple[str, Path]] = (),
     choose: Callable[[Probe], Choice | None] = lambda facts: None,
+    film: Callable[[int, Found, Naming, Path | None], tuple[Item, Sequence[str]]] | None = None,
 ) -> Plan:
     """Give every input its output, and check the whole before any of it starts.
 
-    `probe` reads a header and may raise GenkitError: such an input stays in the plan, and fails when its turn comes. With
+    `probe` reads a header and may raise GenkitError: such an input stays in the plan, and fails when its turn comes; `film`
+    plans those that are films. With
     `variants` above 1 each input has so many outputs. `partners` go with one input each, `reads` (option, path) with all, and
     each output brings along what is `beside` it. With `number` outputs whose names are taken get others.
 
@@ -94,16 +97,22 @@ def plan(
         UsageError: outputs collide, exist, would replace an input, or cannot be written where they should go.
     """
     result = Plan()
-    wanted = wanted_format(naming)
     folder = output_folder(naming.output)
+    films = {one for one in found if film is not None and is_film_input(one.path)}
+    wanted = wanted_format(naming) if len(films) < len(found) else None
     count = variants or 1
     pipe = naming.output == "-" or is_device(naming.output)
     if naming.output is not None and folder is None and (len(found) > 1 or (pipe and count > 1)):
         refuse_several(len(found) * count, naming.output)
     reasons: dict[str, list[str]] = {}
     for index, one in enumerate(found):
-        item, reason = item_of(index, one, naming, folder, wanted, probe, size_of, choose, stdin)
-        if reason:
+        said: Sequence[str]
+        if film is not None and one in films:
+            item, said = film(index, one, naming, folder)
+        else:
+            item, reason = item_of(index, one, naming, folder, wanted, probe, size_of, choose, stdin)
+            said = [reason] if reason else []
+        for reason in said:
             reasons.setdefault(reason, []).append(item.name)
         item = replace(item, partners=(partners or {}).get(one, {}), beside=beside)
         result.items += [item] if count == 1 else [_variant(item, k, one, naming, folder) for k in range(1, count + 1)]

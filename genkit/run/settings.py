@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from genkit.errors import UsageError
+from genkit.run.film_options import FilmOptions
 from genkit.run.option import DRAWING, MODEL, OUTPUT, REPORT, REQUIRED, Option, option
 
 if TYPE_CHECKING:
@@ -143,6 +144,11 @@ class PictureRun:
 
 
 @dataclass(frozen=True)
+class FilmRun(FilmOptions, PictureRun):
+    """The same, of verbs that take films, too."""
+
+
+@dataclass(frozen=True)
 class DrawnRun:
     """What every verb takes that makes outputs out of nothing but its own options."""
 
@@ -171,7 +177,7 @@ class DrawnRun:
 
 
 @dataclass(frozen=True)
-class ChainRun:
+class ChainRun(FilmOptions):
     """What a chain of several verbs takes: models and seeds are its steps'."""
 
     model: ClassVar[None] = None

@@ -269,6 +269,7 @@ class PictureVerb(Verb):
     mark: ClassVar[str]
     marks: ClassVar[str]
     optional_files: ClassVar[Sequence[str]] = ()
+    hdr: ClassVar[bool] = False  # of one that takes films: whether PQ and HLG stay what they are
 
     def context(self, run: Run, card: Card | None = None) -> Context:
         context = super().context(run, card)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from genkit.media.film.video import Film
     from genkit.media.pictures.images import Picture
     from genkit.run.batch import Process
+    from genkit.run.film_work import MadeFilm
     from genkit.run.item import Item
     from genkit.run.report import Reporter
     from genkit.run.session import Session
@@ -37,6 +38,7 @@ class Work:
         self.verb, self.reporter, self.session = verb, reporter, session
         self.context = replace(context, session=session)
         self._facts: dict[Path, dict[str, Any]] = {}
+        self._told: set[tuple[int, str]] = set()
 
     def read(self, item: Item) -> Any:
         raise NotImplementedError
@@ -56,6 +58,9 @@ class Work:
 
     def notify(self, item: Item, notices: Iterable[str]) -> None:
         for notice in notices:
+            if item.film is not None and (item.index, notice) in self._told:  # what holds for a frame holds for most
+                continue
+            self._told.add((item.index, notice))
             self.reporter("notice", message=notice, input=item.name)
 
     def is_made(self, item: Item, recipe: dict[str, Any]) -> bool:
@@ -155,7 +160,7 @@ class Work:
         options = dict(options)
         options |= {"dtype": settings.dtype} if settings.dtype != "auto" else {}
         options |= {"format": item.format.lower()} if settings.format else {}
-        lossy = item.format in (*LOSSY, *LOSSY_SOUNDS, "MP4")
+        lossy = item.format in (*LOSSY, *LOSSY_SOUNDS, "MP4") or item.film is not None
         options |= {"quality": settings.quality} if settings.quality and lossy else {}
         options |= {"strip_metadata": True} if run.strip_metadata else {}
         return {
@@ -177,7 +182,8 @@ class Work:
         run = self.context.run
 
         def keep(written: Path) -> None:
-            if run.strip_metadata or item.format in journal.WITHOUT_RECIPE:
+            moving = item.film is not None and item.format == "AVIF"  # whose animations have no place for it
+            if run.strip_metadata or item.format in journal.WITHOUT_RECIPE or moving:
                 journal.note_down(target, written, recipe)
             if run.sidecar:
                 journal.write_sidecar(target, recipe)
@@ -217,6 +223,14 @@ class Work:
             )
             self.notify(item, notices[told:])
         return {"width": made.width, "height": made.height, "format": item.format, "bytes": size}
+
+    def write_film(self, item: Item, made: MadeFilm, recipe: dict[str, Any]) -> dict[str, Any]:
+        """Write a film whose frames are made whole or not at all, and say what it is."""
+        from genkit.run import film_work
+
+        assert item.target is not None
+        strip = self.context.run.strip_metadata
+        return film_work.write(item, made, recipe, strip=strip, before_naming=self.keep_recipe(item, item.target, recipe))
 
 
 def load(

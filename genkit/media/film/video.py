@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from genkit.errors import OutputError
+from genkit.media.film.tags import gif_comment
 from genkit.media.pictures import xmp
 from genkit.media.pictures.containers import XMP_BOX
 
@@ -54,12 +55,6 @@ def film_format(name: str | None) -> str | None:
     if name is None:
         return None
     return FILMS.get(PurePath(name).suffix.lower()) or FILMS.get(f".{name.lower()}")
-
-
-def gif_comment(text: bytes) -> bytes:
-    """A comment extension."""
-    pieces = [text[at : at + 255] for at in range(0, len(text), 255)]
-    return b"\x21\xfe" + b"".join(bytes([len(one)]) + one for one in pieces) + b"\0"
 
 
 def encode(frames: Iterable[np.ndarray], format: str, fps: float, *, quality: int | None = None, loop: bool = True) -> Film:

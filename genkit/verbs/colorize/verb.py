@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from genkit.run import ability
 from genkit.run.option import option
+from genkit.run.settings import FilmRun
 from genkit.run.verb import Context, PictureVerb
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Colorize(PictureVerb):
     )
 
     name = "colorize"
+    run_type = FilmRun
     mark = marks = "_colorized"
     optional_files = ("hint",)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from genkit.errors import UsageError
 from genkit.run import ability, mask_words
 from genkit.run.option import DRAWING, option
-from genkit.run.settings import GUIDANCE, STEPS
+from genkit.run.settings import GUIDANCE, STEPS, FilmRun
 from genkit.run.verb import Context, PictureVerb
 from genkit.verbs import named_masks
 
@@ -120,6 +120,8 @@ class Inpaint(PictureVerb):
     )
 
     name = "inpaint"
+    run_type = FilmRun
+    hdr = True
     mark = "_inpainted"
     marks = r"_inpainted(_\d+)?"
 

@@ -9,6 +9,7 @@ from genkit.errors import UsageError
 from genkit.run import ability, mask_words
 from genkit.run.beside import Beside
 from genkit.run.option import given
+from genkit.run.settings import FilmRun
 from genkit.run.verb import Context
 from genkit.verbs import named_masks
 from genkit.verbs.style.declaration import OPTIMIZE, StyleDeclaration
@@ -44,6 +45,7 @@ class Style(StyleDeclaration):
     """
 
     name = "style"
+    run_type = FilmRun
     mark = "_styled"
     marks = r"_styled(_step\d+)?"
 

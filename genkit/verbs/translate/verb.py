@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from genkit.errors import UsageError
 from genkit.run import ability
 from genkit.run.option import DRAWING, RESULT, Declared, option
-from genkit.run.settings import GUIDANCE, STEPS
+from genkit.run.settings import GUIDANCE, STEPS, FilmRun
 from genkit.run.verb import Context, PictureVerb
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class Translate(PictureVerb):
     )
 
     name = "translate"
+    run_type = FilmRun
 
     def check(self, context: Context) -> None:
         card = context.card

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from genkit.run.option import RESULT, RUN, option
+from genkit.run.settings import FilmRun
 from genkit.run.verb import Context, PictureVerb
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ class Upscale(PictureVerb):
     tta: bool = option(False, "Average eight turned and mirrored passes: 8 times as slow, a bit better.", panel=RESULT)
 
     name = "upscale"
+    run_type = FilmRun
+    hdr = True
     marks = r"_x\d+(\.\d+)?|_\d+k|_\d+p|_\d+x\d+|_[wh]\d+|_restored"
 
     def find_card(self, run: Run) -> Card:
