@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genkit.engine.openvino_runner import PRECISE, Graph, core
+from genkit.engine.runner import TOLERANCE
 
 if TYPE_CHECKING:
     from genkit.engine.torch_runner import TorchRunner
-
-TOLERANCE = 0.01 / 255  # largest difference, in parts of the largest number that comes out or of 1
 
 
 class NotConvertedError(Exception):
@@ -33,15 +32,17 @@ def convert(
     examples: Mapping[str, Sequence[Sequence[np.ndarray]]],
     numbers: Mapping[str, float],
     fixed: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
+    tolerance: float = TOLERANCE,
 ) -> dict[str, Graph]:
     """The functions of a network that examples are given for, each as a graph; `fixed` are options of a function that hold in
-    every call.
+    every call. `tolerance` is the largest difference, in parts of the largest number that comes out or of 1.
 
     Raises:
         NotConvertedError: an operation that the engine does not have, or numbers that are not torch's.
     """
     return {
-        stage: _converted(runner, stage, given, dict(numbers), dict(fixed.get(stage, {}))) for stage, given in examples.items()
+        stage: _converted(runner, stage, given, dict(numbers), dict(fixed.get(stage, {})), tolerance)
+        for stage, given in examples.items()
     }
 
 
@@ -51,6 +52,7 @@ def _converted(
     examples: Sequence[Sequence[np.ndarray]],
     numbers: dict[str, float],
     fixed: dict[str, int],
+    tolerance: float,
 ) -> Graph:
     import openvino
     import torch
@@ -59,7 +61,8 @@ def _converted(
     module = _function_module(runner.network, function, list(numbers))
     tensors = [torch.from_numpy(np.ascontiguousarray(each)) for each in examples[0]]
     tensors += [torch.tensor(float(value)) for value in numbers.values()]
-    shapes = [(openvino.PartialShape(_open(each)), openvino.Type.f32) for each in tensors]
+    shapes = [(openvino.PartialShape(_open(*each)), openvino.Type(each[0].dtype)) for each in zip(*examples, strict=True)]
+    shapes += [(openvino.PartialShape([]), openvino.Type.f32)] * len(numbers)
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -82,7 +85,7 @@ def _converted(
             if one.shape != wanted.shape:
                 raise NotConvertedError(f"{stage}: {one.shape} instead of {wanted.shape}")
             largest = max(largest, float(np.abs(one - wanted).max()) / max(1.0, float(np.abs(wanted).max())))
-    if not largest <= TOLERANCE:  # not a number is no proof either
+    if not largest <= tolerance:  # not a number is no proof either
         raise NotConvertedError(f"{stage}: differs from torch by {largest:.2g}")
     return Graph(xml, constants, numbers, fixed, largest)
 
@@ -98,10 +101,10 @@ def _read(traced: Any, shapes: list[Any]) -> Any:
         return openvino.convert_model(torch.jit.freeze(traced, optimize_numerics=False), input=shapes)
 
 
-def _open(tensor: Any) -> list[int]:
-    """A picture's batch and sides may be any; numbers of a code (1, C, 1, 1) and single numbers stay."""
-    shape = list(tensor.shape)
-    if len(shape) == 4 and shape[2] * shape[3] > 1:
+def _open(first: np.ndarray, *others: np.ndarray) -> list[int]:
+    """A picture's batch and sides may be any, and what differs between the examples; numbers of a code (1, C, 1, 1) stay."""
+    shape = [side if all(each.shape[place] == side for each in others) else -1 for place, side in enumerate(first.shape)]
+    if len(shape) == 4 and first.shape[2] * first.shape[3] > 1:
         return [-1, shape[1], -1, -1]
     return [-1, *shape[1:]] if len(shape) in (2, 3) else shape
 

@@ -85,7 +85,7 @@ class OpenVinoRunner:
             return self.reference.run(stage, *arrays, **options)
         numbers = [np.float32(options.get(name, usual)).reshape(()) for name, usual in graph.numbers.items()]
         request = self._request(stage)
-        found = request.infer([*(np.ascontiguousarray(each, np.float32) for each in arrays), *numbers], share_inputs=True)
+        found = request.infer([*map(_entering, arrays), *numbers], share_inputs=True)
         return [np.array(each) for each in found.values()]
 
     def _request(self, stage: str) -> Any:
@@ -102,3 +102,7 @@ class OpenVinoRunner:
                 model = core().read_model(graph.xml, graph.constants)
                 self._compiled[stage] = core().compile_model(model, "CPU", {**PRECISE, **streams})
             return self._compiled[stage]
+
+
+def _entering(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(array, None if array.dtype == np.int64 else np.float32)

@@ -1,8 +1,9 @@
 """Converted networks in files: what model they make, the graphs, and those constants that the weights' own file does not hold.
 
 A file is a zip: `model.json`, and for each function `<name>.xml` and `<name>.bin`. Constants that are tensors of the checkpoint
-(nearly all of them) are not written again: `model.json` says which tensor goes where. So the graphs of shipped weights take
-some kilobytes. The identity, a hash of the weights and of what the card says of them, must be the one that was converted.
+(nearly all of them), or these rounded, are not written again: `model.json` says which tensor goes where. So the graphs of
+shipped weights take some kilobytes. The identity, a hash of the weights and of what the card says of them, must be the one that
+was converted.
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from genkit.engine.openvino_runner import Graph
-
-if TYPE_CHECKING:
-    import numpy as np
 
 FORMAT = 1
 SUFFIX = ".graphs"
 SMALLEST = 256  # bytes: smaller constants are written, whatever the checkpoint holds
+HALF = "|float16"  # behind the name of a tensor that the network has rounded to half precision
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,9 @@ class Converted:
 
 def save(path: Path, converted: Converted, state: Mapping[str, np.ndarray]) -> None:
     """Write it whole or not at all; `state` are the tensors of the checkpoint, float32, that constants may be."""
-    blobs = {each.tobytes(): name for name, each in state.items() if each.nbytes >= SMALLEST}
+    large = {name: each for name, each in state.items() if each.nbytes >= SMALLEST}
+    blobs = {_rounded(each).tobytes(): f"{name}{HALF}" for name, each in large.items()}
+    blobs |= {each.tobytes(): name for name, each in large.items()}
     stages: dict[str, Any] = {}
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
@@ -89,6 +92,11 @@ def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
     archive.writestr(zipfile.ZipInfo(name), data, kind)
 
 
+def _rounded(tensor: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return tensor.astype(np.float16).astype(np.float32)
+
+
 def _split(constants: bytes, blobs: Mapping[bytes, str]) -> tuple[list[tuple[int, str]], bytes]:
     """Where tensors of the checkpoint stand, as (offset, name), and the rest of the bytes one after another."""
     taken: list[tuple[int, int, str]] = []
@@ -113,7 +121,8 @@ def _joined(pieces: list[tuple[int, str]], rest: bytes, length: int, state: Mapp
     left = memoryview(rest)
     for start, name in pieces:
         whole[reached:start], left = left[: start - reached], left[start - reached :]
-        blob = state[name].tobytes()
+        tensor = state[name.removesuffix(HALF)]
+        blob = (_rounded(tensor) if name.endswith(HALF) else tensor).tobytes()
         whole[start : start + len(blob)] = blob
         reached = start + len(blob)
     whole[reached:] = left
