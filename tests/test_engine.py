@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ import torch
 from PIL import Image
 
 from genkit.cards import all_cards, find
-from genkit.engine import store
+from genkit.engine import compiled, store
 from genkit.engine.conversion import NotConvertedError, convert
 from genkit.engine.torch_runner import TorchRunner
 from genkit.errors import UsageError
@@ -122,6 +124,47 @@ def test_a_damaged_graph_is_made_anew_by_torch(tmp_path: Path) -> None:
         assert store.load(path, identity_of(card, files)) is None
     path.write_bytes(whole)
     assert store.load(path, "another identity") is None
+
+
+def test_what_was_compiled_is_kept_whole_or_not_at_all(tmp_path: Path, monkeypatch) -> None:
+    card, files = find("genkit-x2"), files_of("genkit-x2")
+    images = np.random.default_rng(0).random((1, 3, 20, 24), np.float32)
+
+    def run() -> np.ndarray:
+        return load_model(card, files, "cpu", "float32", engine="openvino").runner.run("run", images)[0]
+
+    def imported(*given: Any) -> Any:
+        calls.append(given)
+        return of_the_engine(*given)
+
+    calls: list[Any] = []
+    of_the_engine = compiled.core().import_model
+    monkeypatch.setattr(compiled, "core", lambda engine=compiled.core(): Imports(engine, imported))
+    monkeypatch.setattr(compiled, "compiled_folder", lambda: tmp_path / "compiled")
+    first = run()
+    (kept_file,) = (tmp_path / "compiled").iterdir()
+    whole = kept_file.read_bytes()
+    assert not calls and (run() == first).all() and len(calls) == 1
+    for damaged in (b"", whole[:-1], whole[:40] + b"?" + whole[41:]):
+        kept_file.write_bytes(damaged)
+        assert (run() == first).all() and kept_file.read_bytes()[32:] and len(calls) == 1
+    kept_file.write_bytes(hashlib.sha256(b"of another engine").digest() + b"of another engine")
+    assert (run() == first).all() and len(calls) == 2 and len(kept_file.read_bytes()) == len(whole), (
+        "what is refused is made anew"
+    )
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setattr(compiled, "compiled_folder", lambda: tmp_path / "file")
+    assert (run() == first).all(), "a cache that cannot be written"
+
+
+class Imports:
+    """The engine, with another function to import by."""
+
+    def __init__(self, engine: Any, import_model: Any):
+        self._engine, self.import_model = engine, import_model
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
 
 
 def test_what_is_decided_by_data_or_changed_in_place_is_refused() -> None:

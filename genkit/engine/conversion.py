@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genkit.engine.openvino_runner import PRECISE, Graph, core
+from genkit.engine.compiled import compiled
+from genkit.engine.graph import Graph
+from genkit.engine.openvino_runner import PRECISE
 from genkit.engine.runner import TOLERANCE
 
 if TYPE_CHECKING:
@@ -72,13 +74,13 @@ def _converted(
             raise NotConvertedError(f"{type(error).__name__}: {' '.join(str(error).split())[:200]}") from error
     xml, constants = _serialised(model)
     try:
-        compiled = core().compile_model(core().read_model(xml, constants), "CPU", PRECISE)
+        run = compiled(Graph(xml, lambda: constants, len(constants)), PRECISE)
     except RuntimeError as error:
         raise NotConvertedError(f"{stage}: {' '.join(str(error).split())[:200]}") from error
     largest = 0.0
     for given in examples:
         try:
-            found = list(compiled([*given, *(np.float32(each) for each in numbers.values())]).values())
+            found = list(run([*given, *(np.float32(each) for each in numbers.values())]).values())
         except RuntimeError as error:
             raise NotConvertedError(f"{stage}: {' '.join(str(error).split())[:200]}") from error
         for one, wanted in zip(found, runner.run(stage, *given, **numbers, **fixed), strict=True):
@@ -87,7 +89,7 @@ def _converted(
             largest = max(largest, float(np.abs(one - wanted).max()) / max(1.0, float(np.abs(wanted).max())))
     if not largest <= tolerance:  # not a number is no proof either
         raise NotConvertedError(f"{stage}: differs from torch by {largest:.2g}")
-    return Graph(xml, constants, numbers, fixed, largest)
+    return Graph(xml, lambda: constants, len(constants), numbers, fixed, largest)
 
 
 def _read(traced: Any, shapes: list[Any]) -> Any:

@@ -4,39 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from genkit.engine.compiled import compiled
 from genkit.runtime import CPU, cores
 
 if TYPE_CHECKING:
+    from genkit.engine.graph import Graph
     from genkit.engine.runner import Runner
 
 # exact numbers: some processors would else compute in bfloat16
 PRECISE = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-
-
-@dataclass(frozen=True)
-class Graph:
-    """One converted function: `xml` as the engine reads it, and its constants; `numbers` are the names of the options that come
-    after the arrays, each with what it is where a call does not say, `fixed` the options that it was converted with."""
-
-    xml: bytes
-    constants: bytes
-    numbers: Mapping[str, float] = field(default_factory=dict)
-    fixed: Mapping[str, int] = field(default_factory=dict)
-    difference: float = 0.0
-
-
-@cache
-def core() -> Any:
-    """The engine itself, once in a process."""
-    import openvino
-
-    return openvino.Core()
 
 
 class OpenVinoRunner:
@@ -65,7 +45,7 @@ class OpenVinoRunner:
 
     @property
     def bytes(self) -> int:
-        return sum(len(graph.constants) for graph in self._graphs.values())
+        return sum(graph.size for graph in self._graphs.values())
 
     def to(self, device: Any, dtype: Any) -> None:
         """Nothing else is to be had here: a model that moves is one of torch."""
@@ -97,10 +77,8 @@ class OpenVinoRunner:
     def _model(self, stage: str) -> Any:
         with self._lock:
             if stage not in self._compiled:
-                graph = self._graphs[stage]
                 streams = {"NUM_STREAMS": self._streams, "INFERENCE_NUM_THREADS": cores()}
-                model = core().read_model(graph.xml, graph.constants)
-                self._compiled[stage] = core().compile_model(model, "CPU", {**PRECISE, **streams})
+                self._compiled[stage] = compiled(self._graphs[stage], {**PRECISE, **streams})
             return self._compiled[stage]
 
 

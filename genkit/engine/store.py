@@ -8,18 +8,20 @@ was converted.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from genkit.engine.openvino_runner import Graph
+from genkit.engine.graph import Graph
 
 FORMAT = 1
 SUFFIX = ".graphs"
@@ -74,16 +76,21 @@ def load(path: Path, identity: str, state: Any = dict) -> Converted | None:
             told = json.loads(archive.read("model.json"))
             if told.get("format") != FORMAT or told.get("identity") != identity:
                 return None
-            tensors = state() if any(each["pieces"] for each in told["stages"].values()) else {}
-            graphs = {}
-            for stage, each in told["stages"].items():
-                constants = _joined(each["pieces"], archive.read(f"{stage}.bin"), each["bytes"], tensors)
-                graphs[stage] = Graph(
-                    archive.read(f"{stage}.xml"), constants, each["numbers"], each.get("fixed", {}), each["difference"]
-                )
+            parts = {stage: [archive.read(f"{stage}.{part}") for part in ("xml", "bin")] for stage in told["stages"]}
+            state = cache(state)
+            graphs = {stage: _graph(identity, *parts[stage], each, state) for stage, each in told["stages"].items()}
     except (OSError, KeyError, ValueError, zipfile.BadZipFile):
         return None
     return Converted(told["identity"], told["shape"], told["facts"], graphs)
+
+
+def _graph(identity: str, xml: bytes, rest: bytes, facts: Mapping[str, Any], state: Callable[[], Any]) -> Graph:
+    key = hashlib.sha256(identity.encode() + xml + rest).hexdigest()
+
+    def read() -> bytes:
+        return _joined(facts["pieces"], rest, facts["bytes"], state() if facts["pieces"] else {})
+
+    return Graph(xml, read, facts["bytes"], facts["numbers"], facts.get("fixed", {}), facts["difference"], key)
 
 
 def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:

@@ -148,13 +148,11 @@ def graphs_beside(card: Card) -> Path:
 
 
 def kept(identity: str) -> Path:
-    """Where graphs that are made here are kept: for this version of the engine."""
-    from importlib.metadata import version
-
-    from genkit.cards.places import cache_folder
+    """Where a network's graphs that are made here are kept."""
+    from genkit.engine.compiled import engine_folder
     from genkit.engine.store import SUFFIX
 
-    return cache_folder() / "engine" / f"openvino-{version('openvino')}" / f"{identity}{SUFFIX}"
+    return engine_folder() / f"{identity}{SUFFIX}"
 
 
 def _from_file(path: Path, identity: str, card: Card, files: Mapping[str, Path], load: Callable[[], Any]) -> Any:
