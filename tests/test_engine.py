@@ -16,11 +16,14 @@ from PIL import Image
 from genkit.cards import all_cards, find
 from genkit.engine import compiled, store
 from genkit.engine.conversion import NotConvertedError, convert
+from genkit.engine.openvino_runner import OpenVinoRunner
 from genkit.engine.torch_runner import TorchRunner
 from genkit.errors import UsageError
 from genkit.models import load_model
-from genkit.models.engines import CONVERTIBLE, graphs_beside, identity_of, kept, tensors_of
+from genkit.models.engines import CONVERTIBLE, convert_model, graphs_beside, identity_of, kept, tensors_of
+from genkit.models.translate import cyclegan
 from genkit.models.upscale import compact
+from genkit.models.upscale.transform import Transform, example_picture
 from genkit.weights import resolve
 
 SHIPPED = [card.name for card in all_cards() if card.origin == "shipped" and card.family in CONVERTIBLE]
@@ -205,3 +208,42 @@ def test_an_option_that_was_not_converted_is_run_in_torch() -> None:
         assert np.abs(ours.chroma(light, temperature=temperature) - theirs.chroma(light, temperature=temperature)).max() < 0.05
     with pytest.raises(UsageError):
         load_model(card, files, "cpu", "float32", engine="openvino").chroma(light, light, light)
+
+
+def on_the_engine_alone(model: Any) -> Any:
+    """A model of torch on OpenVINO, which may not fall back."""
+
+    def never() -> Any:
+        raise AssertionError("asked of torch")
+
+    made = convert_model(model, "identity")
+    return type(model).remade(OpenVinoRunner(made.graphs, never), made.facts, find("genkit-x2"), {}, never)
+
+
+def test_tiles_by_the_statistics_of_a_copy_run_on_the_engine() -> None:
+    torch.manual_seed(0)
+    model = cyclegan.transform(cyclegan.build(ngf=8, blocks=2), "cpu", "float32")
+    quick = on_the_engine_alone(model)
+    copy, tile = example_picture(64, 80), example_picture(48, 56)
+    statistics, wanted = quick.measure(copy), model.measure(copy)
+    assert len(statistics) == len(wanted) and all(
+        np.allclose(*pair, atol=1e-4) for pair in zip(statistics, wanted, strict=True)
+    )
+    drawn = quick(tile, statistics=statistics)
+    assert np.abs(drawn - model(tile, statistics=wanted)).max() < 1 / 255 < np.abs(drawn - quick(tile)).max()
+
+
+def test_an_option_that_changes_the_weights_is_converted_as_it_is_where_a_call_does_not_say() -> None:
+    def run(network: Any, images: Any, *, strength: float = 0.5) -> Any:
+        network.weight.fill_(strength)
+        return network(images)
+
+    network = torch.nn.Conv2d(3, 3, 1, bias=False)
+    model = Transform(network, scale=1, device="cpu", dtype="float32", run=run, defaults={"strength": 0.5})
+    quick, images = on_the_engine_alone(model), example_picture(24, 32)
+    model(images, strength=0.25)
+    assert np.allclose(quick(images), model(images), atol=1e-5) and np.allclose(quick(images, strength=0.5), quick(images))
+    with pytest.raises(AssertionError, match="asked of torch"):
+        quick(images, strength=0.25)
+    with pytest.raises(UsageError, match="no option 'colour'"):
+        quick(images, colour=1)

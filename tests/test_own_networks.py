@@ -69,7 +69,11 @@ def test_neither_library_is_imported(tmp_path: Path) -> None:
             f"print(sorted({LIBRARIES} & {{name.split('.')[0] for name in sys.modules}}))"
         )
         done = subprocess.run(
-            [sys.executable, "-c", program, *words, "--engine", "torch"], cwd=tmp_path, capture_output=True, text=True, check=True
+            [sys.executable, "-c", program, *words, "--engine", "torch"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         assert done.stdout.splitlines()[-1] == "[]", done.stdout + done.stderr
 

@@ -33,7 +33,7 @@ def convert(
     runner: TorchRunner,
     examples: Mapping[str, Sequence[Sequence[np.ndarray]]],
     numbers: Mapping[str, float],
-    fixed: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
+    fixed: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
     tolerance: float = TOLERANCE,
 ) -> dict[str, Graph]:
     """The functions of a network that examples are given for, each as a graph; `fixed` are options of a function that hold in
@@ -53,12 +53,13 @@ def _converted(
     stage: str,
     examples: Sequence[Sequence[np.ndarray]],
     numbers: dict[str, float],
-    fixed: dict[str, int],
+    fixed: dict[str, float],
     tolerance: float,
 ) -> Graph:
     import openvino
     import torch
 
+    wanted = [runner.run(stage, *given, **numbers, **fixed) for given in examples]  # first: `fixed` may change the weights
     function = partial(runner.stages[stage], **fixed)
     module = _function_module(runner.network, function, list(numbers))
     tensors = [torch.from_numpy(np.ascontiguousarray(each)) for each in examples[0]]
@@ -78,15 +79,15 @@ def _converted(
     except RuntimeError as error:
         raise NotConvertedError(f"{stage}: {' '.join(str(error).split())[:200]}") from error
     largest = 0.0
-    for given in examples:
+    for given, right in zip(examples, wanted, strict=True):
         try:
             found = list(run([*given, *(np.float32(each) for each in numbers.values())]).values())
         except RuntimeError as error:
             raise NotConvertedError(f"{stage}: {' '.join(str(error).split())[:200]}") from error
-        for one, wanted in zip(found, runner.run(stage, *given, **numbers, **fixed), strict=True):
-            if one.shape != wanted.shape:
-                raise NotConvertedError(f"{stage}: {one.shape} instead of {wanted.shape}")
-            largest = max(largest, float(np.abs(one - wanted).max()) / max(1.0, float(np.abs(wanted).max())))
+        for one, other in zip(found, right, strict=True):
+            if one.shape != other.shape:
+                raise NotConvertedError(f"{stage}: {one.shape} instead of {other.shape}")
+            largest = max(largest, float(np.abs(one - other).max()) / max(1.0, float(np.abs(other).max())))
     if not largest <= tolerance:  # not a number is no proof either
         raise NotConvertedError(f"{stage}: differs from torch by {largest:.2g}")
     return Graph(xml, lambda: constants, len(constants), numbers, fixed, largest)

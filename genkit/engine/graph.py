@@ -16,7 +16,7 @@ class Graph:
     read: Callable[[], bytes]
     size: int
     numbers: Mapping[str, float] = field(default_factory=dict)
-    fixed: Mapping[str, int] = field(default_factory=dict)
+    fixed: Mapping[str, float] = field(default_factory=dict)
     difference: float = 0.0
     key: str = ""
 
