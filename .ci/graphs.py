@@ -16,18 +16,19 @@ from genkit.cards import all_cards
 from genkit.engine import store
 from genkit.errors import UsageError
 from genkit.models import load_model
-from genkit.models.engines import CONVERTIBLE, convert_model, graphs_beside, identity_of
+from genkit.models.engines import convert_model, graphs_beside, identity_of, is_convertible, tensors_of
 from genkit.weights import resolve
-from genkit.weights.arrays import read_arrays
 
 
 def main(names: list[str]) -> None:
     for card in all_cards():
-        if card.origin != "shipped" or card.family not in CONVERTIBLE or (names and card.name not in names):
+        if card.origin != "shipped" or (names and card.name not in names):
             continue
         files = resolve(card, announce=print)
+        if not is_convertible(card, files):
+            continue
         identity, path = identity_of(card, files), graphs_beside(card)
-        state = read_arrays(files["weights"])
+        state = tensors_of(files)
         if not names and store.load(path, identity, state.copy) is not None:
             continue
         try:

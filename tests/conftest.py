@@ -47,6 +47,15 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
 
 
 @pytest.fixture(autouse=True)
+def one_cache_of_compiled_networks(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the engine compiles is kept for the tests of a process: they ask for the same networks again and again."""
+    from genkit.engine import compiled
+
+    folder = tmp_path_factory.getbasetemp() / "compiled"
+    monkeypatch.setattr(compiled, "compiled_folder", lambda: folder)
+
+
+@pytest.fixture(autouse=True)
 def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refuse every connection that would leave this machine."""
     connect = socket.socket.connect

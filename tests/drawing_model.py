@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
+import numpy as np
 import torch
 
 from genkit.errors import InputError
@@ -47,14 +48,14 @@ class FakeDraw(DrawModel):
     def batch_limit(self, width: int, height: int) -> int:
         return 3
 
-    def __call__(self, prompts: Any, seeds: Any, *, width: int, height: int, **options: Any) -> torch.Tensor:
+    def __call__(self, prompts: Any, seeds: Any, *, width: int, height: int, **options: Any) -> np.ndarray:
         self.calls.append({"prompts": prompts, "seeds": seeds, "size": (width, height), **options})
         if self.failures:
             raise self.failures.pop(0)
         if self.withheld & set(seeds):
             raise InputError("the safety checker withheld the result", code="withheld")
         steps = options.get("steps") or 4
-        made = torch.stack([self._one(*pair, width, height, options) for pair in zip(prompts, seeds, strict=True)])
+        made = np.stack([self._one(*pair, width, height, options) for pair in zip(prompts, seeds, strict=True)])
         for step in range(steps):
             if self.watch:
                 self.watch(step + 1, made)
@@ -62,10 +63,10 @@ class FakeDraw(DrawModel):
                 self.progress(step + 1, steps)
         return made
 
-    def _one(self, prompt: Any, seed: int, width: int, height: int, options: dict[str, Any]) -> torch.Tensor:
-        shown = {name: value for name, value in options.items() if not isinstance(value, (torch.Tensor, list))}
+    def _one(self, prompt: Any, seed: int, width: int, height: int, options: dict[str, Any]) -> np.ndarray:
+        shown = {name: value for name, value in options.items() if not isinstance(value, (np.ndarray, list))}
         colour = zlib.crc32(repr((prompt, sorted(shown.items()))).encode())
         base = torch.tensor([colour >> shift & 127 for shift in (0, 7, 14)]).view(3, 1, 1) / 255
         noise = torch.rand((3, height, width), generator=torch.Generator().manual_seed(seed))
-        made = base + noise / 2
+        made = (base + noise / 2).numpy()
         return made if "init" not in options else (made + options["init"][0, :3]) / 2

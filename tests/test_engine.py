@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 import time
@@ -15,15 +16,17 @@ import torch
 from PIL import Image
 
 from genkit.cards import all_cards, find
-from genkit.engine import store
+from genkit.engine import compiled, store
 from genkit.engine.conversion import NotConvertedError, convert
+from genkit.engine.openvino_runner import OpenVinoRunner
 from genkit.engine.torch_runner import TorchRunner
 from genkit.errors import UsageError
 from genkit.models import load_model
-from genkit.models.engines import CONVERTIBLE, graphs_beside, identity_of, kept
+from genkit.models.engines import CONVERTIBLE, convert_model, graphs_beside, identity_of, kept, tensors_of
+from genkit.models.translate import cyclegan
 from genkit.models.upscale import compact
+from genkit.models.upscale.transform import Transform, example_picture
 from genkit.weights import resolve
-from genkit.weights.arrays import read_arrays
 
 SHIPPED = [card.name for card in all_cards() if card.origin == "shipped" and card.family in CONVERTIBLE]
 NO_TORCH = """
@@ -45,8 +48,7 @@ def files_of(name: str) -> dict[str, Path]:
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_graph_of_a_shipped_network_is_of_its_weights_and_gives_torchs_numbers(name: str) -> None:
     card, files = find(name), files_of(name)
-    state = read_arrays(files["weights"])
-    made = store.load(graphs_beside(card), identity_of(card, files), state.copy)
+    made = store.load(graphs_beside(card), identity_of(card, files), lambda: tensors_of(files))
     assert made is not None, f"python .ci/graphs.py {name}"
     ours = load_model(card, files, "cpu", "float32", engine="openvino")
     theirs = load_model(card, files, "cpu", "float32")
@@ -69,15 +71,20 @@ def test_the_graph_of_a_shipped_network_is_of_its_weights_and_gives_torchs_numbe
         ["style", "a.png", "--style", "a.png"],
         ["translate", "a.png", "--model", "genkit-photo2sketch"],
         ["cutout", "a.png"],
+        ["gan", "--seed", "3"],
+        ["tts", "Hello there."],
+        ["txt2img", "a cat", "--seed", "1"],
+        ["txt2img", "a cat", "--seed", "1", "--init", "a.png", "--size", "70x50"],
     ],
-    ids=lambda words: words[0],
+    ids=lambda words: f"{words[0]}{'-init' * ('--init' in words)}",
 )
-def test_a_picture_is_made_without_torch(words: list[str], tmp_path: Path) -> None:
+def test_shipped_models_run_without_torch(words: list[str], tmp_path: Path) -> None:
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 48, 3), dtype=np.uint8)).save(tmp_path / "a.png")
-    command = [sys.executable, "-c", NO_TORCH, *words, "-q", "-o", "out.png"]
+    out = "out.wav" if words[0] == "tts" else "out.png"
+    command = [sys.executable, "-c", NO_TORCH, *words, "-q", "-o", out]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "[0]", done.stdout + done.stderr
-    assert (tmp_path / "out.png").exists()
+    assert (tmp_path / out).exists()
 
 
 def saved_network(folder: Path, name: str = "own.safetensors") -> Path:
@@ -122,6 +129,47 @@ def test_a_damaged_graph_is_made_anew_by_torch(tmp_path: Path) -> None:
         assert store.load(path, identity_of(card, files)) is None
     path.write_bytes(whole)
     assert store.load(path, "another identity") is None
+
+
+def test_what_was_compiled_is_kept_whole_or_not_at_all(tmp_path: Path, monkeypatch) -> None:
+    card, files = find("genkit-x2"), files_of("genkit-x2")
+    images = np.random.default_rng(0).random((1, 3, 20, 24), np.float32)
+
+    def run() -> np.ndarray:
+        return load_model(card, files, "cpu", "float32", engine="openvino").runner.run("run", images)[0]
+
+    def imported(*given: Any) -> Any:
+        calls.append(given)
+        return of_the_engine(*given)
+
+    calls: list[Any] = []
+    of_the_engine = compiled.core().import_model
+    monkeypatch.setattr(compiled, "core", lambda engine=compiled.core(): Imports(engine, imported))
+    monkeypatch.setattr(compiled, "compiled_folder", lambda: tmp_path / "compiled")
+    first = run()
+    (kept_file,) = (tmp_path / "compiled").iterdir()
+    whole = kept_file.read_bytes()
+    assert not calls and (run() == first).all() and len(calls) == 1
+    for damaged in (b"", whole[:-1], whole[:40] + b"?" + whole[41:]):
+        kept_file.write_bytes(damaged)
+        assert (run() == first).all() and kept_file.read_bytes()[32:] and len(calls) == 1
+    kept_file.write_bytes(hashlib.sha256(b"of another engine").digest() + b"of another engine")
+    assert (run() == first).all() and len(calls) == 2 and len(kept_file.read_bytes()) == len(whole), (
+        "what is refused is made anew"
+    )
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setattr(compiled, "compiled_folder", lambda: tmp_path / "file")
+    assert (run() == first).all(), "a cache that cannot be written"
+
+
+class Imports:
+    """The engine, with another function to import by."""
+
+    def __init__(self, engine: Any, import_model: Any):
+        self._engine, self.import_model = engine, import_model
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
 
 
 def test_what_is_decided_by_data_or_changed_in_place_is_refused() -> None:
@@ -232,3 +280,42 @@ for thread in threads:
 
 def test_the_first_calls_of_several_threads_do_not_wait_for_each_other_for_ever():
     subprocess.run([sys.executable, "-c", FIRST_TOGETHER], check=True, timeout=60)
+
+
+def on_the_engine_alone(model: Any) -> Any:
+    """A model of torch on OpenVINO, which may not fall back."""
+
+    def never() -> Any:
+        raise AssertionError("asked of torch")
+
+    made = convert_model(model, "identity")
+    return type(model).remade(OpenVinoRunner(made.graphs, never), made.facts, find("genkit-x2"), {}, never)
+
+
+def test_tiles_by_the_statistics_of_a_copy_run_on_the_engine() -> None:
+    torch.manual_seed(0)
+    model = cyclegan.transform(cyclegan.build(ngf=8, blocks=2), "cpu", "float32")
+    quick = on_the_engine_alone(model)
+    copy, tile = example_picture(64, 80), example_picture(48, 56)
+    statistics, wanted = quick.measure(copy), model.measure(copy)
+    assert len(statistics) == len(wanted) and all(
+        np.allclose(*pair, atol=1e-4) for pair in zip(statistics, wanted, strict=True)
+    )
+    drawn = quick(tile, statistics=statistics)
+    assert np.abs(drawn - model(tile, statistics=wanted)).max() < 1 / 255 < np.abs(drawn - quick(tile)).max()
+
+
+def test_an_option_that_changes_the_weights_is_converted_as_it_is_where_a_call_does_not_say() -> None:
+    def run(network: Any, images: Any, *, strength: float = 0.5) -> Any:
+        network.weight.fill_(strength)
+        return network(images)
+
+    network = torch.nn.Conv2d(3, 3, 1, bias=False)
+    model = Transform(network, scale=1, device="cpu", dtype="float32", run=run, defaults={"strength": 0.5})
+    quick, images = on_the_engine_alone(model), example_picture(24, 32)
+    model(images, strength=0.25)
+    assert np.allclose(quick(images), model(images), atol=1e-5) and np.allclose(quick(images, strength=0.5), quick(images))
+    with pytest.raises(AssertionError, match="asked of torch"):
+        quick(images, strength=0.25)
+    with pytest.raises(UsageError, match="no option 'colour'"):
+        quick(images, colour=1)

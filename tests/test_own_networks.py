@@ -14,15 +14,17 @@ import torch
 from torch import Tensor, nn
 
 from genkit import cards, weights
+from genkit.engine.torch_runner import TorchRunner
 from genkit.models import load_model
 from genkit.models.diffusers.loading import open_pipeline
 from genkit.models.diffusers.pipelines import DRAWING
-from genkit.models.stages import Stages
 from genkit.models.tts import vocos
 from genkit.models.tts.conformer import Conformer, Sizes
-from genkit.models.tts.fastspeech2 import durations
+from genkit.models.tts.fastspeech2_voice import durations
 from genkit.models.txt2img import autoencoder, dpm_solver, latent_diffusion, unet
-from genkit.models.txt2img.latent_draw import LatentDraw, is_own
+from genkit.models.txt2img.latent_draw import LatentDraw
+from genkit.models.txt2img.own_folder import is_own, is_own_part
+from genkit.nets.spectrum import inverse
 
 CPU, FULL = torch.device("cpu"), torch.float32
 LIBRARIES = {"transformers", "diffusers", "librosa", "accelerate", "peft", "scipy", "sklearn", "numba", "huggingface_hub"}
@@ -49,6 +51,11 @@ def pipeline() -> Any:
     return open_pipeline(shipped("genkit-icons")[1]["root"], KIND, FULL)
 
 
+@pytest.fixture(scope="module")
+def quick_icons() -> LatentDraw:
+    return load_model(*shipped("genkit-icons"), CPU, FULL, engine="openvino")
+
+
 def near(first: Any, second: Any, most: float = 2e-5) -> None:
     first, second = (one.detach().numpy() if isinstance(one, Tensor) else one for one in (first, second))
     assert first.shape == second.shape and np.abs(first - second).max() <= most
@@ -62,7 +69,11 @@ def test_neither_library_is_imported(tmp_path: Path) -> None:
             f"print(sorted({LIBRARIES} & {{name.split('.')[0] for name in sys.modules}}))"
         )
         done = subprocess.run(
-            [sys.executable, "-c", program, *words, "--device", "cpu"], cwd=tmp_path, capture_output=True, text=True, check=True
+            [sys.executable, "-c", program, *words, "--engine", "torch"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         assert done.stdout.splitlines()[-1] == "[]", done.stdout + done.stderr
 
@@ -83,11 +94,21 @@ def test_the_voice_is_the_librarys(voice: Any, speed: float) -> None:
     ids = np.arange(1, 40)[None] * 7 % 78 + 1
     with torch.inference_mode():
         wanted = library(torch.from_numpy(ids), return_dict=True)
-        rows, logarithms = voice.network.run("symbols", ids, np.zeros(1, np.float32))
+        rows, logarithms = voice.runner.run("symbols", ids, np.zeros(1, np.float32))
         frames = durations(logarithms[0], 1.0)
         assert frames.tolist() == wanted.duration_outputs[0].tolist()
-        near(voice.network.run("frames", np.repeat(rows, frames, 1))[0], wanted.spectrogram)
+        near(voice.runner.run("frames", np.repeat(rows, frames, 1))[0], wanted.spectrogram)
     assert durations(logarithms[0], speed).sum() == pytest.approx(frames.sum() / speed, abs=1)
+
+
+@pytest.mark.parametrize("how", [{}, {"speed": 1.3, "pitch": 2.0}])
+def test_the_voice_is_the_same_on_both_engines(voice: Any, how: dict[str, float]) -> None:
+    quick = load_model(*shipped("genkit-kathleen"), CPU, FULL, engine="openvino")
+    assert quick.runner.engine == "openvino"
+    text = "Hello there. Doctor Smith paid $12.50 on the 3rd of May, didn't he?"
+    for (ours, marks), (sound, wanted) in zip(quick(text, **how), voice(text, **how), strict=True):
+        assert marks == wanted and ours.shape == sound.shape
+        assert np.square(ours - sound).mean() <= 1e-6 * np.square(sound).mean(), "-60 dB"
 
 
 @pytest.mark.parametrize(
@@ -121,9 +142,11 @@ def test_the_inverse_transform_is_that_of_torch() -> None:
     torch.manual_seed(0)
     network = vocos.build(bands=8, width=16, hidden=24, layers=1, window=64, hop=16).eval()
     features = torch.randn(1, 30, 8)
-    real, imaginary = Stages({"spectrum": vocos.Spectrum(network)}, CPU, FULL).run("spectrum", features.numpy())
+    real, imaginary = TorchRunner(vocos.Spectrum(network), {"run": lambda network, rows: network(rows)}, CPU, FULL).run(
+        "run", features.numpy()
+    )
     with torch.inference_mode():
-        near(vocos.inverse(real[0], imaginary[0], 16), network(features.transpose(1, 2))[0], 1e-5)
+        near(inverse(real[0], imaginary[0], 16), network(features.transpose(1, 2))[0], 1e-5)
 
 
 # --- icons ----------------------------------------------------------------------------------------------------------------
@@ -134,14 +157,14 @@ def test_any_size_of_icons_is_the_librarys(attention: list[bool], layers: int, p
     torch.manual_seed(0)
     denoiser = latent_diffusion.denoiser_of(8, 4, 8, [8, 16], attention, layers, groups=4, heads=2, pooled=pooled).eval()
     whole = latent_diffusion.autoencoder_of([8, 16, 16], 4, layers).eval()
-    for module, library, network_class in ((unet, denoiser, unet.Unet), (autoencoder, whole, autoencoder.Autoencoder)):
+    for part, library, network_class in (("unet", denoiser, unet.Unet), ("vae", whole, autoencoder.Autoencoder)):
         library.save_config(tmp_path)
         settings = json.loads((tmp_path / "config.json").read_text())
-        assert module.is_own(settings)
+        assert is_own_part(part, settings)
         own = network_class(settings).eval()
         own.load_state_dict(library.state_dict())
         with torch.inference_mode():
-            if module is unet:
+            if part == "unet":
                 given = torch.randn(2, 4, 7, 8), torch.tensor([5, 900]), torch.randn(2, 3, 8)
                 near(own(*given), library(*given).sample)
             else:
@@ -174,16 +197,21 @@ def test_words_are_read_as_the_library_reads_them(icons: LatentDraw, pipeline: A
         assert rows.tolist() == latent_diffusion.tokens_of(pipeline.tokenizer, [text]).tolist()
 
 
-@pytest.mark.parametrize(
-    "how",
-    [
-        {"prompts": ["a cat", "a red heart"], "seeds": [3, 4]},
-        {"prompts": ["a cat"], "seeds": [3], "guidance": 1.0, "width": 72, "height": 40},
-        {"prompts": [[("a blue", 1.4), (" dog", 1.0)]], "seeds": [2**40], "negative": "red"},
-        {"prompts": ["one " * 30, "a fish"], "seeds": [1, 2], "negative": ["", "a boat"]},
-        {"prompts": ["a tree"], "seeds": [9], "init": torch.linspace(0, 1, 3 * 50 * 70).view(1, 3, 50, 70), "denoise": 0.7},
-    ],
-)
+HOW = [
+    {"prompts": ["a cat", "a red heart"], "seeds": [3, 4]},
+    {"prompts": ["a cat"], "seeds": [3], "guidance": 1.0, "width": 72, "height": 40},
+    {"prompts": [[("a blue", 1.4), (" dog", 1.0)]], "seeds": [2**40], "negative": "red"},
+    {"prompts": ["one " * 30, "a fish"], "seeds": [1, 2], "negative": ["", "a boat"]},
+    {
+        "prompts": ["a tree"],
+        "seeds": [9],
+        "init": np.linspace(0, 1, 3 * 50 * 70, dtype=np.float32).reshape(1, 3, 50, 70),
+        "denoise": 0.7,
+    },
+]
+
+
+@pytest.mark.parametrize("how", HOW)
 def test_icons_are_the_librarys(icons: LatentDraw, how: dict[str, Any]) -> None:
     seen: list[tuple[int, int]] = []
     try:
@@ -195,13 +223,20 @@ def test_icons_are_the_librarys(icons: LatentDraw, how: dict[str, Any]) -> None:
         icons.progress = None
 
 
-def test_what_the_library_alone_does_is_left_to_it() -> None:
-    model = load_model(*shipped("genkit-icons"), CPU, FULL)
+@pytest.mark.parametrize("how", HOW)
+def test_icons_are_the_same_on_both_engines(icons: LatentDraw, quick_icons: LatentDraw, how: dict[str, Any]) -> None:
+    near(quick_icons(**how, steps=4), icons(**how, steps=4), 1 / 255)
+    assert quick_icons.runner.engine == "openvino" and quick_icons._library is None
+
+
+@pytest.mark.parametrize("engine", ["torch", "openvino"])
+def test_what_the_library_alone_does_is_left_to_it(engine: str) -> None:
+    model = load_model(*shipped("genkit-icons"), CPU, FULL, engine=engine)
     model.use_scheduler(None)
     assert isinstance(model, LatentDraw) and model._library is None
     model.use_scheduler("euler")
     drawn = model(["a cat"], [1], steps=2)
-    assert model._library is not None and not torch.equal(drawn, LatentDraw.__call__(_fresh(), ["a cat"], [1], steps=2))
+    assert model._library is not None and not np.array_equal(drawn, _fresh()(["a cat"], [1], steps=2))
     watched, seen = _fresh(), []
     watched.watch = lambda step, images: seen.append(step)
     watched(["a cat"], [1], steps=2)
@@ -254,7 +289,7 @@ def test_every_stage_can_be_traced(voice: Any, icons: LatentDraw) -> None:
         "decode": [(noise(1, 16, 8, 8),), (noise(1, 16, 10, 12),)],
         "encode": [(noise(1, 4, 64, 64),), (noise(1, 4, 80, 96),)],
     }
-    modules: dict[str, nn.Module] = {**voice.network.modules, **icons.network.modules}
+    modules: dict[str, nn.Module] = {**voice.network, **icons.network}
     assert set(inputs) == set(modules)
     for name, (first, second) in inputs.items():
         with torch.inference_mode():

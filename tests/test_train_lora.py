@@ -31,7 +31,7 @@ def pictures(tmp_path: Path) -> Path:
     return folder
 
 
-def drawn(folder: Path, lora: Path | None) -> torch.Tensor:
+def drawn(folder: Path, lora: Path | None) -> np.ndarray:
     card = find(str(folder), "txt2img")
     model = load_model(card, resolve(card, announce=lambda text: None), torch.device("cpu"), torch.float32)
     model.configure(loras=[] if lora is None else [(lora, 1.0)])
@@ -56,10 +56,10 @@ def test_adapters_change_the_picture_and_load_again(
     lora = run / "my-lora.safetensors"
     assert str(lora) in outcome.stdout.decode() and lora.stat().st_size < 200_000
     plain, adapted = drawn(base, None), drawn(base, lora)
-    assert plain.shape == adapted.shape and float((plain - adapted).abs().max()) > 1 / 255
+    assert plain.shape == adapted.shape and float(np.abs(plain - adapted).max()) > 1 / 255
 
     refused = genkit(*told)
     assert refused.code == 2 and "--resume" in refused.err
     longer = genkit(*told, "--resume", "--set", "loop.steps=5")
     assert longer.code == 0 and "step 4/5" in longer.err and "step 3/5" not in longer.err, longer.err
-    assert not torch.equal(drawn(base, lora), adapted)
+    assert not np.array_equal(drawn(base, lora), adapted)

@@ -181,7 +181,7 @@ def test_a_trained_voice_speaks(genkit: Run, tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_voice_reads_what_it_has_heard() -> None:
-    from genkit.models.tts.fastspeech2 import FastSpeech2
+    from genkit.models.tts.fastspeech2_voice import FastSpeech2
     from genkit.text.front import sentences
     from genkit.train.tts.preparation import SYMBOLS as ALL
 

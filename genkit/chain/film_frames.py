@@ -50,9 +50,9 @@ def make(
     resume: bool,
     stopped: Callable[[], bool],
     threads: Threads,
-    models: tuple[Any, list[Any], bool],
+    models: tuple[Any, Mapping[str, Any], bool],
 ) -> MadeFilm:
-    """Take every frame through `frame`; `models` are where they run, all of them, and whether one works alone.
+    """Take every frame through `frame`; `models` are where they run, all of them by name, and whether one works alone.
 
     Raises:
         GenkitError: as `FilmMaker.make`.
@@ -62,8 +62,8 @@ def make(
     assert item.film is not None
     place, used, alone = models
     workers = threads.workers(place, used, item.film.frames, alone=alone)
-    told = [model.progress for model in used]
-    for model in used:
+    told = [model.progress for model in used.values()]
+    for model in used.values():
         model.progress = None
     try:
         return FilmMaker(
@@ -77,5 +77,5 @@ def make(
         ).make()
     finally:
         threads.give_back()
-        for model, progress in zip(used, told, strict=True):
+        for model, progress in zip(used.values(), told, strict=True):
             model.progress = progress

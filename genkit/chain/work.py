@@ -86,7 +86,7 @@ class ChainWork(Work):
         self._paces: dict[Node, tuple[float, float]] = {}  # work done, and seconds for it
         self._workers = 1
         stop = self._stop = stop or threading.Event()
-        self._used: tuple[Any, list[Any], bool] = None, [], False
+        self._used: tuple[Any, dict[str, Any], bool] = None, {}, False
         self._speakers = {
             node: speech.SpeechWork(node.verb, speech.request_of(node), node.context, reporter, session, stop)  # type: ignore[arg-type]
             for node in graph.nodes
@@ -172,7 +172,7 @@ class ChainWork(Work):
         if place is None or not used or self._speakers:
             return [self._process]
         if any(item.film is not None for item in self._plan.items):  # whose frames are worked on at once
-            self._used = place, list(used.values()), alone
+            self._used = place, used, alone
             return [self._process]
         drawn = any(node.outputs is not None for node in self._graph.nodes)
         count = 1 if drawn else self._threads.workers(place, used, len(self._held), alone=alone)

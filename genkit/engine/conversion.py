@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genkit.engine.openvino_runner import PRECISE, Graph, core
+from genkit.engine.compiled import compiled
+from genkit.engine.graph import Graph
+from genkit.engine.openvino_runner import PRECISE
+from genkit.engine.runner import TOLERANCE
 
 if TYPE_CHECKING:
     from genkit.engine.torch_runner import TorchRunner
-
-TOLERANCE = 0.01 / 255  # largest difference, in parts of the largest number that comes out or of 1
 
 
 class NotConvertedError(Exception):
@@ -32,16 +33,18 @@ def convert(
     runner: TorchRunner,
     examples: Mapping[str, Sequence[Sequence[np.ndarray]]],
     numbers: Mapping[str, float],
-    fixed: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
+    fixed: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
+    tolerance: float = TOLERANCE,
 ) -> dict[str, Graph]:
     """The functions of a network that examples are given for, each as a graph; `fixed` are options of a function that hold in
-    every call.
+    every call. `tolerance` is the largest difference, in parts of the largest number that comes out or of 1.
 
     Raises:
         NotConvertedError: an operation that the engine does not have, or numbers that are not torch's.
     """
     return {
-        stage: _converted(runner, stage, given, dict(numbers), dict(fixed.get(stage, {}))) for stage, given in examples.items()
+        stage: _converted(runner, stage, given, dict(numbers), dict(fixed.get(stage, {})), tolerance)
+        for stage, given in examples.items()
     }
 
 
@@ -50,16 +53,19 @@ def _converted(
     stage: str,
     examples: Sequence[Sequence[np.ndarray]],
     numbers: dict[str, float],
-    fixed: dict[str, int],
+    fixed: dict[str, float],
+    tolerance: float,
 ) -> Graph:
     import openvino
     import torch
 
+    wanted = [runner.run(stage, *given, **numbers, **fixed) for given in examples]  # first: `fixed` may change the weights
     function = partial(runner.stages[stage], **fixed)
     module = _function_module(runner.network, function, list(numbers))
     tensors = [torch.from_numpy(np.ascontiguousarray(each)) for each in examples[0]]
     tensors += [torch.tensor(float(value)) for value in numbers.values()]
-    shapes = [(openvino.PartialShape(_open(each)), openvino.Type.f32) for each in tensors]
+    shapes = [(openvino.PartialShape(_open(*each)), openvino.Type(each[0].dtype)) for each in zip(*examples, strict=True)]
+    shapes += [(openvino.PartialShape([]), openvino.Type.f32)] * len(numbers)
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -69,22 +75,22 @@ def _converted(
             raise NotConvertedError(f"{type(error).__name__}: {' '.join(str(error).split())[:200]}") from error
     xml, constants = _serialised(model)
     try:
-        compiled = core().compile_model(core().read_model(xml, constants), "CPU", PRECISE)
+        run = compiled(Graph(xml, lambda: constants, len(constants)), PRECISE)
     except RuntimeError as error:
         raise NotConvertedError(f"{stage}: {' '.join(str(error).split())[:200]}") from error
     largest = 0.0
-    for given in examples:
+    for given, right in zip(examples, wanted, strict=True):
         try:
-            found = list(compiled([*given, *(np.float32(each) for each in numbers.values())]).values())
+            found = list(run([*given, *(np.float32(each) for each in numbers.values())]).values())
         except RuntimeError as error:
             raise NotConvertedError(f"{stage}: {' '.join(str(error).split())[:200]}") from error
-        for one, wanted in zip(found, runner.run(stage, *given, **numbers, **fixed), strict=True):
-            if one.shape != wanted.shape:
-                raise NotConvertedError(f"{stage}: {one.shape} instead of {wanted.shape}")
-            largest = max(largest, float(np.abs(one - wanted).max()) / max(1.0, float(np.abs(wanted).max())))
-    if not largest <= TOLERANCE:  # not a number is no proof either
+        for one, other in zip(found, right, strict=True):
+            if one.shape != other.shape:
+                raise NotConvertedError(f"{stage}: {one.shape} instead of {other.shape}")
+            largest = max(largest, float(np.abs(one - other).max()) / max(1.0, float(np.abs(other).max())))
+    if not largest <= tolerance:  # not a number is no proof either
         raise NotConvertedError(f"{stage}: differs from torch by {largest:.2g}")
-    return Graph(xml, constants, numbers, fixed, largest)
+    return Graph(xml, lambda: constants, len(constants), numbers, fixed, largest)
 
 
 def _read(traced: Any, shapes: list[Any]) -> Any:
@@ -98,10 +104,10 @@ def _read(traced: Any, shapes: list[Any]) -> Any:
         return openvino.convert_model(torch.jit.freeze(traced, optimize_numerics=False), input=shapes)
 
 
-def _open(tensor: Any) -> list[int]:
-    """A picture's batch and sides may be any; numbers of a code (1, C, 1, 1) and single numbers stay."""
-    shape = list(tensor.shape)
-    if len(shape) == 4 and shape[2] * shape[3] > 1:
+def _open(first: np.ndarray, *others: np.ndarray) -> list[int]:
+    """A picture's batch and sides may be any, and what differs between the examples; numbers of a code (1, C, 1, 1) stay."""
+    shape = [side if all(each.shape[place] == side for each in others) else -1 for place, side in enumerate(first.shape)]
+    if len(shape) == 4 and first.shape[2] * first.shape[3] > 1:
         return [-1, shape[1], -1, -1]
     return [-1, *shape[1:]] if len(shape) in (2, 3) else shape
 

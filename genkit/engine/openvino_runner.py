@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from genkit.engine.compiled import compiled
 from genkit.runtime import CPU, cores
 
 if TYPE_CHECKING:
+    from genkit.engine.graph import Graph
     from genkit.engine.runner import Runner
 
 # exact numbers: some processors would else compute in bfloat16
@@ -21,26 +21,6 @@ PRECISE = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
 # What the engine's binding sets up when a function of it is first called, it sets up without Python's lock, which another
 # thread may hold that waits for the same: both would wait for ever. So whatever is first is done by one thread at a time.
 ALONE = threading.RLock()
-
-
-@dataclass(frozen=True)
-class Graph:
-    """One converted function: `xml` as the engine reads it, and its constants; `numbers` are the names of the options that come
-    after the arrays, each with what it is where a call does not say, `fixed` the options that it was converted with."""
-
-    xml: bytes
-    constants: bytes
-    numbers: Mapping[str, float] = field(default_factory=dict)
-    fixed: Mapping[str, int] = field(default_factory=dict)
-    difference: float = 0.0
-
-
-@cache
-def core() -> Any:
-    """The engine itself, once in a process."""
-    import openvino
-
-    return openvino.Core()
 
 
 class OpenVinoRunner:
@@ -70,7 +50,7 @@ class OpenVinoRunner:
 
     @property
     def bytes(self) -> int:
-        return sum(len(graph.constants) for graph in self._graphs.values())
+        return sum(graph.size for graph in self._graphs.values())
 
     def to(self, device: Any, dtype: Any) -> None:
         """Nothing else is to be had here: a model that moves is one of torch."""
@@ -89,7 +69,7 @@ class OpenVinoRunner:
         ):
             return self.reference.run(stage, *arrays, **options)
         numbers = [np.float32(options.get(name, usual)).reshape(()) for name, usual in graph.numbers.items()]
-        entering = [*(np.ascontiguousarray(each, np.float32) for each in arrays), *numbers]
+        entering = [*map(_entering, arrays), *numbers]
         if stage in self._begun:
             return self._infer(stage, entering)
         with ALONE:
@@ -110,8 +90,10 @@ class OpenVinoRunner:
     def _model(self, stage: str) -> Any:
         with self._lock:
             if stage not in self._compiled:
-                graph = self._graphs[stage]
                 streams = {"NUM_STREAMS": self._streams, "INFERENCE_NUM_THREADS": cores()}
-                model = core().read_model(graph.xml, graph.constants)
-                self._compiled[stage] = core().compile_model(model, "CPU", {**PRECISE, **streams})
+                self._compiled[stage] = compiled(self._graphs[stage], {**PRECISE, **streams})
             return self._compiled[stage]
+
+
+def _entering(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(array, None if array.dtype == np.int64 else np.float32)

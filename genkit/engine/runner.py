@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     import numpy as np
 
+TOLERANCE = 0.01 / 255  # how far another engine may be from torch: of pictures, in parts of the largest number or of 1
+
 
 class Runner(Protocol):
     """A loaded network, on a device in a number format. `engine` is torch or openvino."""
@@ -24,7 +26,7 @@ class Runner(Protocol):
         ...
 
     def run(self, stage: str, *arrays: np.ndarray, **options: Any) -> list[np.ndarray]:
-        """What one of its functions gives for float32 arrays: float32 arrays of the caller's own."""
+        """What one of its functions gives for float32 or int64 arrays: float32 arrays of the caller's own."""
         ...
 
 

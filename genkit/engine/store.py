@@ -1,29 +1,32 @@
 """Converted networks in files: what model they make, the graphs, and those constants that the weights' own file does not hold.
 
 A file is a zip: `model.json`, and for each function `<name>.xml` and `<name>.bin`. Constants that are tensors of the checkpoint
-(nearly all of them) are not written again: `model.json` says which tensor goes where. So the graphs of shipped weights take
-some kilobytes. The identity, a hash of the weights and of what the card says of them, must be the one that was converted.
+(nearly all of them), or these rounded, are not written again: `model.json` says which tensor goes where. So the graphs of
+shipped weights take some kilobytes. The identity, a hash of the weights and of what the card says of them, must be the one that
+was converted.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from genkit.engine.openvino_runner import Graph
+import numpy as np
 
-if TYPE_CHECKING:
-    import numpy as np
+from genkit.engine.graph import Graph
 
 FORMAT = 1
 SUFFIX = ".graphs"
 SMALLEST = 256  # bytes: smaller constants are written, whatever the checkpoint holds
+HALF = "|float16"  # behind the name of a tensor that the network has rounded to half precision
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,9 @@ class Converted:
 
 def save(path: Path, converted: Converted, state: Mapping[str, np.ndarray]) -> None:
     """Write it whole or not at all; `state` are the tensors of the checkpoint, float32, that constants may be."""
-    blobs = {each.tobytes(): name for name, each in state.items() if each.nbytes >= SMALLEST}
+    large = {name: each for name, each in state.items() if each.nbytes >= SMALLEST}
+    blobs = {_rounded(each).tobytes(): f"{name}{HALF}" for name, each in large.items()}
+    blobs |= {each.tobytes(): name for name, each in large.items()}
     stages: dict[str, Any] = {}
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
@@ -71,22 +76,32 @@ def load(path: Path, identity: str, state: Any = dict) -> Converted | None:
             told = json.loads(archive.read("model.json"))
             if told.get("format") != FORMAT or told.get("identity") != identity:
                 return None
-            tensors = state() if any(each["pieces"] for each in told["stages"].values()) else {}
-            graphs = {}
-            for stage, each in told["stages"].items():
-                constants = _joined(each["pieces"], archive.read(f"{stage}.bin"), each["bytes"], tensors)
-                graphs[stage] = Graph(
-                    archive.read(f"{stage}.xml"), constants, each["numbers"], each.get("fixed", {}), each["difference"]
-                )
+            parts = {stage: [archive.read(f"{stage}.{part}") for part in ("xml", "bin")] for stage in told["stages"]}
+            state = cache(state)
+            graphs = {stage: _graph(identity, *parts[stage], each, state) for stage, each in told["stages"].items()}
     except (OSError, KeyError, ValueError, zipfile.BadZipFile):
         return None
     return Converted(told["identity"], told["shape"], told["facts"], graphs)
+
+
+def _graph(identity: str, xml: bytes, rest: bytes, facts: Mapping[str, Any], state: Callable[[], Any]) -> Graph:
+    key = hashlib.sha256(identity.encode() + xml + rest).hexdigest()
+
+    def read() -> bytes:
+        return _joined(facts["pieces"], rest, facts["bytes"], state() if facts["pieces"] else {})
+
+    return Graph(xml, read, facts["bytes"], facts["numbers"], facts.get("fixed", {}), facts["difference"], key)
 
 
 def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
     # no date: the same network is the same file
     kind = zipfile.ZIP_DEFLATED if len(data) < 1 << 22 else zipfile.ZIP_STORED
     archive.writestr(zipfile.ZipInfo(name), data, kind)
+
+
+def _rounded(tensor: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return tensor.astype(np.float16).astype(np.float32)
 
 
 def _split(constants: bytes, blobs: Mapping[bytes, str]) -> tuple[list[tuple[int, str]], bytes]:
@@ -113,7 +128,8 @@ def _joined(pieces: list[tuple[int, str]], rest: bytes, length: int, state: Mapp
     left = memoryview(rest)
     for start, name in pieces:
         whole[reached:start], left = left[: start - reached], left[start - reached :]
-        blob = state[name].tobytes()
+        tensor = state[name.removesuffix(HALF)]
+        blob = (_rounded(tensor) if name.endswith(HALF) else tensor).tobytes()
         whole[start : start + len(blob)] = blob
         reached = start + len(blob)
     whole[reached:] = left

@@ -37,7 +37,7 @@ class TorchRunner:
         torch.set_num_threads(max(1, runtime.cores() // count))
 
     def run(self, stage: str, *arrays: np.ndarray, **options: Any) -> list[np.ndarray]:
-        """What a stage gives for float32 arrays: float32 arrays."""
+        """What a stage gives for float32 or int64 arrays: float32 arrays."""
         with torch.inference_mode():
             result = self.stages[stage](self.network, *(self._entering(array) for array in arrays), **options)
             results = [result] if isinstance(result, Tensor) else list(result)
@@ -47,5 +47,6 @@ class TorchRunner:
         array = np.ascontiguousarray(array)
         if not array.flags.writeable:  # torch warns of arrays that it must not write to, although it only reads here
             array = array.copy()
-        tensor = torch.from_numpy(array).to(self.device, None if self._whole else self.dtype)
+        tensor = torch.from_numpy(array)
+        tensor = tensor.to(self.device, self.dtype if tensor.is_floating_point() and not self._whole else None)
         return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor

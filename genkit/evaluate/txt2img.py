@@ -132,7 +132,7 @@ def drawing(network: DrawModel, settings: Mapping[str, Any]) -> Draw:
     def draw(prompts: Sequence[str], seeds: Sequence[int]) -> np.ndarray:
         with inference():
             images = network(list(prompts), list(seeds), **settings)
-        return np.round(images.permute(0, 2, 3, 1).float().cpu().numpy() * 255).astype(np.uint8)
+        return np.round(images.transpose(0, 2, 3, 1) * 255).astype(np.uint8)
 
     return draw
 

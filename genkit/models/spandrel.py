@@ -116,8 +116,7 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
         square=rules.square,
         pixel_bytes=PIXEL_BYTES.get(descriptor.architecture.id, PIXEL_BYTES_UNKNOWN),
         tiles=descriptor.tiling.name == "SUPPORTED",
-        run=_one_by_one(descriptor),
-        configure=_denoise_blend(card, files, descriptor.model) if "wdn" in files else None,
+        **_twins(card, files, descriptor) if "wdn" in files else {"run": _one_by_one(descriptor)},
     )
 
 
@@ -210,11 +209,11 @@ def _receptive(descriptor: ModelDescriptor) -> int | None:
     return reach if reach <= FARTHEST else None
 
 
-def _denoise_blend(card: Card, files: Mapping[str, Path], network: nn.Module) -> Callable[..., None]:
-    """Set the network's weights for an amount of denoising; they are changed only when it changes."""
+def _twins(card: Card, files: Mapping[str, Path], descriptor: Any) -> dict[str, Any]:
+    """How twins are run, and their option's default; the weights are changed only when the amount of denoising changes."""
     from genkit.weights import read_state_dict
 
-    path = files["wdn"]
+    path, network, run = files["wdn"], descriptor.model, _one_by_one(descriptor)
     strong = {key: value.clone() for key, value in network.state_dict().items()}
     mild = _describe(read_state_dict(path), path.name).model.state_dict()
     if {key: value.shape for key, value in strong.items()} != {key: value.shape for key, value in mild.items()}:
@@ -222,11 +221,12 @@ def _denoise_blend(card: Card, files: Mapping[str, Path], network: nn.Module) ->
     default = next((option.default for option in card.options if option.name == "denoise"), 0.5)
     current: list[float] = [1.0]
 
-    def configure(denoise: float = default) -> None:
+    def denoised(network: nn.Module, images: Tensor, *, denoise: float = default) -> Tensor:
         if not 0 <= denoise <= 1:
             raise UsageError(f"denoise {denoise} is outside 0 to 1")
         if denoise != current[0]:
             network.load_state_dict({key: torch.lerp(mild[key].float(), strong[key].float(), denoise) for key in strong})
             current[0] = denoise
+        return run(network, images)
 
-    return configure
+    return {"run": denoised, "defaults": {"denoise": default}}

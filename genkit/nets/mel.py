@@ -11,10 +11,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 KNEE_HZ, KNEE_MEL, STEP = 1000.0, 15.0, math.log(6.4) / 27.0
 
@@ -62,6 +62,8 @@ class MelScale:
 
 def magnitudes(audio: Tensor, window: int, hop: int) -> Tensor:
     """(N, T) to the magnitudes (N, window // 2 + 1, F) of a centred short-time Fourier transform."""
+    import torch
+
     shape = torch.hann_window(window, device=audio.device)
     spectrum = torch.stft(audio.float(), window, hop, window=shape, center=True, pad_mode="reflect", return_complex=True)
     return (torch.view_as_real(spectrum).square().sum(-1) + 1e-12).sqrt()  # abs() has no gradient at 0
@@ -71,6 +73,8 @@ _banks: dict[MelScale, Tensor] = {}
 
 
 def _bank(scale: MelScale) -> Tensor:
+    import torch
+
     if scale not in _banks:
         high = scale.high_hz or scale.rate_hz / 2
         edges = torch.linspace(_mel(scale.low_hz), _mel(high), scale.bands + 2, dtype=torch.float64)

@@ -15,11 +15,10 @@ What is kept belongs to the thread that asked: several may run one network.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -39,12 +38,6 @@ def keeping() -> Iterator[Statistics]:
         yield statistics
     finally:
         _kept.reset(token)
-
-
-def from_arrays(arrays: Sequence[np.ndarray], device: torch.device) -> Statistics:
-    """What was kept, after its mean and variance went one after another through a caller as arrays."""
-    tensors = [torch.from_numpy(each).to(device) for each in arrays]
-    return list(zip(tensors[::2], tensors[1::2], strict=True))
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,10 +72,14 @@ def load(
     kind = kind_of(card)
     read_index(folder, kind)
     if _is_own(card, kind, files, dtype):
-        from genkit.models.txt2img.latent_draw import LatentDraw, is_own
+        from genkit.models.txt2img.latent_draw import LatentDraw
+        from genkit.models.txt2img.own_folder import is_own
 
         if is_own(folder):
-            return LatentDraw(card, kind, folder, device, lambda: _by_library(card, kind, files, folder, device, dtype))
+            from genkit.models.txt2img.latent_networks import read
+
+            library = partial(_by_library, card, kind, files, folder, device, dtype)
+            return LatentDraw(read(folder), card, kind, folder, library, device=device)
     return _by_library(card, kind, files, folder, device, dtype)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -162,12 +163,12 @@ class Draw(DrawModel):
         width: int | None = None,
         height: int | None = None,
         negative: Prompt | Sequence[Prompt] | None = None,
-        init: Tensor | None = None,
+        init: np.ndarray | None = None,
         denoise: float | None = None,
-        control: Sequence[tuple[str | Path, Tensor]] = (),
+        control: Sequence[tuple[str | Path, np.ndarray]] = (),
         control_strength: float | Sequence[float] = 1.0,
         **options: Any,
-    ) -> Tensor:
+    ) -> np.ndarray:
         """Draw one picture for each prompt and seed.
 
         A prompt is a text, or its pieces as (text, weight); `negative` is one for all, or a list of one each.
@@ -182,7 +183,7 @@ class Draw(DrawModel):
         if len(prompts) != len(seeds):
             raise UsageError(f"{len(prompts)} prompts and {len(seeds)} seeds: one of each is one picture")
         if not prompts:
-            return torch.zeros(0, self.channels, height or self.native_size[1], width or self.native_size[0])
+            return np.zeros((0, self.channels, height or self.native_size[1], width or self.native_size[0]), np.float32)
         negatives = self.runner.settings.negatives(negative, len(prompts))
         values = self.runner.settings.drawing(options, init is not None, denoise, negatives)
         strengths = self._strengths(control, control_strength)
@@ -212,9 +213,9 @@ class Draw(DrawModel):
                 [seeds[one] for one in group], arguments, inner[0] * inner[1], values.get(SAFETY) is not False, report
             )
             outputs |= dict(zip(group, self._outer(images, wanted), strict=True))
-        return torch.stack([outputs[one] for one in range(len(prompts))])
+        return torch.stack([outputs[one] for one in range(len(prompts))]).float().cpu().numpy()
 
-    def _strengths(self, control: Sequence[tuple[str | Path, Tensor]], strength: float | Sequence[float]) -> list[float]:
+    def _strengths(self, control: Sequence[tuple[str | Path, np.ndarray]], strength: float | Sequence[float]) -> list[float]:
         if unknown := [str(name) for name, _ in control if str(name) not in self._networks]:
             raise UsageError(f"--control {unknown[0]} was not loaded", f"loaded: {', '.join(self._networks) or 'none'}")
         strengths = [float(strength)] * len(control) if isinstance(strength, (int, float)) else [float(one) for one in strength]
@@ -328,13 +329,13 @@ class Draw(DrawModel):
         height, width = (round(side * scale) for side in wanted)
         return resize(images[..., :height, :width], wanted).clamp(0, 1)
 
-    def _prepared(self, image: Tensor, wanted: tuple[int, int], count: int) -> Tensor:
+    def _prepared(self, image: np.ndarray, wanted: tuple[int, int], count: int) -> Tensor:
         """A picture for each item at the inner size; prepared on the CPU, nearly the same on every device."""
         scale = max(1.0, self.minimum / min(wanted))
         height, width = (round(side * scale) for side in wanted)
         inner = self._inner(wanted)
-        resized = resize(image.cpu().float().clamp(0, 1), (height, width))
-        extended = reflect(resized.cpu().numpy(), inner[0] - height, inner[1] - width)
+        resized = resize(torch.from_numpy(image).clamp(0, 1), (height, width))
+        extended = reflect(resized.numpy(), inner[0] - height, inner[1] - width)
         return torch.from_numpy(extended).expand(count, -1, -1, -1)
 
 

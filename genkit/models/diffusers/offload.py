@@ -8,12 +8,13 @@ The first that fits the free memory is taken; on the CPU and on MPS, whose memor
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from genkit import runtime
 from genkit.errors import RunError
+
+if TYPE_CHECKING:
+    import torch
 
 GIB = 1 << 30
 ROOM_1024 = 4 * GIB  # what a half-precision pass and the decoding of 1024 x 1024 take beside the weights, and something over
@@ -21,11 +22,11 @@ MOST_AT_ONCE = {"cpu": 4, "cuda": 16}
 SMALL = 256 * 256  # pixels below which a CPU gains from drawing several pictures at once
 
 
-def most_at_once(device: torch.device, dtype: torch.dtype, pixels: int) -> int:
+def most_at_once(device: runtime.Device | torch.device, dtype: Any, pixels: int) -> int:
     """How many pictures of so many pixels fit into the free memory at once, at least 1."""
     if device.type != "cuda" and pixels > SMALL:
         return 1  # one picture keeps all cores busy
-    each = max(GIB // 16, ROOM_1024 * pixels * dtype.itemsize // (1024 * 1024 * 2))
+    each = max(GIB // 16, ROOM_1024 * pixels * (1 if runtime.is_half(dtype) else 2) // (1024 * 1024))
     free = runtime.free_memory(device) // 2
     return int(max(1, min(MOST_AT_ONCE.get(device.type, 4), free // each)))
 
@@ -44,7 +45,7 @@ def refuse_what_does_not_fit(name: str, sizes: Collection[int], dtype: torch.dty
     Raises:
         RunError: it is; the way out is named.
     """
-    need, free = sum(sizes), runtime.free_memory(torch.device("cpu"))
+    need, free = sum(sizes), runtime.free_memory(runtime.CPU)
     if need > free:
         word = str(dtype).removeprefix("torch.")
         way_out = "a half format (--dtype bfloat16) or a smaller model" if dtype.itemsize > 2 else "a smaller model"
@@ -55,6 +56,8 @@ def refuse_what_does_not_fit(name: str, sizes: Collection[int], dtype: torch.dty
 
 def place(pipeline: Any, device: torch.device, side: int, wanted: str | None = None) -> str:
     """Move a pipeline from the CPU to `device`, whole or by turns, and return the placement; `wanted` instead of what fits."""
+    import torch
+
     placement = wanted or "whole"
     if device.type == "cuda" and wanted is None:
         sizes = [_size(part) for part in pipeline.components.values() if isinstance(part, torch.nn.Module)]

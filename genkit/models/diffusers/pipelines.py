@@ -15,6 +15,8 @@ from genkit.errors import UsageError
 STEPS, GUIDANCE, DENOISE = "steps", "guidance", "denoise"
 PROMPT, NEGATIVE, SAFETY = "prompt", "negative", "safety"
 IMAGE_GUIDANCE = "image_guidance"
+TILED_ABOVE = 1536 * 1536  # pixels; an autoencoder decodes more in overlapping tiles, for whole it takes many gigabytes
+SMALLEST = 8  # latent pixels on a side: fewer do not survive the halvings inside the networks
 
 # Option of a card: parameter of the pipeline's call. `safety` is no parameter: it takes the checker out (see running.py).
 DIFFUSION = {PROMPT: "prompt", STEPS: "num_inference_steps", DENOISE: "strength"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,7 +17,7 @@ class Steps:
     def __init__(
         self,
         progress: Callable[[int, int], None] | None,
-        watch: Callable[[int, Tensor], None] | None,
+        watch: Callable[[int, np.ndarray], None] | None,
         preview: Callable[[], Any],
         count: int,
         groups: int,
@@ -36,7 +37,7 @@ class Steps:
                 if self._shown is None:
                     self._shown = torch.full((self._count, *colours.shape[1:]), 0.5)  # grey until its turn comes
                 self._shown[group] = colours
-                self._watch(place * steps + step + 1, self._shown.clone())
+                self._watch(place * steps + step + 1, self._shown.numpy().copy())
             if self._progress is not None:
                 self._progress(place * steps + step + 1, self._groups * steps)
 

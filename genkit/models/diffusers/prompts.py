@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from genkit.errors import UsageError
 from genkit.models.diffusers.pipelines import Kind, models_with
 from genkit.models.shapes.draw import Prompt
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def pieces_of(prompt: Prompt) -> list[tuple[str, float]]:
@@ -81,6 +81,8 @@ class Encoded:
 
 def encode(pipeline: Any, prompt: Prompt, windows: int) -> Encoded:
     """Read a prompt through every CLIP encoder of the pipeline, in so many windows."""
+    import torch
+
     device = pipeline._execution_device
     states: list[Tensor] = []
     pooled: Tensor | None = None
@@ -109,6 +111,8 @@ def _weigh(states: Tensor, weights: Tensor) -> Tensor:
 
 def _rows(tokenizer: Any, prompt: Prompt, windows: int) -> tuple[Tensor, Tensor]:
     """Token numbers (windows, length) with the marks of beginning and end, and the weight of each."""
+    import torch
+
     length = int(tokenizer.model_max_length)
     tokens, weights = _tokens(tokenizer, prompt)
     begin, end = tokenizer.bos_token_id, tokenizer.eos_token_id

@@ -17,12 +17,9 @@ from genkit import runtime
 from genkit.cards import Card
 from genkit.errors import InputError
 from genkit.models.diffusers.offload import place
-from genkit.models.diffusers.pipelines import SAFETY, Kind
+from genkit.models.diffusers.pipelines import SAFETY, SMALLEST, TILED_ABOVE, Kind
 from genkit.models.diffusers.settings import Settings, generators
 from genkit.models.shapes.model import Progress
-
-TILED_ABOVE = 1536 * 1536  # pixels; an autoencoder decodes more in overlapping tiles, for whole it takes many gigabytes
-SMALLEST = 8  # latent pixels on a side: fewer do not survive the halvings inside the networks
 
 
 class Runner:

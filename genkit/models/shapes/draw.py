@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from genkit.models.shapes.model import PixelModel, Shape
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    import numpy as np
 
     from genkit.cards import Card
 
@@ -17,7 +17,7 @@ Prompt = str | Sequence[tuple[str, float]]  # a text, or pieces of one with thei
 Fetch = Callable[["Card"], Mapping[str, Path]]  # a card's local files; fetches them, or says why not
 OFFLOADS = ("auto", "none", "model", "sequential")  # where parts wait until their turn comes; auto is by free memory
 DENOISE = 0.6  # of a picture to begin with, where a call does not say
-Watch = Callable[[int, "Tensor"], None]  # the step that is done, counted from 1, and previews (N, C, h, w) in [0, 1]
+Watch = Callable[[int, "np.ndarray"], None]  # the step that is done, counted from 1, and previews (N, C, h, w) in [0, 1]
 
 
 class DrawModel(PixelModel, Protocol):
@@ -96,12 +96,12 @@ class DrawModel(PixelModel, Protocol):
         width: int | None = None,
         height: int | None = None,
         negative: Prompt | Sequence[Prompt] | None = None,
-        init: Tensor | None = None,
+        init: np.ndarray | None = None,
         denoise: float | None = None,
-        control: Sequence[tuple[str | Path, Tensor]] = (),
+        control: Sequence[tuple[str | Path, np.ndarray]] = (),
         control_strength: float | Sequence[float] = 1.0,
         **options: Any,
-    ) -> Tensor:
+    ) -> np.ndarray:
         """One picture for each prompt and seed: (N, C, H, W), float32 [0, 1].
 
         Raises:

@@ -6,7 +6,6 @@ The networks themselves see and give -1 to 1.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -63,7 +62,7 @@ class Translate(Transform):
         self.multiple, self.minimum, self.square, self.tiles = multiple, minimum, False, tiles
         self.pixel_bytes = pixel_bytes
         call = forward or (lambda network, images, **further: network(images, **further))
-        self._put(network, device, dtype, {"run": _running(call), "measure": _measuring(call)}, whole=True)
+        self._put(network, device, dtype, _stages(call), whole=True)
 
     def __call__(
         self,
@@ -77,10 +76,9 @@ class Translate(Transform):
             raise UsageError(f"this model has no option {next(iter(options))!r}")
         if (domain is None) == bool(self.domains) and not self.domain_optional:
             raise UsageError("this model has domains, one of which is needed" if self.domains else "this model has no domains")
-        if statistics is not None:
-            options["statistics"] = statistics
         height, width = images.shape[-2:]
-        (output,) = self.runner.run("run", self._seen(images), **self._wanted(domain), **options)
+        stage = "run" if statistics is None else "render"
+        (output,) = self.runner.run(stage, self._seen(images), *(statistics or ()), **self._wanted(domain), **options)
         output = output[..., self.margin : self.margin + height, self.margin : self.margin + width]
         output = output / 2 + np.float32(0.5)
         return np.repeat(output, 3, 1) if output.shape[1] == 1 else output
@@ -93,7 +91,12 @@ class Translate(Transform):
         sides = [(-(-96 // step) * step, -(-128 // step) * step), (-(-160 // step) * step, -(-64 // step) * step)]
         if self.side is not None:
             sides = [(self.side, self.side)] * 2
-        return {"run": [[2 * example_picture(height, width, self.channels_in) - 1] for height, width in sides]}
+        seen = [2 * example_picture(height, width, self.channels_in) - 1 for height, width in sides]
+        given = {"run": [[images] for images in seen]}
+        in_parts = self.whole and self.tiles and self.side is None
+        if in_parts and (statistics := self.runner.run("measure", seen[0], **self.numbers)):
+            given |= {"measure": given["run"], "render": [[images, *statistics] for images in seen]}
+        return given
 
     @property
     def numbers(self) -> dict[str, float]:
@@ -114,25 +117,26 @@ class Translate(Transform):
         return 2 * padded - 1
 
 
-def _running(call: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    def run(network: nn.Module, images: Tensor, *, statistics: Sequence[np.ndarray] | None = None, **options: Any) -> Tensor:
-        from genkit.nets.norms import from_arrays, using
+def _stages(call: Callable[..., Tensor]) -> dict[str, Callable[..., Any]]:
+    """`run`; `measure`, the mean and the variance of every normalisation; `render`, by these in place of the picture's own."""
 
-        with using(from_arrays(statistics, images.device)) if statistics is not None else nullcontext():
-            return call(network, _in_format(network, images), **options)
+    def run(network: nn.Module, images: Tensor, **options: Any) -> Tensor:
+        return call(network, _in_format(network, images), **options)
 
-    return run
-
-
-def _measuring(call: Callable[..., Tensor]) -> Callable[..., list[Tensor]]:
     def measure(network: nn.Module, images: Tensor, **options: Any) -> list[Tensor]:
         from genkit.nets.norms import keeping
 
         with keeping() as statistics:
-            call(network, _in_format(network, images), **options)
+            run(network, images, **options)
         return [part for pair in statistics for part in pair]
 
-    return measure
+    def render(network: nn.Module, images: Tensor, *statistics: Tensor, **options: Any) -> Tensor:
+        from genkit.nets.norms import using
+
+        with using(list(zip(statistics[::2], statistics[1::2], strict=True))):
+            return run(network, images, **options)
+
+    return {"run": run, "measure": measure, "render": render}
 
 
 def _in_format(network: nn.Module, images: Tensor) -> Tensor:

@@ -9,36 +9,26 @@ durations, pitch is added to its own pitches; durations give the times of phonem
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from genkit.errors import UsageError, WeightsError
 from genkit.models.bounds import bounded_parts, check_network
 from genkit.models.checkpoints import fit
 from genkit.models.settings import read_settings
-from genkit.models.shapes import Chunk, Mark
-from genkit.models.stages import Stages
 from genkit.models.tts import vocos
 from genkit.models.tts.conformer import Conformer, Sizes
+from genkit.models.tts.fastspeech2_voice import FastSpeech2
 from genkit.models.tts.folders import COMPUTED, build_strictly, read_weights, root_of
-from genkit.models.tts.griffin_lim import check_mel, sound_of
-from genkit.models.tts.speaking import Speak, rate_of
+from genkit.models.tts.speaking import rate_of
 from genkit.weights import read_state_dict
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from genkit.cards import Card
-    from genkit.text.sentence import Sentence, Word
-
-# how a mark is read where the voice has not got it, or never heard it
-ALIKE = {";": ",", ":": ",", "—": ",", "…": ".", "!": ".", "?": "."}
-STRESSES = "102"  # in the order in which one stands in for another
-UNKNOWN, END, SILENCE = "<unk>", "<sos/eos>", "SIL"
 
 
 def build(**params: Any) -> Any:
@@ -80,9 +70,8 @@ def _published(card: Card, files: Mapping[str, Path], device: torch.device, dtyp
     hop = 1
     for rate in vocoder.config.upsample_rates:
         hop *= rate
-    network = Stages({"symbols": model.symbols(), "frames": model.frames(), "sound": vocoder}, device, dtype)
     symbols = read_settings(files.get("vocab", root / "vocab.json"))
-    return FastSpeech2(card, network, model.sizes, symbols, hop, rate_of(card))
+    return _voice(card, model, {"sound": vocoder}, symbols, hop, rate_of(card), (device, dtype))
 
 
 def _own(card: Card, files: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> FastSpeech2:
@@ -100,10 +89,37 @@ def _own(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
     path = files["acoustic"]
     model = _network(card.params["acoustic"], read_state_dict(path), path)
     spectrum = vocos.Spectrum(vocos.read(files["vocoder"], card.params["vocoder"]))
-    network = Stages({"symbols": model.symbols(), "frames": model.frames(), "spectrum": spectrum}, device, dtype)
     symbols = {str(one): number for number, one in enumerate(card.params["symbols"])}
     scale = MelScale.of(card.params["mel"])
-    return FastSpeech2(card, network, model.sizes, symbols, scale.hop, rate_of(card, scale.rate_hz), scale)
+    rate = rate_of(card, scale.rate_hz)
+    return _voice(card, model, {"spectrum": spectrum}, symbols, scale.hop, rate, (device, dtype))
+
+
+def _voice(
+    card: Card, model: Conformer, vocoder: dict[str, nn.Module], symbols: Mapping[str, int], hop: int, rate: int, place: Any
+) -> FastSpeech2:
+    """The voice of an acoustic network and a vocoder, by the name of what that gives; `place` are the device and the format.
+
+    Raises:
+        WeightsError: more symbols than the network has.
+    """
+    from torch import nn
+
+    if max(symbols.values(), default=0) >= model.sizes.vocab_size:
+        raise WeightsError(f"{card.name}: it has {model.sizes.vocab_size} symbols, and the list has more", code="damaged")
+    network = nn.ModuleDict({"symbols": model.symbols(), "frames": model.frames(), **vocoder})
+    device, dtype = place
+    return FastSpeech2(
+        network,
+        card,
+        symbols=dict(symbols),
+        hop=hop,
+        sample_rate=rate,
+        speakers=model.sizes.num_speakers or 1,
+        vocoder=next(iter(vocoder)),
+        device=device,
+        dtype=dtype,
+    )
 
 
 def _network(settings: Mapping[str, Any], state: Mapping[str, Tensor], path: Path) -> Conformer:
@@ -131,96 +147,3 @@ def _network(settings: Mapping[str, Any], state: Mapping[str, Tensor], path: Pat
         raise WeightsError(f"{path}: damaged or no FastSpeech2 ({reason})", "fetch it again", code="damaged") from error
     fit(network, tensors, path, "FastSpeech2")
     return network
-
-
-class FastSpeech2(Speak):
-    """`network` has the stages `symbols` and `frames` of `conformer.py`, and either `spectrum` (`vocos.Spectrum`) or `sound`,
-    mel features (1, F, bands) to a sound (1, T), `hop` samples a frame."""
-
-    takes = "phonemes"
-
-    def __init__(
-        self, card: Card, network: Stages, sizes: Sizes, symbols: Mapping[str, int], hop: int, rate: int, scale: Any = None
-    ):
-        count = sizes.num_speakers or 1
-        super().__init__(card, sample_rate=rate, voices=[str(one) for one in range(count)] if count > 1 else ())
-        if max(symbols.values(), default=0) >= sizes.vocab_size:
-            raise WeightsError(f"{card.name}: it has {sizes.vocab_size} symbols, and the list has more", code="damaged")
-        self.network, self.symbols, self.hop, self.scale = network, dict(symbols), hop, scale
-        self._semitone = float(card.params.get("pitch_per_semitone", 0.0))  # of the unit that the network's pitches have
-        self._end = card.params.get("end", END)
-        # lengths are learned as logarithms, whose means are short: what the voice's own recordings last longer by
-        self._pace = float(card.params.get("pace", 1.0))
-        self._unheard = frozenset(card.params.get("unheard", ()))  # symbols that the recordings it learned from had not got
-
-    def _say(
-        self, sentence: Sentence, seed: int, voice: str | None, speed: float, pitch: float, options: Mapping[str, Any]
-    ) -> Iterator[Chunk]:
-        tokens, words = self.tokens(sentence, options.get("lexicon"))
-        if not words:
-            return
-        ids = np.array([[self.symbols.get(one, self.symbols.get(UNKNOWN, 0)) for one in tokens]], np.int64)
-        speaker = [np.array([int(voice or 0)], np.int64)] if self.voices else []
-        rows, logarithms = self.network.run("symbols", ids, np.array([pitch * self._semitone], np.float32), *speaker)
-        frames = durations(logarithms[0], speed * self._pace)
-        features = self.network.run("frames", np.repeat(rows, frames, axis=1))[0]  # (1, F, bands)
-        if options.get("vocoder") == "griffin-lim":
-            sound = self._griffin_lim(features[0], seed)
-        elif "spectrum" in self.network.modules:
-            real, imaginary = self.network.run("spectrum", features)
-            sound = np.clip(vocos.inverse(real[0], imaginary[0], self.hop), -1, 1)
-        else:
-            sound = np.clip(self.network.run("sound", features)[0][0], -1, 1)
-        yield sound[: max(int(frames.sum()), 1) * self.hop], self._marks(tokens, words, frames)
-
-    def tokens(self, sentence: Sentence, lexicon: Any = None) -> tuple[list[str], list[tuple[Word, int, int]]]:
-        """The symbols of a sentence in a row, and each word with its first and its last place among them."""
-        from genkit.text.english.phonemes import words_of
-
-        row: list[str] = []
-        words: list[tuple[Word, int, int]] = []
-        for piece in sentence.pieces:
-            for word, phonemes in words_of(piece, lexicon):
-                if word.text and not phonemes:
-                    self._pass_over(word.text)
-                    continue
-                if row and " " in self.symbols:
-                    row.append(" ")
-                words.append((word, len(row), len(row) + len(phonemes)))
-                row += [self._heard(one) for one in phonemes]
-            mark = self._heard(piece.mark) if piece.mark else ""
-            row += [mark] if mark and mark in self.symbols else []  # "" is the symbol of padding
-        if row and row[-1][0].isalpha() and SILENCE in self.symbols:
-            row.append(SILENCE)  # genkit's own voices learned from texts that all end on a mark or a silence
-        row += [self._end] if self._end in self.symbols else []
-        return row, [one for one in words if one[2] > one[1]]
-
-    def _heard(self, symbol: str) -> str:
-        """The symbol, or the one nearest to it that the voice has heard: another mark, another stress."""
-        others = [ALIKE[symbol]] if symbol in ALIKE else [symbol[:-1] + stress for stress in STRESSES if symbol[-1].isdigit()]
-        known = (one for one in (symbol, *others) if one in self.symbols and one not in self._unheard)
-        return next(known, symbol)
-
-    def _griffin_lim(self, features: np.ndarray, seed: int) -> np.ndarray:
-        if self.scale is not None:
-            mel = self.scale.params() | {"logarithm": "e"}
-            return sound_of(self.scale.logarithms(features).T, mel, seed)
-        return sound_of(features.T, check_mel(self.card.name, self.card.params.get("mel")), seed)
-
-    def _marks(self, tokens: Sequence[str], words: Sequence[tuple[Word, int, int]], frames: np.ndarray) -> list[Mark]:
-        ends = (frames.cumsum() * self.hop / self.sample_rate).tolist()
-        starts = [0.0, *ends[:-1]]
-        marks = []
-        for word, first, behind in words:
-            marks.append(Mark("word", word.text, starts[first], ends[behind - 1], (word.start, word.end)))
-            marks += [Mark("phoneme", tokens[place], starts[place], ends[place]) for place in range(first, behind)]
-        return marks
-
-
-def durations(logarithms: np.ndarray, speed: float) -> np.ndarray:
-    """Frames (L,) of each symbol, of logarithms of one more; at least one in all. What is rounded off goes to the next."""
-    frames = np.rint(np.exp(logarithms) - 1).clip(0).astype(np.int64)
-    if speed != 1:
-        ends = np.rint(frames.cumsum().astype(np.float32) / np.float32(speed)).astype(np.int64)
-        frames = np.diff(ends, prepend=0)
-    return frames if frames.any() else np.ones_like(frames)

@@ -21,8 +21,6 @@ from genkit.models.bounds import bounded_parts
 from genkit.weights import read_state_dict
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from genkit.cards import Card
 
 LOUDEST = 100.0  # of a magnitude: the paper's guard against an exponential that runs away
@@ -103,7 +101,7 @@ class Vocos(nn.Module):
 
 class Spectrum(nn.Module):
     """Features (N, F, bands), as an acoustic model makes them, to a spectrum's real and imaginary parts (N, window / 2 + 1,
-    F) each: the network without the inverse transform, which `inverse` is for arrays."""
+    F) each: the network without the inverse transform, which `nets/spectrum.py` has for arrays."""
 
     def __init__(self, whole: Vocos):
         super().__init__()
@@ -111,22 +109,6 @@ class Spectrum(nn.Module):
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         return self.whole.head.spectrum(self.whole.backbone(features.transpose(1, 2)))
-
-
-def inverse(real: np.ndarray, imaginary: np.ndarray, hop: int) -> np.ndarray:
-    """The sound ((F - 1) * hop,) float32 whose transform, under Hann's window, is nearest to (window / 2 + 1, F)."""
-    import numpy as np
-
-    bins, frames = real.shape
-    length = 2 * (bins - 1)
-    hann = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
-    parts = np.fft.irfft((real + 1j * imaginary).T, length, axis=1).astype(np.float32) * hann
-    sound, weight = np.zeros((2, (frames - 1) * hop + length), np.float32)
-    for place, part in enumerate(parts):
-        sound[place * hop : place * hop + length] += part
-        weight[place * hop : place * hop + length] += hann**2
-    within = slice(length // 2, length // 2 + (frames - 1) * hop)
-    return sound[within] / weight[within]
 
 
 def build(

@@ -13,32 +13,9 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.functional import pad, silu
 
-from genkit.models.settings import settles
 from genkit.models.txt2img.unet import Downsampler, Residual, Upsampler
 
-SIZES = (
-    *("in_channels", "out_channels", "block_out_channels", "down_block_types", "up_block_types", "layers_per_block"),
-    *("latent_channels", "norm_num_groups", "sample_size"),
-)
-FIXED = {
-    "act_fn": "silu",
-    "force_upcast": False,
-    "mid_block_add_attention": False,
-    "scaling_factor": 1.0,
-    "use_quant_conv": True,
-    "use_post_quant_conv": True,
-}
 EPSILON = 1e-6
-
-
-def is_own(settings: Mapping[str, Any]) -> bool:
-    """Whether a folder's settings are of a network that this is."""
-    return (
-        settles(settings, SIZES, FIXED)
-        and set(settings["down_block_types"]) == {"DownEncoderBlock2D"}
-        and set(settings["up_block_types"]) == {"UpDecoderBlock2D"}
-        and (settings["in_channels"], settings["out_channels"]) == (4, 4)
-    )
 
 
 class Autoencoder(nn.Module):

@@ -1,9 +1,9 @@
 """The small latent diffusion that genkit trains (`latent_diffusion.py`), drawn with our own networks and sampler: neither
-diffusers nor transformers is imported for it.
+diffusers nor transformers is imported for it, nor torch where another engine runs the networks.
 
-Four functions of arrays (`Stages`): `text`, tokens (N, L) int64 to states (N, L, D); `denoise`, latents (N, C, h, w), times
-(N,) int64 and states to velocities (N, C, h, w); `decode`, latents to pictures (N, 4, H, W), -1 to 1; `encode`, the way back.
-All between them is numpy, and the numbers are the library's.
+Four functions of arrays: `text`, tokens (N, L) int64 to states (N, L, D); `denoise`, latents (N, C, h, w), times (N,) int64
+and states to velocities (N, C, h, w); `decode`, latents to pictures (N, 4, H, W), -1 to 1; `encode`, the way back. All between
+them is numpy, and the numbers are the library's.
 
 What only the library does (another scheduler, adapters, guiding networks, half formats, pictures while they are drawn, sizes
 that are decoded in tiles) it goes on doing: the folder is opened once more, by it.
@@ -17,73 +17,77 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from genkit import runtime
 from genkit.cards import Card
 from genkit.engine.noise import noise
 from genkit.errors import UsageError, WeightsError
-from genkit.models.bounds import bounded_parts, check_network, window_of
-from genkit.models.checkpoints import fit
+from genkit.models.bounds import window_of
 from genkit.models.diffusers.offload import most_at_once
-from genkit.models.diffusers.pipelines import GUIDANCE, STEPS, Kind
+from genkit.models.diffusers.pipelines import GUIDANCE, SMALLEST, STEPS, TILED_ABOVE, Kind
 from genkit.models.diffusers.prompts import is_weighted, pieces_of, text_of
-from genkit.models.diffusers.runner import SMALLEST, TILED_ABOVE, resize
 from genkit.models.diffusers.schedulers import NOISE
-from genkit.models.diffusers.settings import Settings
+from genkit.models.diffusers.settings import Settings, kind_of
+from genkit.models.diffusers.uncarded import settle
+from genkit.models.running import Running, of_modules
 from genkit.models.settings import read_settings
 from genkit.models.shapes import DrawModel
 from genkit.models.shapes.draw import Prompt
-from genkit.models.stages import Stages
-from genkit.models.txt2img import autoencoder, dpm_solver, text_encoder, unet
+from genkit.models.txt2img.dpm_solver import DpmSolver
+from genkit.models.txt2img.own_folder import PARTS, TOKENIZER
 from genkit.nets.mirror import reflect
-from genkit.weights import read_state_dict
+from genkit.nets.planes import bicubic
 
 if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
-
     from genkit.models.diffusers.draw import Draw
 
-PARTS: dict[str, tuple[Any, Any, str]] = {
-    "text_encoder": (text_encoder, text_encoder.TextEncoder, "model.safetensors"),
-    "unet": (unet, unet.Unet, "diffusion_pytorch_model.safetensors"),
-    "vae": (autoencoder, autoencoder.Autoencoder, "diffusion_pytorch_model.safetensors"),
-}
-TOKENIZER, SCHEDULER = "tokenizer/tokenizer.json", "scheduler/scheduler_config.json"
 
-
-def is_own(folder: Path) -> bool:
-    """Whether a folder holds such a model, whole; for all others the library says what it is."""
-    settings = {name: folder / name / "config.json" for name in PARTS} | {"scheduler": folder / SCHEDULER}
-    weights = [folder / name / PARTS[name][2] for name in PARTS]
-    if not all(path.is_file() for path in (*settings.values(), *weights, folder / TOKENIZER)):
-        return False
-    modules = {name: part[0] for name, part in PARTS.items()} | {"scheduler": dpm_solver}
-    return all(modules[name].is_own(read_settings(path)) for name, path in settings.items())
-
-
-class LatentDraw(DrawModel):
-    """`library` opens the same folder with diffusers."""
+class LatentDraw(Running, DrawModel):
+    """`network` are the networks by name (`latent_networks.read`), or a runner of them; `library` opens the same folder with
+    diffusers."""
 
     channels = 4
     chunks = weighting = starts = True
 
-    def __init__(self, card: Card, kind: Kind, folder: Path, device: torch.device, library: Callable[[], Draw]):
-        import torch
-
+    def __init__(
+        self, network: Any, card: Card, kind: Kind, folder: Path, library: Callable[[], Draw], *, device: Any = runtime.CPU
+    ):
         self.name, self.settings = card.name, Settings(card, kind)
-        networks, settings = zip(*(_read(folder, name) for name in PARTS), strict=True)
-        text, denoiser, whole = networks
-        stages = {"text": text, "denoise": denoiser, "decode": whole.decoding(), "encode": whole.encoding()}
-        self.network = Stages(stages, device, torch.float32)
-        self.device, self.dtype = device, torch.float32
-        self.multiple = 2 ** (len(settings[2]["block_out_channels"]) - 1)
+        self._put(network, device, "float32", of_modules("text", "denoise", "decode", "encode"))
+        settings = {name: read_settings(folder / name / "config.json") for name in PARTS}
+        self.multiple = 2 ** (len(settings["vae"]["block_out_channels"]) - 1)
         self.minimum = self.multiple * SMALLEST
         side = int(card.limits.get("size", 512))
         self.native_size = (side, side)
-        self._words = Words(folder, settings[0])
-        self._latents = int(settings[1]["in_channels"])
+        self._words = Words(folder, settings["text_encoder"])
+        self._latents = int(settings["unet"]["in_channels"])
         self.window = int(card.limits.get("window") or self._words.window)
         self._open = library
         self._library: Draw | None = None
+
+    @classmethod
+    def remade(
+        cls, runner: Any, facts: Mapping[str, Any], card: Card, files: Mapping[str, Path], load: Callable[[], Self]
+    ) -> Self:
+        settled = settle(card, files)
+        return cls(runner, settled.card, kind_of(settled.card), settled.folder, lambda: load()._open(), **facts)
+
+    def examples(self) -> dict[str, list[list[np.ndarray]]]:
+        window, sizes = self._words.window, ((2, SMALLEST, SMALLEST, 1), (1, SMALLEST + 2, SMALLEST + 4, 2))
+        tokens = [np.stack([self._words.rows("a cat", 1)[0][0]] * count) for count in (1, 3)]
+        state = self.runner.run("text", tokens[0])[0]
+        given: dict[str, list[list[np.ndarray]]] = {
+            "text": [[each] for each in tokens],
+            "denoise": [],
+            "decode": [],
+            "encode": [],
+        }
+        for seed, (count, height, width, windows) in enumerate(sizes):
+            latents = noise(seed, (count, self._latents, height, width))
+            words = np.resize(state, (count, windows * window, state.shape[2]))
+            given["denoise"].append([latents, np.full(count, 499 - 300 * seed, np.int64), words])
+            given["decode"].append([latents[:1]])
+            given["encode"].append([noise(seed, (1, 4, height * self.multiple, width * self.multiple)).clip(-1, 1)])
+        return given
 
     # --- what only the library does -----------------------------------------------------------------------------------
 
@@ -104,12 +108,10 @@ class LatentDraw(DrawModel):
     def cheaper(self) -> str | None:
         return self._by_library().cheaper()
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> Self:
-        if self._library is not None or dtype != self.dtype:
+    def to(self, device: Any, dtype: Any) -> Self:
+        if self._library is not None or runtime.dtype_name(dtype) != self.dtype:
             self._by_library().to(device, dtype)
-        self.device, self.dtype = device, dtype
-        self.network.to(device, dtype)
-        return self
+        return super().to(device, dtype)
 
     def batch_limit(self, width: int, height: int) -> int:
         if self._library is not None:
@@ -132,13 +134,11 @@ class LatentDraw(DrawModel):
         width: int | None = None,
         height: int | None = None,
         negative: Prompt | Sequence[Prompt] | None = None,
-        init: Tensor | None = None,
+        init: np.ndarray | None = None,
         denoise: float | None = None,
         **options: Any,
-    ) -> Tensor:
+    ) -> np.ndarray:
         """As the shape says; `denoise` is how much of `init` is drawn anew."""
-        import torch
-
         if len(prompts) != len(seeds):
             raise UsageError(f"{len(prompts)} prompts and {len(seeds)} seeds: one of each is one picture")
         sides = self.native_size[::-1] if init is None else tuple(init.shape[-2:])
@@ -149,7 +149,7 @@ class LatentDraw(DrawModel):
             given: dict[str, Any] = {"width": width, "height": height, "negative": negative, "init": init, "denoise": denoise}
             return self._by_library()(prompts, seeds, **given, **controls, **options)
         if not prompts:
-            return torch.zeros(0, self.channels, *wanted)
+            return np.zeros((0, self.channels, *wanted), np.float32)
         negatives = self.settings.negatives(negative, len(prompts))
         values = self.settings.drawing(options, init is not None, denoise, negatives)
         starts = None if init is None else self._prepared(init, wanted, inner, len(prompts))
@@ -162,8 +162,8 @@ class LatentDraw(DrawModel):
             begin = None if starts is None else starts[group]
             latents = self._sample([seeds[one] for one in group], states, values, inner, begin, (number, len(groups)))
             for place, one in zip(group, latents, strict=True):  # in the memory of one
-                images[place] = self.network.run("decode", one[None])[0][0]
-        return self._outer(torch.from_numpy((images / 2 + 0.5).clip(0, 1)), wanted)
+                images[place] = self.runner.run("decode", one[None])[0][0]
+        return self._outer((images / 2 + 0.5).clip(0, 1), wanted)
 
     def _sample(
         self,
@@ -177,15 +177,15 @@ class LatentDraw(DrawModel):
         """Latents (N, C, h, w) without noise, by `states` of the prompts, and of what they are led away from, if anything."""
         steps, guidance = int(values[STEPS]), np.float32(values[GUIDANCE])
         begin = 0 if starts is None else max(steps - min(int(steps * values["strength"]), steps), 0)
-        solver, shape = dpm_solver.DpmSolver(steps, begin), (self._latents, *(side // self.multiple for side in inner))
+        solver, shape = DpmSolver(steps, begin), (self._latents, *(side // self.multiple for side in inner))
         latents = np.stack([noise(seed, shape) for seed in seeds])
         if starts is not None:
-            clean = [self.network.run("encode", one[None] * 2 - 1)[0][0] for one in starts]
+            clean = [self.runner.run("encode", one[None] * 2 - 1)[0][0] for one in starts]
             latents = solver.noisy(np.stack(clean), latents)
         words = np.concatenate(states)
         for place, time in enumerate(solver.times[begin:], 1):
             inputs = np.concatenate([latents] * len(states))
-            velocity = self.network.run("denoise", inputs, np.full(len(inputs), time, np.int64), words)[0]
+            velocity = self.runner.run("denoise", inputs, np.full(len(inputs), time, np.int64), words)[0]
             if len(states) > 1:
                 towards, away = np.split(velocity, 2)
                 velocity = away + guidance * (towards - away)
@@ -203,7 +203,7 @@ class LatentDraw(DrawModel):
         states = []
         for several in texts[: 1 + guided]:
             rows = [self._words.rows(text_of(text) if whole else text, windows) for text in several]
-            read = self.network.run("text", np.concatenate([tokens for tokens, _ in rows]))[0]
+            read = self.runner.run("text", np.concatenate([tokens for tokens, _ in rows]))[0]
             read = read.reshape(len(several), windows, *read.shape[1:])
             weighed = [_weigh(each, weights) for each, (_, weights) in zip(read, rows, strict=True)]
             states.append(np.stack(weighed).reshape(len(several), -1, read.shape[-1]))
@@ -220,16 +220,15 @@ class LatentDraw(DrawModel):
         height, width = (-(-side // self.multiple) * self.multiple for side in self._scaled(wanted))
         return height, width
 
-    def _outer(self, images: Tensor, wanted: tuple[int, int]) -> Tensor:
+    def _outer(self, images: np.ndarray, wanted: tuple[int, int]) -> np.ndarray:
         height, width = self._scaled(wanted)
-        return resize(images[..., :height, :width], wanted).clamp(0, 1)
+        return bicubic(images[..., :height, :width], *wanted).clip(0, 1)
 
-    def _prepared(self, init: Tensor, wanted: tuple[int, int], inner: tuple[int, int], count: int) -> np.ndarray:
+    def _prepared(self, init: np.ndarray, wanted: tuple[int, int], inner: tuple[int, int], count: int) -> np.ndarray:
         """A picture (4, H, W) for each item at the inner size, opaque where it has no alpha."""
-
         height, width = self._scaled(wanted)
-        resized = resize(init.cpu().float().clamp(0, 1), (height, width))
-        images = reflect(resized.numpy(), inner[0] - height, inner[1] - width).repeat(count, 0)
+        resized = bicubic(init.clip(0, 1), height, width).clip(0, 1)
+        images = reflect(resized, inner[0] - height, inner[1] - width).repeat(count, 0)
         return np.concatenate([images, np.ones_like(images[:, :1])], 1)[:, :4]
 
 
@@ -283,20 +282,3 @@ def _weigh(states: np.ndarray, weights: np.ndarray) -> np.ndarray:
         return states
     weighed = states * weights[..., None]
     return weighed * (states.mean() / weighed.mean())
-
-
-def _read(folder: Path, name: str) -> tuple[Any, dict[str, Any]]:
-    """A part with its weights, and its settings.
-
-    Raises:
-        WeightsError: weights that are damaged or not all there.
-    """
-    _, network_class, file = PARTS[name]
-    settings, path = read_settings(folder / name / "config.json"), folder / name / file
-    # files of older versions of transformers name the class in every key
-    state = {key.removeprefix("text_model."): value for key, value in read_state_dict(path).items()}
-    check_network(settings, len(state), folder / name)
-    with bounded_parts(len(state), folder / name):
-        network = network_class(settings)
-    fit(network, state, path, network_class.__name__)
-    return network, settings

@@ -10,20 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from genkit.models.settings import settles
-
-SIZES = (
-    *("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "max_position_embeddings"),
-    *("projection_dim", "bos_token_id", "eos_token_id", "pad_token_id", "architectures", "dtype", "torch_dtype", "model_type"),
-    *("transformers_version", "initializer_factor", "initializer_range"),
-)
-FIXED = {"hidden_act": "quick_gelu", "layer_norm_eps": 1e-5}
-
-
-def is_own(settings: Mapping[str, Any]) -> bool:
-    """Whether a folder's settings are of a network that this is."""
-    return settles(settings, SIZES, FIXED) and settings.get("architectures") == ["CLIPTextModel"]
-
 
 class TextEncoder(nn.Module):
     def __init__(self, settings: Mapping[str, Any]):

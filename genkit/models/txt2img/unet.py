@@ -14,52 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, interpolate, scaled_dot_product_attention, silu
 
-from genkit.models.settings import settles
-
-SIZES = (
-    *(
-        "sample_size",
-        "in_channels",
-        "out_channels",
-        "block_out_channels",
-        "down_block_types",
-        "up_block_types",
-        "mid_block_type",
-    ),
-    *("layers_per_block", "cross_attention_dim", "attention_head_dim", "norm_num_groups", "addition_embed_type"),
-    "addition_embed_type_num_heads",
-)
-FIXED = {
-    "act_fn": "silu",
-    "attention_type": "default",
-    "conv_in_kernel": 3,
-    "conv_out_kernel": 3,
-    "downsample_padding": 1,
-    "flip_sin_to_cos": True,
-    "freq_shift": 0,
-    "mid_block_scale_factor": 1,
-    "norm_eps": 1e-5,
-    "resnet_out_scale_factor": 1.0,
-    "resnet_time_scale_shift": "default",
-    "time_embedding_type": "positional",
-    "transformer_layers_per_block": 1,
-    "use_linear_projection": False,
-}
-CROSS, PLAIN = "CrossAttn{}Block2D", "{}Block2D"
 SLOWEST = 10_000  # times at which the slowest of the waves that stand for them comes round
-
-
-def is_own(settings: Mapping[str, Any]) -> bool:
-    """Whether a folder's settings are of a network that this is."""
-    kinds, mids = settings.get("down_block_types", ()), ("UNetMidBlock2D", "UNetMidBlock2DCrossAttn")
-    ups = [one.replace("Down", "Up") for one in reversed(kinds)]
-    return (
-        settles(settings, SIZES, FIXED)
-        and set(kinds) <= {CROSS.format("Down"), PLAIN.format("Down")}
-        and (list(settings["up_block_types"]), settings["mid_block_type"]) == (ups, mids["Cross" in kinds[-1]])
-        and settings.get("addition_embed_type") in (None, "text")
-        and settings.get("in_channels") == settings.get("out_channels")
-    )
 
 
 class Unet(nn.Module):

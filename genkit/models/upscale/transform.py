@@ -6,7 +6,8 @@ network of one channel sees the channels one after another and also takes (N, 1,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,14 +22,15 @@ from genkit.nets.mirror import reflect
 class Transform(Running, TranslateModel):
     """Also what `translate` may run, for which nothing of a picture is needed as a whole.
 
-    `multiple`, `minimum` and `square` are the network's size rules; `run(network, images)` calls it, and
-    `configure(**options)` takes the options of each call.
+    `multiple`, `minimum` and `square` are the network's size rules; `run(network, images, **options)` calls it; `defaults` are
+    the options that a call may bring, with what they are where it does not.
     """
 
     shape: ClassVar[Shape] = "transform"
     FACTS: ClassVar[tuple[str, ...]] = (
-        *("scale", "channels", "receptive", "multiple", "minimum", "square", "tiles", "pixel_bytes"),
+        *("scale", "channels", "receptive", "multiple", "minimum", "square", "tiles", "pixel_bytes", "defaults"),
     )
+    defaults: Mapping[str, float] = MappingProxyType({})
 
     def __init__(
         self,
@@ -45,33 +47,35 @@ class Transform(Running, TranslateModel):
         tiles: bool = True,
         pixel_bytes: int = 16384,
         run: Callable[..., Any] | None = None,
-        configure: Callable[..., None] | None = None,
+        defaults: Mapping[str, float] = MappingProxyType({}),
     ):
         self.scale, self.channels, self.receptive = scale, channels, receptive
         self.multiple, self.minimum, self.square, self.tiles = multiple, minimum, square, tiles
         self.pixel_bytes = pixel_bytes
-        self._configure = configure
+        self.defaults = dict(defaults)
         self._put(network, device, dtype, {"run": run or (lambda network, images: network(images))})
 
     def __call__(self, images: np.ndarray, **options: Any) -> np.ndarray:
-        if self._configure is not None:
-            self._configure(**options)
-        elif options:
-            raise UsageError(f"this model has no option {next(iter(options))!r}")
+        for name in options:
+            if name not in self.defaults:
+                raise UsageError(f"this model has no option {name!r}")
         height, width = images.shape[-2:]
         padded = reflect(images, *self._padding(height, width))
-        (result,) = self.runner.run("run", self._fit_channels(padded))
+        (result,) = self.runner.run("run", self._fit_channels(padded), **options)
         result = self._restore_channels(result, images.shape[0], images.shape[1])
         return result[..., : height * self.scale, : width * self.scale]
 
     def examples(self) -> dict[str, list[list[np.ndarray]]]:
-        if self._configure is not None:  # each call may change the weights
-            return {}
         step = max(self.multiple, -(-self.minimum // self.multiple) * self.multiple)
         sides = [(-(-96 // step) * step, -(-128 // step) * step), (-(-160 // step) * step, -(-72 // step) * step)]
         if self.square:
             sides = [(height, height) for height, _ in sides]
         return {"run": [[example_picture(height, width, self.channels)] for height, width in sides]}
+
+    @property
+    def fixed(self) -> dict[str, dict[str, float]]:
+        """Options that change the weights: a graph is of one value."""
+        return {"run": dict(self.defaults)}
 
     def _padding(self, height: int, width: int) -> tuple[int, int]:
         new_height = -(-max(height, self.minimum) // self.multiple) * self.multiple

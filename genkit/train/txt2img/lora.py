@@ -127,7 +127,9 @@ class LoraJob(Job):
         prompts = list(self.options.shown or dict.fromkeys(self.words))[:4]
 
         def drawn() -> Tensor:
-            return torch.cat([self.draw([words], [place]).float().cpu() for place, words in enumerate(prompts)]) * 2 - 1
+            return (
+                torch.from_numpy(np.concatenate([self.draw([words], [place]) for place, words in enumerate(prompts)])) * 2 - 1
+            )
 
         images = self._with(modules["adapters"], drawn)
         return lay_out(before(images, torch.ones(3, 1, 1)) if images.shape[1] == 4 else images, len(prompts))

@@ -11,7 +11,7 @@ from genkit.errors import GenkitError, UsageError
 from genkit.run.drawn import Sample
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    import numpy as np
 
     from genkit.media.pictures.picture import Picture
     from genkit.models.shapes import DrawModel
@@ -184,7 +184,7 @@ class _Watched:
         assert self._steps is not None
         self._steps.step(self.done * of + done, self._of * of)
 
-    def _watch(self, step: int, images: Tensor) -> None:
+    def _watch(self, step: int, images: np.ndarray) -> None:
         from genkit.verbs.txt2img.task import picture_of
 
         picture = picture_of(images[0])

@@ -12,14 +12,13 @@ import numpy as np
 
 from genkit.errors import InputError, RunError, UsageError
 from genkit.media.pictures.picture import Picture
+from genkit.pixels import arrays
 from genkit.run import ability
 from genkit.verbs.txt2img.job import Job, ReferenceImage, Size
 from genkit.verbs.txt2img.prompts import has_weights, pieces, plain
 from genkit.verbs.txt2img.remarks import WALLPAPER
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from genkit.models.shapes import DrawModel
     from genkit.models.shapes.draw import Prompt
     from genkit.run.verb import Notify
@@ -103,17 +102,16 @@ def draw(model: DrawModel, jobs: Sequence[Job], *, batch: int = 1, notify: Notif
         start += len(images)
 
 
-def picture_of(image: Tensor) -> Picture:
+def picture_of(image: np.ndarray) -> Picture:
     """Of (3 or 4, H, W) in [0, 1]."""
-    pixels = image.detach().float().mul(255).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
+    pixels = np.empty((*image.shape[1:], len(image)), np.uint8)
+    arrays.store(image, pixels, 255)
     alpha = np.ascontiguousarray(pixels[..., 3]) if pixels.shape[2] == 4 else None
     return Picture(np.ascontiguousarray(pixels[..., :3]), alpha)
 
 
-def _fitting(model: DrawModel, jobs: Sequence[Job], batch: int, notify: Notify) -> tuple[Tensor, int]:
+def _fitting(model: DrawModel, jobs: Sequence[Job], batch: int, notify: Notify) -> tuple[np.ndarray, int]:
     """Pictures of the first jobs that fit into memory, and how many may be tried next."""
-    import torch
-
     from genkit import runtime
 
     frugal = None
@@ -130,12 +128,13 @@ def _fitting(model: DrawModel, jobs: Sequence[Job], batch: int, notify: Notify) 
             if not runtime.is_out_of_memory(error):
                 raise
         else:
-            if torch.isfinite(images).all():
+            if np.isfinite(images).all():
                 return images, batch
-            if model.dtype == torch.float32:
+            number_format = runtime.dtype_name(model.dtype)
+            if number_format == "float32":
                 raise RunError("the model gave numbers that are none", "is it a model that was trained to its end?")
-            notify(f"numbers out of range in {str(model.dtype).removeprefix('torch.')}: float32 from here on")
-            model.to(model.device, torch.float32)
+            notify(f"numbers out of range in {number_format}: float32 from here on")
+            model.to(model.device, "float32")
             continue
         # outside the except block, so that the traceback no longer holds the tensors that did not fit
         runtime.release(model.device)
@@ -151,7 +150,7 @@ def _fitting(model: DrawModel, jobs: Sequence[Job], batch: int, notify: Notify) 
         notify(f"out of memory on {model.device}: trying once more with {frugal}")
 
 
-def _call(model: DrawModel, jobs: Sequence[Job], notify: Notify) -> Tensor:
+def _call(model: DrawModel, jobs: Sequence[Job], notify: Notify) -> np.ndarray:
     first = jobs[0]
     given: dict[str, Any] = dict(first.options)
     width, height = first.size or model.native_size
@@ -164,8 +163,7 @@ def _call(model: DrawModel, jobs: Sequence[Job], notify: Notify) -> Tensor:
         given["control"] = [(kind, _guide(kind, image, (width, height), notify)) for kind, image in first.control]
         given |= {} if first.control_strength is None else {"control_strength": first.control_strength}
     prompts = [_read(job.prompt) for job in jobs]
-    images: Tensor = model(prompts, [job.seed for job in jobs], width=width, height=height, **given)
-    return images
+    return model(prompts, [job.seed for job in jobs], width=width, height=height, **given)
 
 
 def _read(text: str) -> Prompt:
@@ -173,18 +171,18 @@ def _read(text: str) -> Prompt:
     return pieces(text) if has_weights(text) else plain(text)
 
 
-def _begin(image: ReferenceImage, size: Size, channels: int, notify: Notify) -> Tensor:
+def _begin(image: ReferenceImage, size: Size, channels: int, notify: Notify) -> np.ndarray:
     """The picture to begin with: (1, 3, H, W), or 4 channels where the model draws its own alpha."""
     from genkit.pixels.transparency import bleed
 
     pixels, alpha = _rgb(image)
     if alpha is None:
-        whole = _tensor(cover(pixels, size))
+        whole = arrays.to_images(cover(pixels, size))
         return whole if channels == 3 else _with_alpha(whole, None)
     if channels == 4:
-        return _with_alpha(_tensor(cover(bleed(pixels, alpha), size)), _tensor(cover(alpha[..., None], size)))
+        return _with_alpha(arrays.to_images(cover(bleed(pixels, alpha), size)), arrays.to_images(cover(alpha[..., None], size)))
     notify(f"{image.name}: what is transparent in it counts as white")
-    colours, share = _tensor(cover(bleed(pixels, alpha), size)), _tensor(cover(alpha[..., None], size))
+    colours, share = (arrays.to_images(cover(each, size)) for each in (bleed(pixels, alpha), alpha[..., None]))
     return colours * share + 1 - share
 
 
@@ -195,13 +193,11 @@ def _rgb(image: ReferenceImage) -> tuple[np.ndarray, np.ndarray | None]:
     return pixels, picture.alpha
 
 
-def _with_alpha(colours: Tensor, alpha: Tensor | None) -> Tensor:
-    import torch
-
-    return torch.cat([colours, torch.ones_like(colours[:, :1]) if alpha is None else alpha], 1)
+def _with_alpha(colours: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+    return np.concatenate([colours, np.ones_like(colours[:, :1]) if alpha is None else alpha], 1)
 
 
-def _guide(kind: str, image: ReferenceImage, size: Size, notify: Notify) -> Tensor:
+def _guide(kind: str, image: ReferenceImage, size: Size, notify: Notify) -> np.ndarray:
     """A picture that guides: edges are found in a photograph, a map of any kind goes in as it is."""
     from genkit.pixels import canny
 
@@ -211,14 +207,7 @@ def _guide(kind: str, image: ReferenceImage, size: Size, notify: Notify) -> Tens
             notify(f"{image.name}: taken for edges as it is")
         else:
             pixels = canny.edge_map(cover(pixels, size))
-    return _tensor(cover(pixels, size))
-
-
-def _tensor(pixels: np.ndarray) -> Tensor:
-    import torch
-
-    peak = float(np.iinfo(pixels.dtype).max)
-    return torch.from_numpy(pixels.astype(np.float32) / peak).permute(2, 0, 1)[None]
+    return arrays.to_images(cover(pixels, size))
 
 
 def facts_of(job: Job, name: str) -> dict[str, str]:
