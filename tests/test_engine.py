@@ -212,46 +212,62 @@ def test_an_option_that_was_not_converted_is_run_in_torch() -> None:
         load_model(card, files, "cpu", "float32", engine="openvino").chroma(light, light, light)
 
 
+class Counting:
+    """A runner of a network that gives back what it gets."""
+
+    engine = "openvino"
+
+    def __init__(self) -> None:
+        self.workers, self.seen = 0, list[tuple[str, tuple[int, ...]]]()
+
+    def share(self, count: int) -> None:
+        self.workers = count
+
+    def run(self, stage: str, *arrays: np.ndarray) -> list[np.ndarray]:
+        self.seen.append((stage, arrays[0].shape))
+        return [arrays[0]]
+
+
 def test_workers_are_measured_once_and_the_clearly_quickest_taken(own_folders: Path, monkeypatch: pytest.MonkeyPatch):
     from genkit import runtime
     from genkit.engine import throughput
     from genkit.run.threads import Threads
 
-    class Runner:
-        engine = "openvino"
+    monkeypatch.setattr(runtime, "cores", lambda: 4)
+    monkeypatch.setattr(runtime, "free_memory", lambda device: 1 << 36)
+    place = runtime.Runtime(runtime.CPU, "float32")
+    for name, costs, wanted in (("even", (1, 0.5, 0.27), 4), ("choking", (1, 0.5, 0.8), 2), ("near", (1, 0.5, 0.54), 4)):
+        asked: list[int] = []
 
-        def __init__(self, slower: float):
-            self.workers, self.calls, self.slower = 0, 0, slower
+        def measured(runner: Any, examples: Any, workers: int, costs: Any = costs, asked: list[int] = asked) -> float:
+            asked.append(workers)
+            return costs[workers.bit_length() - 1]
 
-        def share(self, count: int) -> None:
-            self.workers = count
+        monkeypatch.setattr(throughput, "seconds_a_pass", measured)
+        runner = Counting()
+        model: Any = SimpleNamespace(pixel_bytes=3200, stochastic=False, runner=runner, examples=lambda: {"run": [[], []]})
+        assert Threads().workers(place, {name: model}, 99, alone=False) == 4 and not asked
+        for _ in range(2):
+            assert Threads().workers(place, {name: model}, 100, alone=False) == runner.workers == wanted
+            assert asked == [1, 2, 4]
 
-        def run(self, stage: str, *arrays: np.ndarray) -> list[np.ndarray]:
-            self.calls += 1
-            time.sleep(0.01 * self.slower ** (self.workers - 1))
-            return [arrays[0]]
 
-    monkeypatch.setattr(runtime, "cores", lambda: 2)
-    monkeypatch.setattr(throughput, "SECONDS", 0.05)
-    small, other = np.zeros((1, 3, 8, 8), np.float32), np.zeros((1, 3, 16, 8), np.float32)
-    # two at once take as long as one, so that two workers are twice as quick; or eight times as long
-    for name, slower, wanted in (("even", 1.0, 2), ("choking", 8.0, 1)):
-        runner = Runner(slower)
-        model: Any = SimpleNamespace(
-            pixel_bytes=3200, stochastic=False, runner=runner, examples=lambda: {"run": [[small], [other]]}
-        )
-        place = runtime.Runtime(runtime.CPU, "float32")
-        assert Threads().workers(place, {name: model}, 99, alone=False) == 2 and not runner.calls
-        assert Threads().workers(place, {name: model}, 100, alone=False) == wanted and runner.workers == wanted
-        calls = runner.calls
-        assert calls and Threads().workers(place, {name: model}, 100, alone=False) == wanted and runner.calls == calls
+def test_a_pass_is_measured_with_all_functions_and_what_fails_is_raised(monkeypatch: pytest.MonkeyPatch):
+    from genkit.engine import throughput
+
+    monkeypatch.setattr(throughput, "SECONDS", 0.0)
+    first, second = np.zeros((1, 3, 8, 8), np.float32), np.zeros((1, 3, 16, 8), np.float32)
+    runner: Any = Counting()
+    examples = {"run": [[first], [second]], "fixed": [[first], [first]]}
+    assert throughput.seconds_a_pass(runner, examples, 2) > 0 and runner.workers == 2
+    assert set(runner.seen) == {("run", (1, 3, 16, 16)), ("fixed", first.shape)} and len(runner.seen) >= 8
 
     def fails(stage: str, *arrays: np.ndarray) -> list[np.ndarray]:
         raise RuntimeError("no such network")
 
-    runner.run = fails  # type: ignore[method-assign]
+    runner.run = fails
     with pytest.raises(RuntimeError, match="no such network"):
-        throughput.seconds_a_pass(runner, model.examples(), 2)  # type: ignore[arg-type]
+        throughput.seconds_a_pass(runner, examples, 2)
 
 
 FIRST_TOGETHER = """
