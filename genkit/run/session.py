@@ -1,6 +1,9 @@
 """Loaded models, kept for the next call within a bound of memory: by card, device, number format and engine.
 
 The least recently used goes when another needs its room; one that a caller holds open (`Session.hold`) does not.
+
+A process that stays resident has a session of its own and gives it to `call.carry_out`: what it is asked is data
+(`Call.to_data`, `call.from_values`), and what it answers are the reporter's events. So a command can hand its call over.
 """
 
 from __future__ import annotations
