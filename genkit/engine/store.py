@@ -76,9 +76,11 @@ def load(path: Path, identity: str, state: Any = dict) -> Converted | None:
             told = json.loads(archive.read("model.json"))
             if told.get("format") != FORMAT or told.get("identity") != identity:
                 return None
-            parts = {stage: [archive.read(f"{stage}.{part}") for part in ("xml", "bin")] for stage in told["stages"]}
             state = cache(state)
-            graphs = {stage: _graph(identity, *parts[stage], each, state) for stage, each in told["stages"].items()}
+            graphs = {
+                stage: _graph(identity, archive.read(f"{stage}.xml"), archive.read(f"{stage}.bin"), facts, state)
+                for stage, facts in told["stages"].items()
+            }
     except (OSError, KeyError, ValueError, zipfile.BadZipFile):
         return None
     return Converted(told["identity"], told["shape"], told["facts"], graphs)

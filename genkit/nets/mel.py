@@ -45,8 +45,8 @@ class MelScale:
     def frames(self, samples: int) -> int:
         return samples // self.hop + 1
 
-    def logarithms(self, features: Tensor) -> Tensor:
-        """Natural logarithms of mel magnitudes, from features."""
+    def logarithms(self, features: Any) -> Any:
+        """Natural logarithms of mel magnitudes, from features; tensors or arrays."""
         return features * self.scale + self.shift
 
     def features(self, audio: Tensor) -> Tensor:
