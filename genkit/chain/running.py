@@ -62,7 +62,7 @@ def run_chain(
     def settled(counts: Counts) -> None:
         work.remember()
 
-    counts, code = call.drive(plan, work, reporter, stop=stop, settled=settled)
+    counts, code = call.drive(plan, work, reporter, stop=stop, stopping=call.stopping_of(plan), settled=settled)
     if keep is not None and keep.found and not reporter.quiet:
         reporter.say(f"{keep.found} picture{'s' if keep.found > 1 else ''} of steps taken from {keep.folder}")
     if sheet is not None and counts.done + counts.skipped:

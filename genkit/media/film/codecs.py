@@ -121,6 +121,8 @@ def choose(
         )
     if codec in ("gif", "png", "webp"):
         colour = Colour()
+    if video.mastering and codec != "hevc":
+        notices.append(f"the mastering display's data is left out: {codec} is not written with it here")
     encoder = _ANIMATED.get(kind) or ENCODERS[codec]
     _check_encoder(encoder, codec)
     time_base = 1 / rate if rate is not None else video.time_base
@@ -128,7 +130,7 @@ def choose(
         time_base = Fraction(1, 100)
     elif kind == "AVI" and rate is None:  # which numbers its frames, and has no times
         time_base = 1 / video.rate
-    options = _options(codec, wish, colour, pix_fmt)
+    options = _options(codec, wish, colour, pix_fmt, video.mastering)
     return Encoding(
         kind,
         codec,
@@ -211,7 +213,7 @@ def _format(codec: str, video: VideoFacts, wish: Wish, alpha: bool, width: int, 
     return best
 
 
-def _options(codec: str, wish: Wish, colour: Colour, pix_fmt: str) -> dict[str, str]:
+def _options(codec: str, wish: Wish, colour: Colour, pix_fmt: str, mastering: str) -> dict[str, str]:
     preset = wish.preset or "medium"
     if codec not in _CRF:
         for name, value in (("--crf", wish.crf), ("--preset", wish.preset)):
@@ -235,6 +237,7 @@ def _options(codec: str, wish: Wish, colour: Colour, pix_fmt: str) -> dict[str, 
     options = {"crf": str(crf), "preset": preset}
     if codec == "hevc":
         options["x265-params"] = "log-level=none:repeat-headers=0" + (":hdr10-opt=1" if colour.hdr == "PQ" else "")
+        options["x265-params"] += f":{mastering}" if mastering else ""
     return options
 
 
