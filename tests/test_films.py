@@ -156,8 +156,10 @@ def test_a_constant_rate_drops_and_repeats(echo: list[Any], genkit: Run):
 
 
 def test_pictures_and_films_of_one_folder(echo: list[Any], genkit: Run, picture: Any):
-    films.clip(Path("in/a.mp4") if Path("in").mkdir() is None else Path())
+    Path("in").mkdir()
+    films.clip(Path("in/a.mp4"))
     picture(Path("in/b.png"))
+    Path("in/program.ts").write_text("const film = 1;\n" * 30)  # TypeScript has MPEG's suffix
     assert enlarge(genkit, "in", "-o", "out/").code == 0
     assert sorted(one.name for one in Path("out").iterdir()) == ["a.mp4", "b.png"]
     assert enlarge(genkit, "in", "-o", "only/", "--only", "films").code == 0
