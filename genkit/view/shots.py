@@ -34,7 +34,8 @@ def shots_of(path: Path, folder: Path, count: int = SHOTS) -> list[Path]:
 
     film = facts.probe(path)
     frames = film.video.frames
-    wanted = {1 + round(place * (frames - 1) / max(1, count - 1)) for place in range(min(count, frames))}
+    count = min(count, frames)
+    wanted = {1 + round(place * (frames - 1) / max(1, count - 1)) for place in range(count)}
     converter, found = Converter(), []
     begun: int | None = None
     for raw in reading.raw_frames(film):

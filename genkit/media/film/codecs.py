@@ -53,6 +53,7 @@ _CRF: Mapping[str, tuple[int, int]] = {"h264": (18, 51), "hevc": (20, 51), "av1"
 _SPEEDS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
 _SVT = dict(zip(_SPEEDS, (12, 11, 10, 9, 8, 7, 5, 4, 2), strict=True))
 _VPX = dict(zip(_SPEEDS, (8, 8, 7, 6, 5, 4, 2, 1, 0), strict=True))
+SMALL = 256  # pixels: of narrower pictures x264's weighing of blocks over time is not the same twice
 _ROTATES = ("MP4", "MOV", "MKV")  # which say how they are to be turned; the others hold upright pictures
 WHITE = "holds no transparency: the film is laid on white"
 
@@ -131,6 +132,8 @@ def choose(
     elif kind == "AVI" and rate is None:  # which numbers its frames, and has no times
         time_base = 1 / video.rate
     options = _options(codec, wish, colour, pix_fmt, video.mastering)
+    if codec == "h264" and width < SMALL:
+        options["x264-params"] = "mbtree=0"
     return Encoding(
         kind,
         codec,
