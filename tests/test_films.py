@@ -156,8 +156,10 @@ def test_a_constant_rate_drops_and_repeats(echo: list[Any], genkit: Run):
 
 
 def test_pictures_and_films_of_one_folder(echo: list[Any], genkit: Run, picture: Any):
-    films.clip(Path("in/a.mp4") if Path("in").mkdir() is None else Path())
+    Path("in").mkdir()
+    films.clip(Path("in/a.mp4"))
     picture(Path("in/b.png"))
+    Path("in/program.ts").write_text("const film = 1;\n" * 30)  # TypeScript has MPEG's suffix
     assert enlarge(genkit, "in", "-o", "out/").code == 0
     assert sorted(one.name for one in Path("out").iterdir()) == ["a.mp4", "b.png"]
     assert enlarge(genkit, "in", "-o", "only/", "--only", "films").code == 0
@@ -299,7 +301,7 @@ def test_mutated_films_end_in_one_line_or_whole(echo: list[Any], genkit: Run):
         assert not [one for one in Path().glob(".*") if one.name != ".genkit-journal.jsonl"], number
 
 
-CLIPS = ("interlaced", "alpha", "prores", "hlg", "vp9")  # the others are as those that are made here
+CLIPS = ("mpeg2", "alpha", "hdr10")  # the others are as those that are made here
 
 
 @pytest.mark.skipif(not DATA, reason="GENKIT_DATA does not say where video.zip lies")
@@ -318,6 +320,7 @@ def test_the_clips_of_others(echo: list[Any], genkit: Run, tmp_path: Path):
         before, after = facts.probe(source), facts.probe(result)
         assert after.duration_s == pytest.approx(before.duration_s, abs=0.01), name
         assert (after.video.colour.range or 1) == (before.video.colour.range or 1), name
+        assert after.video.mastering == before.video.mastering, name
         assert after.video.alpha == before.video.alpha and after.video.bits == before.video.bits, name
 
 
@@ -350,3 +353,15 @@ def test_an_output_is_made_again_by_what_it_says(echo: list[np.ndarray], genkit:
     done = genkit("replay", "b.mkv", "--input", "a.mp4", "-o", "c.mkv")
     assert done.code == 0, done.err
     assert films.decoded(Path("c.mkv")) == films.decoded(Path("b.mkv"))
+
+
+def test_a_sheet_of_a_film_and_two_films_side_by_side(genkit: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    films.clip(Path("a.mp4"))
+    films.clip(Path("b.mp4"), options={"crf": "40"})
+    assert genkit("sheet", "a.mp4", "-o", "sheet.png", "--shots", "4", "--columns", "4").code == 0
+    with Image.open("sheet.png") as image:
+        assert image.width > 3 * image.height / 2
+    done = genkit("compare", "a.mp4", "b.mp4", "-o", "page.html", "--json")
+    assert done.code == 0 and len([one for one in done.events if one["event"] == "compared"]) == 12, done.err
+    assert Path("page.html").read_text().count("a 0m00.") >= 1

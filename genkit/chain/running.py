@@ -68,7 +68,7 @@ def run_chain(
 
             write_sheet(sheet, plan, reporter)
 
-    counts, code = call.drive(plan, work, reporter, stop=stop, settled=settled)
+    counts, code = call.drive(plan, work, reporter, stop=stop, stopping=call.stopping_of(plan), settled=settled)
     return Outcome(plan, counts, code)
 
 

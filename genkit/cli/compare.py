@@ -28,25 +28,32 @@ def compare(
     show: Annotated[bool, typer.Option("--open", help="Open it when it is made.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON event a line: the scores of each pair.")] = False,
 ) -> int:
-    """Compare pictures with the first of them: a page with a slider, side by side, differences, PSNR and SSIM, that needs
-    nothing but itself. Folders are paired by names.
+    """Compare pictures, or frames of films, with the first of them: a page with a slider, side by side, differences, PSNR and
+    SSIM, that needs nothing but itself. Folders are paired by names.
 
     \b
       genkit compare photo.jpg photo_x4.jpg -o page.html
       genkit compare album coloured restored -o page.html
       genkit compare a.png b.png -o flicker.gif
+      genkit compare clip.mp4 clip_x4.mp4 -o page.html
     """
-    from genkit.view import comparing
+    import tempfile
+
+    from genkit.view import comparing, shots
     from genkit.view.targets import check_target
 
     kind = check_target(output, "-o", ("html", "gif"), overwrite=overwrite)
-    groups = comparing.groups_of(paths, lambda note: print(f"note: {note}", file=sys.stderr))
     write = {"html": comparing.write_page, "gif": comparing.write_animation, "picture": comparing.write_strip}[kind]
-    write(groups, output)
-    if json:
-        _tell(groups, output)
-    else:
-        print(output)
+    with tempfile.TemporaryDirectory() as folder:
+        if len(paths) > 1 and shots.are_films(paths):
+            groups = shots.side_by_side(paths, Path(folder))
+        else:
+            groups = comparing.groups_of(paths, lambda note: print(f"note: {note}", file=sys.stderr))
+        write(groups, output)
+        if json:
+            _tell(groups, output)
+        else:
+            print(output)
     if show:
         from genkit.cli.opening import open_results
 

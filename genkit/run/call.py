@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 
 STOPPING = "finishing the file in hand; Ctrl-C again drops it"
+STOPPING_FILM = "keeping what is whole of the film in hand; Ctrl-C again leaves at once"
 
 
 @dataclass(frozen=True)
@@ -185,7 +186,7 @@ def carry_out(
     say_plan(plan, call.run.quality, reporter)
     for note in notes:
         reporter.say(note)
-    return run_plan(verb, context, plan, reporter, work, stop=stop)
+    return run_plan(verb, context, plan, reporter, work, stop=stop, stopping=stopping_of(plan))
 
 
 def obtained(verb: Verb, context: Context, reporter: Reporter) -> Context:
@@ -258,6 +259,11 @@ def run_plan(
             hint_once(verb.task, card, settings.device, reporter)
 
     return Outcome(plan, *drive(plan, work, reporter, stop=stop, stopping=stopping, settled=settled))
+
+
+def stopping_of(plan: Plan) -> str:
+    """What is said at the first Ctrl-C: a film takes too long to be finished, and can go on later."""
+    return STOPPING if all(item.film is None for item in plan.items) else STOPPING_FILM
 
 
 def pace_of(verb: Verb, card: Card, unit: str) -> str:

@@ -82,8 +82,10 @@ class FilmMaker:
             self._run(self._into_piece)
             if self._encoder is not None:
                 self._close_piece()
-        except GenkitError:
-            self._pieces.discard()
+        except BaseException as error:
+            # hours of work are not lost to a full disk: the same command with --resume goes on behind what is whole
+            if isinstance(error, InputError) or not self._pieces.count:
+                self._pieces.discard()
             raise
         if not self._count:
             raise InputError(f"{self.item.name}: no frame of it is left")

@@ -15,7 +15,7 @@ from pathlib import Path, PurePath
 
 from genkit.errors import UsageError
 from genkit.files import LARGEST_TEXT, read_input
-from genkit.media.film.names import numbered
+from genkit.media.film.names import is_program, numbered
 
 JUNK = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db", "ehthumbs_vista.db", "icon\r", "__macosx", "@eadir"})
 SHOWN = 3  # names in one message; the rest is counted
@@ -151,7 +151,7 @@ class _Search:
             self._folders += len(folders)
 
     def _add_picture(self, path: Path, root: Path) -> None:
-        if path.suffix.lower() in self.suffixes:
+        if path.suffix.lower() in self.suffixes and not is_program(path):
             relative = path.relative_to(root) if self.recursive else PurePath(path.name)
             self._add(Found(path, relative))
         else:

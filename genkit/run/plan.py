@@ -89,9 +89,9 @@ def plan(
     """Give every input its output, and check the whole before any of it starts.
 
     `probe` reads a header and may raise GenkitError: such an input stays in the plan, and fails when its turn comes; `film`
-    plans those that are films. With
-    `variants` above 1 each input has so many outputs. `partners` go with one input each, `reads` (option, path) with all, and
-    each output brings along what is `beside` it. With `number` outputs whose names are taken get others.
+    plans those that are films. With `variants` above 1 each input has so many outputs. `partners` go with one input each,
+    `reads` (option, path) with all, and each output brings along what is `beside` it. With `number` outputs whose names are
+    taken get others.
 
     Raises:
         UsageError: outputs collide, exist, would replace an input, or cannot be written where they should go.

@@ -53,6 +53,7 @@ _CRF: Mapping[str, tuple[int, int]] = {"h264": (18, 51), "hevc": (20, 51), "av1"
 _SPEEDS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
 _SVT = dict(zip(_SPEEDS, (12, 11, 10, 9, 8, 7, 5, 4, 2), strict=True))
 _VPX = dict(zip(_SPEEDS, (8, 8, 7, 6, 5, 4, 2, 1, 0), strict=True))
+SMALL = 256  # pixels: of narrower pictures x264's weighing of blocks over time is not the same twice
 _ROTATES = ("MP4", "MOV", "MKV")  # which say how they are to be turned; the others hold upright pictures
 WHITE = "holds no transparency: the film is laid on white"
 
@@ -121,6 +122,8 @@ def choose(
         )
     if codec in ("gif", "png", "webp"):
         colour = Colour()
+    if video.mastering and codec != "hevc":
+        notices.append(f"the mastering display's data is left out: {codec} is not written with it here")
     encoder = _ANIMATED.get(kind) or ENCODERS[codec]
     _check_encoder(encoder, codec)
     time_base = 1 / rate if rate is not None else video.time_base
@@ -128,7 +131,9 @@ def choose(
         time_base = Fraction(1, 100)
     elif kind == "AVI" and rate is None:  # which numbers its frames, and has no times
         time_base = 1 / video.rate
-    options = _options(codec, wish, colour, pix_fmt)
+    options = _options(codec, wish, colour, pix_fmt, video.mastering)
+    if codec == "h264" and width < SMALL:
+        options["x264-params"] = "mbtree=0"
     return Encoding(
         kind,
         codec,
@@ -211,7 +216,7 @@ def _format(codec: str, video: VideoFacts, wish: Wish, alpha: bool, width: int, 
     return best
 
 
-def _options(codec: str, wish: Wish, colour: Colour, pix_fmt: str) -> dict[str, str]:
+def _options(codec: str, wish: Wish, colour: Colour, pix_fmt: str, mastering: str) -> dict[str, str]:
     preset = wish.preset or "medium"
     if codec not in _CRF:
         for name, value in (("--crf", wish.crf), ("--preset", wish.preset)):
@@ -235,6 +240,7 @@ def _options(codec: str, wish: Wish, colour: Colour, pix_fmt: str) -> dict[str, 
     options = {"crf": str(crf), "preset": preset}
     if codec == "hevc":
         options["x265-params"] = "log-level=none:repeat-headers=0" + (":hdr10-opt=1" if colour.hdr == "PQ" else "")
+        options["x265-params"] += f":{mastering}" if mastering else ""
     return options
 
 

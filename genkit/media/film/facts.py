@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -54,7 +55,8 @@ class Colour:
 @dataclass(frozen=True)
 class VideoFacts:
     """The stream of pictures that is worked on. `width` and `height` are upright, after `rotation` (degrees, clockwise);
-    `frames` is what the header states or the duration makes likely; `time_base` is what its timestamps count, in seconds."""
+    `frames` is what the header states or the duration makes likely; `time_base` is what its timestamps count, in seconds;
+    `mastering` is the static metadata of HDR10 as x265 takes it: the display that it was made on, and its brightest light."""
 
     index: int
     codec: str
@@ -70,6 +72,7 @@ class VideoFacts:
     sample_aspect: Fraction = Fraction(1)
     colour: Colour = Colour()
     fields: str | None = None
+    mastering: str = ""
 
     @property
     def turned(self) -> bool:
@@ -202,6 +205,7 @@ def _of_container(path: Path, kind: str, container: Any) -> FilmFacts:
         rotation=-rotation % 360,
         sample_aspect=stream.sample_aspect_ratio or Fraction(1),
         colour=colour,
+        mastering=_mastering(frame),
         fields=_FIELDS.get(int(context.field_order)) or ("unknown order" if frame.interlaced_frame else None),
     )
     return FilmFacts(
@@ -214,6 +218,25 @@ def _of_container(path: Path, kind: str, container: Any) -> FilmFacts:
         video=video,
         chapters=len(container.chapters()),
     )
+
+
+def _mastering(frame: Any) -> str:
+    """The static metadata of HDR10 (SMPTE ST 2086, CTA-861.3) as options of x265; empty where a frame has none."""
+    found: dict[str, bytes] = {side.type.name: bytes(side) for side in frame.side_data}
+    words = []
+    display = found.get("MASTERING_DISPLAY_METADATA", b"")
+    if len(display) >= 88:
+        numbers = struct.unpack_from("<22i", display)
+        parts = [Fraction(top, bottom or 1) for top, bottom in zip(numbers[:20:2], numbers[1:20:2], strict=True)]
+        if all(numbers[20:22]):
+            points = [f"({round(x * 50_000)},{round(y * 50_000)})" for x, y in zip(parts[:8:2], parts[1:8:2], strict=True)]
+            red, green, blue, white = points
+            light = f"L({round(parts[9] * 10_000)},{round(parts[8] * 10_000)})"
+            words.append(f"master-display=G{green}B{blue}R{red}WP{white}{light}")
+    level = found.get("CONTENT_LIGHT_LEVEL", b"")
+    if len(level) >= 8:
+        words.append("max-cll={},{}".format(*struct.unpack_from("<2I", level)))
+    return ":".join(words)
 
 
 def _stream(stream: Any) -> StreamFacts:

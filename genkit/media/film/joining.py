@@ -34,7 +34,7 @@ class Window:
 def join(
     pieces: Unfinished,
     encoding: Encoding,
-    film: FilmFacts,
+    film: FilmFacts | None,
     target: Path,
     *,
     beside: Sequence[Beside],
@@ -42,7 +42,7 @@ def join(
     recipe: str | None,
     strip: bool,
 ) -> None:
-    """Write the file: the pieces' pictures, and every stream that `beside` keeps.
+    """Write the file: the pieces' pictures, and every stream of `film` (None: there is no source) that `beside` keeps.
 
     Raises:
         OutputError: it cannot be written. InputError: the source cannot be read any more.
@@ -51,13 +51,13 @@ def join(
     options = {"movflags": "faststart+use_metadata_tags"} if encoding.kind in ("MP4", "MOV") else {}
     if encoding.kind in ("MP4", "MOV"):
         options["video_track_timescale"] = str(encoding.time_base.denominator)
-    elif encoding.kind in ("MKV", "WEBM") and (film.kind in ("MKV", "WEBM") or not beside):
+    elif encoding.kind in ("MKV", "WEBM") and (not beside or (film is not None and film.kind in ("MKV", "WEBM"))):
         options["avoid_negative_ts"] = "disabled"  # times to decode at are none of the file's: nothing is to be moved for them
     kept = {one.stream.index: one.way for one in beside if one.way != DROP}
-    alone = film.kind == names.FRAMES or names.is_animation(film.kind)
+    alone = film is None or film.kind == names.FRAMES or names.is_animation(film.kind)  # nothing else is in it
     try:
         with av.open(str(target), "w", format=names.MUXERS[encoding.kind], container_options=options) as made:
-            if alone:
+            if film is None or alone:
                 pictures = _add_pictures(made, encoding)
                 _open(made, None, recipe, strip, encoding, window)
                 _mux(made, _pictures(pieces, encoding, pictures))

@@ -98,7 +98,7 @@ def is_film(path: Path) -> bool:
     """Whether a file is a film: by its suffix, and what could be one picture by its header."""
     suffix = path.suffix.lower()
     if suffix in FILM_SUFFIXES:
-        return not (suffix in (".ts", ".mts") and _is_text(path))
+        return not is_program(path)
     return suffix in ANIMATIONS and frames_of(path) != 1
 
 
@@ -145,8 +145,10 @@ def _gif_frames(data: bytes) -> int:
     return count or 1
 
 
-def _is_text(path: Path) -> bool:
+def is_program(path: Path) -> bool:
     """Whether a .ts is a program's text, and no MPEG stream, which begins with its mark."""
+    if path.suffix.lower() not in (".ts", ".mts"):
+        return False
     try:
         with path.open("rb") as stream:
             head = stream.read(197)

@@ -103,33 +103,38 @@ def _gif(first: np.ndarray, rest: Iterator[np.ndarray], fps: float, loop: bool) 
 
 
 def _mp4(first: np.ndarray, rest: Iterator[np.ndarray], fps: float, quality: int) -> bytes:
-    try:
-        import av
-    except ImportError as error:
-        raise OutputError("MP4 needs PyAV", "pip install av, or write a GIF: -o walk.gif") from error
-    with TemporaryDirectory(prefix="genkit-") as folder:  # to put the index first, the file is read again by its name
-        path = Path(folder, "film.mp4")
-        try:
-            _encode(av, path, first, rest, fps, quality)
-        except av.FFmpegError as error:
-            raise OutputError(f"MP4 cannot be written: {error}", "write a GIF: -o walk.gif") from error
-        return path.read_bytes()
-
-
-def _encode(av: Any, path: Path, first: np.ndarray, rest: Iterator[np.ndarray], fps: float, quality: int) -> None:
     import numpy as np
+
+    from genkit.media.film import joining
+    from genkit.media.film.codecs import Encoding
+    from genkit.media.film.colour import Converter
+    from genkit.media.film.facts import Colour
+    from genkit.media.film.segments import FRAMES, PieceEncoder, Unfinished
 
     height, width = first.shape[:2]
     spare = (0, height % 2), (0, width % 2), (0, 0)  # H.264 with its usual colours takes even sides only
-    with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
-        track: Any = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
-        track.width, track.height, track.pix_fmt = width + width % 2, height + height % 2, "yuv420p"
-        track.options = {"crf": str(round(50 - 0.4 * quality)), "preset": "medium", "threads": "1"}
-        track.codec_context.color_primaries = track.codec_context.color_trc = track.codec_context.colorspace = 1
-        for frame in _chained(first, rest):
-            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(np.pad(frame, spare, "edge")), format="rgb24")
-            container.mux(track.encode(picture.reformat(format="yuv420p", dst_colorspace="ITU709")))
-        container.mux(track.encode(None))
+    rate, colour = Fraction(fps).limit_denominator(1001), Colour(1, 1, 1)
+    options = {"crf": str(round(50 - 0.4 * quality)), "preset": "medium", "threads": "1"}
+    size = width + width % 2, height + height % 2
+    encoding = Encoding("MP4", "h264", "libx264", "yuv420p", *size, 1 / rate, rate, colour, options=options)
+    converter = Converter()
+    with TemporaryDirectory(prefix="genkit-") as folder:  # to put the index first, the file is read again by its name
+        path = Path(folder, "film.mp4")
+        pieces, piece = Unfinished(path), None
+        pieces.begin({}, go_on=False)
+        try:
+            for number, frame in enumerate(_chained(first, rest)):
+                piece = piece or PieceEncoder(encoding)
+                piece.add(converter.to_frame(np.pad(frame, spare, "edge"), None, "yuv420p", colour, turn=0), number, 1)
+                if number % FRAMES == FRAMES - 1:
+                    pieces.add(piece.close(), piece.header, {})
+                    piece = None
+            if piece is not None:
+                pieces.add(piece.close(), piece.header, {})
+            joining.join(pieces, encoding, None, path, beside=(), window=None, recipe=None, strip=True)
+        except (OutputError, ValueError) as error:  # PyAV says so of an encoder that it has not
+            raise OutputError(f"MP4 cannot be written: {error}", "write a GIF: -o walk.gif") from error
+        return path.read_bytes()
 
 
 def _chained(first: np.ndarray, rest: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
