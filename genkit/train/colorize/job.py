@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
 from genkit.data.pictures import split_sources
@@ -25,7 +25,9 @@ from genkit.errors import UsageError
 from genkit.evaluate.colour import colourfulness, grey_of
 from genkit.evaluate.fidelity import psnr
 from genkit.evaluate.sheets import grid
-from genkit.models.colorize import colorizer
+from genkit.models.colorize import colorizer, lite
+from genkit.models.colorize.bins import CEILING, bins
+from genkit.nets.efficientnet import BLOCKS
 from genkit.nets.lab import lab_to_rgb, rgb_to_lab
 from genkit.train.config import TrainConfig, options_of
 from genkit.train.feed import Batch
@@ -40,7 +42,8 @@ class DataOptions:
     each source is drawn from, in the order of `--data`; `least_crop` the smallest part of a picture's shorter side that is
     cut out; `least_chroma` the mean chroma (Lab units) below which a picture teaches only that things are grey and is left
     out; `gamma` the deviation of the logarithm of the lightness curve that a square is bent by. `temperature`, `saturation`,
-    `ceiling` and `views` are what the card will say of how colours are read from the network."""
+    `ceiling` and `views` are what the card will say of how colours are read from the network, `size` the side at which it is to
+    see pictures, 0 for `validate_side`. Of a published encoder `frozen` stages stay as they began."""
 
     side: int = 96
     batch: int = 32
@@ -52,11 +55,13 @@ class DataOptions:
     rebalance: float = 0.25
     temperature: float = 0.5
     saturation: float = 1.0
-    ceiling: float = colorizer.CEILING
+    ceiling: float = CEILING
     views: int = 1
     validate: int = 100
     validate_side: int = 128
+    size: int = 0
     leave_out: tuple[str, ...] = ()
+    frozen: int = 0
 
 
 class ColorizeJob(Job):
@@ -65,7 +70,10 @@ class ColorizeJob(Job):
     def __init__(self, config: TrainConfig, data: Sequence[Path], holdout: Path | None):
         self.options = options_of(DataOptions, config.data)
         self.network_params = dict(config.network)
-        self.modules: Modules = {"network": built(colorizer.build, config.network)}
+        network = built(colorizer.build, config.network)
+        if isinstance(network, lite.LiteColorizer) and self.options.frozen:
+            network.encoder.hold(self.options.frozen)
+        self.modules: Modules = {"network": network}
         self.averaged, self.discriminators = ("network",), ()
         side = self.options.validate_side
         self.protocol = (
@@ -89,7 +97,7 @@ class ColorizeJob(Job):
         squares = [centre_square(pixels, side, 512 // side) for pixels in held]
         # a photograph without colour has no error to gain on
         self._held = [pixels for pixels in squares if np.isfinite(psnr(grey_of(pixels), pixels))]
-        self._centres = colorizer.bins()  # (bins, 2)
+        self._centres = bins()  # (bins, 2)
         self._weights = self._rarity()
 
     def _keep(self, pixels: np.ndarray) -> Iterator[np.ndarray]:
@@ -121,10 +129,11 @@ class ColorizeJob(Job):
         nearness = torch.einsum("nchw,qc->nqhw", ab, centres) - 0.5 * centres.square().sum(1).view(1, -1, 1, 1)
         return lab[:, :1], (nearness / SIGMA**2).softmax(1)
 
+    def adapt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        return lite.from_published(state, BLOCKS) or state
+
     def matrices(self) -> list[Tensor]:
-        """The convolutions that mix channels, but for the first and the last."""
-        convolutions = [m for m in self.modules["network"].modules() if isinstance(m, nn.Conv2d) and m.groups == 1]
-        return [convolution.weight for convolution in convolutions][1:-1]
+        return self.modules["network"].learnt_matrices()  # type: ignore[operator,no-any-return]
 
     def batch(self, rng: np.random.Generator) -> Batch:
         squares = []
@@ -175,7 +184,7 @@ class ColorizeJob(Job):
             "saturation": self.options.saturation,
             "ceiling": self.options.ceiling,
             "views": self.options.views,
-            "size": self.options.validate_side,
+            "size": self.options.size or self.options.validate_side,
         }
 
     def card_fields(self) -> dict[str, Any]:
