@@ -28,6 +28,11 @@ def bins() -> Tensor:
     return grid[in_srgb]
 
 
+def thinned(planes: Tensor, thin: int, down: int, across: int) -> Tensor:
+    """Every `thin`th row and column of (N, C, H, W), from these."""
+    return planes if thin == 1 else planes[:, :, down::thin, across::thin]
+
+
 class Binned(nn.Module):
     """A network whose logits (N, bins, h, w) are of the colours `centres`."""
 

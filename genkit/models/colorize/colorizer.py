@@ -23,7 +23,7 @@ from torch.nn.functional import interpolate
 from genkit.errors import UsageError
 from genkit.models.checkpoints import open_checkpoint
 from genkit.models.colorize import lite
-from genkit.models.colorize.bins import CEILING, Binned
+from genkit.models.colorize.bins import CEILING, Binned, thinned
 from genkit.models.colorize.blocks import Block
 from genkit.models.colorize.colorizing import Colorize
 from genkit.models.colorize.lite import LiteColorizer
@@ -60,8 +60,9 @@ class Colorizer(Binned):
         self.mend = nn.ModuleList([nn.Sequential(Block(widths[2]), Block(widths[2])), Block(fine)])
         self.head = nn.Conv2d(fine, len(self.centres), 1)
 
-    def forward(self, lightness: Tensor) -> Tensor:
-        """Lightness (N, 1, H, W), 0 to 100, to logits (N, bins, H/4, W/4)."""
+    def forward(self, lightness: Tensor, thin: int = 1, down: int = 0, across: int = 0) -> Tensor:
+        """Lightness (N, 1, H, W), 0 to 100, to logits (N, bins, H/4, W/4); of these with `thin` every so manyth row and column,
+        from `down` and `across`."""
         features = lightness / 50 - 1
         kept = []
         for level in self.levels:
@@ -70,7 +71,7 @@ class Colorizer(Binned):
         features = self.forget(features + self.whole(features.mean((2, 3)))[:, :, None, None])
         for rise, enter, mend, fine in zip(self.rise, self.enter, self.mend, (kept[2], kept[1]), strict=True):
             features = mend(interpolate(rise(features), scale_factor=2, mode="bilinear") + enter(fine))
-        return self.head(features)
+        return self.head(thinned(features, thin, down, across))
 
     def learnt_matrices(self) -> list[Tensor]:
         """The convolutions that mix channels, but for the first and the last."""

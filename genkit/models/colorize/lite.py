@@ -16,7 +16,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from genkit.models.colorize.bins import Binned
+from genkit.models.colorize.bins import Binned, thinned
 from genkit.models.colorize.blocks import Block
 from genkit.nets import efficientnet
 from genkit.nets.efficientnet import EfficientNetLite
@@ -56,14 +56,15 @@ class LiteColorizer(Binned):
         )
         self.head = nn.Conv2d(rises[-1], len(self.centres), 1)
 
-    def forward(self, lightness: Tensor) -> Tensor:
-        """Lightness (N, 1, H, W), 0 to 100, to logits (N, bins, H/4, W/4)."""
+    def forward(self, lightness: Tensor, thin: int = 1, down: int = 0, across: int = 0) -> Tensor:
+        """Lightness (N, 1, H, W), 0 to 100, to logits (N, bins, H/4, W/4); of these with `thin` every so manyth row and column,
+        from `down` and `across`."""
         kept = self.encoder.features((lightness / 100 - efficientnet.MEAN) / efficientnet.STD)
         deep = self.forget(kept[-1])
         current = self.deepest(deep) + self.whole(deep.mean((2, 3), keepdim=True))
         for rise, enter, mend, stage in zip(self.rise, self.enter, self.mend, BESIDE, strict=True):
             current = mend(interpolate(rise(current), scale_factor=2, mode="bilinear") + enter(kept[stage]))
-        return self.head(current)
+        return self.head(thinned(current, thin, down, across))
 
     def learnt_matrices(self) -> list[Tensor]:
         """The weights that mix channels on the way up, but for those that the bins are read by."""
