@@ -105,3 +105,11 @@ def test_the_published_features_see_grey_as_three_equal_channels() -> None:
         for one, other in zip(made.encoder.features(grey), coloured.features(grey.repeat(1, 3, 1, 1)), strict=True):
             assert torch.allclose(one, other, atol=1e-4 * float(other.abs().max()))
     assert lite.from_published({"conv1.weight": torch.zeros(1)}, efficientnet.BLOCKS) == {}
+
+
+@layouts
+def test_thinned_logits_are_those_of_their_rows_and_columns(layout: str) -> None:
+    made, lightness = network(layout), torch.rand(1, 1, 64, 96) * 100
+    with torch.no_grad():
+        every, some = made(lightness), made(lightness, 2, 1, 0)
+    assert torch.allclose(some, every[:, :, 1::2, ::2], rtol=1e-3, atol=1e-3 * float(every.abs().max()))

@@ -108,7 +108,7 @@ def test_a_shipped_configuration_goes_by_its_name_and_its_model_by_the_users(gen
     near = genkit("train", "upscale", "--config", "genkit-x4-phot", *shared)
     assert near.code == 2 and "did you mean genkit-x4-photo" in near.err
     none = genkit("train", "colorize", "--config", "zzzz", *shared)
-    assert none.code == 2 and "for colorize there are genkit-colorize, genkit-colorize-first, own, own-first" in none.err
+    assert none.code == 2 and "for colorize there are genkit-colorize-first, genkit-colorize, own-first, own" in none.err
     gone = genkit("train", "upscale", "--config", "gone.toml", *shared)
     assert gone.code == 2 and "gone.toml: no such file" in gone.err
     other = genkit("train", "upscale", "--config", "genkit-colorize", *shared)

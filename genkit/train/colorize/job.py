@@ -143,7 +143,7 @@ class ColorizeJob(Job):
         return lite.from_published(state, BLOCKS) or state
 
     def matrices(self) -> list[Tensor]:
-        return self.modules["network"].learnt_matrices()  # type: ignore[operator,no-any-return]
+        return self.modules["network"].learnt_matrices()  # type: ignore[operator]
 
     def batch(self, rng: np.random.Generator) -> Batch:
         squares = []
