@@ -29,7 +29,7 @@ def checkpoint(family: str, folder: Path) -> Path:
     if family == "ddcolor":
         torch.save({"params": published_state(ddcolor.build(**TINY), TINY)}, path)
     elif family == "colorizer":
-        save_file(colorizer.build((4, 6, 8, 10), (0, 1, 1, 1), 8).state_dict(), path)
+        save_file(colorizer.build(widths=(4, 6, 8, 10), depths=(0, 1, 1, 1), fine=8).state_dict(), path)
     else:
         torch.save(zhang.build(family, 4, 7).state_dict(), path)
     return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import batch_norm, conv2d, pad, relu6
 
 from genkit.models.cutout import cutter
+from genkit.nets import efficientnet
 
 SIZES: dict[str, Any] = {
     "widths": [2, 3, 4, 4, 5, 6],
@@ -42,8 +44,8 @@ def test_logits_have_the_side_of_the_picture() -> None:
     assert cutter.build(**SIZES)(torch.rand(1, 3, 96, 64)).shape == (1, 1, 96, 64)
 
 
-def published() -> dict[str, Tensor]:
-    """An EfficientNet-Lite0 as far as ours goes, by its published names and shapes."""
+def published(widths: Sequence[int] = efficientnet.WIDTHS, stem: int = efficientnet.STEM) -> dict[str, Tensor]:
+    """An EfficientNet-Lite0 of these widths, by its published names."""
     state: dict[str, Tensor] = {}
 
     def put(conv: str, norm: str, *shape: int) -> None:
@@ -53,11 +55,11 @@ def published() -> dict[str, Tensor]:
         for part in ("bias", "running_mean"):
             state[f"{norm}.{part}"] = torch.randn(shape[0]) * 0.1
 
-    put("_conv_stem", "_bn0", cutter.STEM, 3, 3, 3)
-    before, number = cutter.STEM, 0
-    for stage, (width, count, side) in enumerate(zip(cutter.WIDTHS, cutter.BLOCKS, cutter.KERNELS, strict=True)):
+    put("_conv_stem", "_bn0", stem, 3, 3, 3)
+    before, number = stem, 0
+    for stage, (width, count, side) in enumerate(zip(widths, efficientnet.BLOCKS, efficientnet.KERNELS, strict=True)):
         for _ in range(count):
-            inner, name = before * (cutter.EXPANSION if stage else 1), f"_blocks.{number}."
+            inner, name = before * (efficientnet.EXPANSION if stage else 1), f"_blocks.{number}."
             if stage:
                 put(f"{name}_expand_conv", f"{name}_bn0", inner, before, 1, 1)
             put(f"{name}_depthwise_conv", f"{name}_bn1", inner, 1, side, side)
@@ -70,7 +72,7 @@ def test_published_features_are_those_of_the_way_down() -> None:
     torch.manual_seed(0)
     state = published()
     network = cutter.build().eval()
-    found = cutter.from_efficientnet(state)
+    found = efficientnet.from_published(state, cutter.BLOCKS)
     own = network.state_dict()
     assert set(found) == {key for key in own if key.startswith(("stem.", "stages."))}
     network.load_state_dict({**own, **found})
@@ -85,5 +87,5 @@ def test_published_features_are_those_of_the_way_down() -> None:
     deep = relu6(normed(conv2d(first, state["_blocks.0._depthwise_conv.weight"], padding=1, groups=32), "_blocks.0._bn1"))
     wanted = normed(conv2d(deep, state["_blocks.0._project_conv.weight"]), "_blocks.0._bn2")
     with torch.no_grad():
-        assert torch.allclose(network.stages[0](relu6(cutter.same(images, network.stem))), wanted, atol=1e-4)
-    assert cutter.from_efficientnet({"conv1.weight": torch.zeros(1)}) == {}
+        assert torch.allclose(network.stages[0](relu6(efficientnet.same(images, network.stem))), wanted, atol=1e-4)
+    assert efficientnet.from_published({"conv1.weight": torch.zeros(1)}, cutter.BLOCKS) == {}

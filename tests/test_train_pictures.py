@@ -11,14 +11,18 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from test_family_cutter import published
 
 from genkit.cards import read_card
 from genkit.data.masks import draw_mask
 from genkit.data.pictures import split_sources
 from genkit.data.squares import centre_square
 from genkit.evaluate.colour import colourfulness, grey_of
+from genkit.models.colorize import lite
 from genkit.nets import vgg
+from genkit.nets.efficientnet import BLOCKS
 from genkit.nets.pyramid import fill_smoothly
+from genkit.weights import read_state_dict
 
 Run = Callable[..., Any]
 
@@ -47,6 +51,23 @@ fine = 8
 side = 32
 batch = 4
 validate_side = 32
+"""
+KNOWING = """
+name = "knowing-colour"
+task = "colorize"
+family = "colorizer"
+bits = 8
+[network]
+rises = [8, 8, 8]
+depths = [1, 1, 1]
+[data]
+side = 32
+batch = 2
+frozen = 7
+error = 1.0
+thin = 2
+validate_side = 32
+size = 64
 """
 HOLE = """
 name = "tiny-hole"
@@ -87,6 +108,22 @@ def _train(genkit: Run, task: str, *words: object) -> list[dict[str, Any]]:
     outcome = genkit("train", task, *words, "--device", "cpu", "--json")
     assert outcome.code == 0, outcome.err
     return outcome.events
+
+
+def test_published_features_stay_where_they_are_held(tmp_path: Path, data: Path, genkit: Run) -> None:
+    torch.manual_seed(0)
+    state = published()
+    torch.save(state, tmp_path / "lite0.pth")
+    config, out = _config(tmp_path, KNOWING, 5), tmp_path / "run"
+    start = ("--set", f"start={tmp_path / 'lite0.pth'}")
+    events = _train(genkit, "colorize", "--config", config, "--data", data, "--out", out, *start)
+    assert all(np.isfinite(event["error"]) for event in events if "error" in event) and "error" in events[0]
+    card = read_card(Path(events[-1]["card"]))
+    assert card.params["size"] == 64 and card.trained_by is not None and str(tmp_path) not in card.trained_by
+    kept = read_state_dict(Path(events[-1]["card"]).parent / "knowing-colour.safetensors")
+    for name, tensor in lite.from_published(state, BLOCKS).items():
+        row = tensor.abs().flatten(1).amax(1) if tensor.ndim > 1 else tensor.abs().amax()[None]
+        assert ((kept[name] - tensor).abs().flatten(1 if tensor.ndim > 1 else 0).amax(-1) <= 0.01 * row + 1e-3).all(), name
 
 
 def test_colours_are_learnt_and_the_card_colours_pictures(tmp_path: Path, data: Path, genkit: Run):

@@ -108,7 +108,7 @@ def test_a_shipped_configuration_goes_by_its_name_and_its_model_by_the_users(gen
     near = genkit("train", "upscale", "--config", "genkit-x4-phot", *shared)
     assert near.code == 2 and "did you mean genkit-x4-photo" in near.err
     none = genkit("train", "colorize", "--config", "zzzz", *shared)
-    assert none.code == 2 and "for colorize there are genkit-colorize, own" in none.err
+    assert none.code == 2 and "for colorize there are genkit-colorize-first, genkit-colorize, own-first, own" in none.err
     gone = genkit("train", "upscale", "--config", "gone.toml", *shared)
     assert gone.code == 2 and "gone.toml: no such file" in gone.err
     other = genkit("train", "upscale", "--config", "genkit-colorize", *shared)
@@ -128,6 +128,17 @@ def test_a_run_under_a_shipped_name_goes_on(genkit: Run, here: Path) -> None:
     assert went_on.code == 0 and went_on.out == began.out and "step 2/2" in went_on.err, went_on.err
     other = genkit(*shared, "--resume", "--config", "own", "--out", "runs/genkit-inpaint-first")
     assert (other.code == 2 and "another network" in other.err) or "was begun with" in other.err, other.err
+
+
+@pytest.mark.parametrize("given", [(), ("--config", "own"), ("--config", "genkit-colorize", "--out", "runs/my-colorize")])
+def test_a_run_of_the_network_that_colorize_had_before_goes_on(given: tuple[str, ...], genkit: Run, here: Path) -> None:
+    small = [word for one in ("network.widths=[4,4,4,4]", "data.shares=[]", "data.leave_out=[]") for word in ("--set", one)]
+    shared = ("train", "colorize", "--data", "../photos", "--device", "cpu", *smaller("colorize"), *small)
+    began = genkit(*shared, "--config", "own-first", "--set", "data.batch=2", "--steps", 1)
+    assert began.code == 0 and began.out.strip() == "runs/my-colorize/my-colorize.toml", began.err
+    went_on = genkit(*shared, *given, "--set", "data.batch=2", "--resume", "--steps", 2)
+    assert went_on.code == 0 and went_on.out == began.out and "step 2/2" in went_on.err, went_on.err
+    assert read_card(Path(went_on.out.strip())).params["widths"] == [4, 4, 4, 4]
 
 
 def test_plain_pictures_are_not_translated_into_anything(genkit: Run, here: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -80,6 +80,7 @@ class Training:
 def carry_out(training: Training, options: TrainOptions) -> None:
     """Train, and tell what came out and the line that uses it."""
     from genkit.errors import UsageError
+    from genkit.train.former import begun_with
     from genkit.train.run import Request, run, settled
 
     device, task = options.device, training.task
@@ -105,6 +106,8 @@ def carry_out(training: Training, options: TrainOptions) -> None:
         words=training.words,
     )
     request = settled(asked, out, training.own or f"my-{task}")
+    if options.resume:
+        request = replace(request, config=begun_with(request.config, request.out))
     say = _json_report if options.json else _text_report
     outcome = training.perform(request, say) if training.perform else run(request, training.make_job, say)
     if options.json:

@@ -10,10 +10,9 @@ from typing import Any, TypeVar
 from genkit.cards.places import weights_folder
 from genkit.errors import UsageError
 from genkit.files import parse_toml, read_toml
-from genkit.train.former import current_path, current_table
+from genkit.train.former import SUFFIX, current_path, current_table
 
 Options = TypeVar("Options")
-SUFFIX = ".train.toml"
 # options of [data] that are steps of the schedule: where a part of the loss begins
 BEGINNINGS = ("discriminator_from", "aux_classifier_from")
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from genkit.errors import UsageError
 
+SUFFIX = ".train.toml"
 OPTIONS = {  # (table, former key): key
     ("loop", "rival_rate"): "discriminator_rate",
     ("data", "rival"): "discriminator",
@@ -31,6 +32,9 @@ OPTIONS = {  # (table, former key): key
 }
 MODULES = {"rival": "discriminator", "ledger": "training_state"}  # of a state; "words" is the encoder, or the prior with it
 TENSORS = {"opinion": "logits", "naming": "aux_classifier", "domain": "aux_classifier"}  # of discriminators
+# shipped configurations that have another network now: a tensor of the one that NAME had, and NAME-first still has
+NETWORKS = {"colorize": "levels.0.0.weight"}
+FIRST = "-first"
 STAGES = {"prior": "words"}  # a stage's folder in a run of several
 
 
@@ -72,6 +76,22 @@ def read_state(path: Path) -> dict[str, Any] | None:
 
 def _current_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {".".join(TENSORS.get(part, part) for part in key.split(".")): tensor for key, tensor in tensors.items()}
+
+
+def begun_with(config: Path, run: Path) -> Path:
+    """The configuration that a run goes on with: where `config` is one that ships and has another network than the run was
+    begun with, the one that still has that."""
+    from genkit.cards.places import weights_folder
+
+    folder, state = config.resolve().parent, run / "state.pt"
+    tensor = NETWORKS.get(folder.name)
+    if tensor is None or folder.parent != weights_folder().resolve() or not state.is_file():
+        return config
+    name = config.name.removesuffix(SUFFIX)
+    first = config.with_name(f"{name}{FIRST}{SUFFIX}")
+    found = read_state(state)
+    held = {key for module in found["modules"].values() for key in module} if found else set()
+    return first if tensor in held and first.is_file() else config
 
 
 def stage_folder(run: Path, stage: str) -> Path:

@@ -22,43 +22,17 @@ from torch.nn.functional import interpolate
 
 from genkit.errors import UsageError
 from genkit.models.checkpoints import open_checkpoint
+from genkit.models.colorize import lite
+from genkit.models.colorize.bins import CEILING, Binned, thinned
+from genkit.models.colorize.blocks import Block
 from genkit.models.colorize.colorizing import Colorize
-from genkit.nets.lab import lab_to_rgb
+from genkit.models.colorize.lite import LiteColorizer
 
 if TYPE_CHECKING:
     from genkit.cards import Card
 
-CEILING = 150.0  # beyond any colour of sRGB
-BIN = 10  # side of a bin in Lab units
 DEPTHS, WIDTHS, FINE = (0, 2, 4, 2), (32, 64, 144, 224), 96
-STRIDE = 16  # of the coarsest features
 SIZE, TEMPERATURE = 256, 0.5  # where a card does not say
-
-
-def bins() -> Tensor:
-    """Centres (bins, 2) of the ab bins that some lightness shows inside sRGB."""
-    steps = torch.arange(-110, 111, BIN, dtype=torch.float32)
-    a, b = torch.meshgrid(steps, steps, indexing="ij")
-    grid = torch.stack([a.flatten(), b.flatten()], 1)  # (23 * 23, 2)
-    lightness = torch.arange(2, 100, 2, dtype=torch.float32).view(-1, 1, 1)
-    lab = torch.cat([lightness.expand(-1, len(grid), 1), grid.expand(len(lightness), -1, -1)], 2)  # (49, grid, 3)
-    rgb = lab_to_rgb(lab.permute(2, 0, 1)[None])[0]  # (3, 49, grid)
-    in_srgb = ((rgb >= -0.02) & (rgb <= 1.02)).all(0).any(0)
-    return grid[in_srgb]
-
-
-class Block(nn.Module):
-    """Depthwise 5 x 5, then pointwise to twice the width and back, around an identity."""
-
-    def __init__(self, width: int):
-        super().__init__()
-        self.spread = nn.Conv2d(width, width, 5, 1, 2, groups=width, bias=False)
-        self.norm = nn.BatchNorm2d(width)
-        self.widen = nn.Conv2d(width, 2 * width, 1)
-        self.narrow = nn.Conv2d(2 * width, width, 1)
-
-    def forward(self, features: Tensor) -> Tensor:
-        return features + self.narrow(nn.functional.silu(self.widen(self.norm(self.spread(features)))))
 
 
 class Level(nn.Sequential):
@@ -68,11 +42,11 @@ class Level(nn.Sequential):
         super().__init__(nn.Conv2d(before, width, 3, 2, 1), nn.BatchNorm2d(width), *(Block(width) for _ in range(depth)))
 
 
-class Colorizer(nn.Module):
+class Colorizer(Binned):
     """`widths` and `depths` are those of the four levels, at 1/2, 1/4, 1/8 and 1/16 of the side; `fine` is the width of the
     last features, from which the bins are read."""
 
-    centres: Tensor  # (bins, 2)
+    stride = 16  # of the coarsest features
 
     def __init__(self, widths: Sequence[int] = WIDTHS, depths: Sequence[int] = DEPTHS, fine: int = FINE):
         super().__init__()
@@ -84,11 +58,11 @@ class Colorizer(nn.Module):
         self.rise = nn.ModuleList([nn.Conv2d(widths[3], widths[2], 1), nn.Conv2d(widths[2], fine, 1)])
         self.enter = nn.ModuleList([nn.Conv2d(widths[2], widths[2], 1), nn.Conv2d(widths[1], fine, 1)])
         self.mend = nn.ModuleList([nn.Sequential(Block(widths[2]), Block(widths[2])), Block(fine)])
-        self.register_buffer("centres", bins(), persistent=False)
         self.head = nn.Conv2d(fine, len(self.centres), 1)
 
-    def forward(self, lightness: Tensor) -> Tensor:
-        """Lightness (N, 1, H, W), 0 to 100, to logits (N, bins, H/4, W/4)."""
+    def forward(self, lightness: Tensor, thin: int = 1, down: int = 0, across: int = 0) -> Tensor:
+        """Lightness (N, 1, H, W), 0 to 100, to logits (N, bins, H/4, W/4); of these with `thin` every so manyth row and column,
+        from `down` and `across`."""
         features = lightness / 50 - 1
         kept = []
         for level in self.levels:
@@ -97,25 +71,25 @@ class Colorizer(nn.Module):
         features = self.forget(features + self.whole(features.mean((2, 3)))[:, :, None, None])
         for rise, enter, mend, fine in zip(self.rise, self.enter, self.mend, (kept[2], kept[1]), strict=True):
             features = mend(interpolate(rise(features), scale_factor=2, mode="bilinear") + enter(fine))
-        return self.head(features)
+        return self.head(thinned(features, thin, down, across))
 
-    def ab(self, logits: Tensor, temperature: float, saturation: float = 1.0, ceiling: float = CEILING) -> Tensor:
-        """The mean colour (N, 2, h, w) of the distribution raised to 1 / temperature, its chroma times `saturation` and bent to
-        stay below `ceiling` (Lab units): a mean is too pale, and where the network is sure of a gaudy colour it is often
-        wrong."""
-        chances = (logits.float() / temperature).softmax(1)
-        mean = torch.einsum("nqhw,qc->nchw", chances, self.centres.float())
-        chroma = mean.norm(dim=1, keepdim=True).clamp_min(1e-6)
-        return mean * (ceiling * (saturation * chroma / ceiling).tanh() / chroma)
+    def learnt_matrices(self) -> list[Tensor]:
+        """The convolutions that mix channels, but for the first and the last."""
+        convolutions = [module for module in self.modules() if isinstance(module, nn.Conv2d) and module.groups == 1]
+        return [convolution.weight for convolution in convolutions][1:-1]
 
 
-def build(widths: Sequence[int] = WIDTHS, depths: Sequence[int] = DEPTHS, fine: int = FINE) -> Colorizer:
-    """Build the network with random weights."""
-    return Colorizer(widths, depths, fine)
+def build(**sizes: Any) -> Colorizer | LiteColorizer:
+    """Build a network with random weights: a `LiteColorizer` where `rises` is given, else a `Colorizer`."""
+    return LiteColorizer(**sizes) if "rises" in sizes else Colorizer(**sizes)
 
 
 def recognise(state: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Read the sizes from a state dict, or return None if it is not of this layout."""
+    """Read the sizes from a state dict, or return None if it is of neither layout."""
+    return lite.recognise(state) or _former(state)
+
+
+def _former(state: Mapping[str, Any]) -> dict[str, Any] | None:
     names = [f"levels.{level}.0.weight" for level in range(4)]
     if any(state.get(name) is None or state[name].ndim != 4 for name in (*names, "head.weight")):
         return None
@@ -133,7 +107,7 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
         WeightsError: unreadable, not of this network, or not of the sizes that the card gives.
     """
     # not on the meta device: the centres of the bins are in no file
-    network = open_checkpoint(card, files["weights"], "the colour network", recognise).into(Colorizer, meta=False)
+    network = open_checkpoint(card, files["weights"], "the colour network", recognise).into(build, meta=False)
     return transform(
         network,
         device,
@@ -147,7 +121,7 @@ def load(card: Card, files: Mapping[str, Path], device: torch.device, dtype: tor
 
 
 def transform(
-    network: Colorizer,
+    network: Colorizer | LiteColorizer,
     device: torch.device,
     dtype: torch.dtype,
     *,
@@ -168,14 +142,14 @@ def transform(
         dtype=dtype,
         size=size,
         chroma=partial(_chroma, saturation=saturation, ceiling=ceiling, views=views),
-        multiple=STRIDE,
+        multiple=network.stride,
         pixel_bytes=2048,
         numbers={"temperature": temperature},
     )
 
 
 def _chroma(
-    network: Colorizer, lightness: Tensor, *, saturation: float, ceiling: float, views: int, temperature: float
+    network: Colorizer | LiteColorizer, lightness: Tensor, *, saturation: float, ceiling: float, views: int, temperature: float
 ) -> Tensor:
     if not 0 < temperature <= 1:
         raise UsageError(f"temperature {temperature:g}: expected more than 0, at most 1")

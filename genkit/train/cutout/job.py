@@ -23,6 +23,7 @@ from genkit.data.pictures import Source, list_pictures, read_pictures, split_sou
 from genkit.data.tensors import stack, to_tensor
 from genkit.errors import UsageError
 from genkit.models.cutout import cutter
+from genkit.nets import efficientnet
 from genkit.train.config import TrainConfig, options_of
 from genkit.train.cutout.targets import soft_targets
 from genkit.train.feed import Batch
@@ -62,8 +63,7 @@ class CutoutJob(Job):
             raise UsageError("data.shares: three numbers, of scenes, their subjects and drawn ones")
         self.network_params = dict(config.network)
         network: cutter.Cutter = built(cutter.build, config.network)
-        for part in [network.stem, *network.stages[: self.options.frozen]]:
-            part.requires_grad_(False)
+        network.hold(self.options.frozen)
         self.modules: Modules = {"network": network}
         drawn = [source for source in data if transparent(source)]
         opaque = [source for source in data if source not in drawn]
@@ -97,7 +97,7 @@ class CutoutJob(Job):
         )
 
     def adapt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        return cutter.from_efficientnet(state) or state
+        return efficientnet.from_published(state, cutter.BLOCKS) or state
 
     def matrices(self) -> list[Tensor]:
         """Of the way up alone: what was learnt before goes on slowly, by AdamW."""
@@ -230,4 +230,4 @@ def _fitted(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _prepared(images: Tensor) -> Tensor:
-    return (images - cutter.MEAN) / cutter.STD
+    return (images - efficientnet.MEAN) / efficientnet.STD
