@@ -16,10 +16,12 @@ from genkit.errors import flag
 from genkit.run.option import Declared, declared
 from genkit.run.settings import DrawnRun, PictureRun
 
-# what concerns the user's machine and files, and never pixels: a stranger's recipe must not decide it for whoever replays it
-NEVER_RECORDED = frozenset(
-    each.name for shared in (PictureRun, DrawnRun) for each in declared(shared) if not each.option.recorded
-) | {"help", "input"}
+# what concerns the user's machine and files, and never pixels: a stranger's recipe must not decide it for whoever replays it.
+# Only `sheet` means pixels, in recipes of txt2img: which of its sheets an output is. Other verbs refuse it without `sweep`.
+NEVER_RECORDED = (
+    frozenset(each.name for shared in (PictureRun, DrawnRun) for each in declared(shared) if not each.option.recorded)
+    | {"help", "input"}
+) - {"sheet"}
 
 
 def files_of(recipe: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
