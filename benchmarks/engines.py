@@ -102,7 +102,8 @@ def folders(folder: Path, count: int, runs: int) -> None:
         loop = [sys.executable, str(Path(__file__).with_name("plain_loop.py")), verb, model]
         commands = {
             "genkit": words(name, source, folder / "out/"),
-            "eager": [*loop, "torch", str(source), str(folder / "plain")],
+            "eager": [*loop, "eager", str(source), str(folder / "plain")],
+            "torch": [*loop, "torch", str(source), str(folder / "last")],
             "engine": [*loop, "openvino", str(source), str(folder / "bare")],
         }
         costs: dict[str, list[float]] = {each: [] for each in commands}
@@ -112,7 +113,7 @@ def folders(folder: Path, count: int, runs: int) -> None:
                 subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
                 costs[each].append(time.perf_counter() - started)
         middle = {each: statistics.median(seconds) for each, seconds in costs.items()}
-        ratios = [f"{middle[each] / middle['genkit']:.2f}" for each in ("eager", "engine")]
+        ratios = [f"{middle[each] / middle['genkit']:.2f}" for each in ("eager", "torch", "engine")]
         rows.append((name, *(f"{middle[each]:.1f}" for each in commands), *ratios))
         print(name, rows[-1], file=sys.stderr, flush=True)
     print(f"\nfolders of {count} pictures, whole processes, medians of {runs} in turn\n")
@@ -120,8 +121,10 @@ def folders(folder: Path, count: int, runs: int) -> None:
         "verb",
         "genkit s",
         "plain loop in eager torch s",
+        "the same, channels last s",
         "plain loop on the engine s",
         "eager / genkit",
+        "channels last / genkit",
         "engine / genkit",
     )
     print(table(head, rows), flush=True)

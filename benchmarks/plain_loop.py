@@ -1,6 +1,7 @@
 """The yardstick: what a person writes in five minutes with Pillow and a network. `plain_loop.py VERB MODEL ENGINE IN OUT`
 
-The engine is torch (eager), openvino, or spandrel (torch, with spandrel's own loading).
+The engine is eager (torch as it comes), torch (as genkit runs it: channels last), openvino, or spandrel (torch, with its own
+loading).
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ def genkit_call(verb: str, name: str, engine: str):
     from genkit.weights import resolve
 
     card = find(name, verb)
-    model = load_model(card, resolve(card, announce=print), "cpu", "float32", engine=engine)
+    if engine == "eager":
+        as_it_comes()
+    model = load_model(card, resolve(card, announce=print), "cpu", "float32", engine="torch" if engine == "eager" else engine)
     if verb == "style":
         picture = np.asarray(Image.open(STYLE).convert("RGB")).transpose(2, 0, 1)[None].astype(np.float32) / 255
         code = model.style(picture)
@@ -40,6 +43,20 @@ def genkit_call(verb: str, name: str, engine: str):
     if verb == "inpaint":
         return lambda images: model(images, mask_of(images))
     return model
+
+
+def as_it_comes() -> None:
+    """Leave networks and pictures in torch's own memory layout."""
+    import torch
+
+    from genkit.engine.torch_runner import TorchRunner
+
+    def to(self: TorchRunner, device: str, dtype: str) -> None:
+        self.device, self.dtype = torch.device("cpu"), torch.float32
+        self.network.to(self.device, self.dtype)
+
+    TorchRunner.to = to
+    TorchRunner._entering = lambda self, array: torch.from_numpy(np.ascontiguousarray(array).copy())
 
 
 def mask_of(images: np.ndarray) -> np.ndarray:
