@@ -203,6 +203,9 @@ def test_other_containers_hold_it_and_say_what_they_do_not(name: str, said: str,
         (["-o", "b.mp4", "--codec", "av1", "--pix-fmt", "yuv444p"], "av1 is not written so"),
         (["-o", "b.jpg"], "is no film"),
         (["-o", "-"], "standard output"),
+        (["clip.mp4", "--codec", "av2"], "--codec av2: expected one of h264"),
+        (["clip.mp4", "--audio", "mp3"], "--audio mp3: expected one of copy"),
+        (["clip.mp4", "--only", "sounds"], "--only sounds: expected one of pictures"),
     ],
 )
 def test_what_cannot_be_is_said_before_the_first_frame(words: list[str], said: str, echo: list[Any], genkit: Run):

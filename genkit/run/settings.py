@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from genkit.errors import UsageError
 from genkit.run.film_options import FilmOptions
-from genkit.run.option import DRAWING, MODEL, OUTPUT, REPORT, REQUIRED, Option, option
+from genkit.run.option import DRAWING, MODEL, OUTPUT, REPORT, REQUIRED, Option, check, option
 
 if TYPE_CHECKING:
     from genkit.cards import Card
@@ -270,6 +270,7 @@ def settings_of(run: Run, verb: str) -> Settings:
         return value if value is not None else (config.get(f"{task}.{key}" if task else key) or fallback)
 
     task = verb.partition(" ")[0]
+    check(run)
     if run.output in STDOUT:
         raise UsageError(f"-o {run.output} is standard output", "-o -")
     for flag, given in (("--overwrite", run.overwrite), ("--resume", run.resume)):
