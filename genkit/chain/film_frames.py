@@ -1,9 +1,8 @@
-"""The frames of a film through a chain: what is asked before the first of them, and all of them."""
+"""The frames of a film through a chain: what is asked before the first of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from genkit.chain import films
 from genkit.chain.plan import ChainPlan, Source, facts_after, partners_of
@@ -11,12 +10,8 @@ from genkit.errors import InputError, flag
 
 if TYPE_CHECKING:
     from genkit.chain.graph import Leaf
-    from genkit.media.pictures.picture import Picture
-    from genkit.run.film_work import MadeFilm
     from genkit.run.item import Item
-    from genkit.run.report import Reporter
     from genkit.run.settings import ChainRun, Settings
-    from genkit.run.threads import Threads
 
 
 def check(item: Item, leaf: Leaf, source: Source, plan: ChainPlan, run: ChainRun, settings: Settings) -> str:
@@ -39,43 +34,3 @@ def check(item: Item, leaf: Leaf, source: Source, plan: ChainPlan, run: ChainRun
                     "one picture for all frames",
                 )
     return digest(source.found.path)
-
-
-def make(
-    item: Item,
-    recipe: Mapping[str, Any],
-    frame: Callable[[Picture], Picture],
-    reporter: Reporter,
-    *,
-    resume: bool,
-    stopped: Callable[[], bool],
-    threads: Threads,
-    models: tuple[Any, Mapping[str, Any], bool],
-) -> MadeFilm:
-    """Take every frame through `frame`; `models` are where they run, all of them by name, and whether one works alone.
-
-    Raises:
-        GenkitError: as `FilmMaker.make`.
-    """
-    from genkit.run.film_work import FilmMaker
-
-    assert item.film is not None
-    place, used, alone = models
-    workers = threads.workers(place, used, item.film.frames, alone=alone)
-    told = [model.progress for model in used.values()]
-    for model in used.values():
-        model.progress = None
-    try:
-        return FilmMaker(
-            item,
-            recipe,
-            lambda picture, files: frame(picture),
-            reporter,
-            resume=resume,
-            workers=workers,
-            stopped=stopped,
-        ).make()
-    finally:
-        threads.give_back()
-        for model, progress in zip(used.values(), told, strict=True):
-            model.progress = progress

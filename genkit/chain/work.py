@@ -86,7 +86,7 @@ class ChainWork(Work):
         self._paces: dict[Node, tuple[float, float]] = {}  # work done, and seconds for it
         self._workers = 1
         stop = self._stop = stop or threading.Event()
-        self._used: tuple[Any, dict[str, Any], bool] = None, {}, False
+        self._used: dict[str, Any] = {}
         self._speakers = {
             node: speech.SpeechWork(node.verb, speech.request_of(node), node.context, reporter, session, stop)  # type: ignore[arg-type]
             for node in graph.nodes
@@ -172,7 +172,7 @@ class ChainWork(Work):
         if place is None or not used or self._speakers:
             return [self._process]
         if any(item.film is not None for item in self._plan.items):  # whose frames are worked on at once
-            self._used = place, used, alone
+            self._used = {"place": place, "models": used, "alone": alone}
             return [self._process]
         drawn = any(node.outputs is not None for node in self._graph.nodes)
         count = 1 if drawn else self._threads.workers(place, used, len(self._held), alone=alone)
@@ -209,12 +209,14 @@ class ChainWork(Work):
             self._let_go(source)
 
     def _film(self, item: Item, loaded: _Loaded, leaf: Leaf, source: Source) -> MadeFilm:
-        def frame(picture: Picture) -> Picture:
+        from genkit.run.film_work import make_film
+
+        def frame(picture: Picture, files: Mapping[str, Path]) -> Picture:
             made = self._picture(leaf.node, source, _Held(1, loaded.held.digest, None, picture, moving=True), item, last=True)
             assert made is not None
             return made
 
-        return film_frames.make(
+        return make_film(
             item,
             loaded.recipe,
             frame,
@@ -222,7 +224,7 @@ class ChainWork(Work):
             resume=self.context.run.resume,
             stopped=self._stop.is_set,
             threads=self._threads,
-            models=self._used,
+            **self._used,
         )
 
     def _picture(self, node: Node | None, source: Source, held: _Held, item: Item, *, last: bool = False) -> Picture | None:

@@ -43,7 +43,7 @@ def seconds_a_pass(runner: Runner, examples: Mapping[str, Sequence[Sequence[np.n
                 done[place] += 1
         except threading.BrokenBarrierError:
             return
-        except BaseException as error:
+        except BaseException as error:  # raised where the measure was asked for, not lost in a thread
             failed.append(error)
             together.abort()
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from genkit.media.film.segments import Unfinished
     from genkit.media.pictures.picture import Picture
     from genkit.run.report import Reporter
+    from genkit.run.threads import Threads
+    from genkit.runtime import Runtime
 
 Apply = Callable[["Picture", Mapping[str, Path]], "Picture"]
 
@@ -32,6 +34,38 @@ class MadeFilm:
     whole: Path | None
     window: Window | None
     frames: int
+
+
+def make_film(
+    item: Item,
+    recipe: Mapping[str, Any],
+    apply: Apply,
+    reporter: Reporter,
+    *,
+    resume: bool,
+    stopped: Callable[[], bool],
+    threads: Threads,
+    place: Runtime,
+    models: Mapping[str, Any],
+    alone: bool,
+) -> MadeFilm:
+    """Make the frames of one film with these models, by name, on as many threads as they are worth; the film's own progress
+    is told, and not that of each frame.
+
+    Raises:
+        Stopped, GenkitError: as `FilmMaker.make`.
+    """
+    assert item.film is not None
+    told = {name: model.progress for name, model in models.items()}
+    try:
+        for model in models.values():
+            model.progress = None
+        workers = threads.workers(place, models, item.film.frames, alone=alone)
+        return FilmMaker(item, recipe, apply, reporter, resume=resume, workers=workers, stopped=stopped).make()
+    finally:
+        threads.give_back()
+        for name, model in models.items():
+            model.progress = told[name]
 
 
 class FilmMaker:

@@ -300,9 +300,9 @@ class PictureWork(Work):
         return [process] * self._threads.workers(place, models, len(self._items), alone=self.verb.works)
 
     def _film(self, item: Item, loaded: _Loaded, context: Context, model: Any, place: Any) -> _Loaded:
-        from genkit.run.film_work import FilmMaker
+        from genkit.run.film_work import make_film
+        from genkit.run.steps import Steps
 
-        assert item.film is not None
         seed = loaded.recipe["seed"]
         alone = {name: path for name, path in item.partners.items() if path is None or not path.is_dir()}
 
@@ -312,18 +312,19 @@ class PictureWork(Work):
                 model, picture, context.of_input({**alone, **files}, seed, lambda text: self.notify(item, [text]), steps)
             )
 
-        from genkit.run.steps import Steps
-
-        told, model.progress = model.progress, None
-        workers = self._threads.workers(place, {context.card.name: model}, item.film.frames, alone=self.verb.works)
-        maker = FilmMaker(
-            item, loaded.recipe, apply, self.reporter, resume=context.run.resume, workers=workers, stopped=self._stop.is_set
+        made = make_film(
+            item,
+            loaded.recipe,
+            apply,
+            self.reporter,
+            resume=context.run.resume,
+            stopped=self._stop.is_set,
+            threads=self._threads,
+            place=place,
+            models={context.card.name: model},
+            alone=self.verb.works,
         )
-        try:
-            return replace(loaded, film=maker.make())
-        finally:
-            model.progress = told
-            self._threads.give_back()
+        return replace(loaded, film=made)
 
     def close(self) -> None:
         self._threads.give_back()

@@ -54,6 +54,7 @@ class Threads:
     def give_back(self) -> None:
         for runner in self._shared:
             runner.share(1)
+        self._shared.clear()
 
 
 def quickest(models: Mapping[str, PixelModel], most: int) -> int:
